@@ -1,0 +1,41 @@
+# The commands of this repository. `make help` lists them.
+GO ?= go
+EMULATOR_NOTE = The local BigQuery links GoogleSQL's own parser and analyzer, translated to Go: \
+one very large package. Compiling it takes 5 to 10 minutes on 2 cores, the first time only; later builds take seconds.
+
+.PHONY: help demo up build test race vet generate clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## the whole system with simulated stations and a dashboard page, on this machine
+	@bin/stationflow demo $(ARGS)
+
+up: build ## the same without the simulator: send your own events
+	@bin/stationflow up $(ARGS)
+
+build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/functions
+	@mkdir -p bin
+	@scripts/build.sh . ./bridge/cmd/bridge "$(CURDIR)/bin/bridge"
+	@scripts/build.sh . ./simulator/cmd/simulator "$(CURDIR)/bin/simulator"
+	@scripts/build.sh . ./cmd/functions "$(CURDIR)/bin/functions"
+	@scripts/build.sh local ./cmd/stationflow "$(CURDIR)/bin/stationflow" "$(EMULATOR_NOTE)"
+
+test: build vet ## every test; needs nothing but Go, git and make
+	$(GO) test ./...
+	cd local && $(GO) test -timeout 25m ./...
+
+race: ## the tests under the race detector (needs a C compiler); the emulator's own package is left out, it would build for an hour
+	$(GO) test -race ./...
+	cd local && $(GO) test -race $$($(GO) list ./... | grep -v -e /warehouse -e /transformtest -e /system -e /cmd/ -e /e2e)
+
+vet: ## gofmt and go vet over both modules
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
+	$(GO) vet ./...
+	cd local && $(GO) vet ./...
+
+generate: ## write everything that is derived from the event types
+	$(GO) generate ./...
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,77 @@
+// Package batch is what the bridge and the functions agree on: a micro-batch
+// of Kafka records and the CloudEvent that carries it.
+//
+// A batch holds records of one topic and partition in offset order. It
+// travels as a CloudEvents 1.0 event in binary mode whose data is an Avro
+// Object Container File; the file carries its own schema, so that any
+// subscriber with a stock Avro library can read it.
+package batch
+
+import "fmt"
+
+// Limits of a batch. MaxRecords and MaxEncodedBytes, which bounds the
+// CloudEvent's data, are the contract's; Pub/Sub takes 10 MB a message,
+// attributes included (https://cloud.google.com/pubsub/quotas). MaxHeaders
+// counts the headers of all records: an empty one takes two bytes encoded and
+// twenty times that in memory, so the bytes alone would not bound a reader.
+const (
+	MaxRecords      = 20_000
+	MaxEncodedBytes = 8 << 20
+	MaxHeaders      = 100_000
+)
+
+// ContentType is the datacontenttype of a batch's CloudEvent.
+const ContentType = "application/avro"
+
+// EventType is the type of a batch's CloudEvent.
+const EventType = "io.stationflow.records.v1"
+
+// A Header is one Kafka record header.
+type Header struct {
+	Key   string
+	Value []byte // nil for a null header value
+}
+
+// A Record is one Kafka record as it was read. Key and Value are nil for
+// null, which is not the same as empty.
+type Record struct {
+	Offset    int64
+	Timestamp int64 // milliseconds since 1970-01-01 UTC; negative when Kafka has none
+	Key       []byte
+	Value     []byte
+	Headers   []Header
+
+	// ValueURI and ValueSize (bytes) stand for a value too large for a
+	// batch: its bytes are in the lake, and Value is nil.
+	ValueURI  string
+	ValueSize int64
+}
+
+// A Batch is a run of records of one topic and partition, in offset order.
+// Offsets may have gaps (compaction, transactions).
+type Batch struct {
+	ClusterID string // Kafka's id of the cluster
+	Topic     string
+	TopicID   string // Kafka's UUID of the topic, as 8-4-4-4-12 lower-case hex digits
+	Partition int32
+	Records   []Record
+}
+
+// FirstOffset is the offset of the first record.
+func (b *Batch) FirstOffset() int64 { return b.Records[0].Offset }
+
+// LastOffset is the offset of the last record.
+func (b *Batch) LastOffset() int64 { return b.Records[len(b.Records)-1].Offset }
+
+// ID names the batch by what it holds: the same records always have the same
+// id, so that a redelivered batch can be told from a new one.
+func (b *Batch) ID() string { return b.id(b.FirstOffset(), b.LastOffset()) }
+
+func (b *Batch) id(first, last int64) string {
+	return fmt.Sprintf("%s-%d-%d-%d", b.TopicID, b.Partition, first, last)
+}
+
+// source is the CloudEvent's source: where in Kafka the records come from.
+func (b *Batch) source() string {
+	return fmt.Sprintf("//kafka/%s/%s/%d", b.ClusterID, b.Topic, b.Partition)
+}

@@ -1,0 +1,272 @@
+// Package bridge carries records from Kafka to a Transport: it reads the
+// allowed topics in a consumer group, cuts each partition into batches, and
+// publishes every batch as one CloudEvent.
+//
+// Delivery is at least once. An offset is committed only behind a contiguous
+// prefix of published batches, by the member that holds the partition; what
+// was published but not committed when a process dies is published again by
+// its successor. Nothing is skipped: a partition that cannot go on stops, and
+// health says why.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+// Dependencies are what a Bridge can be given from outside; the zero value
+// has it make everything from its Config.
+type Dependencies struct {
+	Transport Transport    // nil: the one that Config names
+	Listener  net.Listener // nil: one on Config.Addr
+	Logger    *slog.Logger // nil: slog.Default()
+}
+
+// A Bridge is one member of the consumer group. Its methods are safe for
+// concurrent use; Run is called once.
+type Bridge struct {
+	config    Config
+	transport Transport
+	listener  net.Listener
+	log       *slog.Logger
+	metrics   *metrics
+
+	bucket   *storage.BucketHandle // nil without a lake
+	encoders sync.Pool             // of *batch.Encoder, with the memory of batches that are published
+	large    chan struct{}         // holds the one batch at a time that is larger than a partition's share
+
+	session atomic.Pointer[session] // nil while the group is not joined
+
+	mu       sync.Mutex
+	trouble  string    // what kept the group from being joined, or Kafka's last complaint
+	noted    time.Time // when trouble was logged
+	detached time.Time // when the group was last not joined
+}
+
+// New returns a bridge that does nothing until Run.
+func New(config Config, with Dependencies) (*Bridge, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	b := &Bridge{
+		config:    config,
+		transport: with.Transport,
+		listener:  with.Listener,
+		log:       with.Logger,
+		large:     make(chan struct{}, 1),
+		detached:  time.Now(),
+	}
+	if b.log == nil {
+		b.log = slog.Default()
+	}
+	b.metrics = newMetrics(b)
+	return b, nil
+}
+
+// Run carries records until ctx is done. Then it stops reading, publishes
+// what it has read, commits, leaves the group, and returns nil, all within
+// Config.DrainTimeout; what was not published by then is not committed, and
+// is read again by whoever comes next. While Kafka or the transport fails it
+// tries again; only a fault of the configuration is returned at once.
+func (b *Bridge) Run(ctx context.Context) (err error) {
+	closeAll, err := b.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+
+	server := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	var serving sync.WaitGroup
+	if b.listener != nil {
+		serving.Go(func() {
+			if err := server.Serve(b.listener); !errors.Is(err, http.ErrServerClosed) {
+				b.log.Error("serving health and metrics failed", "error", err)
+			}
+		})
+	}
+	summary, stopSummary := context.WithCancel(ctx)
+	serving.Go(func() { b.summarize(summary) })
+
+	b.consume(ctx)
+
+	stopSummary()
+	err = server.Close()
+	serving.Wait()
+	return err
+}
+
+// encoder returns an empty one, with memory for at most so many bytes.
+func (b *Bridge) encoder(most int) *batch.Encoder {
+	e, ok := b.encoders.Get().(*batch.Encoder)
+	if !ok || e.Room() > most {
+		return &batch.Encoder{}
+	}
+	e.Reset()
+	return e
+}
+
+// connect makes what was not given: transport, lake and listener.
+func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error) {
+	var closers []func() error
+	closeAll = func() error {
+		var faults []error
+		for _, c := range closers {
+			faults = append(faults, c())
+		}
+		return errors.Join(faults...)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll())
+		}
+	}()
+	ctx = context.WithoutCancel(ctx) // clients outlive ctx while the bridge drains
+	if b.transport == nil {
+		transport, err := NewPubSub(ctx, b.config.Project, b.config.pubSubTopic())
+		if err != nil {
+			return nil, err
+		}
+		b.transport = transport
+		closers = append(closers, transport.Close)
+	}
+	if b.config.LakeBucket != "" {
+		client, err := storage.NewClient(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("connecting to the lake %s: %w", b.config.LakeBucket, err)
+		}
+		b.bucket = client.Bucket(b.config.LakeBucket)
+		closers = append(closers, client.Close)
+	}
+	if b.listener == nil && b.config.Addr != "" {
+		if b.listener, err = net.Listen("tcp", b.config.Addr); err != nil {
+			return nil, fmt.Errorf("serving health and metrics (BRIDGE_ADDR): %w", err)
+		}
+	}
+	return closeAll, nil
+}
+
+// consume stays in the group until ctx is done, and connects anew when the
+// connection to Kafka is beyond repair.
+func (b *Bridge) consume(ctx context.Context) {
+	for failed := 0; ctx.Err() == nil; failed++ {
+		if err := b.member(ctx, &failed); err != nil {
+			b.note(err)
+		}
+		if ctx.Err() == nil {
+			_ = pause(ctx, backoff(failed, b.config.RetryMax))
+		}
+	}
+}
+
+// member connects and takes part in the group, session after session, until
+// ctx is done or an error that a new connection may cure.
+func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
+	client, err := sarama.NewClient(b.config.Kafka.Brokers, b.config.sarama())
+	if err != nil {
+		return fmt.Errorf("connecting to Kafka at %v: %w", b.config.Kafka.Brokers, err)
+	}
+	defer func() {
+		if e := client.Close(); e != nil && !errors.Is(e, sarama.ErrClosedClient) {
+			err = errors.Join(err, e)
+		}
+	}()
+	// A broker that does not answer must not keep the process from ending.
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(b.config.DrainTimeout, func() { _ = client.Close() })
+	})()
+
+	group, err := sarama.NewConsumerGroupFromClient(b.config.GroupID, holding{Client: client, bridge: b})
+	if err != nil {
+		return fmt.Errorf("joining group %s: %w", b.config.GroupID, err)
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for err := range group.Errors() {
+			b.complain(err)
+		}
+	})
+	defer watching.Wait()
+	defer func() {
+		if e := group.Close(); e != nil && ctx.Err() == nil {
+			err = errors.Join(err, e)
+		}
+	}()
+
+	for ctx.Err() == nil {
+		if _, err := kafka.Identify(client, b.config.Topics); err != nil {
+			return err
+		}
+		if err := group.Consume(ctx, b.config.Topics, newSession(b, client)); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err)
+		}
+		*failed = 0
+	}
+	return nil
+}
+
+// holding is the group's view of the client: a partition that was stopped
+// counts as not readable, so that the library keeps its claim, and with it
+// the session of all others, without reading it.
+type holding struct {
+	sarama.Client
+	bridge *Bridge
+}
+
+func (h holding) PartitionNotReadable(topic string, partition int32) bool {
+	if s := h.bridge.session.Load(); s != nil {
+		if p := s.partitions[topicPartition{topic, partition}]; p != nil && p.stopped.Load() != nil {
+			return true
+		}
+	}
+	return h.Client.PartitionNotReadable(topic, partition)
+}
+
+// complain takes note of an error that Kafka's library reports in passing.
+func (b *Bridge) complain(err error) {
+	var fault *sarama.ConsumerError
+	if s := b.session.Load(); s != nil && errors.As(err, &fault) && errors.Is(fault.Err, sarama.ErrOffsetOutOfRange) {
+		s.outOfRange(fault.Topic, fault.Partition)
+	}
+	b.note(err)
+}
+
+// note keeps what is wrong for health, and logs it, though not again and
+// again: while a broker is away every partition complains all the time.
+func (b *Bridge) note(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	repeated := b.trouble == err.Error() && time.Since(b.noted) < time.Minute
+	b.trouble = err.Error()
+	if !repeated {
+		b.noted = time.Now()
+		b.log.Warn("Kafka reports a problem", "error", err)
+	}
+}
+
+// attach makes the session the current one.
+func (b *Bridge) attach(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trouble = ""
+	b.session.Store(s)
+}
+
+func (b *Bridge) detach() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.detached = time.Now()
+	b.session.Store(nil)
+}

@@ -1,0 +1,167 @@
+package bridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+// Config is what a Bridge needs to know. FromEnv fills in the defaults.
+type Config struct {
+	Kafka   kafka.Config
+	Topics  []string // the only topics that are read
+	GroupID string
+	Start   Start // where a partition begins that the group never committed
+
+	Transport   string // pubsub
+	Project     string // of the Pub/Sub topic
+	PubSubTopic string // its short or its full name
+	LakeBucket  string // for values too large for a batch; "" stops a partition that has one
+
+	// A batch is published when it reaches one of these.
+	BatchRecords int
+	BatchBytes   int // of the encoded batch
+	BatchAge     time.Duration
+
+	InFlight       int   // most batches in flight for one partition
+	MemoryBytes    int64 // most bytes of all batches, open and in flight
+	FetchBytes     int32 // most bytes Kafka answers at once
+	CommitInterval time.Duration
+	PublishTimeout time.Duration // of one attempt
+	RetryMax       time.Duration // longest pause between attempts
+	StuckAfter     time.Duration // without progress despite lag, health fails
+	DrainTimeout   time.Duration // from the end of Run's context to its return
+
+	Addr string // of the HTTP endpoints, host:port; "" serves none
+}
+
+// Start says where a partition begins that the group never committed.
+type Start struct {
+	Latest bool
+	At     time.Time // the first record at or after it; zero for the earliest
+}
+
+// FromEnv reads the configuration: the KAFKA_ variables, GOOGLE_CLOUD_PROJECT,
+// LAKE_BUCKET, PORT and the BRIDGE_ variables. The error holds every fault.
+func FromEnv(getenv func(string) string) (Config, error) {
+	r := env.NewReader(getenv)
+	c := Config{
+		Kafka:   kafka.FromEnv(r),
+		Topics:  r.List("KAFKA_TOPICS", event.Topics()...),
+		GroupID: r.String("KAFKA_GROUP_ID", "stationflow"),
+		Start:   start(r),
+
+		Transport:  r.OneOf("BRIDGE_TRANSPORT", "pubsub"),
+		LakeBucket: r.String("LAKE_BUCKET", ""),
+
+		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 5000, 1, batch.MaxRecords)),
+		BatchBytes:   int(r.Int("BRIDGE_BATCH_BYTES", 2<<20, 4<<10, batch.MaxEncodedBytes)),
+		BatchAge:     r.Duration("BRIDGE_BATCH_AGE", 200*time.Millisecond, time.Millisecond, time.Minute),
+
+		InFlight:       int(r.Int("BRIDGE_IN_FLIGHT", 2, 1, 64)),
+		MemoryBytes:    r.Int("BRIDGE_MEMORY_BYTES", 64<<20, 2*batch.MaxEncodedBytes, 8<<30),
+		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 4<<20, 64<<10, 64<<20)),
+		CommitInterval: r.Duration("BRIDGE_COMMIT_INTERVAL", time.Second, 10*time.Millisecond, time.Minute),
+		PublishTimeout: r.Duration("BRIDGE_PUBLISH_TIMEOUT", 10*time.Second, 100*time.Millisecond, 5*time.Minute),
+		RetryMax:       r.Duration("BRIDGE_RETRY_MAX", 5*time.Second, 10*time.Millisecond, time.Minute),
+		StuckAfter:     r.Duration("BRIDGE_STUCK_AFTER", 2*time.Minute, time.Second, time.Hour),
+		DrainTimeout:   r.Duration("BRIDGE_DRAIN_TIMEOUT", 8*time.Second, time.Second, time.Minute),
+
+		Addr: r.String("BRIDGE_ADDR", portAddress(r)),
+	}
+	c.Project = r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
+	c.PubSubTopic = r.String("BRIDGE_PUBSUB_TOPIC", "stationflow-records")
+	if err := r.Err(); err != nil {
+		return Config{}, fmt.Errorf("configuring the bridge: %w", err)
+	}
+	return c, nil
+}
+
+// portAddress serves every interface where Cloud Run names a port, and only
+// this machine elsewhere.
+func portAddress(r *env.Reader) string {
+	if port := r.String("PORT", ""); port != "" {
+		return ":" + port
+	}
+	return "127.0.0.1:8080"
+}
+
+func start(r *env.Reader) Start {
+	const name = "KAFKA_START"
+	switch text := r.String(name, "earliest"); text {
+	case "earliest":
+		return Start{}
+	case "latest":
+		return Start{Latest: true}
+	default:
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			r.Fault(name, "is %q: set it to earliest, latest, or a time such as 2026-11-22T07:30:00Z", text)
+		}
+		return Start{At: at}
+	}
+}
+
+// pubSubTopic is the full name of the Pub/Sub topic.
+func (c Config) pubSubTopic() string {
+	if strings.Contains(c.PubSubTopic, "/") {
+		return c.PubSubTopic
+	}
+	return "projects/" + c.Project + "/topics/" + c.PubSubTopic
+}
+
+// sarama is the library's configuration for consuming in a group.
+func (c Config) sarama() *sarama.Config {
+	s := c.Kafka.Sarama("stationflow-bridge")
+	// A claim that ends waits for the fetch in progress.
+	s.Consumer.MaxWaitTime = 250 * time.Millisecond
+	s.Consumer.Retry.Backoff = 500 * time.Millisecond
+	// Kafka answers at least one whole record, however large: these bound
+	// what is fetched ahead, they do not hide a large record.
+	// Consumer.Fetch.Max stays 0, because the library skips what exceeds it.
+	s.Consumer.Fetch.MaxBytes = c.FetchBytes
+	s.Consumer.Fetch.Default = min(c.FetchBytes, 512<<10)
+	// Must be longer than a drain and shorter than Net.ReadTimeout, for a
+	// member waits that long in JoinGroup for the others to let go.
+	s.Consumer.Group.Rebalance.Timeout = max(2*c.DrainTimeout, 10*time.Second)
+	s.Net.ReadTimeout = s.Consumer.Group.Rebalance.Timeout + 10*time.Second
+	s.Consumer.Group.Rebalance.Retry.Backoff = 500 * time.Millisecond
+	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRoundRobin()}
+	return s
+}
+
+// batchBytes is the size at which a batch is cut when so many partitions are
+// read: by then every partition may have one batch open and all others in
+// flight, and one value of the largest size may be on its way besides, and
+// the memory holds them all. One partition's trouble therefore never takes
+// the memory of another.
+func (c Config) batchBytes(partitions int) int {
+	share := (c.MemoryBytes - batch.MaxEncodedBytes) / int64(max(partitions, 1)*(c.InFlight+1))
+	return int(min(int64(c.BatchBytes), share))
+}
+
+func (c Config) validate() error {
+	switch {
+	case len(c.Kafka.Brokers) == 0:
+		return fmt.Errorf("configuring the bridge: no Kafka brokers")
+	case len(c.Topics) == 0 || slices.Contains(c.Topics, ""):
+		return fmt.Errorf("configuring the bridge: no topics")
+	case c.GroupID == "":
+		return fmt.Errorf("configuring the bridge: no consumer group")
+	case c.BatchRecords < 1 || c.BatchRecords > batch.MaxRecords || c.BatchBytes < 1 || c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0:
+		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes and %v are not possible", c.BatchRecords, c.BatchBytes, c.BatchAge)
+	case c.InFlight < 1 || c.MemoryBytes < 2*batch.MaxEncodedBytes:
+		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible", c.InFlight, c.MemoryBytes)
+	case c.CommitInterval <= 0 || c.PublishTimeout <= 0 || c.RetryMax <= 0 || c.StuckAfter <= 0 || c.DrainTimeout <= 0:
+		return fmt.Errorf("configuring the bridge: every duration must be positive")
+	}
+	return nil
+}

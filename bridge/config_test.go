@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+)
+
+func environment(more map[string]string) func(string) string {
+	return func(name string) string {
+		if value, ok := more[name]; ok {
+			return value
+		}
+		return map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "a:9092", "GOOGLE_CLOUD_PROJECT": "p"}[name]
+	}
+}
+
+func TestFromEnv_Defaults(t *testing.T) {
+	c, err := FromEnv(environment(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Topics) != 6 || c.GroupID != "stationflow" || c.Start != (Start{}) || c.Addr != "127.0.0.1:8080" {
+		t.Errorf("got %+v", c)
+	}
+	if topic := c.pubSubTopic(); topic != "projects/p/topics/stationflow-records" {
+		t.Errorf("publishes to %s", topic)
+	}
+	if err := c.sarama().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFromEnv_ReportsEveryFaultAtOnce(t *testing.T) {
+	_, err := FromEnv(environment(map[string]string{
+		"KAFKA_BOOTSTRAP_SERVERS": "", "GOOGLE_CLOUD_PROJECT": "", "KAFKA_START": "yesterday",
+		"BRIDGE_TRANSPORT": "pigeon", "BRIDGE_BATCH_RECORDS": "20001", "BRIDGE_BATCH_BYTES": "8388609",
+		"BRIDGE_BATCH_AGE": "soon", "BRIDGE_MEMORY_BYTES": "1",
+	}))
+	if err == nil {
+		t.Fatal("took it")
+	}
+	for _, name := range []string{"KAFKA_BOOTSTRAP_SERVERS", "GOOGLE_CLOUD_PROJECT", "KAFKA_START", "BRIDGE_TRANSPORT",
+		"BRIDGE_BATCH_RECORDS", "BRIDGE_BATCH_BYTES", "BRIDGE_BATCH_AGE", "BRIDGE_MEMORY_BYTES"} {
+		if !strings.Contains(err.Error(), name+" is") {
+			t.Errorf("%q says nothing of %s", err, name)
+		}
+	}
+}
+
+func TestFromEnv_Start(t *testing.T) {
+	tests := map[string]Start{
+		"":                     {},
+		"earliest":             {},
+		"latest":               {Latest: true},
+		"2026-11-22T07:30:00Z": {At: time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC)},
+	}
+	for text, want := range tests {
+		c, err := FromEnv(environment(map[string]string{"KAFKA_START": text}))
+		if err != nil || c.Start != want {
+			t.Errorf("%q: got %+v, %v", text, c.Start, err)
+		}
+	}
+}
+
+func TestFromEnv_PortOfCloudRun(t *testing.T) {
+	c, err := FromEnv(environment(map[string]string{"PORT": "9000"}))
+	if err != nil || c.Addr != ":9000" {
+		t.Errorf("got %q, %v", c.Addr, err)
+	}
+}
+
+// However many partitions there are, all their batches and one of the
+// greatest size fit the memory.
+func TestConfig_BatchesFitTheMemory(t *testing.T) {
+	for _, partitions := range []int{0, 1, 6, 36, 1000} {
+		for _, inFlight := range []int{1, 2, 64} {
+			c := Config{MemoryBytes: 64 << 20, BatchBytes: batch.MaxEncodedBytes, InFlight: inFlight}
+			size := int64(c.batchBytes(partitions))
+			if total := size*int64(partitions*(inFlight+1)) + batch.MaxEncodedBytes; total > c.MemoryBytes || size < 100 {
+				t.Errorf("%d partitions with %d in flight: batches of %d bytes make %d", partitions, inFlight, size, total)
+			}
+		}
+	}
+}
+
+func TestBackoff_GrowsWithinItsBounds(t *testing.T) {
+	for failed := range 100 {
+		for range 20 {
+			d := backoff(failed, 5*time.Second)
+			if most := min(retryMin<<min(failed, 16), 5*time.Second); d < most/2 || d > most+1 {
+				t.Fatalf("after %d failures: %v, want %v to %v", failed, d, most/2, most)
+			}
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// A Snapshot is what the bridge knows of itself at one moment.
+type Snapshot struct {
+	Joined     bool              `json:"joined"`            // whether it is in the group; a member may hold no partition
+	Trouble    string            `json:"trouble,omitempty"` // Kafka's last complaint since it joined, or why it has not
+	Partitions []PartitionStatus `json:"partitions"`        // by topic and partition
+
+	// Since New, over all sessions.
+	Records int64 `json:"records"` // published
+	Batches int64 `json:"batches"`
+	Bytes   int64 `json:"bytes"`
+	Retries int64 `json:"retries"` // attempts to publish that failed
+}
+
+// A PartitionStatus is the state of one partition that the bridge holds.
+type PartitionStatus struct {
+	Topic     string `json:"topic"`
+	TopicID   string `json:"topic_id"`
+	Partition int32  `json:"partition"`
+
+	Published int64 `json:"published_offset"` // the first offset not known to be published
+	Committed int64 `json:"committed_offset"` // the group's, or -1
+	End       int64 `json:"end_offset"`       // of the next record to be produced, seconds old at most
+
+	LagRecords  int64         `json:"lag_records"`     // End - Published, less offsets known to hold no record
+	Lag         time.Duration `json:"lag_nanoseconds"` // the age, by Kafka's timestamp, of the oldest record read but not published
+	InFlight    int           `json:"in_flight_batches"`
+	MemoryBytes int64         `json:"memory_bytes"` // of batches open or in flight
+	Problem     string        `json:"problem,omitempty"`
+	Stuck       bool          `json:"stuck"` // Problem needs a person, or time has run out
+}
+
+// LagRecords is the lag of all partitions.
+func (s Snapshot) LagRecords() (records int64) {
+	for _, p := range s.Partitions {
+		records += p.LagRecords
+	}
+	return records
+}
+
+// Lag is the greatest of all partitions.
+func (s Snapshot) Lag() (lag time.Duration) {
+	for _, p := range s.Partitions {
+		lag = max(lag, p.Lag)
+	}
+	return lag
+}
+
+// Snapshot returns the state of now. It asks nobody and costs microseconds.
+func (b *Bridge) Snapshot() Snapshot {
+	b.mu.Lock()
+	current := Snapshot{Trouble: b.trouble}
+	session := b.session.Load()
+	b.mu.Unlock()
+	current.Records, current.Batches = b.metrics.totalRecords.Load(), b.metrics.totalBatches.Load()
+	current.Bytes, current.Retries = b.metrics.totalBytes.Load(), b.metrics.totalRetries.Load()
+	if session == nil {
+		return current
+	}
+	current.Joined = true
+	now := time.Now()
+	for _, p := range session.partitions {
+		current.Partitions = append(current.Partitions, p.status(now))
+	}
+	slices.SortFunc(current.Partitions, func(a, b PartitionStatus) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return current
+}
+
+func (p *partition) status(now time.Time) PartitionStatus {
+	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.of.Partition, Committed: p.committed.Load()}
+	var oldest int64
+	s.Published, s.InFlight, s.MemoryBytes, oldest = p.window.look()
+	s.End = max(p.end.Load(), s.Published)
+	s.MemoryBytes += p.openBytes.Load()
+	s.LagRecords = p.lag()
+	if oldest < 0 {
+		oldest = p.openTimestamp.Load()
+	}
+	if oldest >= 0 {
+		s.Lag = max(0, now.Sub(time.UnixMilli(oldest)))
+	}
+	idle := now.Sub(time.Unix(0, p.moved.Load()))
+	switch stopped, failing := p.stopped.Load(), p.failing.Load(); {
+	case stopped != nil:
+		s.Problem, s.Stuck = *stopped, true
+	case failing != nil:
+		s.Problem, s.Stuck = *failing, idle > p.bridge.config.StuckAfter
+	case s.LagRecords > 0 && idle > p.bridge.config.StuckAfter:
+		s.Problem, s.Stuck = fmt.Sprintf("%d records wait, and nothing was published for %v", s.LagRecords, idle.Round(time.Second)), true
+	}
+	return s
+}
+
+// Unhealthy returns what needs a person or a restart, one sentence each: a
+// partition that is stuck, or a group that could not be joined for as long.
+func (b *Bridge) Unhealthy() (reasons []string) {
+	now := b.Snapshot()
+	for _, p := range now.Partitions {
+		if p.Stuck {
+			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
+		}
+	}
+	b.mu.Lock()
+	away := time.Since(b.detached)
+	b.mu.Unlock()
+	if !now.Joined && away > b.config.StuckAfter {
+		reasons = append(reasons, fmt.Sprintf("not in the consumer group %s for %v: %s",
+			b.config.GroupID, away.Round(time.Second), cmp.Or(now.Trouble, "no answer from Kafka")))
+	}
+	return reasons
+}
+
+// Handler serves /healthz (503 and the reasons when unhealthy), /readyz (503
+// until the group is joined), /metrics (Prometheus) and /status (the
+// Snapshot), the first two and the last as JSON.
+func (b *Bridge) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, b.Unhealthy())
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		var reasons []string
+		if now := b.Snapshot(); !now.Joined {
+			reasons = []string{"not in the consumer group " + b.config.GroupID + ": " + cmp.Or(now.Trouble, "still joining")}
+		}
+		answer(w, reasons)
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, b.Snapshot())
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(b.metrics.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func answer(w http.ResponseWriter, reasons []string) {
+	code, status := http.StatusOK, "ok"
+	if len(reasons) > 0 {
+		code, status = http.StatusServiceUnavailable, "failing"
+	}
+	writeJSON(w, code, struct {
+		Status  string   `json:"status"`
+		Reasons []string `json:"reasons,omitempty"`
+	}{status, reasons})
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // the client is gone
+}
+
+// summarize logs one line a minute in which something was published.
+func (b *Bridge) summarize(ctx context.Context) {
+	before := b.Snapshot()
+	for pause(ctx, time.Minute) == nil {
+		now := b.Snapshot()
+		if now.Batches > before.Batches {
+			b.log.Info("batches published", "batches", now.Batches-before.Batches, "records", now.Records-before.Records,
+				"bytes", now.Bytes-before.Bytes, "retries", now.Retries-before.Retries,
+				"lag_records", now.LagRecords(), "lag_ms", now.Lag().Milliseconds())
+		}
+		before = now
+	}
+}

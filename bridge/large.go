@@ -1,0 +1,66 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// putAside writes the value of a record that is too large for any batch into
+// the lake, and leaves a record that says where. Its headers are dropped; its
+// key goes to an object beside when it is too large as well. It tries until
+// the objects are durable or work is done: the record is not passed over.
+func (c *cutter) putAside(work context.Context, r *batch.Record) error {
+	of := c.of
+	of.Records = []batch.Record{*r}
+	digest := lake.Digest(&of)
+	name := lake.QuarantineObject(of.Topic, of.TopicID, of.Partition, r.Offset)
+	if err := c.store(work, name, digest, r.Value); err != nil {
+		return err
+	}
+	r.ValueURI, r.ValueSize = lake.URI(c.bridge.config.LakeBucket, name), int64(len(r.Value))
+	r.Value, r.Headers = nil, nil
+	var empty batch.Encoder
+	if empty.Fits(r) {
+		return nil
+	}
+	name = lake.QuarantineKeyObject(of.Topic, of.TopicID, of.Partition, r.Offset)
+	if err := c.store(work, name, digest, r.Key); err != nil {
+		return err
+	}
+	r.Key = nil
+	return nil
+}
+
+func (c *cutter) store(work context.Context, name string, digest uint64, data []byte) error {
+	for failed := 0; ; failed++ {
+		err := c.create(work, name, digest, data)
+		if err == nil {
+			c.failing.Store(nil)
+			return nil
+		}
+		if work.Err() != nil {
+			return err
+		}
+		c.fail(name, failed, err)
+		if err := pause(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *cutter) create(work context.Context, name string, digest uint64, data []byte) error {
+	if c.bridge.bucket == nil {
+		return errors.New("a value is too large for a batch and there is no lake to put it: set LAKE_BUCKET to the bucket's name")
+	}
+	// A value can be larger than a batch: allow more time than for one.
+	ctx, cancel := context.WithTimeout(work, 3*c.bridge.config.PublishTimeout)
+	defer cancel()
+	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, name, digest, data); err != nil {
+		return fmt.Errorf("putting a large value aside: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package bridge
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the bridge's numbers. What belongs to a partition is read from
+// a Snapshot when Prometheus asks; the rest is counted batch by batch.
+type metrics struct {
+	registry *prometheus.Registry
+
+	records, batches, bytes, retries *prometheus.CounterVec // by topic
+	latency                          prometheus.Histogram
+	commitFailures                   prometheus.Counter
+
+	totalRecords, totalBatches, totalBytes, totalRetries atomic.Int64
+}
+
+func newMetrics(b *Bridge) *metrics {
+	counter := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"topic"})
+	}
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		records:  counter("bridge_published_records_total", "Records published."),
+		batches:  counter("bridge_published_batches_total", "Batches published."),
+		bytes:    counter("bridge_published_bytes_total", "Encoded bytes of the batches published."),
+		retries:  counter("bridge_publish_failures_total", "Attempts to publish that failed and were tried again."),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bridge_publish_seconds",
+			Help:    "From the first attempt to publish a batch to its success.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
+		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "bridge_commit_failures_total",
+			Help: "Commits of offsets that Kafka did not take."}),
+	}
+	m.registry.MustRegister(m.records, m.batches, m.bytes, m.retries, m.latency, m.commitFailures, gauges{b})
+	return m
+}
+
+func (m *metrics) published(topic string, records, bytes int, took time.Duration) {
+	m.records.WithLabelValues(topic).Add(float64(records))
+	m.batches.WithLabelValues(topic).Inc()
+	m.bytes.WithLabelValues(topic).Add(float64(bytes))
+	m.latency.Observe(took.Seconds())
+	m.totalRecords.Add(int64(records))
+	m.totalBatches.Add(1)
+	m.totalBytes.Add(int64(bytes))
+}
+
+func (m *metrics) failed(topic string) {
+	m.retries.WithLabelValues(topic).Inc()
+	m.totalRetries.Add(1)
+}
+
+// gauges collects the state of the partitions held.
+type gauges struct{ bridge *Bridge }
+
+// Describe announces nothing: which partitions there are changes.
+func (gauges) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads a Snapshot.
+func (g gauges) Collect(to chan<- prometheus.Metric) {
+	now := g.bridge.Snapshot()
+	joined := 0.0
+	if now.Joined {
+		joined = 1
+	}
+	gauge(to, "bridge_joined", "1 while the bridge is in the consumer group.", joined, nil)
+	labels := []string{"topic", "partition"}
+	for _, p := range now.Partitions {
+		at := []string{p.Topic, strconv.Itoa(int(p.Partition))}
+		stuck := 0.0
+		if p.Stuck {
+			stuck = 1
+		}
+		gauge(to, "bridge_lag_records", "Records in Kafka that are not published.", float64(p.LagRecords), labels, at...)
+		gauge(to, "bridge_lag_seconds", "Age of the oldest record read but not published.", p.Lag.Seconds(), labels, at...)
+		gauge(to, "bridge_in_flight_batches", "Batches being published.", float64(p.InFlight), labels, at...)
+		gauge(to, "bridge_memory_bytes", "Memory of batches open or in flight.", float64(p.MemoryBytes), labels, at...)
+		gauge(to, "bridge_published_offset", "First offset not known to be published.", float64(p.Published), labels, at...)
+		gauge(to, "bridge_committed_offset", "Offset committed to Kafka; -1 for none.", float64(p.Committed), labels, at...)
+		gauge(to, "bridge_stuck", "1 while the partition needs a person.", stuck, labels, at...)
+	}
+}
+
+func gauge(to chan<- prometheus.Metric, name, help string, value float64, labels []string, values ...string) {
+	to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, labels, nil), prometheus.GaugeValue, value, values...)
+}

@@ -1,0 +1,32 @@
+package bridge
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const retryMin = 100 * time.Millisecond
+
+// backoff is the pause before the attempt after so many failed ones: it
+// doubles up to most, and takes a random half off, so that partitions which
+// failed together do not come back together.
+func backoff(failed int, most time.Duration) time.Duration {
+	pause := most
+	if failed < 16 {
+		pause = min(retryMin<<failed, most)
+	}
+	return pause/2 + rand.N(pause/2+1)
+}
+
+// pause waits, or returns early with the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,68 @@
+{#- Incremental models hold sums by local hour, and replace whole local dates.
+    Which dates: those with a row that arrived later than the newest row the
+    model knows, less the overlap. Rows are only ever added to staging, so all
+    other dates are as they were, and an event of any age lands in its date.
+
+    The dates are asked for first and written into the model as literals:
+    BigQuery prunes partitions by literals only. -#}
+
+{#- The dates to replace (one row):
+    local_dates    date literals, comma-separated; '' when there are none
+    ingested_from  all rows of these dates arrived at or after it (microseconds)
+    records, newest  what was seen; they change whenever a row was added -#}
+{% macro touched_dates(raw) -%}
+with dates as (
+    select
+        {{ local_date('timestamp') }} as local_date,
+        count(*) as records,
+        min(unix_micros(ingested_at)) as oldest,
+        max(unix_micros(ingested_at)) as newest
+    from {{ raw }}
+    where ingested_at > timestamp_micros({{ known_until() }})
+    group by 1
+    union all
+    select
+        local_date,
+        0,
+        min(unix_micros(first_ingested_at)),
+        cast(null as int64)
+    from {{ this }}
+    group by 1
+),
+
+touched as (
+    select
+        local_date,
+        sum(records) as records,
+        min(oldest) as oldest,
+        max(newest) as newest
+    from dates
+    group by 1
+    having sum(records) > 0
+)
+
+select
+    coalesce(string_agg(concat("date '", cast(local_date as string), "'"), ', ' order by local_date), '') as local_dates,
+    cast(coalesce(min(oldest), 0) as string) as ingested_from,
+    cast(coalesce(sum(records), 0) as string) as records,
+    cast(coalesce(max(newest), 0) as string) as newest
+from touched
+{%- endmacro %}
+
+{#- Microseconds: rows that arrived later may be new to the model. -#}
+{% macro known_until() -%}
+{%- set newest = run_query('select cast(coalesce(max(unix_micros(latest_ingested_at)), 0) as string) as newest from ' ~ this) -%}
+{{ newest.rows[0]['newest'] }} - {{ var('late_append_minutes') }} * 60000000
+{%- endmacro %}
+
+{#- The condition that keeps the rows of the touched dates; on a first run, or
+    a full refresh, all rows. -#}
+{% macro is_touched(touched) -%}
+{%- if touched -%}
+ingested_at >= timestamp_micros({{ touched.ingested_from }})
+    and {{ local_date('timestamp') }} in ({{ touched.local_dates or 'null' }})
+    -- {{ touched.records }} recent rows, the newest of {{ touched.newest }}
+{%- else -%}
+true
+{%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,15 @@
+{#- Keeps one row of each Kafka record, the one that arrived first. A record
+    is known by topic id, partition and offset: ids repeat, and a topic that is
+    made anew counts its offsets from 0 again. -#}
+{% macro one_row_per_record() -%}
+qualify row_number() over (
+    partition by kafka_topic_id, kafka_partition, kafka_offset
+    order by ingested_at
+) = 1
+{%- endmacro %}
+
+{#- A measure as a number that sums without overflow, however large the
+    accepted values are. -#}
+{% macro summable(measure) -%}
+least(cast({{ measure }} as float64), 1e290)
+{%- endmacro %}

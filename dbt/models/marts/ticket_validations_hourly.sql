@@ -1,0 +1,34 @@
+{%- set touched = run_query(touched_dates(source('staging', 'ticket_validations'))).rows[0] if is_incremental() else none -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='insert_overwrite',
+    partition_by={'field': 'local_date', 'data_type': 'date'},
+    partitions=[touched.local_dates] if touched else [],
+    cluster_by=['station'],
+    meta={'timezone': var('timezone')}
+) }}
+
+with records as (
+    select
+        {{ local_hour('timestamp') }} as local_hour,
+        station,
+        validations,
+        rejected,
+        ingested_at
+    from {{ source('staging', 'ticket_validations') }}
+    where {{ is_touched(touched) }}
+    {{ one_row_per_record() }}
+)
+
+select
+    date(local_hour) as local_date,
+    local_hour,
+    station,
+    count(*) as validation_records,
+    sum({{ summable('validations') }}) as tickets_validated,
+    sum({{ summable('rejected') }}) as tickets_rejected,
+    sum(if(rejected is null, null, {{ summable('validations') }})) as tickets_validated_where_rejected_known,
+    min(ingested_at) as first_ingested_at,
+    max(ingested_at) as latest_ingested_at
+from records
+group by 1, 2, 3

@@ -1,0 +1,22 @@
+// Package stationflow registers the Cloud Functions. It is what a deployment
+// builds: each function is deployed from this repository's root under the
+// name it is registered with.
+package stationflow
+
+import (
+	"log/slog"
+	"os"
+	_ "time/tzdata" // containers have no time zones of their own
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/internal/cloudlog"
+)
+
+func init() {
+	if os.Getenv("K_SERVICE") != "" { // set by Cloud Run
+		slog.SetDefault(cloudlog.New(os.Stderr))
+	}
+	functions.CloudEvent("ingest", ingest.Handle)
+}

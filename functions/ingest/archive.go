@@ -1,0 +1,106 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// parallelObjects bounds how many of a batch's objects are written at a time.
+// A batch of live events has one or two.
+const parallelObjects = 8
+
+const hourMicros = int64(time.Hour / time.Microsecond)
+
+// An hour holds the rows whose event time lies in one hour, UTC.
+type hour struct {
+	start time.Time
+	rows  []event.Row
+}
+
+// byHour parts rows by the TIMESTAMP in the column, keeping their order.
+func byHour(rows []event.Row, column int) []hour {
+	var hours []hour
+	places := make(map[int64]int) // of each hour in hours
+	for len(rows) > 0 {
+		h := floorHour(rows[0][column].Int())
+		n := 1 // rows that follow one another are taken together
+		for n < len(rows) && floorHour(rows[n][column].Int()) == h {
+			n++
+		}
+		if place, known := places[h]; known {
+			hours[place].rows = append(hours[place].rows, rows[:n]...)
+		} else {
+			places[h] = len(hours)
+			hours = append(hours, hour{start: time.UnixMicro(h * hourMicros).UTC(), rows: rows[:n:n]})
+		}
+		rows = rows[n:]
+	}
+	return hours
+}
+
+// floorHour counts whole hours since 1970, also before it.
+func floorHour(micros int64) int64 {
+	h := micros / hourMicros
+	if micros%hourMicros < 0 {
+		h--
+	}
+	return h
+}
+
+// archive makes the rows durable in the lake, one object for each event hour,
+// and returns how many of the objects an earlier delivery had created. After
+// an error some objects may exist; the next delivery finds them.
+func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest uint64, rows []event.Row) (duplicates int64, err error) {
+	var existed atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelObjects)
+	for _, h := range byHour(rows, t.timestamp) {
+		group.Go(func() error {
+			return guarded(func() error {
+				duplicate, err := f.archiveHour(ctx, t, b, digest, h)
+				if duplicate {
+					existed.Add(1)
+				}
+				return err
+			})
+		})
+	}
+	err = group.Wait()
+	return existed.Load(), err
+}
+
+// files holds the memory of Parquet files on their way.
+var files = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func (f *Function) archiveHour(ctx context.Context, t *topic, b *batch.Batch, digest uint64, h hour) (duplicate bool, err error) {
+	file := files.Get().(*bytes.Buffer)
+	file.Reset()
+	if err := t.parquet.encode(file, h.rows, f.config.Now().UnixMicro()); err != nil {
+		return false, err
+	}
+	duplicate, err = f.create(ctx, lake.RawObject(b, h.start), digest, file.Bytes())
+	if err == nil {
+		files.Put(file) // after an error the upload may not have let go of it
+	}
+	return duplicate, err
+}
+
+// create makes the object durable, again while the errors are transient.
+func (f *Function) create(ctx context.Context, name string, digest uint64, data []byte) (duplicate bool, err error) {
+	err = retrying(ctx, func() error {
+		limited, cancel := context.WithTimeout(ctx, f.config.AppendTimeout)
+		defer cancel()
+		duplicate, err = lake.CreateOnce(limited, f.bucket, name, digest, data)
+		return err
+	})
+	return duplicate, err
+}

@@ -1,0 +1,97 @@
+package ingest
+
+import (
+	"bytes"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+const benchRecords = 5000
+
+// offline returns what is needed of a topic to decode and encode its events.
+func offline(name string) (*topic, *decoded) {
+	schema, _ := event.SchemaOf(name)
+	t := &topic{schema: schema, columns: schema.StagingColumns()}
+	t.timestamp = position(t.columns, "timestamp")
+	t.parquet = newParquetFormat(name, t.columns)
+	return t, &decoded{decoder: event.NewDecoder(schema, time.UTC)}
+}
+
+// BenchmarkStages measures what a processor does for one event, stage by
+// stage, and on the whole way into the lake.
+func BenchmarkStages(b *testing.B) {
+	for _, name := range event.Topics() {
+		b.Run(name, func(b *testing.B) { benchmarkTopic(b, name) })
+	}
+}
+
+func benchmarkTopic(b *testing.B, name string) {
+	t, d := offline(name)
+	micro := sampleBatch(name, benchRecords, 1)
+	e, err := micro.Event(noon, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if d.decode(t, micro, noon); len(d.rejections) > 0 {
+		b.Fatal(d.rejections[0])
+	}
+	encoder, all := newRowEncoder(t.columns), count(len(d.rows))
+	var file bytes.Buffer
+	var r request
+
+	read := func() {
+		if micro, err = batch.FromEvent(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	digest := func() { lake.Digest(micro) }
+	decode := func() { d.decode(t, micro, noon) }
+	parquet := func() {
+		for _, h := range byHour(d.rows, t.timestamp) {
+			file.Reset()
+			if err := t.parquet.encode(&file, h.rows, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	proto := func() { r.fill(encoder, d.rows, all, 1) }
+
+	b.Run("read", perEvent(read))
+	b.Run("digest", perEvent(digest))
+	b.Run("decode", perEvent(decode))
+	b.Run("parquet", perEvent(parquet))
+	b.Run("proto", perEvent(proto))
+	b.Run("lake", perEvent(func() { read(); digest(); decode(); parquet() }))
+	b.Run("lake+warehouse", perEvent(func() { read(); digest(); decode(); parquet(); proto() }))
+	b.Logf("%s: %d bytes an event in the batch, %d as Parquet, %d as protocol buffer",
+		name, len(e.Data())/benchRecords, file.Len()/benchRecords, len(r.bytes)/len(r.rows))
+}
+
+// perEvent benchmarks a step that handles benchRecords events, in processor
+// time, which other work on the machine disturbs less than the clock's.
+func perEvent(step func()) func(*testing.B) {
+	return func(b *testing.B) {
+		b.ReportAllocs()
+		step() // fills what is reused
+		before := processorTime(b)
+		for b.Loop() {
+			step()
+		}
+		spent := processorTime(b) - before
+		b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N)/benchRecords, "cpu-ns/event")
+		b.ReportMetric(float64(b.N)*benchRecords/spent.Seconds(), "events/cpu-s")
+	}
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

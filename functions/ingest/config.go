@@ -1,0 +1,66 @@
+package ingest
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"google.golang.org/api/option"
+
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/warehouse"
+)
+
+// Config is what a Function needs to know.
+type Config struct {
+	Warehouse warehouse.Config
+	Bucket    string         // the lake's bucket
+	Location  *time.Location // of event timestamps without an offset
+
+	// AppendTimeout bounds one attempt to append rows; a stream that does
+	// not answer within it is replaced.
+	AppendTimeout time.Duration
+	// CallTimeout bounds one call. The transform looks back ten minutes for
+	// rows whose ingested_at is older than they are visible: both limits
+	// stay well below.
+	CallTimeout time.Duration
+
+	Logger         *slog.Logger          // nil for slog.Default()
+	Now            func() time.Time      // nil for time.Now
+	StorageOptions []option.ClientOption // besides those of the environment
+}
+
+// FromEnv reads INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET,
+// STATION_TIMEZONE and the variables of warehouse.FromEnv. The error lists
+// every fault. Cloud Storage's client itself reads STORAGE_EMULATOR_HOST.
+func FromEnv(getenv func(string) string) (Config, error) {
+	r := env.NewReader(getenv)
+	config := Config{
+		Warehouse:     warehouse.FromEnv(r),
+		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
+		Location:      r.Location("STATION_TIMEZONE", "UTC"),
+		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),
+		CallTimeout:   r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute),
+	}
+	return config, r.Err()
+}
+
+// check reports what New cannot work with, and fills in what may be left out.
+func (c *Config) check() error {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.Bucket == "" || c.Warehouse.Project == "" || c.Warehouse.StagingDataset == "" {
+		return errors.New("setting up ingest: the bucket, the project and the staging dataset must be named")
+	}
+	if c.AppendTimeout <= 0 || c.CallTimeout <= 0 {
+		return errors.New("setting up ingest: both time limits must be positive")
+	}
+	return nil
+}

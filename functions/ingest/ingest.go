@@ -1,0 +1,150 @@
+// Package ingest is the Cloud Function that takes micro-batches of Kafka
+// records as CloudEvents, decides about every record, and makes it durable:
+// good ones as Parquet objects in the lake and as rows in the topic's staging
+// table, bad ones as rows in the quarantine table, with their bytes and a
+// reason.
+//
+// A call returns nil only when all of its batch is durable; any error has the
+// event delivered again. Delivery is at least once and so are the rows, which
+// readers keep one of for each Kafka coordinate; an object is created once,
+// because its name is derived from the batch. What can never succeed is
+// refused with an error as well, and so ends in the subscription's dead
+// letter, never in nothing.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"cloud.google.com/go/storage"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// A Function ingests batches. Its clients and streams are shared by all
+// calls, which may run concurrently.
+type Function struct {
+	config      Config
+	storage     *storage.Client
+	bucket      *storage.BucketHandle
+	topics      map[string]*topic
+	quarantined *stream
+	counters    counters
+}
+
+// New connects a Function to the lake and the warehouse. It contacts neither
+// before the first batch. life bounds the function's connections, which Close
+// ends as well.
+func New(life context.Context, config Config) (*Function, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	client, err := storage.NewClient(life, config.StorageOptions...)
+	if err != nil {
+		return nil, fmt.Errorf("setting up ingest: connecting to Cloud Storage: %w", err)
+	}
+	f := &Function{config: config, storage: client, bucket: client.Bucket(config.Bucket), topics: make(map[string]*topic)}
+	for _, name := range event.Topics() {
+		f.topics[name] = newTopic(life, &config, name)
+	}
+	f.quarantined = newStream(life, config.Warehouse, "quarantine", newRowEncoder(event.QuarantineColumns()), config.AppendTimeout)
+	return f, nil
+}
+
+func newTopic(life context.Context, config *Config, name string) *topic {
+	schema, _ := event.SchemaOf(name)
+	t := &topic{schema: schema, columns: schema.StagingColumns()}
+	t.timestamp = position(t.columns, "timestamp")
+	t.parquet = newParquetFormat(name, t.columns)
+	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(t.columns), config.AppendTimeout)
+	t.decoded.New = func() any { return &decoded{decoder: event.NewDecoder(schema, config.Location)} }
+	return t
+}
+
+// Close ends the function's connections. Calls that run then fail.
+func (f *Function) Close() error {
+	errs := []error{f.storage.Close(), f.quarantined.close()}
+	for _, t := range f.topics {
+		errs = append(errs, t.stream.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ingest makes the batch that the event carries durable. The error says what
+// went wrong, for a log; it is logged by then, once. Concurrent deliveries of
+// the same batch do no harm.
+func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
+	began := f.config.Now()
+	ctx, cancel := context.WithTimeout(ctx, f.config.CallTimeout)
+	defer cancel()
+	var s summary
+	err := guarded(func() error { return f.ingest(ctx, e, &s) })
+	s.took = f.config.Now().Sub(began)
+	f.report(e, &s, err)
+	if err != nil {
+		return fmt.Errorf("ingesting batch %s: %w", e.ID(), err)
+	}
+	return nil
+}
+
+func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
+	e, err := unwrap(ctx, e)
+	if err != nil {
+		return err
+	}
+	b, err := batch.FromEvent(e)
+	if err != nil {
+		return err
+	}
+	t, known := f.topics[b.Topic]
+	if !known {
+		return &foreignTopic{topic: b.Topic}
+	}
+	d := t.decoded.Get().(*decoded)
+	d.decode(t, b, f.config.Now())
+	s.describe(b, e, d)
+	if err := f.store(ctx, t, b, d, s); err != nil {
+		return err
+	}
+	s.quarantined = len(d.rejections)
+	s.durable = f.config.Now()
+	t.decoded.Put(d) // not after a failure, which may have been a panic
+	return nil
+}
+
+// store makes the decoded batch durable in the lake and in the warehouse.
+// Neither waits for the other, since both can be done again without harm; nor
+// does the failure of one stop the other, which leaves less to do again.
+func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decoded, s *summary) error {
+	var inLake error
+	var archiving sync.WaitGroup
+	archiving.Go(func() {
+		inLake = guarded(func() (err error) {
+			s.duplicates, err = f.archive(ctx, t, b, lake.Digest(b), d.rows)
+			return err
+		})
+	})
+	inWarehouse := guarded(func() error { return f.load(ctx, t, b, d) })
+	archiving.Wait()
+	return errors.Join(inLake, inWarehouse)
+}
+
+// load appends the good records to the staging table and the bad ones to the
+// quarantine, among them those that the staging table refuses.
+func (f *Function) load(ctx context.Context, t *topic, b *batch.Batch, d *decoded) error {
+	refusals, err := f.appendRows(ctx, t.stream, d.rows)
+	if err != nil {
+		return err
+	}
+	for _, r := range refusals {
+		d.rejections = append(d.rejections, rejection{
+			record: d.records[r.row], reason: event.RefusedByWarehouse, detail: r.detail,
+		})
+	}
+	return f.quarantine(ctx, b, d.rejections)
+}

@@ -1,0 +1,163 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/stationflow/stationflow/event"
+)
+
+// A parquetFormat writes rows of one table as Parquet files. It is safe for
+// concurrent use.
+type parquetFormat struct {
+	columns []event.Column
+	stamp   int // the position of ingested_at
+	schema  *parquet.Schema
+	writers sync.Pool // of *parquetWriter
+}
+
+func newParquetFormat(name string, columns []event.Column) *parquetFormat {
+	f := &parquetFormat{columns: columns, stamp: position(columns, ingestedAt)}
+	f.schema = parquet.NewSchema(name, newColumnGroup(columns))
+	f.writers.New = func() any { return f.newWriter() }
+	return f
+}
+
+// encode writes one file with the rows to dst. stamp is the rows'
+// ingested_at, in microseconds since 1970-01-01 UTC.
+func (f *parquetFormat) encode(dst *bytes.Buffer, rows []event.Row, stamp int64) error {
+	w := f.writers.Get().(*parquetWriter)
+	if err := w.write(dst, rows, stamp); err != nil {
+		return fmt.Errorf("encoding %d rows as Parquet: %w", len(rows), err)
+	}
+	f.writers.Put(w) // after an error or a panic its state is unknown: not reused
+	return nil
+}
+
+// A parquetWriter writes one file after another, column by column, in reused
+// memory.
+type parquetWriter struct {
+	format *parquetFormat
+	file   *parquet.GenericWriter[any]
+	values []parquet.Value
+}
+
+// chunkRows is how many rows are handed over at once, one column after the
+// other: few enough that they stay in the processor's cache meanwhile.
+const chunkRows = 128
+
+func (f *parquetFormat) newWriter() *parquetWriter {
+	return &parquetWriter{
+		format: f,
+		values: make([]parquet.Value, chunkRows),
+		file: parquet.NewGenericWriter[any](nil, f.schema,
+			parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
+			parquet.DataPageVersion(1),        // which every reader takes
+			parquet.DataPageStatistics(false), // the footer has them
+			parquet.CreatedBy("stationflow", "1", ""),
+		),
+	}
+}
+
+func (w *parquetWriter) write(dst *bytes.Buffer, rows []event.Row, stamp int64) error {
+	w.file.Reset(dst)
+	columns := w.file.ColumnWriters()
+	for chunk := range slices.Chunk(rows, chunkRows) {
+		for c, column := range columns {
+			values := w.values[:len(chunk)]
+			w.fill(values, c, chunk, stamp)
+			if _, err := column.WriteRowValues(values); err != nil {
+				return fmt.Errorf("column %s: %w", w.format.columns[c].Name, err)
+			}
+		}
+	}
+	return w.file.Close()
+}
+
+// fill sets values to column c of the rows.
+func (w *parquetWriter) fill(values []parquet.Value, c int, rows []event.Row, stamp int64) {
+	column := &w.format.columns[c]
+	switch {
+	case c == w.format.stamp:
+		for i := range values {
+			values[i] = parquet.Int64Value(stamp)
+		}
+	case column.Nullable:
+		for i := range values {
+			values[i] = parquet.NullValue()
+			if v := &rows[i][c]; !v.Null() {
+				values[i] = parquetValue(column.Type, v).Level(0, 1, c)
+			}
+		}
+	default:
+		for i := range values {
+			values[i] = parquetValue(column.Type, &rows[i][c])
+		}
+	}
+}
+
+func parquetValue(t event.Type, v *event.Value) parquet.Value {
+	switch t {
+	case event.String, event.Bytes:
+		return parquet.ByteArrayValue(v.Text())
+	case event.Float64:
+		return parquet.DoubleValue(v.Float())
+	}
+	return parquet.Int64Value(v.Int())
+}
+
+// A columnGroup is a Parquet group whose fields keep the order in which the
+// columns are declared; the library's own sorts them by name.
+type columnGroup struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func newColumnGroup(columns []event.Column) *columnGroup {
+	g := &columnGroup{Group: parquet.Group{}}
+	for i := range columns {
+		g.Group[columns[i].Name] = columnNode(&columns[i])
+	}
+	g.fields = g.Group.Fields()
+	slices.SortFunc(g.fields, func(a, b parquet.Field) int {
+		return position(columns, a.Name()) - position(columns, b.Name())
+	})
+	return g
+}
+
+// Fields returns the columns in declared order.
+func (g *columnGroup) Fields() []parquet.Field { return g.fields }
+
+func columnNode(column *event.Column) parquet.Node {
+	var node parquet.Node
+	switch column.Type {
+	case event.String:
+		node = parquet.String()
+	case event.Bytes:
+		node = parquet.Leaf(parquet.ByteArrayType)
+	case event.Int64:
+		node = parquet.Leaf(parquet.Int64Type)
+	case event.Float64:
+		node = parquet.Leaf(parquet.DoubleType)
+	case event.Timestamp:
+		node = parquet.Timestamp(parquet.Microsecond)
+	}
+	if repeats(column) {
+		node = parquet.Encoded(node, &parquet.RLEDictionary)
+	}
+	if column.Nullable {
+		node = parquet.Optional(node)
+	}
+	return node
+}
+
+// repeats tells whether a column has few distinct values within a batch, so
+// that a dictionary is worth its price.
+func repeats(column *event.Column) bool {
+	return column.Type == event.String && column.Name != "id" && column.Name != "train_id" && column.Name != "extra"
+}

@@ -1,0 +1,108 @@
+package ingest
+
+import (
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/stationflow/stationflow/event"
+)
+
+// ingestedAt is the column that is filled in while a row is written.
+const ingestedAt = "ingested_at"
+
+// A rowEncoder turns rows of one table into protocol buffers for the Storage
+// Write API: field n of the message is column n of the table.
+// https://cloud.google.com/bigquery/docs/supported-data-types gives the
+// pairs of types: a TIMESTAMP is an int64 of microseconds.
+type rowEncoder struct {
+	columns []event.Column
+	tags    []uint64 // field number and wire type, as they precede a value
+	stamp   int      // the position of ingested_at
+}
+
+func newRowEncoder(columns []event.Column) *rowEncoder {
+	e := &rowEncoder{columns: columns, stamp: position(columns, ingestedAt)}
+	for i := range columns {
+		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(columns[i].Type)))
+	}
+	return e
+}
+
+// position returns the index of the column, which must be there.
+func position(columns []event.Column, name string) int {
+	for i := range columns {
+		if columns[i].Name == name {
+			return i
+		}
+	}
+	panic("ingest: no column " + name)
+}
+
+// descriptor describes the rows to the warehouse.
+func (e *rowEncoder) descriptor() *descriptorpb.DescriptorProto {
+	d := &descriptorpb.DescriptorProto{Name: proto.String("Row")}
+	for i := range e.columns {
+		label := descriptorpb.FieldDescriptorProto_LABEL_REQUIRED
+		if e.columns[i].Nullable {
+			label = descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL
+		}
+		d.Field = append(d.Field, &descriptorpb.FieldDescriptorProto{
+			Name:   proto.String(e.columns[i].Name),
+			Number: proto.Int32(int32(i + 1)),
+			Label:  &label,
+			Type:   fieldType(e.columns[i].Type).Enum(),
+		})
+	}
+	return d
+}
+
+// append adds the row's encoding to dst. stamp is the row's ingested_at, in
+// microseconds since 1970-01-01 UTC.
+func (e *rowEncoder) append(dst []byte, row event.Row, stamp int64) []byte {
+	for i := range row {
+		v := &row[i]
+		if i == e.stamp {
+			dst = protowire.AppendVarint(dst, e.tags[i])
+			dst = protowire.AppendVarint(dst, uint64(stamp))
+			continue
+		}
+		if v.Null() {
+			continue
+		}
+		dst = protowire.AppendVarint(dst, e.tags[i])
+		switch e.columns[i].Type {
+		case event.String, event.Bytes:
+			dst = protowire.AppendBytes(dst, v.Text())
+		case event.Float64:
+			dst = protowire.AppendFixed64(dst, math.Float64bits(v.Float()))
+		default:
+			dst = protowire.AppendVarint(dst, uint64(v.Int()))
+		}
+	}
+	return dst
+}
+
+func wireType(t event.Type) protowire.Type {
+	switch t {
+	case event.String, event.Bytes:
+		return protowire.BytesType
+	case event.Float64:
+		return protowire.Fixed64Type
+	}
+	return protowire.VarintType
+}
+
+func fieldType(t event.Type) descriptorpb.FieldDescriptorProto_Type {
+	switch t {
+	case event.String:
+		return descriptorpb.FieldDescriptorProto_TYPE_STRING
+	case event.Bytes:
+		return descriptorpb.FieldDescriptorProto_TYPE_BYTES
+	case event.Float64:
+		return descriptorpb.FieldDescriptorProto_TYPE_DOUBLE
+	}
+	return descriptorpb.FieldDescriptorProto_TYPE_INT64
+}

@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// A rejection is a record that goes to quarantine.
+type rejection struct {
+	record int // its index in the batch
+	reason event.Reason
+	detail string
+}
+
+// Limits of a quarantine row, and of a record that may become a staging row:
+// with the other columns both stay below maxRequestBytes. A staging row is
+// never larger than the JSON it came from plus the columns of its origin.
+const (
+	maxRecordBytes = maxRequestBytes - 64<<10 // of key and value together
+	maxKeyBytes    = 64 << 10                 // of a key, when its value is too large
+	maxDetailBytes = 4 << 10
+)
+
+// tooLarge tells whether a record fits no row.
+func tooLarge(r *batch.Record) bool {
+	return r.ValueURI != "" || len(r.Key)+len(r.Value) > maxRecordBytes
+}
+
+// quarantine makes the rejected records durable in the quarantine table with
+// their bytes; what is too large for a row goes to the lake first. A row that
+// the warehouse refuses even here is an error: the delivery then fails, and
+// the batch ends in the dead letter with all its bytes.
+func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection) error {
+	if len(rejections) == 0 {
+		return nil
+	}
+	origin := originOf(b)
+	width := len(f.quarantined.encoder.columns)
+	values := make([]event.Value, 0, len(rejections)*width)
+	rows := make([]event.Row, 0, len(rejections))
+	for i := range rejections {
+		var err error
+		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i], &origin); err != nil {
+			return err
+		}
+		rows = append(rows, values[i*width:(i+1)*width])
+	}
+	refusals, err := f.appendRows(ctx, f.quarantined, rows)
+	if err != nil {
+		return err
+	}
+	if len(refusals) > 0 {
+		first := b.Records[rejections[refusals[0].row].record].Offset
+		return fmt.Errorf("quarantining: the warehouse refuses %d rows, first that of offset %d: %s",
+			len(refusals), first, refusals[0].detail)
+	}
+	return nil
+}
+
+// appendQuarantined adds a row's values in the order of
+// event.QuarantineColumns.
+func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, b *batch.Batch, r *rejection, o *origin) ([]event.Value, error) {
+	record := &b.Records[r.record]
+	key, value, detail, err := f.offload(ctx, b, record, r.detail)
+	if err != nil {
+		return nil, err
+	}
+	values = o.appendCoordinates(values, record)
+	values = append(values, bytesOrNull(key), bytesOrNull(value),
+		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail))))
+	return o.appendArrival(values), nil
+}
+
+// offload returns what of the record goes into its quarantine row. Bytes that
+// do not fit are made durable in the lake and named in the detail.
+func (f *Function) offload(ctx context.Context, b *batch.Batch, record *batch.Record, detail string) (key, value []byte, newDetail string, err error) {
+	key, value = record.Key, record.Value
+	if len(key)+len(value) <= maxRecordBytes {
+		return key, value, detail, nil
+	}
+	if len(value) > 0 {
+		name := lake.QuarantineObject(b.Topic, b.TopicID, b.Partition, record.Offset)
+		if detail, err = f.setAside(ctx, b, record, name, value); err != nil {
+			return nil, nil, "", err
+		}
+		value = nil
+	}
+	if len(key) > maxKeyBytes {
+		name := lake.QuarantineKeyObject(b.Topic, b.TopicID, b.Partition, record.Offset)
+		uri, err := f.setAside(ctx, b, record, name, key)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		key, detail = nil, strings.TrimPrefix(detail+" key: "+uri, " ")
+	}
+	return key, value, detail, nil
+}
+
+// setAside makes bytes of a record durable in the lake and returns their URI.
+func (f *Function) setAside(ctx context.Context, b *batch.Batch, record *batch.Record, name string, data []byte) (string, error) {
+	alone := *b
+	alone.Records = []batch.Record{*record}
+	_, err := f.create(ctx, name, lake.Digest(&alone), data)
+	return lake.URI(f.config.Bucket, name), err
+}
+
+// clean makes a detail fit for a STRING column: valid UTF-8 of bounded length.
+func clean(detail string) string {
+	if len(detail) > maxDetailBytes {
+		detail = detail[:maxDetailBytes] + "…"
+	}
+	return strings.ToValidUTF8(detail, "\uFFFD")
+}

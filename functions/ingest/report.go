@@ -1,0 +1,143 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/stationflow/stationflow/batch"
+)
+
+// Counts are totals since the function was made.
+type Counts struct {
+	Batches          int64 // made durable
+	Records          int64 // in those batches
+	Valid            int64 // records with a row in staging
+	Quarantined      int64 // records with a row in quarantine
+	DuplicateObjects int64 // found in the lake, made by an earlier delivery
+	Failed           int64 // deliveries answered with an error
+	Refused          int64 // of these: events that are no batch of a known topic
+	Conflicts        int64 // of these: the lake holds other contents under the batch's name
+	Crashes          int64 // of these: panics
+}
+
+type counters struct {
+	batches, records, valid, quarantined, duplicates atomic.Int64
+	failed, refused, conflicts, crashes              atomic.Int64
+}
+
+// Counts returns what the function has done so far. It may be called at any
+// time.
+func (f *Function) Counts() Counts {
+	c := &f.counters
+	return Counts{
+		Batches: c.batches.Load(), Records: c.records.Load(), Valid: c.valid.Load(),
+		Quarantined: c.quarantined.Load(), DuplicateObjects: c.duplicates.Load(),
+		Failed: c.failed.Load(), Refused: c.refused.Load(), Conflicts: c.conflicts.Load(), Crashes: c.crashes.Load(),
+	}
+}
+
+// A summary is what the log says of one batch.
+type summary struct {
+	batch          *batch.Batch // nil when the event carried none
+	bytes          int
+	quarantined    int
+	duplicates     int64
+	oldest, newest int64 // Kafka timestamps in Unix milliseconds; -1 when no record has one
+	durable        time.Time
+	took           time.Duration
+}
+
+func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
+	s.batch, s.bytes, s.quarantined = b, len(e.Data()), len(d.rejections)
+	s.oldest, s.newest = -1, -1
+	for i := range b.Records {
+		if r := &b.Records[i]; hasTimestamp(r) {
+			if s.oldest < 0 || r.Timestamp < s.oldest {
+				s.oldest = r.Timestamp
+			}
+			s.newest = max(s.newest, r.Timestamp)
+		}
+	}
+}
+
+// report counts a call and logs one line about it.
+func (f *Function) report(e cloudevents.Event, s *summary, err error) {
+	if err != nil {
+		f.reportFailure(e, s, err)
+		return
+	}
+	c, b := &f.counters, s.batch
+	valid := len(b.Records) - s.quarantined
+	c.batches.Add(1)
+	c.records.Add(int64(len(b.Records)))
+	c.valid.Add(int64(valid))
+	c.quarantined.Add(int64(s.quarantined))
+	c.duplicates.Add(s.duplicates)
+	attributes := append(whereabouts(b),
+		slog.Int("valid", valid),
+		slog.Int("quarantined", s.quarantined),
+		slog.Int64("duplicate_objects", s.duplicates),
+		slog.Int("bytes", s.bytes))
+	if s.newest >= 0 {
+		attributes = append(attributes, slog.Int64("oldest_kafka_ms", s.oldest), slog.Int64("newest_kafka_ms", s.newest))
+	}
+	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
+	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, "batch ingested", attributes...)
+}
+
+// reportFailure logs at level ERROR what a person must look into, and at
+// WARN what the next delivery may well get over.
+func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
+	class := classify(err)
+	level := slog.LevelError
+	if class == transient {
+		level = slog.LevelWarn
+	}
+	attributes := []slog.Attr{
+		slog.String("batch", e.ID()), slog.String("source", e.Source()),
+		slog.String("class", string(class)), slog.String("cause", f.countFailure(err)),
+		slog.String("error", err.Error()), slog.Int64("took_ms", s.took.Milliseconds()),
+	}
+	if s.batch != nil {
+		attributes = append(attributes, whereabouts(s.batch)...)
+	}
+	var crashed *crash
+	if errors.As(err, &crashed) {
+		attributes = append(attributes, slog.String("stack", crashed.stack))
+	}
+	f.config.Logger.LogAttrs(context.Background(), level, "batch failed", attributes...)
+}
+
+// countFailure returns the name of what was counted.
+func (f *Function) countFailure(err error) string {
+	c := &f.counters
+	c.failed.Add(1)
+	var crashed *crash
+	switch {
+	case isForeign(err):
+		c.refused.Add(1)
+		return "no_batch"
+	case isConflict(err):
+		c.conflicts.Add(1)
+		return "object_conflict"
+	case errors.As(err, &crashed):
+		c.crashes.Add(1)
+		return "panic"
+	}
+	return "storing"
+}
+
+func whereabouts(b *batch.Batch) []slog.Attr {
+	return []slog.Attr{
+		slog.String("topic", b.Topic),
+		slog.Int("partition", int(b.Partition)),
+		slog.Int64("first_offset", b.FirstOffset()),
+		slog.Int64("last_offset", b.LastOffset()),
+		slog.Int("records", len(b.Records)),
+	}
+}

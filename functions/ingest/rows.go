@@ -1,0 +1,114 @@
+package ingest
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+)
+
+// An origin holds the values that all rows of a batch share.
+type origin struct {
+	topic, topicID, batchID event.Value
+	partition               event.Value
+}
+
+func originOf(b *batch.Batch) origin {
+	return origin{
+		topic:     event.StringValue([]byte(b.Topic)),
+		topicID:   event.StringValue([]byte(b.TopicID)),
+		batchID:   event.StringValue([]byte(b.ID())),
+		partition: event.IntValue(int64(b.Partition)),
+	}
+}
+
+// appendCoordinates adds the kafka_ columns of a record's row.
+func (o *origin) appendCoordinates(values []event.Value, r *batch.Record) []event.Value {
+	return append(values, o.topic, o.topicID, o.partition, event.IntValue(r.Offset), kafkaTimestamp(r))
+}
+
+// appendArrival adds ingested_at, which is filled in while the row is
+// written, and batch_id.
+func (o *origin) appendArrival(values []event.Value) []event.Value {
+	return append(values, event.TimeValue(0), o.batchID)
+}
+
+// lastMillis is the last millisecond of the year 9999, where BigQuery's
+// TIMESTAMP ends. Producers may put any number into a record's timestamp.
+var lastMillis = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
+
+// hasTimestamp tells whether Kafka gave the record a timestamp that can be one.
+func hasTimestamp(r *batch.Record) bool { return r.Timestamp >= 0 && r.Timestamp <= lastMillis }
+
+func kafkaTimestamp(r *batch.Record) event.Value {
+	if !hasTimestamp(r) {
+		return event.Value{}
+	}
+	return event.TimeValue(r.Timestamp * 1000)
+}
+
+// bytesOrNull returns a BYTES, NULL for nil.
+func bytesOrNull(b []byte) event.Value {
+	if b == nil {
+		return event.Value{}
+	}
+	v := event.StringValue(b)
+	v.Type = event.Bytes
+	return v
+}
+
+// A decoded batch: the rows of its good records, and why the others are bad.
+// Its memory is reused; the rows also share that of the batch.
+type decoded struct {
+	decoder    *event.Decoder
+	values     []event.Value
+	rows       []event.Row
+	records    []int // the index in the batch of each row's record
+	rejections []rejection
+}
+
+// decode decides about every record of the batch: each becomes one row or one
+// rejection. now stands in for a timestamp that Kafka did not give.
+func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
+	d.decoder.Reset()
+	width, fields := len(t.columns), len(t.schema.Columns)+1
+	if size := len(b.Records) * width; cap(d.values) < size {
+		d.values = make([]event.Value, size)
+	}
+	d.rows, d.records, d.rejections = d.rows[:0], d.records[:0], d.rejections[:0]
+	origin := originOf(b)
+	values := d.values[:cap(d.values)]
+	for i := range b.Records {
+		row := event.Row(values[:width:width])
+		if refused := d.decodeRecord(row[:fields], &b.Records[i], now); refused != nil {
+			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
+			continue
+		}
+		origin.appendArrival(origin.appendCoordinates(row[:fields], &b.Records[i]))
+		d.rows, d.records = append(d.rows, row), append(d.records, i)
+		values = values[width:]
+	}
+}
+
+func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *event.Rejection {
+	if tooLarge(r) {
+		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
+	}
+	reference := now
+	if hasTimestamp(r) {
+		reference = time.UnixMilli(r.Timestamp)
+	}
+	return d.decoder.Decode(row, r.Value, reference)
+}
+
+// A topic is what the function knows of one topic and keeps between calls. It
+// is safe for concurrent use.
+type topic struct {
+	schema    *event.Schema
+	columns   []event.Column // of the staging table and the Parquet files
+	timestamp int            // the position of the event's timestamp
+	parquet   *parquetFormat
+	stream    *stream
+	decoded   sync.Pool // of *decoded
+}

@@ -1,0 +1,4 @@
+package cli
+
+// Commands are those that work against a real project.
+func Commands() []Command { return nil }

@@ -1,0 +1,58 @@
+package lake
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/stationflow/stationflow/batch"
+)
+
+// Digest returns a fingerprint (64-bit xxHash) of the batch's source records:
+// their coordinates, timestamps, keys and values, null told from empty. It
+// covers nothing that one delivery of the records has and another lacks, such
+// as the time of ingestion.
+func Digest(b *batch.Batch) uint64 {
+	var d digester
+	d.hash.Reset()
+	d.text(b.TopicID)
+	d.number(int64(b.Partition))
+	for i := range b.Records {
+		r := &b.Records[i]
+		d.number(r.Offset)
+		d.number(r.Timestamp)
+		d.bytes(r.Key)
+		d.bytes(r.Value)
+		if r.ValueURI != "" {
+			d.text(r.ValueURI)
+			d.number(r.ValueSize)
+		}
+	}
+	return d.hash.Sum64()
+}
+
+// A digester feeds values of changing length to a hash so that no two
+// sequences of values give it the same bytes.
+type digester struct {
+	hash    xxhash.Digest
+	scratch [8]byte
+}
+
+func (d *digester) number(n int64) {
+	binary.LittleEndian.PutUint64(d.scratch[:], uint64(n))
+	d.hash.Write(d.scratch[:])
+}
+
+func (d *digester) bytes(b []byte) {
+	if b == nil {
+		d.number(-1)
+		return
+	}
+	d.number(int64(len(b)))
+	d.hash.Write(b)
+}
+
+func (d *digester) text(s string) {
+	d.number(int64(len(s)))
+	d.hash.WriteString(s)
+}

@@ -1,0 +1,44 @@
+// Package lake writes objects into the data lake, a Cloud Storage bucket,
+// each exactly once.
+//
+// An object's name is derived from the Kafka records it holds, so that every
+// delivery of the same records aims at the same object; whoever comes second
+// finds it there and compares a digest of the records instead of writing.
+package lake
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+)
+
+// RawObject names the Parquet object that holds the batch's events of one
+// hour: hour is any moment within it, taken in UTC. The batch has at least
+// one record.
+func RawObject(b *batch.Batch, hour time.Time) string {
+	return fmt.Sprintf("raw/%s/dt=%s/%s-%s-%05d-%020d-%020d.parquet",
+		b.Topic, hour.UTC().Format("2006-01-02/hour=15"),
+		b.Topic, topicIDPrefix(b.TopicID), b.Partition, b.FirstOffset(), b.LastOffset())
+}
+
+// QuarantineObject names the object that holds the bytes of one record's
+// value, for a value that is too large to travel in a batch or a row. topicID
+// is Kafka's UUID of the topic in its canonical form.
+func QuarantineObject(topic, topicID string, partition int32, offset int64) string {
+	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-%020d.bin",
+		topic, topic, topicIDPrefix(topicID), partition, offset)
+}
+
+// QuarantineKeyObject names the object for the record's key, beside that of
+// its value.
+func QuarantineKeyObject(topic, topicID string, partition int32, offset int64) string {
+	return strings.TrimSuffix(QuarantineObject(topic, topicID, partition, offset), ".bin") + ".key.bin"
+}
+
+// URI returns the gs:// address of an object.
+func URI(bucket, name string) string { return "gs://" + bucket + "/" + name }
+
+// topicIDPrefix tells a topic from one of the same name that was deleted.
+func topicIDPrefix(topicID string) string { return topicID[:min(len(topicID), 8)] }

@@ -1,0 +1,433 @@
+package bridgetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/bridge"
+)
+
+func TestBridge_PublishesEveryRecordAndCommits(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	for p := range int32(6) {
+		produce(t, cluster, topic, p, 500+int(p))
+	}
+	transport := newRecorder(nil)
+	m := start(t, config(cluster), transport)
+	transport.wait(t, 3015)
+	for p := range int32(6) {
+		transport.check(t, cluster, topic, p, 0, 500+int64(p))
+		eventually(t, "the end is committed", func() bool { return committed(cluster, topic, p) == 500+int64(p) })
+	}
+	if now := m.Snapshot(); now.Records != 3015 || len(now.Partitions) != 6 || now.LagRecords() != 0 {
+		t.Errorf("the snapshot is %+v", now)
+	}
+	m.stop(t)
+	if members := cluster.GroupInfo(group).Members; len(members) != 0 {
+		t.Errorf("the group still has %v", members)
+	}
+}
+
+// Two members come and go under load. Nothing is lost, and nothing was ever
+// committed that was not published by then.
+func TestBridge_RebalanceUnderLoad(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	transport := newRecorder(nil)
+	watch := watchCommits(cluster, transport)
+
+	first := start(t, config(cluster), transport)
+	var load sync.WaitGroup
+	load.Go(func() {
+		for range 20 {
+			for p := range int32(6) {
+				produce(t, cluster, topic, p, 100)
+			}
+		}
+	})
+	transport.wait(t, 600)
+	second := start(t, config(cluster), transport)
+	waitStable(t, cluster, 2)
+	first.stop(t)
+	waitStable(t, cluster, 1)
+	third := start(t, config(cluster), transport)
+	load.Wait()
+	transport.wait(t, 12_000)
+	for p := range int32(6) {
+		transport.check(t, cluster, topic, p, 0, 2000)
+		eventually(t, "the end is committed", func() bool { return committed(cluster, topic, p) == 2000 })
+	}
+	second.stop(t)
+	third.stop(t)
+	watch.check(t)
+}
+
+// commits watches every OffsetCommit on its way to the broker.
+type commits struct {
+	mu     sync.Mutex
+	count  int
+	faults []string
+}
+
+func watchCommits(cluster *kfake.Cluster, transport *recorder) *commits {
+	w := &commits{}
+	id := topicID(cluster, topic)
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		transport.mu.Lock()
+		defer transport.mu.Unlock()
+		for _, t := range request.(*kmsg.OffsetCommitRequest).Topics {
+			for _, p := range t.Partitions {
+				w.count++
+				for offset := range p.Offset {
+					if transport.seen[coordinate{id, p.Partition, offset}] == 0 {
+						w.faults = append(w.faults, "an offset was committed before it was published")
+						break
+					}
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	return w
+}
+
+func (w *commits) check(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count == 0 {
+		t.Error("no commit was seen")
+	}
+	for _, fault := range w.faults {
+		t.Error(fault)
+	}
+}
+
+func waitStable(t *testing.T, cluster *kfake.Cluster, members int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := cluster.WaitGroupStable(ctx, group, members); err != nil {
+		t.Fatalf("waiting for %d members: %v", members, err)
+	}
+}
+
+// A batch is in flight when the group goes on without the member. The session
+// commits nothing more, even though the batch arrives in the end; the next
+// session publishes it again.
+func TestBridge_CommitsNothingAfterRevocation(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	produce(t, cluster, topic, 0, 10)
+	inFlight, arrived := make(chan struct{}), make(chan struct{})
+	var attempts atomic.Int64
+	transport := newRecorder(func(ctx context.Context, b *batch.Batch) error {
+		if attempts.Add(1) > 1 {
+			<-arrived
+			return nil
+		}
+		close(inFlight)
+		<-ctx.Done() // the bridge gives it up,
+		close(arrived)
+		return nil // yet it arrives
+	})
+	start(t, config(cluster), transport)
+	<-inFlight
+
+	var revoked, broken atomic.Int64 // the revoked generation, and its commits since
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		commit := request.(*kmsg.OffsetCommitRequest)
+		if g := revoked.Load(); g > 0 && int64(commit.Generation) <= g {
+			broken.Add(1)
+		}
+		return nil, nil, false
+	})
+	cluster.ControlKey(int16(kmsg.Heartbeat), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		revoked.Store(int64(request.(*kmsg.HeartbeatRequest).Generation))
+		response := request.ResponseKind().(*kmsg.HeartbeatResponse)
+		response.ErrorCode = kerr.IllegalGeneration.Code
+		return response, nil, true
+	})
+	<-arrived
+	eventually(t, "the successor commits", func() bool { return committed(cluster, topic, 0) == 10 })
+	if broken.Load() != 0 {
+		t.Error("the revoked session committed")
+	}
+	if n := transport.times(coordinate{topicID(cluster, topic), 0, 0}); n != 2 {
+		t.Errorf("the record was published %d times, want 2", n)
+	}
+}
+
+// One partition's transport fails; the others go on as if nothing were.
+func TestBridge_FailingPartitionPausesAlone(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	var healed atomic.Bool
+	transport := newRecorder(func(_ context.Context, b *batch.Batch) error {
+		if b.Partition == 3 && !healed.Load() {
+			return errors.New("503 from afar")
+		}
+		return nil
+	})
+	m := start(t, config(cluster), transport)
+	for p := range int32(6) {
+		produce(t, cluster, topic, p, 3000)
+	}
+	transport.wait(t, 15_000)
+	for p := range int32(6) {
+		if p != 3 {
+			eventually(t, "the others commit", func() bool { return committed(cluster, topic, p) == 3000 })
+		}
+	}
+	if got := committed(cluster, topic, 3); got > 0 {
+		t.Errorf("offset %d of the failing partition is committed", got)
+	}
+	eventually(t, "health fails and says why", func() bool {
+		reasons := m.Unhealthy()
+		return len(reasons) == 1 && strings.Contains(reasons[0], "incidents/3: 503 from afar")
+	})
+	if now := m.Snapshot(); now.Retries == 0 || now.Partitions[3].InFlight != 3 || now.Partitions[3].LagRecords != 3000 || now.Partitions[3].Lag <= 0 {
+		t.Errorf("the snapshot is %+v", now.Partitions[3])
+	}
+	healed.Store(true)
+	transport.wait(t, 18_000)
+	transport.check(t, cluster, topic, 3, 0, 3000)
+	eventually(t, "it commits", func() bool { return committed(cluster, topic, 3) == 3000 })
+	eventually(t, "health recovers", func() bool { return len(m.Unhealthy()) == 0 })
+}
+
+// With nothing arriving, the bridge holds no more than it may.
+func TestBridge_MemoryStaysBelowTheCeiling(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	c.MemoryBytes, c.BatchBytes, c.BatchRecords = 2*batch.MaxEncodedBytes, 1<<20, 20_000
+	var healed atomic.Bool
+	transport := newRecorder(func(ctx context.Context, b *batch.Batch) error {
+		if healed.Load() {
+			return nil
+		}
+		return errors.New("no")
+	})
+	for p := range int32(6) {
+		produce(t, cluster, topic, p, 20_000) // 4 MB each
+	}
+	m := start(t, c, transport)
+	held := func() (bytes int64) {
+		for _, p := range m.Snapshot().Partitions {
+			bytes += p.MemoryBytes
+		}
+		return bytes
+	}
+	var most int64
+	eventually(t, "every partition is full", func() bool {
+		most = max(most, held())
+		full := 0
+		for _, p := range m.Snapshot().Partitions {
+			if p.InFlight == c.InFlight+1 { // the last waits for its turn
+				full++
+			}
+		}
+		return full == 6
+	})
+	if most > c.MemoryBytes-batch.MaxEncodedBytes {
+		t.Errorf("it held %d bytes", most)
+	}
+	healed.Store(true)
+	transport.wait(t, 120_000)
+	if most = max(most, held()); most > c.MemoryBytes-batch.MaxEncodedBytes {
+		t.Errorf("it held %d bytes", most)
+	}
+}
+
+// At the end of its context the bridge publishes what it has read, commits
+// and leaves.
+func TestBridge_DrainsWhenToldToStop(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	c.BatchAge = time.Hour // only the drain can cut
+	produce(t, cluster, topic, 0, 30)
+	transport := newRecorder(nil)
+	m := start(t, c, transport)
+	eventually(t, "the records are read", func() bool {
+		for _, p := range m.Snapshot().Partitions {
+			if p.MemoryBytes > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	// What waits in the library's channel by then may be read by the next.
+	m.stop(t)
+	published := int64(len(transport.seen))
+	if published == 0 || committed(cluster, topic, 0) != published {
+		t.Errorf("%d records are published, %d committed", published, committed(cluster, topic, 0))
+	}
+	if n := len(cluster.GroupInfo(group).Members); n != 0 {
+		t.Errorf("%d members did not leave", n)
+	}
+}
+
+// A transport that hangs does not keep the bridge from ending in time, and
+// what did not arrive is not committed.
+func TestBridge_GivesUpDrainingInTime(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	c.DrainTimeout = time.Second
+	produce(t, cluster, topic, 0, 10)
+	inFlight := make(chan struct{}, 100)
+	m := start(t, c, newRecorder(func(ctx context.Context, b *batch.Batch) error {
+		inFlight <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	<-inFlight
+	m.stop(t)
+	if got := committed(cluster, topic, 0); got > 0 {
+		t.Errorf("offset %d is committed", got)
+	}
+}
+
+// The process is killed: its commits fail from some moment on, as if it were
+// gone. The next one begins at the last commit.
+func TestBridge_SuccessorBeginsAtTheCommit(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	transport := newRecorder(nil)
+	produce(t, cluster, topic, 0, 100)
+	m := start(t, config(cluster), transport)
+	eventually(t, "the first are committed", func() bool { return committed(cluster, topic, 0) == 100 })
+	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorNotAvailable, Count: -1})
+	produce(t, cluster, topic, 0, 70)
+	transport.wait(t, 170)
+	m.stop(t)
+	fault.Remove()
+	if got := committed(cluster, topic, 0); got != 100 {
+		t.Fatalf("%d are committed", got)
+	}
+
+	again := newRecorder(nil)
+	start(t, config(cluster), again)
+	again.wait(t, 70)
+	again.check(t, cluster, topic, 0, 100, 170)
+	if len(again.seen) != 70 {
+		t.Errorf("%d records were read again, want the 70 not committed", len(again.seen))
+	}
+}
+
+// A commit that the broker refuses is seen, counted and made up for.
+func TestBridge_CommitsAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []*kerr.Error{kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.UnknownServerError} {
+		cluster := newCluster(t)
+		produce(t, cluster, topic, 0, 10)
+		transport := newRecorder(nil)
+		m := start(t, config(cluster), transport)
+		eventually(t, "it commits", func() bool { return committed(cluster, topic, 0) == 10 })
+		failing := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: fault, Count: 3})
+		produce(t, cluster, topic, 0, 10)
+		eventually(t, "it commits after "+fault.Message, func() bool { return committed(cluster, topic, 0) == 20 })
+		if failing.Hits() != 3 {
+			t.Errorf("%s: %d commits failed, want 3", fault.Message, failing.Hits())
+		}
+		body := get(t, m.Bridge, "/metrics", http.StatusOK)
+		if !strings.Contains(body, "bridge_commit_failures_total 3") {
+			t.Errorf("%s: the metrics do not count 3 failures", fault.Message)
+		}
+		m.stop(t)
+	}
+}
+
+func get(t *testing.T, b *bridge.Bridge, path string, code int) string {
+	t.Helper()
+	server := httptest.NewServer(b.Handler())
+	defer server.Close()
+	response, err := server.Client().Get(server.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != code {
+		t.Errorf("%s answers %d, want %d: %s", path, response.StatusCode, code, body)
+	}
+	return string(body)
+}
+
+func TestBridge_HealthAndMetrics(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	produce(t, cluster, topic, 2, 10)
+	transport := newRecorder(nil)
+	m := start(t, config(cluster), transport)
+	transport.wait(t, 10)
+	eventually(t, "it commits", func() bool { return m.Snapshot().Partitions[2].Committed == 10 })
+	get(t, m.Bridge, "/healthz", http.StatusOK)
+	get(t, m.Bridge, "/readyz", http.StatusOK)
+	metrics := get(t, m.Bridge, "/metrics", http.StatusOK)
+	for _, line := range []string{
+		`bridge_published_records_total{topic="incidents"} 10`,
+		`bridge_committed_offset{partition="2",topic="incidents"} 10`,
+		`bridge_lag_records{partition="2",topic="incidents"} 0`,
+		`bridge_joined 1`,
+		`bridge_publish_seconds_count`,
+	} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+	var now bridge.Snapshot
+	if err := json.Unmarshal([]byte(get(t, m.Bridge, "/status", http.StatusOK)), &now); err != nil || now.Records != 10 {
+		t.Errorf("the status is %+v, %v", now, err)
+	}
+	m.stop(t)
+	get(t, m.Bridge, "/readyz", http.StatusServiceUnavailable)
+}
+
+// A topic that does not exist is named; nothing creates it; once a person
+// has, the bridge goes on by itself.
+func TestBridge_MissingTopic(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, kfake.AllowAutoTopicCreation())
+	c := config(cluster)
+	c.Topics = []string{topic, "passenger_flow"}
+	transport := newRecorder(nil)
+	m := start(t, c, transport)
+	eventually(t, "it names the topic", func() bool {
+		return strings.Contains(m.Snapshot().Trouble, "topic passenger_flow does not exist: create it")
+	})
+	get(t, m.Bridge, "/readyz", http.StatusServiceUnavailable)
+	if cluster.TopicInfo("passenger_flow") != nil {
+		t.Fatal("it created the topic")
+	}
+	if err := cluster.CreateTopic("passenger_flow", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, cluster, "passenger_flow", 0, 5)
+	transport.wait(t, 5)
+	transport.check(t, cluster, "passenger_flow", 0, 0, 5)
+}

@@ -1,0 +1,97 @@
+package bridgetest
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+const bucket = "lake"
+
+// startLake serves an empty bucket to the clients of this process.
+func startLake(t *testing.T) *fakestorage.Server {
+	t.Helper()
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true, PublicHost: "nowhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(server.HTTPHandler())
+	t.Cleanup(front.Close)
+	t.Setenv("STORAGE_EMULATOR_HOST", front.URL)
+	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
+	return server
+}
+
+// A value too large for any batch is in the lake before its record is
+// published in its place. A large one that fits travels alone.
+func TestBridge_LargeRecords(t *testing.T) {
+	objects := startLake(t)
+	cluster := newCluster(t, kfake.BrokerConfigs(map[string]string{
+		"group.initial.rebalance.delay.ms": "0", "message.max.bytes": "40000000", "max.message.bytes": "40000000"}))
+	fits := bytes.Repeat([]byte("f"), batch.MaxEncodedBytes-2000)
+	tooLarge := bytes.Repeat([]byte("l"), batch.MaxEncodedBytes)
+	largeKey := bytes.Repeat([]byte("k"), batch.MaxEncodedBytes)
+	produce(t, cluster, topic, 0, 3)
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: fits})
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: []byte("key"), Value: tooLarge})
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: largeKey, Value: []byte("small")})
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: []byte("v"), Headers: make([]kgo.RecordHeader, batch.MaxHeaders+1)})
+	produce(t, cluster, topic, 0, 2)
+
+	c := config(cluster)
+	c.LakeBucket = bucket
+	transport := newRecorder(nil)
+	start(t, c, transport)
+	transport.wait(t, 9)
+	transport.check(t, cluster, topic, 0, 0, 9)
+	eventually(t, "all is committed", func() bool { return committed(cluster, topic, 0) == 9 })
+
+	id := topicID(cluster, topic)
+	content := func(name string) []byte {
+		object, err := objects.GetObject(bucket, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object.Content
+	}
+	records := map[int64]batch.Record{}
+	for _, b := range transport.batches {
+		for _, r := range b.Records {
+			records[r.Offset] = r
+		}
+	}
+	if r := records[3]; !bytes.Equal(r.Value, fits) || r.ValueURI != "" {
+		t.Error("the value that fits did not travel as it is")
+	}
+	tests := []struct {
+		offset     int64
+		key        string
+		value      []byte
+		keyInLake  []byte
+		largeInput string
+	}{
+		{4, "key", tooLarge, nil, "a value"},
+		{5, "", []byte("small"), largeKey, "a key"},
+		{6, "", []byte("v"), nil, "headers"},
+	}
+	for _, test := range tests {
+		r, name := records[test.offset], lake.QuarantineObject(topic, id, 0, test.offset)
+		if r.Value != nil || r.Headers != nil || string(r.Key) != test.key || r.ValueURI != "gs://lake/"+name || r.ValueSize != int64(len(test.value)) {
+			t.Errorf("too large %s: the record in its place is %.200v", test.largeInput, r)
+		}
+		if !strings.HasPrefix(name, "quarantine/incidents/incidents-") || !bytes.Equal(content(name), test.value) {
+			t.Errorf("too large %s: the object %s holds something else", test.largeInput, name)
+		}
+		if test.keyInLake != nil && !bytes.Equal(content(lake.QuarantineKeyObject(topic, id, 0, test.offset)), test.keyInLake) {
+			t.Errorf("too large %s: the key's object holds something else", test.largeInput)
+		}
+	}
+}

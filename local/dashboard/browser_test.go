@@ -1,0 +1,378 @@
+package dashboard_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"image/color"
+	"image/png"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/stationflow/stationflow/local/dashboard"
+)
+
+// browse shows a page in headless Chromium, lets its scripts run for some
+// seconds of virtual time and returns what Chromium printed. The test is
+// skipped where there is no Chromium.
+func browse(t *testing.T, handler http.Handler, hash string, options ...string) []byte {
+	t.Helper()
+	chromium := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			chromium = path
+			break
+		}
+	}
+	if chromium == "" {
+		t.Skip("no chromium on this machine: the page is not tested in a browser")
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	arguments := append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(), "--virtual-time-budget=9000",
+	}, options...)
+	var complaints strings.Builder
+	command := exec.CommandContext(t.Context(), chromium, append(arguments, server.URL+"/"+hash)...)
+	command.Stderr = &complaints
+	command.WaitDelay = 10 * time.Second
+	printed, err := command.Output()
+	if err != nil {
+		t.Fatalf("running %s: %v\n%s", chromium, err, complaints.String())
+	}
+	return printed
+}
+
+// open returns what the document of a page has become.
+func open(t *testing.T, handler http.Handler, hash string) *html.Node {
+	t.Helper()
+	document, err := html.Parse(bytes.NewReader(browse(t, handler, hash, "--dump-dom")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+// find returns the first element below root of which is holds, or nil.
+func find(root *html.Node, is func(*html.Node) bool) *html.Node {
+	for node := range root.Descendants() {
+		if node.Type == html.ElementNode && is(node) {
+			return node
+		}
+	}
+	return nil
+}
+
+func attribute(node *html.Node, name string) string {
+	for _, a := range node.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func has(name, value string) func(*html.Node) bool {
+	return func(node *html.Node) bool {
+		return slices.ContainsFunc(node.Attr, func(a html.Attribute) bool { return a.Key == name && a.Val == value })
+	}
+}
+
+// textOf is the text below the first element with an attribute.
+func textOf(t *testing.T, root *html.Node, name, value string) string {
+	t.Helper()
+	node := find(root, has(name, value))
+	if node == nil {
+		t.Fatalf("the page has no element with %s=%q", name, value)
+	}
+	return text(node)
+}
+
+func text(node *html.Node) string {
+	var all strings.Builder
+	for below := range node.Descendants() {
+		if below.Type == html.TextNode {
+			all.WriteString(below.Data)
+		}
+	}
+	return strings.TrimSpace(all.String())
+}
+
+// written is how the page writes a metric's value.
+func written(metric string, value *float64, unit string) string {
+	switch {
+	case value == nil:
+		return "no data"
+	case strings.HasSuffix(metric, "_rate"):
+		return grouped(*value*100, 1) + " %"
+	case unit == "minutes":
+		return grouped(*value, 1) + " min"
+	case *value == math.Trunc(*value):
+		return grouped(*value, 0) + " " + unit
+	}
+	return grouped(*value, 1) + " " + unit
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(value float64, digits int) string {
+	number := strconv.FormatFloat(math.Abs(value), 'f', digits, 64)
+	end, _, _ := strings.Cut(number, ".")
+	for i := len(end) - 3; i > 0; i -= 3 {
+		number = number[:i] + "," + number[i:]
+	}
+	if value < 0 {
+		number = "-" + number
+	}
+	return number
+}
+
+// Every headline and every cell of every table equals what the API says.
+func TestPage_ShowsTheFiguresOfTheAPI(t *testing.T) {
+	t.Parallel()
+	for _, period := range []string{"today", "all"} {
+		shown := scenes(noon)["busy"].dashboard(at(noon))
+		mustRefresh(t, shown)
+		var figures dashboard.Figures
+		if err := json.Unmarshal([]byte(get(t, shown.Handler(), "/api/dashboard")), &figures); err != nil {
+			t.Fatal(err)
+		}
+		page := open(t, shown.Handler(), "#"+period)
+		headlines, cells := 0, 0
+		for node := range page.Descendants() {
+			switch {
+			case attribute(node, "data-metric") != "":
+				headlines++
+				checkHeadline(t, node, figures.Periods[period])
+			case node.Data == "figure":
+				cells += checkTable(t, node, figures.Periods[period])
+			}
+		}
+		if headlines != 20 || cells < 300 {
+			t.Errorf("%s: compared %d headlines and %d cells, want 20 and at least 300", period, headlines, cells)
+		}
+	}
+}
+
+func checkHeadline(t *testing.T, node *html.Node, metrics dashboard.Period) {
+	t.Helper()
+	id := attribute(node, "data-metric")
+	metric := metrics[id]
+	want := written(id, metric.Total, metric.Unit)
+	if top := attribute(node, "data-top"); top != "" {
+		first := metric.By[top][0]
+		want = first.Name + " " + written(id, first.Value, metric.Unit)
+	}
+	if got := text(node); got != want {
+		t.Errorf("headline %s shows %q, the API says %q", id, got, want)
+	}
+}
+
+// checkTable compares the table under a chart with the API and returns how
+// many cells it has.
+func checkTable(t *testing.T, figure *html.Node, metrics dashboard.Period) int {
+	t.Helper()
+	dimension, ids := attribute(figure, "data-by"), strings.Fields(attribute(figure, "data-metrics"))
+	want := map[string]string{}
+	for _, id := range ids {
+		if dimension == "hour" {
+			for hour := range 24 {
+				want[fmt.Sprintf("%02d %s", hour, id)] = "no data"
+			}
+		}
+		for _, point := range metrics[id].By[dimension] {
+			want[point.Name+" "+id] = written(id, point.Value, metrics[id].Unit)
+		}
+	}
+	got := 0
+	body := find(figure, func(n *html.Node) bool { return n.Data == "tbody" })
+	if body == nil {
+		t.Fatalf("the chart of %s by %s has no table", ids, dimension)
+	}
+	for row := range body.ChildNodes() {
+		name := text(row.FirstChild)
+		cell := row.FirstChild.NextSibling
+		for _, id := range ids {
+			got++
+			if said := cmp.Or(want[name+" "+id], "no data"); text(cell) != said {
+				t.Errorf("%s of %s %s shows %q, the API says %q", id, dimension, name, text(cell), said)
+			}
+			cell = cell.NextSibling
+		}
+	}
+	if got < len(want) {
+		t.Errorf("the table of %s by %s has %d cells, the API %d values", ids, dimension, got, len(want))
+	}
+	return got
+}
+
+func TestPage_ShowsNoDataForNull(t *testing.T) {
+	t.Parallel()
+	shown := scene{rows: small()}.dashboard(at(noon))
+	mustRefresh(t, shown)
+	page := open(t, shown.Handler(), "#today")
+	for metric, want := range map[string]string{
+		"tickets_validated": "0 tickets",
+		"tickets_rejected":  "no data",
+		"rejection_rate":    "no data", // NaN
+		"incidents":         "no data", // no row at all
+		"busiest_station":   "no data",
+	} {
+		if got := textOf(t, page, "data-metric", metric); got != want {
+			t.Errorf("%s shows %q, want %q", metric, got, want)
+		}
+	}
+}
+
+// Names come from whoever writes to Kafka: markup in them stays text.
+func TestPage_MarkupInNamesIsText(t *testing.T) {
+	t.Parallel()
+	const (
+		image  = `<img src=x onerror="document.title='owned'">`
+		script = `</td><script>document.title='owned'</script>`
+		link   = `"><a href="javascript:document.title='owned'" autofocus onfocus=document.title='owned'>`
+	)
+	var rows []dashboard.Row
+	flow := table{"passenger_flow_dashboard", "today", noon.UTC(), &rows}
+	flow.total("passengers_total", script, new(3.0)) // units too
+	flow.by("station", image, "busiest_station", link, new(2.0))
+	flow.by("station", image, "passengers_entered", "passengers", new(2.0))
+	flow.by("station", script, "passengers_entered", "passengers", new(1.0))
+	flow.by("station", link, "passengers_entered", "passengers", nil)
+	hostile := scene{rows: rows, pipeline: dashboard.Pipeline{Faults: map[dashboard.Stage]string{dashboard.Bridge: image + script}}}
+	shown := hostile.dashboard(at(noon))
+	mustRefresh(t, shown)
+	page := open(t, shown.Handler(), "#today")
+
+	if title := text(find(page, func(n *html.Node) bool { return n.Data == "title" })); strings.Contains(title, "owned") {
+		t.Error("markup in a name was executed")
+	}
+	if node := find(page, func(n *html.Node) bool { return n.Data == "img" || attribute(n, "autofocus") != "" }); node != nil {
+		t.Errorf("markup in a name became the element %s", node.Data)
+	}
+	scripts := 0
+	for node := range page.Descendants() {
+		if node.Type == html.ElementNode && node.Data == "script" {
+			scripts++
+		}
+	}
+	if scripts != 2 {
+		t.Errorf("the page has %d scripts, want its own 2", scripts)
+	}
+	if got, want := textOf(t, page, "data-metric", "busiest_station"), image+" 2 "+link; got != want {
+		t.Errorf("busiest station shows %q, want %q", got, want)
+	}
+	everything := text(page)
+	for _, name := range []string{image, script, link} {
+		if !strings.Contains(everything, name) {
+			t.Errorf("the page does not show the name %s as text", name)
+		}
+	}
+}
+
+func TestPage_States(t *testing.T) {
+	t.Parallel()
+	all := scenes(noon)
+	for name, want := range map[string]map[dashboard.Stage]dashboard.State{
+		"busy":    {dashboard.Kafka: dashboard.OK, dashboard.Bridge: dashboard.OK, dashboard.TransformRuns: dashboard.OK},
+		"behind":  {dashboard.Kafka: dashboard.OK, dashboard.Bridge: dashboard.Behind, dashboard.Staging: dashboard.Behind},
+		"failing": {dashboard.Bridge: dashboard.OK, dashboard.Ingest: dashboard.Failing, dashboard.TransformRuns: dashboard.Failing},
+		"empty":   {dashboard.Kafka: dashboard.NothingYet, dashboard.TransformRuns: dashboard.NothingYet},
+	} {
+		shown := all[name].dashboard(at(noon))
+		mustRefresh(t, shown)
+		_ = shown.Refresh(t.Context()) // fails in failing
+		page := open(t, shown.Handler(), "")
+		for stage, state := range want {
+			item := find(page, has("data-stage", string(stage)))
+			shownState := find(item, has("class", "state"))
+			if text(shownState) != string(state) || attribute(shownState, "data-state") != string(state) {
+				t.Errorf("%s: %s is shown as %q, want %q", name, stage, text(shownState), state)
+			}
+		}
+		if hidden := find(page, has("id", "lost")); !has("hidden", "")(hidden) {
+			t.Errorf("%s: the page says %q", name, text(hidden))
+		}
+		failure := textOf(t, page, "id", "figures-state")
+		if strings.Contains(failure, "could not be read anew: reading ticket_dashboard") != (name == "failing") {
+			t.Errorf("%s: beside the title it says %q", name, failure)
+		}
+		waiting := textOf(t, page, "id", "empty")
+		if strings.Contains(waiting, "The next transform starts at 12:01:00.") != (name == "empty") {
+			t.Errorf("%s: the page waits for %q", name, waiting)
+		}
+	}
+}
+
+// The charts are drawn: the colours of their bars are on the screen.
+func TestPage_DrawsCharts(t *testing.T) {
+	t.Parallel()
+	shown := scenes(noon)["busy"].dashboard(at(noon))
+	mustRefresh(t, shown)
+	file := filepath.Join(t.TempDir(), "page.png")
+	browse(t, shown.Handler(), "", "--window-size=1440,4900", "--screenshot="+file)
+	screenshot, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screenshot.Close()
+	screen, err := png.Decode(screenshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels := map[color.Color]int{}
+	for y := range screen.Bounds().Dy() {
+		for x := range screen.Bounds().Dx() {
+			pixels[color.NRGBAModel.Convert(screen.At(x, y))]++
+		}
+	}
+	for name, bars := range map[string]color.NRGBA{"first": {0x3a, 0x74, 0xba, 0xff}, "second": {0x23, 0x93, 0x82, 0xff}, "bad": {0xcc, 0x5f, 0x38, 0xff}} {
+		if pixels[bars] < 10_000 {
+			t.Errorf("%d pixels have the colour %s of style.css, want bars of it", pixels[bars], name)
+		}
+	}
+	if banner := (color.NRGBA{0xb3, 0x26, 0x1e, 0xff}); pixels[banner] > 0 {
+		t.Error("the page shows that it lost the connection or stopped")
+	}
+}
+
+// A server that stops answering is noticed, and what was shown stays.
+func TestPage_ConnectionLost(t *testing.T) {
+	t.Parallel()
+	shown := scenes(noon)["busy"].dashboard(at(noon))
+	mustRefresh(t, shown)
+	answers := 0 // of one page, which asks for one thing at a time
+	dying := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/pipeline" {
+			if answers++; answers > 1 {
+				w.WriteHeader(http.StatusBadGateway)
+				_, _ = io.WriteString(w, "away")
+				return
+			}
+		}
+		shown.Handler().ServeHTTP(w, r)
+	})
+	page := open(t, dying, "")
+	if lost := find(page, has("id", "lost")); has("hidden", "")(lost) || !strings.HasPrefix(text(lost), "Connection lost: showing what was known at 12:00:40") {
+		t.Errorf("the page says %q, want that the connection is lost", text(lost))
+	}
+	if got := textOf(t, page, "data-metric", "train_arrivals"); got != "1,204 trains" {
+		t.Errorf("train_arrivals shows %q, want what was known", got)
+	}
+	if answers > 4 {
+		t.Errorf("the page asked %d times in 9 s: it does not back off", answers)
+	}
+}

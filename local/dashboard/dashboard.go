@@ -1,0 +1,132 @@
+// Package dashboard serves the page that a station manager looks at: what
+// Looker Studio is in the cloud.
+//
+// In come the five dashboard tables of prod_data, read through BigQuery's REST
+// API, and the state of the pipeline, asked from a function. Out go one page,
+// embedded with all it needs, and three JSON documents (see Handler).
+//
+// The tables are read by Refresh alone. The page polls, and every answer comes
+// from the last snapshot in memory, so that no number of open browsers ever
+// costs the warehouse a query. A Refresh that fails keeps the snapshot before
+// it and makes the page say so. Nothing here outlives the process: after a
+// crash the next Refresh brings everything back.
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+)
+
+// A Config says where a Dashboard finds what it shows.
+type Config struct {
+	// Client and Dataset name the dashboard tables; Dataset is prod_data when
+	// empty. Neither is used when Tables is set.
+	Client  *bigquery.Client
+	Dataset string
+
+	// Tables returns the rows of all dashboard tables. A table that does not
+	// exist yet is no error; it has no rows. The Dashboard keeps the slice.
+	Tables func(ctx context.Context) ([]Row, error)
+
+	// Pipeline returns the pipeline's state now. It is called for each request
+	// of /api/pipeline, from several goroutines, and must answer from memory.
+	Pipeline func() Pipeline
+
+	// Location is the network's time zone (STATION_TIMEZONE), in which the
+	// page shows times; UTC when nil.
+	Location *time.Location
+
+	Now func() time.Time // time.Now when nil
+}
+
+// A Dashboard holds the last snapshot of the dashboard tables. Its methods may
+// be called concurrently.
+type Dashboard struct {
+	tables   func(ctx context.Context) ([]Row, error)
+	pipeline func() Pipeline
+	location *time.Location
+	now      func() time.Time
+
+	refreshing sync.Mutex // held while the tables are read
+	last       atomic.Pointer[snapshot]
+}
+
+// A snapshot is what the last Refresh left; it is never changed.
+type snapshot struct {
+	number  int64 // counts Refreshes, so that the page knows when to fetch again
+	rows    []Row
+	readAt  time.Time // of the rows; zero before the first success
+	failure string    // why the last Refresh failed; "" when it did not
+}
+
+// New returns a Dashboard that shows nothing until the first Refresh.
+func New(config Config) *Dashboard {
+	d := &Dashboard{
+		tables:   config.Tables,
+		pipeline: config.Pipeline,
+		location: config.Location,
+		now:      config.Now,
+	}
+	if d.tables == nil {
+		d.tables = source{config.Client, config.Dataset}.rows
+	}
+	if d.pipeline == nil {
+		d.pipeline = func() Pipeline { return Pipeline{} }
+	}
+	if d.location == nil {
+		d.location = time.UTC
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	d.last.Store(&snapshot{})
+	return d
+}
+
+// Refresh reads the dashboard tables; call it after each transform run. When
+// it returns nil, every later answer shows what was read. On an error the
+// answers keep the rows they had and say that reading failed. Concurrent calls
+// wait for each other, so that the newest rows win.
+func (d *Dashboard) Refresh(ctx context.Context) error {
+	d.refreshing.Lock()
+	defer d.refreshing.Unlock()
+
+	rows, err := d.tables(ctx)
+	next := *d.last.Load()
+	next.number++
+	if err != nil {
+		next.failure = err.Error()
+		d.last.Store(&next)
+		return fmt.Errorf("reading the dashboard tables: %w", err)
+	}
+	for i := range rows {
+		rows[i].MetricValue = finite(rows[i].MetricValue)
+	}
+	next.rows, next.readAt, next.failure = rows, d.now(), ""
+	d.last.Store(&next)
+	return nil
+}
+
+// Run is the slow fallback beside Refresh: it refreshes now, and then after
+// each interval in which nothing else did, until ctx ends. A Refresh that
+// fails is shown by the page and tried again at the next interval.
+func (d *Dashboard) Run(ctx context.Context, every time.Duration) {
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for seen := int64(0); ; {
+		if d.last.Load().number == seen {
+			_ = d.Refresh(ctx) // the snapshot keeps the error
+		}
+		seen = d.last.Load().number
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package dashboard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/stationflow/stationflow/local/dashboard"
+)
+
+// noon is the moment all fakes are about, in the network's zone.
+var (
+	paris = mustLoad("Europe/Paris")
+	noon  = time.Date(2026, 11, 22, 12, 0, 40, 0, paris)
+)
+
+func mustLoad(name string) *time.Location {
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	return location
+}
+
+// A scene is a moment in the life of the system.
+type scene struct {
+	pipeline dashboard.Pipeline
+	rows     []dashboard.Row
+	err      error // of every read after the first
+}
+
+func scenes(now time.Time) map[string]scene {
+	busy := dashboard.Pipeline{
+		Produced: 1_284_310, Published: 1_284_180, Valid: 1_281_402, Quarantined: 2_611,
+		StagingRows: new(int64(1_284_013)),
+		BridgeLag:   dashboard.Lag{Records: 130, Age: 240 * time.Millisecond},
+		IngestLag:   dashboard.Lag{Records: 167, Age: 410 * time.Millisecond},
+		Freshness:   dashboard.Freshness{Records: 33_600, P50: 380 * time.Millisecond, P99: 1240 * time.Millisecond},
+		Retries:     3,
+		Transform:   dashboard.Transform{LastFinished: now.Add(-37 * time.Second), LastTook: 2300 * time.Millisecond, Next: now.Add(20 * time.Second)},
+	}
+	behind := busy
+	behind.BridgeLag = dashboard.Lag{Records: 48_210, Age: 86 * time.Second}
+	behind.Freshness = dashboard.Freshness{Records: 8_120, P50: 41 * time.Second, P99: 84 * time.Second}
+	behind.Transform.Next = now.Add(-40 * time.Second)
+	failing := busy
+	failing.Faults = map[dashboard.Stage]string{
+		dashboard.Ingest: `writing rows of train_arrivals-3-1200-3199 to staging_data.train_arrivals: rpc error: code = Unavailable desc = connection refused`,
+	}
+	failing.Retries, failing.DeadLetters = 214, 2
+	failing.Freshness = dashboard.Freshness{}
+	failing.Transform.LastFailure = "model ticket_validations_hourly failed: division by zero"
+	early := dashboard.Pipeline{Produced: 120, Published: 60, Transform: dashboard.Transform{Next: now.Add(20 * time.Second)}}
+
+	rows := realisticRows(now)
+	return map[string]scene{
+		"busy":    {pipeline: busy, rows: rows},
+		"behind":  {pipeline: behind, rows: rows},
+		"failing": {pipeline: failing, rows: rows, err: errors.New("reading ticket_dashboard: connection refused")},
+		"empty":   {pipeline: dashboard.Pipeline{Transform: early.Transform}},
+		"early":   {pipeline: early},
+		"small":   {pipeline: busy, rows: small()},
+	}
+}
+
+// dashboard returns a Dashboard that shows the scene at the time now.
+func (s scene) dashboard(now func() time.Time) *dashboard.Dashboard {
+	reads := 0
+	return dashboard.New(dashboard.Config{
+		Tables: func(context.Context) ([]dashboard.Row, error) {
+			if reads++; reads > 1 && s.err != nil {
+				return nil, s.err
+			}
+			return s.rows, nil
+		},
+		Pipeline: func() dashboard.Pipeline { return s.pipeline },
+		Location: paris,
+		Now:      now,
+	})
+}
+
+// table collects rows of one dashboard table and period.
+type table struct {
+	name, period string
+	at           time.Time
+	rows         *[]dashboard.Row
+}
+
+// total adds the row without a dimension; a nil value is NULL.
+func (t table) total(metric, unit string, value *float64) {
+	*t.rows = append(*t.rows, dashboard.Row{Table: t.name, Period: t.period, MetricName: metric, MetricValue: value, Unit: &unit, ComputedAt: t.at})
+}
+
+func (t table) by(dimension, name, metric, unit string, value *float64) {
+	*t.rows = append(*t.rows, dashboard.Row{Table: t.name, Period: t.period, MetricName: metric, Dimension: &dimension, DimensionValue: &name, MetricValue: value, Unit: &unit, ComputedAt: t.at})
+}
+
+// realisticRows are the tables of a network of fourteen stations, one of which
+// reports little. Totals are plausible rather than sums.
+func realisticRows(now time.Time) []dashboard.Row {
+	random := rand.New(rand.NewPCG(1, 2))
+	var rows []dashboard.Row
+	for _, period := range []string{"all", "today"} {
+		scale := map[string]float64{"all": 40, "today": 1}[period]
+		in := func(name string) table { return table{name, period, now.Add(-38 * time.Second).UTC(), &rows} }
+		addPassengers(in("passenger_flow_dashboard"), random, scale)
+		addTickets(in("ticket_dashboard"), random, scale)
+		addTrains(in("train_dashboard"), random, scale)
+		addEvents(in("incident_dashboard"), random, scale, "incidents", "incidents", "type", "average_incident_duration", []string{"Suspect package", "Technique", "Passenger ill", "Trespasser on track", "Signal failure"})
+		addEvents(in("equipment_failure_dashboard"), random, scale, "equipment_failures", "failures", "equipment", "average_failure_duration", []string{"validator", "escalator", "notice board", "lift", "ticket machine"})
+	}
+	return rows
+}
+
+var stations = []string{
+	"Gare du Nord", "Châtelet – Les Halles", "Gare de Lyon", "Saint-Lazare", "Montparnasse – Bienvenüe", "Gare de l’Est", "La Défense",
+	"Nation", "Auber", "Austerlitz", "Bercy", "Saint-Michel – Notre-Dame", "Massy – Palaiseau", "Vincennes",
+}
+
+func around(random *rand.Rand, mean float64) *float64 {
+	return new(float64(int(mean * (0.7 + 0.6*random.Float64()))))
+}
+
+func addPassengers(t table, random *rand.Rand, scale float64) {
+	t.total("passengers_entered", "passengers", new(148_220*scale))
+	t.total("passengers_exited", "passengers", new(139_917*scale))
+	t.total("passengers_total", "passengers", new(288_137*scale))
+	t.total("average_waiting_time", "minutes", new(4.26))
+	t.total("average_ticket_check_time", "minutes", new(0.84))
+	t.by("station", "Gare du Nord", "busiest_station", "passengers", new(48_100*scale))
+	t.by("station", "Massy – Palaiseau", "quietest_station", "passengers", new(3_070*scale))
+	for i, station := range stations {
+		if station == "Vincennes" {
+			for _, metric := range []string{"passengers_entered", "passengers_exited", "passengers_total"} {
+				t.by("station", station, metric, "passengers", nil)
+			}
+			continue
+		}
+		entered, exited := around(random, scale*24_000/float64(i+1)), around(random, scale*22_000/float64(i+1))
+		t.by("station", station, "passengers_entered", "passengers", entered)
+		t.by("station", station, "passengers_exited", "passengers", exited)
+		t.by("station", station, "passengers_total", "passengers", new(*entered+*exited))
+		t.by("station", station, "average_waiting_time", "minutes", new(2+5*random.Float64()))
+		t.by("station", station, "average_ticket_check_time", "minutes", new(0.4+random.Float64()))
+	}
+}
+
+func addTickets(t table, random *rand.Rand, scale float64) {
+	t.total("tickets_validated", "tickets", new(131_402*scale))
+	t.total("tickets_rejected", "tickets", new(2_733*scale))
+	t.total("rejection_rate", "share", new(0.0204))
+	for hour, share := range []float64{1, 0, 0, 0, 2, 8, 24, 60, 88, 52, 31, 29} {
+		t.by("hour", fmt.Sprintf("%02d", hour), "tickets_validated", "tickets", new(share*scale*440))
+	}
+	for i, station := range stations {
+		t.by("station", station, "tickets_validated", "tickets", around(random, scale*22_000/float64(i+1)))
+		if station == "Nation" {
+			t.by("station", station, "tickets_rejected", "tickets", nil)
+			t.by("station", station, "rejection_rate", "share", nil)
+			continue
+		}
+		t.by("station", station, "tickets_rejected", "tickets", around(random, scale*600/float64(i+1)))
+		t.by("station", station, "rejection_rate", "share", new(0.005+0.04*random.Float64()))
+	}
+}
+
+func addTrains(t table, random *rand.Rand, scale float64) {
+	t.total("train_arrivals", "trains", new(1_204*scale))
+	t.total("train_departures", "trains", new(1_190*scale))
+	t.total("arrivals_on_time", "trains", new(1_031*scale))
+	t.total("arrivals_late", "trains", new(152*scale))
+	t.total("punctuality_rate", "share", new(0.8715))
+	t.total("average_delay", "minutes", new(2.31))
+	for i, station := range stations {
+		arrivals := around(random, scale*150/float64(1+i/3))
+		t.by("station", station, "train_arrivals", "trains", arrivals)
+		t.by("station", station, "train_departures", "trains", around(random, *arrivals))
+		if station == "Auber" { // no timetable
+			for _, metric := range []string{"arrivals_on_time", "arrivals_late", "punctuality_rate", "average_delay"} {
+				t.by("station", station, metric, "trains", nil)
+			}
+			continue
+		}
+		late := float64(int(*arrivals * 0.2 * random.Float64()))
+		t.by("station", station, "arrivals_on_time", "trains", new(*arrivals-late))
+		t.by("station", station, "arrivals_late", "trains", new(late))
+		t.by("station", station, "punctuality_rate", "share", new((*arrivals-late) / *arrivals))
+		t.by("station", station, "average_delay", "minutes", new(-1.5+6*random.Float64()))
+	}
+}
+
+// addEvents adds incidents, or equipment failures, by kind, station and zone.
+func addEvents(t table, random *rand.Rand, scale float64, metric, unit, dimension, duration string, kinds []string) {
+	t.total(metric, unit, new(42*scale))
+	t.total(duration, "minutes", new(18.4))
+	for i, kind := range kinds {
+		t.by(dimension, kind, metric, unit, new(scale*float64(16-3*i)))
+		t.by(dimension, kind, duration, "minutes", new(8+30*random.Float64()))
+	}
+	for _, station := range stations {
+		t.by("station", station, metric, unit, around(random, 4*scale))
+		for _, location := range []string{"Dock 2", "Corridor B"} {
+			t.by("zone", station+" / "+location, metric, unit, around(random, 2*scale))
+		}
+	}
+	if metric == "incidents" {
+		t.by("severity", "Minor", metric, unit, new(31*scale))
+		t.by("severity", "Major", metric, unit, new(11*scale))
+	}
+}

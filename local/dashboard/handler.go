@@ -1,0 +1,93 @@
+package dashboard
+
+import (
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"time"
+)
+
+//go:embed web
+var web embed.FS
+
+//go:embed vendor
+var vendored embed.FS
+
+// policy lets the page load its own files and nothing else, and lets no script
+// turn text into markup: a station's name is only ever text.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// Handler serves the page at / and
+//
+//	/api/dashboard  the figures, metric by metric (Figures)
+//	/api/tables     the five dashboard tables, row by row
+//	/api/pipeline   the pipeline's state now, and which snapshot is served
+//
+// all by GET, in JSON. None of them reaches the warehouse.
+func (d *Dashboard) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /", files(web, "web"))
+	mux.Handle("GET /vendor/", http.StripPrefix("/vendor", files(vendored, "vendor")))
+	mux.HandleFunc("GET /api/dashboard", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, figuresOf(d.last.Load(), d.location))
+	})
+	mux.HandleFunc("GET /api/tables", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, tablesOf(d.last.Load(), d.location))
+	})
+	mux.HandleFunc("GET /api/pipeline", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, stripOf(d.pipeline(), d.last.Load(), d.now().In(d.location)))
+	})
+	return secured(mux)
+}
+
+// files serves one folder of an embedded file system.
+func files(embedded embed.FS, folder string) http.Handler {
+	below, err := fs.Sub(embedded, folder)
+	if err != nil {
+		panic(err) // folder is a constant and valid
+	}
+	return http.FileServerFS(below)
+}
+
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-cache")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func writeJSON(w http.ResponseWriter, document any) {
+	body, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(append(body, '\n')) // an error means that the client went away
+}
+
+// tables is the document of /api/tables.
+type tables struct {
+	ReadAt *time.Time       `json:"read_at"` // null before the first read
+	Tables map[string][]Row `json:"tables"`
+}
+
+func tablesOf(s *snapshot, location *time.Location) tables {
+	t := tables{ReadAt: timeIn(location, s.readAt), Tables: map[string][]Row{}}
+	for _, name := range Tables {
+		t.Tables[name] = []Row{}
+	}
+	for _, row := range s.rows {
+		t.Tables[row.Table] = append(t.Tables[row.Table], row)
+	}
+	return t
+}

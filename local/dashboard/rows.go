@@ -1,0 +1,129 @@
+package dashboard
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/iterator"
+)
+
+// Tables are the names of the dashboard tables, in the order of the page.
+var Tables = [...]string{
+	"passenger_flow_dashboard",
+	"ticket_dashboard",
+	"train_dashboard",
+	"incident_dashboard",
+	"equipment_failure_dashboard",
+}
+
+// A Row is one row of a dashboard table. A nil pointer is NULL, which is not
+// the same as zero: a nil MetricValue means that no record reports the field.
+type Row struct {
+	Table          string    `json:"-"`
+	Period         string    `json:"period"` // all or today
+	MetricName     string    `json:"metric_name"`
+	Dimension      *string   `json:"dimension"` // nil in the row of the total
+	DimensionValue *string   `json:"dimension_value"`
+	MetricValue    *float64  `json:"metric_value"`
+	Unit           *string   `json:"unit"`
+	ComputedAt     time.Time `json:"computed_at"`
+}
+
+//go:embed rows.sql
+var rowsSQL string
+
+// A source reads the dashboard tables of one dataset.
+type source struct {
+	client  *bigquery.Client
+	dataset string // prod_data when empty
+}
+
+// rows returns the rows of all tables. It reads one table a statement, so that
+// a table that no transform has made yet hides only itself.
+func (s source) rows(ctx context.Context) ([]Row, error) {
+	var all []Row
+	for _, table := range Tables {
+		rows, err := s.table(ctx, table)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", table, err)
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+func (s source) table(ctx context.Context, table string) ([]Row, error) {
+	// Neither a destination nor a priority is set: then the client uses
+	// jobs.query, one short round trip, and no result table is left behind.
+	query := s.client.Query(strings.ReplaceAll(rowsSQL, "{table}", table))
+	query.DefaultDatasetID = s.dataset
+	if s.dataset == "" {
+		query.DefaultDatasetID = "prod_data"
+	}
+	found, err := query.Read(ctx)
+	if isMissing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	var rows []Row
+	for {
+		var read queried
+		switch err := found.Next(&read); {
+		case errors.Is(err, iterator.Done):
+			return rows, nil
+		case err != nil:
+			return nil, err
+		}
+		rows = append(rows, read.row(table))
+	}
+}
+
+// isMissing reports whether the queried table does not exist.
+func isMissing(err error) bool {
+	var api *googleapi.Error
+	return errors.As(err, &api) && api.Code == http.StatusNotFound
+}
+
+// queried is a Row as the BigQuery client scans it.
+type queried struct {
+	Period         string               `bigquery:"period"`
+	MetricName     string               `bigquery:"metric_name"`
+	Dimension      bigquery.NullString  `bigquery:"dimension"`
+	DimensionValue bigquery.NullString  `bigquery:"dimension_value"`
+	MetricValue    bigquery.NullFloat64 `bigquery:"metric_value"`
+	Unit           bigquery.NullString  `bigquery:"unit"`
+	ComputedAt     time.Time            `bigquery:"computed_at"`
+}
+
+func (q queried) row(table string) Row {
+	row := Row{
+		Table:          table,
+		Period:         q.Period,
+		MetricName:     q.MetricName,
+		Dimension:      stringOrNil(q.Dimension),
+		DimensionValue: stringOrNil(q.DimensionValue),
+		Unit:           stringOrNil(q.Unit),
+		ComputedAt:     q.ComputedAt,
+	}
+	if q.MetricValue.Valid {
+		row.MetricValue = &q.MetricValue.Float64
+	}
+	return row
+}
+
+func stringOrNil(s bigquery.NullString) *string {
+	if !s.Valid {
+		return nil
+	}
+	return &s.StringVal
+}

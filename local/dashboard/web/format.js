@@ -1,0 +1,55 @@
+// How values are written. NULL is "no data", which is not 0.
+
+export const NO_DATA = "no data"
+
+const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 })
+const oneDigit = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 })
+
+// count writes a count; null is one that is not known yet.
+export function count(value) {
+  return value == null ? "–" : whole.format(value)
+}
+
+// tick writes a number in little room: 12K.
+export function tick(value) {
+  return compact.format(value)
+}
+
+// seconds writes a duration that is given in seconds.
+export function seconds(value) {
+  if (value == null) return NO_DATA
+  if (value < 1) return `${Math.round(value * 1000)} ms`
+  if (value < 120) return `${value < 10 ? oneDigit.format(value) : whole.format(value)} s`
+  return `${whole.format(value / 60)} min`
+}
+
+// clock is the time of day of an RFC 3339 timestamp in its own zone, which is
+// the network's: the browser's zone plays no part.
+export function clock(timestamp) {
+  return timestamp ? timestamp.slice(11, 19) : "–"
+}
+
+// age is how many seconds before now (both RFC 3339) a moment was.
+export function age(timestamp, now) {
+  return (Date.parse(now) - Date.parse(timestamp)) / 1000
+}
+
+// parts writes a metric's value as [number, unit]. A rate is written in
+// percent; the unit of others comes with the data.
+export function parts(metric, value, unit) {
+  if (value == null) return [NO_DATA, ""]
+  if (isRate(metric)) return [`${oneDigit.format(value * 100)} %`, ""]
+  if (unit === "minutes") return [oneDigit.format(value), "min"]
+  const number = Number.isInteger(value) ? whole : oneDigit
+  return [number.format(value), unit]
+}
+
+export function isRate(metric) {
+  return metric.endsWith("_rate")
+}
+
+// name is what a dimension value without any text is called.
+export function name(text) {
+  return text === "" ? "(empty)" : text
+}

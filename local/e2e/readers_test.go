@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stationflow/stationflow/event"
+)
+
+// readings is what testdata/readers.py prints.
+type readings struct {
+	Warehouse, Lake map[string]struct {
+		Rows, Distinct, Offsets int64
+		Types                   map[string]string
+	}
+	Quarantine map[string]int64
+}
+
+// checkReaders lets Google's Python client and DuckDB read what was written,
+// and compares with what was sent. It needs a Python that has the packages of
+// requirements.txt, named by STATIONFLOW_PYTHON.
+func checkReaders(t *testing.T, system *local, sent []message, reasons map[int]event.Reason) {
+	t.Helper()
+	python := os.Getenv("STATIONFLOW_PYTHON")
+	if python == "" {
+		t.Log("SKIPPED: reading with Python's BigQuery client and DuckDB: set STATIONFLOW_PYTHON to a Python with local/e2e/requirements.txt installed")
+		return
+	}
+	folder := t.TempDir()
+	for _, name := range system.objects("raw/") {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, system.object("gs://"+system.Bucket+"/"+name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.Command(python, filepath.Join("testdata", "readers.py"), system.BigQuery, system.Project, system.StagingDataset, folder)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("reading with Python: %v", err)
+	}
+	var got readings
+	if err := json.Unmarshal(output, &got); err != nil {
+		t.Fatalf("reading what Python printed: %v: %s", err, output)
+	}
+	checkReadings(t, got, sent, reasons)
+}
+
+func checkReadings(t *testing.T, got readings, sent []message, reasons map[int]event.Reason) {
+	t.Helper()
+	type figures struct{ distinct, offsets int64 }
+	staged, lake := map[string]figures{}, map[string]figures{}
+	quarantined := map[string]int64{}
+	for i, m := range sent {
+		reason := reasons[i]
+		if reason != "" {
+			quarantined[string(reason)]++
+		}
+		if reason == "" {
+			staged[m.topic] = figures{staged[m.topic].distinct + 1, staged[m.topic].offsets + m.offset}
+		}
+		if reason == "" || reason == event.RefusedByWarehouse { // the lake takes what only the warehouse refuses
+			lake[m.topic] = figures{lake[m.topic].distinct + 1, lake[m.topic].offsets + m.offset}
+		}
+	}
+	for topic, want := range staged {
+		if w := got.Warehouse[topic]; w.Distinct != want.distinct || w.Offsets != want.offsets {
+			t.Errorf("Python's BigQuery client reads %d records of %s with offsets adding to %d, want %+v", w.Distinct, topic, w.Offsets, want)
+		}
+		if l := got.Lake[topic]; l.Distinct != lake[topic].distinct || l.Offsets != lake[topic].offsets || l.Rows != l.Distinct {
+			t.Errorf("DuckDB reads %d rows, %d records of %s with offsets adding to %d, want %+v", l.Rows, l.Distinct, topic, l.Offsets, lake[topic])
+		}
+		if kind := got.Lake[topic].Types["timestamp"]; kind != "TIMESTAMP WITH TIME ZONE" {
+			t.Errorf("DuckDB reads %s.timestamp as %s", topic, kind)
+		}
+	}
+	for reason, n := range quarantined {
+		if got.Quarantine[reason] < n {
+			t.Errorf("Python's BigQuery client reads %d records quarantined for %s, want %d", got.Quarantine[reason], reason, n)
+		}
+	}
+}

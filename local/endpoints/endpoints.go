@@ -1,0 +1,71 @@
+// Package endpoints says where the parts of a local system listen, to people
+// and programs outside of it.
+package endpoints
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// An Endpoints says where everything listens; it is what --endpoints writes.
+type Endpoints struct {
+	Project        string `json:"project"`
+	Bucket         string `json:"bucket"`
+	StagingDataset string `json:"staging_dataset"`
+	ProdDataset    string `json:"prod_dataset"`
+
+	Kafka        string `json:"kafka"`         // bootstrap servers
+	PubSub       string `json:"pubsub"`        // host:port
+	BigQueryGRPC string `json:"bigquery_grpc"` // host:port of the Storage Write API
+
+	BigQuery  string `json:"bigquery"` // these are http://host:port
+	Storage   string `json:"storage"`
+	Functions string `json:"functions"`
+	Bridge    string `json:"bridge"`
+	Dashboard string `json:"dashboard"`
+}
+
+// Environment returns the variables that give the bridge, the functions, the
+// simulator and Google's own clients these endpoints, as NAME=value. topic is
+// the Pub/Sub topic that the bridge publishes to.
+func (e Endpoints) Environment(topic string) []string {
+	return []string{
+		"GOOGLE_CLOUD_PROJECT=" + e.Project,
+		"LAKE_BUCKET=" + e.Bucket,
+		"STAGING_DATASET=" + e.StagingDataset,
+		"PROD_DATASET=" + e.ProdDataset,
+		"KAFKA_BOOTSTRAP_SERVERS=" + e.Kafka,
+		"BRIDGE_PUBSUB_TOPIC=" + topic,
+		"PUBSUB_EMULATOR_HOST=" + e.PubSub,
+		"STORAGE_EMULATOR_HOST=" + e.Storage,
+		"BIGQUERY_EMULATOR_HOST=" + e.BigQuery,
+		"BIGQUERY_STORAGE_EMULATOR_HOST=" + e.BigQueryGRPC,
+	}
+}
+
+// Write writes the endpoints to a file at once: a reader sees the whole
+// object or no file.
+func (e Endpoints) Write(path string) error {
+	text, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing endpoints: %w", err)
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".endpoints-*")
+	if err != nil {
+		return fmt.Errorf("writing endpoints to %s: %w", path, err)
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(append(text, '\n'))
+	if closing := temporary.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing endpoints to %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package pubsub
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Stats is a server's state at one moment.
+type Stats struct {
+	RetainedBytes int64 // unacknowledged messages, each counted once, with some overhead
+	MaxBytes      int64
+	Subscriptions []SubscriptionStats // by name
+}
+
+// SubscriptionStats counts since the subscription was created. A message may be delivered more than once.
+type SubscriptionStats struct {
+	Name          string // projects/P/subscriptions/ID
+	Topic         string // projects/P/topics/ID
+	Delivered     int64
+	Acked         int64
+	Failed        int64 // attempts refused, timed out or returned
+	DeadLettered  int64
+	Outstanding   int64         // messages not acknowledged, waiting or in flight
+	OldestUnacked time.Duration // age of the oldest of them; 0 when there is none
+}
+
+func (b *broker) stats() Stats {
+	var out Stats
+	out.RetainedBytes, out.MaxBytes = b.store.usage()
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, s := range b.subscriptions {
+		one := s.queue.stats(time.Now())
+		one.Name, one.Topic = s.name, s.config.Load().Topic
+		out.Subscriptions = append(out.Subscriptions, one)
+	}
+	slices.SortFunc(out.Subscriptions, func(a, b SubscriptionStats) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+func (q *queue) stats(now time.Time) SubscriptionStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	out := SubscriptionStats{
+		Delivered:    q.counts.delivered,
+		Acked:        q.counts.acked,
+		Failed:       q.counts.failed,
+		DeadLettered: q.counts.deadLettered,
+		Outstanding:  int64(len(q.entries)),
+	}
+	for _, e := range q.entries {
+		out.OldestUnacked = max(out.OldestUnacked, now.Sub(e.msg.pb.PublishTime.AsTime()))
+	}
+	return out
+}

@@ -1,0 +1,148 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stationflow/stationflow/internal/cli"
+)
+
+// Commands are demo and up.
+func Commands() []cli.Command {
+	command := func(name, summary string) cli.Command {
+		return cli.Command{Name: name, Summary: summary, Run: func(ctx context.Context, args []string, streams cli.Streams) error {
+			options, err := ParseOptions(name, args, streams.Err)
+			if err != nil {
+				return err
+			}
+			return run(ctx, options, streams)
+		}}
+	}
+	return []cli.Command{
+		command("demo", "the whole system on this machine, with simulated stations and a page to look at"),
+		command("up", "the same without the stations, for your own events"),
+	}
+}
+
+// run starts the system, says where everything is, shows how it does, and
+// closes it when ctx ends or time is up.
+func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
+	folder, remove, err := dataFolder(o.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	file, err := os.OpenFile(filepath.Join(folder, "stationflow.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	defer file.Close()
+	log := slog.New(slog.NewJSONHandler(file, nil))
+
+	began := time.Now()
+	fmt.Fprintln(streams.Out, "starting")
+	s, err := Start(ctx, o, folder, streams.Getenv, streams.Out, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		fmt.Fprintln(streams.Out, "\nstopping: what is under way still arrives")
+		err = errors.Join(err, s.Close())
+	}()
+	if o.Endpoints != "" {
+		if err := s.Endpoints.Write(o.Endpoints); err != nil {
+			return err
+		}
+	}
+	s.introduce(streams.Out, file.Name(), time.Since(began))
+	if o.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.For)
+		defer cancel()
+	}
+	return s.report(ctx, streams.Out)
+}
+
+// dataFolder returns the folder that everything is kept in, and how to remove
+// it when nothing is to be kept.
+func dataFolder(chosen string) (folder string, remove func() error, err error) {
+	if chosen == "" {
+		folder, err := os.MkdirTemp("", "stationflow-")
+		if err != nil {
+			return "", nil, fmt.Errorf("making a folder for this run: %w", err)
+		}
+		return folder, func() error { return os.RemoveAll(folder) }, nil
+	}
+	if err := os.MkdirAll(chosen, 0o755); err != nil {
+		return "", nil, fmt.Errorf("making the folder of --data: %w", err)
+	}
+	return chosen, func() error { return nil }, nil
+}
+
+func (s *System) introduce(out io.Writer, log string, took time.Duration) {
+	e := s.Endpoints
+	fmt.Fprintf(out, "ready after %.1f s\n\n", took.Seconds())
+	for _, line := range [][2]string{
+		{"look here", e.Dashboard},
+		{"Kafka", e.Kafka},
+		{"BigQuery", e.BigQuery + ", Storage Write API " + e.BigQueryGRPC},
+		{"Cloud Storage", e.Storage + ", bucket " + e.Bucket},
+		{"Pub/Sub", e.PubSub},
+		{"functions", e.Functions + "/ingest and /transform"},
+		{"bridge", e.Bridge},
+		{"log", log},
+	} {
+		fmt.Fprintf(out, "  %-14s %s\n", line[0], line[1])
+	}
+	fmt.Fprint(out, "\nCtrl-C stops everything")
+	if s.options.DataDir == "" {
+		fmt.Fprint(out, " and keeps nothing; --data DIR keeps it")
+	}
+	fmt.Fprint(out, ".\n\n")
+}
+
+// reportEvery is how often the state is printed.
+const reportEvery = 10 * time.Second
+
+// report prints one line about the pipeline now and then until ctx is done or
+// a part ends by itself.
+func (s *System) report(ctx context.Context, out io.Writer) error {
+	ticker := time.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.failed:
+			return err
+		case <-ticker.C:
+			fmt.Fprintln(out, s.line())
+		}
+	}
+}
+
+// line sums the pipeline's state up.
+func (s *System) line() string {
+	p := s.pipeline()
+	text := fmt.Sprintf("%s  in Kafka %d, in staging %d, in quarantine %d, under way %d",
+		time.Now().In(s.location).Format("15:04:05"), p.Produced, p.Valid, p.Quarantined, p.BridgeLag.Records+p.IngestLag.Records)
+	if p.Freshness.Records > 0 {
+		text += fmt.Sprintf(" · Kafka to staging p50 %d ms, p99 %d ms over the last minute", p.Freshness.P50.Milliseconds(), p.Freshness.P99.Milliseconds())
+	}
+	if last := p.Transform; !last.LastFinished.IsZero() {
+		text += fmt.Sprintf(" · transform at %s took %.1f s", last.LastFinished.In(s.location).Format("15:04:05"), last.LastTook.Seconds())
+	}
+	if p.DeadLetters > 0 {
+		text += fmt.Sprintf(" · %d dead letters", p.DeadLetters)
+	}
+	for stage, fault := range p.Faults {
+		text += fmt.Sprintf(" · %s: %s", stage, fault)
+	}
+	return text
+}

@@ -1,0 +1,41 @@
+package system
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// portNames are what listens, in the order of the ports that follow --port.
+var portNames = []string{"dashboard", "functions", "bridge", "bigquery", "bigquery_grpc", "storage", "pubsub", "kafka"}
+
+// ports gives each listener its loopback address.
+type ports map[string]string
+
+// choosePorts takes the ports from base on, or free ones when base is 0. It
+// fails with one sentence when a port is in use.
+func choosePorts(base int, needed func(name string) bool) (ports, error) {
+	chosen := ports{}
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			l.Close()
+		}
+	}()
+	for i, name := range portNames {
+		if !needed(name) {
+			continue
+		}
+		port := 0
+		if base != 0 {
+			port = base + i
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return nil, fmt.Errorf("port %d (%s) is in use: choose others with --port N, or --port 0 for free ones", port, name)
+		}
+		held = append(held, l)
+		chosen[name] = l.Addr().String()
+	}
+	return chosen, nil
+}

@@ -1,0 +1,358 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+
+	_ "github.com/stationflow/stationflow" // registers the functions
+	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/serve"
+	bigqueryapi "github.com/stationflow/stationflow/internal/warehouse"
+	"github.com/stationflow/stationflow/local/dashboard"
+	"github.com/stationflow/stationflow/local/endpoints"
+	"github.com/stationflow/stationflow/local/pubsub"
+	"github.com/stationflow/stationflow/local/telemetry"
+	"github.com/stationflow/stationflow/local/warehouse"
+	"github.com/stationflow/stationflow/terraform"
+)
+
+const (
+	project = "stationflow-local"
+	bucket  = "stationflow-lake"
+)
+
+// A System is a running local system. Start makes one; Close ends it.
+type System struct {
+	Endpoints endpoints.Endpoints
+
+	options    Options
+	getenv     func(string) string // the user's environment, with the endpoints on top
+	location   *time.Location
+	folder     string // where everything is kept
+	log        *slog.Logger
+	watcher    *telemetry.Watcher
+	deployment terraform.Deployment
+
+	broker    *broker
+	bigquery  *bigquery.Client
+	warehouse *warehouse.Warehouse
+	pubsub    *pubsub.Server
+	bridge    *bridge.Bridge // nil when it runs elsewhere
+	dashboard *dashboard.Dashboard
+	scheduler *scheduler
+	stations  *stations // nil without --simulate
+
+	out      io.Writer
+	keptRows int64  // in staging, from an earlier run
+	refresh  signal // the page should read the tables again
+
+	mu      sync.Mutex
+	running time.Time // since when the scheduler's attempt is under way; zero when none is
+	failure string    // of the last attempt
+
+	parts  []part     // to close, in the order in which they were started
+	failed chan error // a part that ended by itself
+}
+
+// A part is something that was started and must be closed.
+type part struct {
+	name  string
+	close func(context.Context) error
+}
+
+func (s *System) started(name string, close func(context.Context) error) {
+	s.parts = append(s.parts, part{name, close})
+}
+
+// A step starts one part; the name is shown while it does.
+type step struct {
+	name  string
+	start func(context.Context) error
+}
+
+// Start starts every part in the order of the flow, each when what it needs
+// is there, and shows on out what it is doing. folder is where everything is
+// kept. After an error everything that was started is closed again.
+func Start(ctx context.Context, o Options, folder string, getenv func(string) string, out io.Writer, log *slog.Logger) (*System, error) {
+	s := &System{options: o, folder: folder, out: out, refresh: newSignal(), failed: make(chan error, 4)}
+	s.watcher = telemetry.Watch(log.Handler(), time.Now, s.transformFinished)
+	s.log = slog.New(s.watcher)
+	slog.SetDefault(s.log) // where the functions log
+	if err := s.configure(getenv); err != nil {
+		return nil, err
+	}
+	for _, step := range s.steps() {
+		began := time.Now()
+		fmt.Fprintf(out, "  %-22s", step.name)
+		if err := step.start(ctx); err != nil {
+			fmt.Fprintln(out, "failed")
+			return nil, errors.Join(err, s.Close())
+		}
+		fmt.Fprintf(out, "%5.1f s\n", time.Since(began).Seconds())
+	}
+	return s, nil
+}
+
+// configure chooses the ports and works out the environment of the deployed
+// parts.
+func (s *System) configure(getenv func(string) string) error {
+	r := env.NewReader(getenv)
+	s.location = r.Location("STATION_TIMEZONE", "UTC")
+	if err := r.Err(); err != nil {
+		return err
+	}
+	var err error
+	if s.deployment, err = terraform.ReadDeployment(); err != nil {
+		return err
+	}
+	chosen, err := choosePorts(s.options.Port, func(name string) bool {
+		return !(name == "kafka" && s.options.Kafka != "") && !s.options.without(name)
+	})
+	if err != nil {
+		return err
+	}
+	url := func(name string) string {
+		if chosen[name] == "" {
+			return ""
+		}
+		return "http://" + chosen[name]
+	}
+	s.Endpoints = endpoints.Endpoints{
+		Project: project, Bucket: bucket,
+		StagingDataset: r.String("STAGING_DATASET", "staging_data"), ProdDataset: r.String("PROD_DATASET", "prod_data"),
+		Kafka: chosen["kafka"], PubSub: chosen["pubsub"], BigQueryGRPC: chosen["bigquery_grpc"],
+		BigQuery: url("bigquery"), Storage: url("storage"), Functions: url("functions"), Bridge: url("bridge"), Dashboard: url("dashboard"),
+	}
+	if s.options.Kafka != "" {
+		s.Endpoints.Kafka = s.options.Kafka
+	}
+	if s.options.FunctionsURL != "" {
+		s.Endpoints.Functions = s.options.FunctionsURL
+	}
+	s.getenv = overlay(getenv, s.Endpoints.Environment(s.deployment.RecordsTopic))
+	return nil
+}
+
+// steps are what Start does, in order.
+func (s *System) steps() []step {
+	steps := []step{{"Kafka", s.startKafka}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}
+	if !s.options.without("functions") {
+		steps = append(steps, step{"functions", s.startFunctions})
+	}
+	if !s.options.without("bridge") {
+		steps = append(steps, step{"bridge", s.startBridge})
+	}
+	steps = append(steps, step{"dashboard", s.startDashboard}, step{"scheduler", s.startScheduler})
+	if s.options.Simulate {
+		steps = append(steps, step{"stations, first day", s.startStations})
+	}
+	if s.options.without("functions") {
+		return steps
+	}
+	return append(steps, step{"first transform", s.firstTransform})
+}
+
+// startKafka starts a broker, unless the user has one, and the six topics.
+func (s *System) startKafka(context.Context) error {
+	if s.options.Kafka == "" {
+		cluster, err := startKafka(s.Endpoints.Kafka, s.kept("kafka"))
+		if err != nil {
+			return err
+		}
+		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
+	}
+	var err error
+	if s.broker, err = watchBroker(s.getenv); err != nil {
+		return err
+	}
+	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
+	return nil
+}
+
+func (s *System) startWarehouse(ctx context.Context) error {
+	w, err := warehouse.Start(ctx, warehouse.Config{
+		Project: project, DataDir: s.kept("warehouse"), Log: s.log,
+		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC,
+	})
+	if err != nil {
+		return err
+	}
+	s.warehouse = w
+	s.started("BigQuery", func(context.Context) error { return w.Close() })
+	r := env.NewReader(s.getenv)
+	s.bigquery, err = bigquery.NewClient(ctx, project, bigqueryapi.FromEnv(r).RESTOptions()...)
+	if err := errors.Join(err, r.Err()); err != nil {
+		return fmt.Errorf("connecting to BigQuery: %w", err)
+	}
+	s.started("BigQuery client", func(context.Context) error { return s.bigquery.Close() })
+	if err := createTables(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset); err != nil {
+		return err
+	}
+	s.started("ledger", s.account)
+	return s.countKept(ctx)
+}
+
+func (s *System) startObjects(context.Context) error {
+	server, err := startObjects(host(s.Endpoints.Storage), filepath.Join(s.folder, "objects"), bucket)
+	if err != nil {
+		return err
+	}
+	s.started("Cloud Storage", closeServer(server))
+	return nil
+}
+
+func (s *System) startPubSub(ctx context.Context) error {
+	server, err := pubsub.Start(ctx, pubsub.Config{Addr: s.Endpoints.PubSub, DataDir: s.kept("pubsub"), Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.pubsub = server
+	s.started("Pub/Sub", func(ctx context.Context) error {
+		s.delivered(ctx)
+		return server.Close()
+	})
+	return createMessaging(ctx, s.Endpoints.PubSub, project, s.Endpoints.Functions+"/ingest", s.deployment)
+}
+
+// startFunctions serves the functions in this process. They read the process
+// environment, as they do when deployed.
+func (s *System) startFunctions(ctx context.Context) error {
+	for _, variable := range s.Endpoints.Environment(s.deployment.RecordsTopic) {
+		name, value := cut(variable)
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	address, port, err := net.SplitHostPort(host(s.Endpoints.Functions))
+	if err != nil {
+		return fmt.Errorf("serving functions at %s: %w", s.Endpoints.Functions, err)
+	}
+	server, err := serve.Start(ctx, address, port)
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(context.Background())
+	s.watch(func() error { return server.Wait(running) })
+	s.started("functions", func(context.Context) error { stop(); return nil })
+	return nil
+}
+
+func (s *System) startBridge(context.Context) error {
+	config, err := bridge.FromEnv(overlay(s.getenv, []string{"BRIDGE_ADDR=" + host(s.Endpoints.Bridge)}))
+	if err != nil {
+		return err
+	}
+	if s.bridge, err = bridge.New(config, bridge.Dependencies{Logger: s.log}); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	drained := make(chan struct{})
+	s.watch(func() error {
+		defer close(drained)
+		return s.bridge.Run(ctx)
+	})
+	s.started("bridge", func(context.Context) error {
+		stop()
+		<-drained
+		return nil
+	})
+	return nil
+}
+
+func (s *System) startDashboard(context.Context) error {
+	s.dashboard = dashboard.New(dashboard.Config{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Pipeline: s.pipeline, Location: s.location})
+	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.dashboard.Handler())
+	if err != nil {
+		return err
+	}
+	s.started("dashboard", closeServer(server))
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.keepPageFresh(ctx)
+	}()
+	s.started("page", func(context.Context) error {
+		stop()
+		<-ended
+		return nil
+	})
+	return nil
+}
+
+func (s *System) startScheduler(context.Context) error {
+	var err error
+	s.scheduler, err = startScheduler(s.deployment.TransformSchedule, s.Endpoints.Functions+"/transform", s.deployment.TransformDeadline(), s.triggering, s.triggered)
+	if err != nil {
+		return err
+	}
+	s.started("scheduler", func(context.Context) error { s.scheduler.Close(); return nil })
+	return nil
+}
+
+// startStations waits until the first simulated day is written and ingested,
+// so that the page has something to show as soon as the system is ready.
+func (s *System) startStations(ctx context.Context) error {
+	var err error
+	if s.stations, err = startStations(s.options, s.getenv, s.location, s.log); err != nil {
+		return err
+	}
+	s.watch(func() error { <-s.stations.done; return s.stations.err })
+	s.started("stations", func(context.Context) error { return s.stations.Close() })
+	select {
+	case <-s.stations.caughtUp:
+		return s.ingested(ctx, s.stations.produced.Load())
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *System) firstTransform(ctx context.Context) error { return s.scheduler.Trigger(ctx) }
+
+// kept is the folder of a part that keeps its data only when --data asks for
+// it, or "".
+func (s *System) kept(name string) string {
+	if s.options.DataDir == "" {
+		return ""
+	}
+	return filepath.Join(s.folder, name)
+}
+
+// watch runs something that should go on until it is closed, and reports when
+// it ends with an error.
+func (s *System) watch(run func() error) {
+	go func() {
+		if err := run(); err != nil {
+			s.failed <- err
+		}
+	}()
+}
+
+// closeTime bounds Close; the contract gives it 30 s.
+const closeTime = 25 * time.Second
+
+// Close ends the parts in the reverse order of starting, each after those
+// that feed on it, so that what is under way arrives.
+func (s *System) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var faults []error
+	for i := len(s.parts) - 1; i >= 0; i-- {
+		if err := s.parts[i].close(ctx); err != nil {
+			faults = append(faults, fmt.Errorf("closing %s: %w", s.parts[i].name, err))
+		}
+	}
+	s.parts = nil
+	return errors.Join(faults...)
+}

@@ -1,0 +1,90 @@
+package warehouse
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+)
+
+// apiError is an error as BigQuery's REST API answers it.
+type apiError struct {
+	code    int
+	reason  string
+	message string
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// proto is the error as a job reports it.
+func (e *apiError) proto() *bigquery.ErrorProto {
+	return &bigquery.ErrorProto{Reason: e.reason, Location: "query", Message: e.message}
+}
+
+// write answers a request with the error.
+func (e *apiError) write(w http.ResponseWriter) {
+	type item struct {
+		Domain  string `json:"domain"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+	}
+	var body struct {
+		Error struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+			Errors  []item `json:"errors"`
+		} `json:"error"`
+	}
+	body.Error.Code, body.Error.Message = e.code, e.message
+	body.Error.Errors = []item{{Domain: "global", Reason: e.reason, Message: e.message}}
+	writeJSON(w, e.code, body)
+}
+
+// reasons are BigQuery's, by what the emulator's messages contain, most telling first.
+var reasons = []struct {
+	text, reason string
+	code         int
+}{
+	{"already created", "duplicate", http.StatusConflict},
+	{"already exists", "duplicate", http.StatusConflict},
+	{"Table not found", "notFound", http.StatusNotFound},
+	{"is not found", "notFound", http.StatusNotFound},
+	{"no such table", "notFound", http.StatusNotFound},
+	{"no such view", "notFound", http.StatusNotFound},
+	{"unexpected request path", "notFound", http.StatusNotFound},
+}
+
+// faultOf turns the emulator's answer into the error that BigQuery would give. The emulator calls most faults of the
+// caller an internal error (500), which clients retry for minutes, and has no failures that pass by themselves.
+func faultOf(code int, body []byte, reason string) *apiError {
+	var answer struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	message := strings.TrimSpace(string(body))
+	if err := json.Unmarshal(body, &answer); err == nil && answer.Error.Message != "" {
+		message = answer.Error.Message
+	}
+	for _, known := range reasons {
+		if strings.Contains(message, known.text) {
+			return &apiError{code: known.code, reason: known.reason, message: message}
+		}
+	}
+	if code >= http.StatusInternalServerError {
+		code = http.StatusBadRequest
+	}
+	return &apiError{code: code, reason: reason, message: message}
+}
+
+func writeJSON(w http.ResponseWriter, code int, body any) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(code)
+	w.Write(encoded)
+}

@@ -1,0 +1,215 @@
+package warehouse
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+)
+
+// resultDataset holds, in name only, the results of SELECT jobs: clients ask for the table that a job names as its
+// destination.
+const resultDataset = "_results"
+
+func resultTable(ref *bigquery.JobReference) *bigquery.TableReference {
+	return &bigquery.TableReference{ProjectId: ref.ProjectId, DatasetId: resultDataset, TableId: ref.JobId}
+}
+
+// changeTable answers tables.insert, patch and update, with the types of columns corrected on both ways.
+func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
+	var table map[string]any
+	if !decode(w, r, &table) {
+		return
+	}
+	if schema, ok := table["schema"].(map[string]any); ok {
+		mendTypes(schema["fields"])
+	}
+	body, err := json.Marshal(table)
+	if err != nil {
+		(&apiError{http.StatusBadRequest, "invalid", err.Error()}).write(w)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !s.enter(w, r) {
+		return
+	}
+	answer := s.forward(r)
+	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
+	s.gate.leave()
+	if answer.Code != http.StatusOK {
+		s.reply(w, answer)
+		return
+	}
+	replyTable(w, answer.Body.Bytes())
+}
+
+// mendTypes writes FLOAT64 for FLOAT, of which the emulator makes a 32-bit column that DML cannot fill, and all types
+// in upper case.
+func mendTypes(fields any) {
+	list, _ := fields.([]any)
+	for _, item := range list {
+		field, ok := item.(map[string]any)
+		if !ok {
+			continue
+		}
+		if name, ok := field["type"].(string); ok {
+			if name = strings.ToUpper(name); name == "FLOAT" {
+				name = "FLOAT64"
+			}
+			field["type"] = name
+		}
+		mendTypes(field["fields"])
+	}
+}
+
+// replyTable answers with a table, the types of its columns by the names that the API uses.
+func replyTable(w http.ResponseWriter, body []byte) {
+	var table bigquery.Table
+	if err := json.Unmarshal(body, &table); err != nil {
+		(&apiError{http.StatusBadRequest, "invalid", "reading the emulator's answer: " + err.Error()}).write(w)
+		return
+	}
+	if table.Schema != nil {
+		nameTypes(table.Schema.Fields)
+	}
+	if table.Location == "" {
+		table.Location = defaultLocation
+	}
+	table.CreationTime, table.LastModifiedTime = inMillis(table.CreationTime), uint64(inMillis(int64(table.LastModifiedTime)))
+	table.ForceSendFields = []string{"NumRows"}
+	writeJSON(w, http.StatusOK, &table)
+}
+
+// inMillis mends the emulator's times, which are in seconds where the API has milliseconds.
+func inMillis(t int64) int64 {
+	if t < 1e11 {
+		return t * 1000
+	}
+	return t
+}
+
+func nameTypes(fields []*bigquery.TableFieldSchema) {
+	names := map[string]string{"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
+	for _, f := range fields {
+		if name := names[f.Type]; name != "" {
+			f.Type = name
+		}
+		nameTypes(f.Fields)
+	}
+}
+
+// getTable answers tables.get, for the result of a job too.
+func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("dataset") == resultDataset {
+		j := s.jobs.find(r.PathValue("table"))
+		if j == nil {
+			jobNotFound(r).write(w)
+			return
+		}
+		writeJSON(w, http.StatusOK, &bigquery.Table{
+			Kind: "bigquery#table", Type: "TABLE", Location: defaultLocation, TableReference: resultTable(j.resource.JobReference),
+			Schema: j.schema, NumRows: uint64(len(j.rows)), NumBytes: int64(j.bytes), ForceSendFields: []string{"NumRows", "NumBytes"},
+		})
+		return
+	}
+	if !s.enter(w, r) {
+		return
+	}
+	answer := s.forward(r)
+	s.gate.leave()
+	if answer.Code != http.StatusOK {
+		s.reply(w, answer)
+		return
+	}
+	replyTable(w, answer.Body.Bytes())
+}
+
+// rowList is the answer to tabledata.list.
+type rowList struct {
+	Kind      string            `json:"kind"`
+	TotalRows string            `json:"totalRows"`
+	PageToken string            `json:"pageToken,omitempty"`
+	Rows      []json.RawMessage `json:"rows,omitempty"`
+}
+
+// rowsPerPage bounds a page of tabledata.list: the emulator alone would send the whole table.
+const rowsPerPage = 10_000
+
+// listRows answers tabledata.list, a page at a time.
+func (s *rest) listRows(w http.ResponseWriter, r *http.Request) {
+	options, fault := pageOf(r.URL.Query())
+	if fault != nil {
+		fault.write(w)
+		return
+	}
+	if r.PathValue("dataset") == resultDataset {
+		j := s.jobs.find(r.PathValue("table"))
+		if j == nil {
+			jobNotFound(r).write(w)
+			return
+		}
+		page := j.page(options, "")
+		writeJSON(w, http.StatusOK, &rowList{"bigquery#tableDataList", page.TotalRows, page.PageToken, page.Rows})
+		return
+	}
+	ref := bigquery.TableReference{ProjectId: r.PathValue("project"), DatasetId: r.PathValue("dataset"), TableId: r.PathValue("table")}
+	if !s.enter(w, r) {
+		return
+	}
+	list, fault := s.tableRows(r.Context(), ref, r.URL.Query().Get("selectedFields"), options)
+	s.gate.leave()
+	if fault != nil {
+		fault.write(w)
+		return
+	}
+	list.Kind = "bigquery#tableDataList"
+	writeJSON(w, http.StatusOK, list)
+}
+
+// tableRows reads a page of a table, in the order in which rows were written. Hold the gate.
+func (s *rest) tableRows(
+	ctx context.Context, ref bigquery.TableReference, fields string, options pageOptions,
+) (*rowList, *apiError) {
+	name := fmt.Sprintf("`%s.%s.%s`", ref.ProjectId, ref.DatasetId, ref.TableId)
+	columns := "*"
+	if fields != "" {
+		columns = "`" + strings.ReplaceAll(fields, ",", "`,`") + "`"
+	}
+	limit := int64(rowsPerPage)
+	if options.maxRows != nil {
+		limit = min(limit, *options.maxRows)
+	}
+	counted, fault := s.runner.send(ctx, ref.ProjectId, query{SQL: "SELECT COUNT(*) FROM " + name}, true)
+	if fault != nil {
+		return nil, fault
+	}
+	var count struct {
+		F []struct {
+			V string `json:"v"`
+		} `json:"f"`
+	}
+	if err := json.Unmarshal(counted.Rows[0], &count); err != nil {
+		return nil, &apiError{http.StatusBadRequest, "invalid", "counting rows: " + err.Error()}
+	}
+	list := &rowList{TotalRows: count.F[0].V}
+	result, fault := s.runner.send(ctx, ref.ProjectId,
+		query{SQL: fmt.Sprintf("SELECT %s FROM %s LIMIT %d OFFSET %d", columns, name, limit, options.start)}, true)
+	if fault != nil {
+		return nil, fault
+	}
+	rows, _ := slicePage(result.Rows, pageOptions{})
+	if next := options.start + len(rows); strconv.Itoa(next) != list.TotalRows && len(rows) > 0 {
+		list.PageToken = strconv.Itoa(next)
+	}
+	list.Rows = rows
+	if !options.int64Timestamps {
+		list.Rows = floatTimestamps(result.Schema, rows)
+	}
+	return list, nil
+}

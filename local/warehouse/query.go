@@ -1,0 +1,190 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+)
+
+const defaultLocation = "US"
+
+// query answers jobs.query: it runs a query and returns the first page of its result.
+func (s *rest) query(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		query
+		Location      string                     `json:"location"`
+		MaxResults    *int64                     `json:"maxResults"`
+		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
+		Labels        map[string]string          `json:"labels"`
+	}
+	if !decode(w, r, &request) || !s.enter(w, r) {
+		return
+	}
+	ref := &bigquery.JobReference{ProjectId: r.PathValue("project"), JobId: newJobID(), Location: request.Location}
+	j := s.run(r.Context(), ref, request.query)
+	s.gate.leave()
+	if j.fault != nil {
+		j.fault.write(w)
+		return
+	}
+	if !request.DryRun {
+		s.jobs.add(j)
+	}
+	page := pageOptions{maxRows: request.MaxResults, int64Timestamps: request.FormatOptions.UseInt64Timestamp}
+	writeJSON(w, http.StatusOK, j.page(page, "bigquery#queryResponse"))
+}
+
+// run runs a query to its end and makes a job of it. Hold the gate.
+func (s *rest) run(ctx context.Context, ref *bigquery.JobReference, q query) *job {
+	if ref.Location == "" {
+		ref.Location = defaultLocation
+	}
+	outline := parseStatement(q.SQL)
+	started := time.Now()
+	result, fault := s.runner.run(ctx, ref.ProjectId, q, outline)
+	j := newJob(ref, q, outline, started)
+	if j.fault = fault; fault != nil {
+		j.resource.Status.ErrorResult = fault.proto()
+		j.resource.Status.Errors = []*bigquery.ErrorProto{fault.proto()}
+		return j
+	}
+	j.schema, j.rows = result.Schema, result.Rows
+	for _, row := range j.rows {
+		j.bytes += len(row)
+	}
+	s.describe(j, q, outline)
+	return j
+}
+
+// newJob is the job of a query that has just ended, without its result.
+func newJob(ref *bigquery.JobReference, q query, outline statement, started time.Time) *job {
+	ended := time.Now()
+	return &job{resource: &bigquery.Job{
+		Kind:         "bigquery#job",
+		Id:           ref.ProjectId + ":" + ref.Location + "." + ref.JobId,
+		JobReference: ref,
+		Configuration: &bigquery.JobConfiguration{
+			JobType: "QUERY",
+			DryRun:  q.DryRun,
+			Query: &bigquery.JobConfigurationQuery{
+				Query: q.SQL, DefaultDataset: q.DefaultDataset, ParameterMode: q.ParameterMode, Priority: "INTERACTIVE",
+				UseLegacySql: new(bool),
+			},
+		},
+		Status: &bigquery.JobStatus{State: "DONE"},
+		Statistics: &bigquery.JobStatistics{
+			CreationTime: started.UnixMilli(), StartTime: started.UnixMilli(), EndTime: ended.UnixMilli(),
+			TotalSlotMs:     ended.Sub(started).Milliseconds(),
+			Query:           &bigquery.JobStatistics2{StatementType: outline.kind, ForceSendFields: []string{"TotalBytesProcessed", "CacheHit"}},
+			ForceSendFields: []string{"TotalBytesProcessed"},
+		},
+	}}
+}
+
+// describe completes a successful job: where its result is and what it did. A SELECT's result has the name of a
+// table that only the gateway knows.
+func (s *rest) describe(j *job, q query, outline statement) {
+	stats, config := j.resource.Statistics.Query, j.resource.Configuration.Query
+	if q.DryRun {
+		stats.Schema = j.schema
+	}
+	if outline.kind == "SELECT" || outline.kind == "SCRIPT" {
+		config.DestinationTable = resultTable(j.resource.JobReference)
+		return
+	}
+	ref, ok := locate(j.resource.JobReference.ProjectId, q, outline.path)
+	if !ok {
+		return
+	}
+	if !strings.HasPrefix(outline.kind, "DROP_") {
+		config.DestinationTable = &ref
+	}
+	if !outline.ddl() {
+		return
+	}
+	stats.DdlTargetTable = &ref
+	switch {
+	case outline.replace:
+		stats.DdlOperationPerformed = "REPLACE"
+	case strings.HasPrefix(outline.kind, "DROP_"):
+		stats.DdlOperationPerformed = "DROP"
+	case strings.HasPrefix(outline.kind, "CREATE_"):
+		stats.DdlOperationPerformed = "CREATE"
+	}
+}
+
+// insertJob answers jobs.insert. The job has ended when the answer is sent: a query's result is read with
+// jobs.getQueryResults, and a statement that failed is a job with an error, as in BigQuery.
+func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
+	var raw json.RawMessage
+	if !decode(w, r, &raw) {
+		return
+	}
+	var request struct {
+		JobReference  *bigquery.JobReference `json:"jobReference"`
+		Configuration struct {
+			DryRun bool              `json:"dryRun"`
+			Labels map[string]string `json:"labels"`
+			Query  *struct {
+				query
+				Destination *bigquery.TableReference `json:"destinationTable"`
+				Create      string                   `json:"createDisposition"`
+				Write       string                   `json:"writeDisposition"`
+			} `json:"query"`
+		} `json:"configuration"`
+	}
+	if err := json.Unmarshal(raw, &request); err != nil {
+		(&apiError{http.StatusBadRequest, "parseError", "reading the job: " + err.Error()}).write(w)
+		return
+	}
+	ref := reference(request.JobReference, r.PathValue("project"))
+	if s.jobs.find(ref.JobId) != nil {
+		(&apiError{http.StatusConflict, "duplicate", "Already Exists: Job " + ref.ProjectId + ":" + ref.Location + "." + ref.JobId}).write(w)
+		return
+	}
+	config := request.Configuration.Query
+	if config == nil {
+		s.insertOtherJob(w, r, raw, ref)
+		return
+	}
+	if !s.enter(w, r) {
+		return
+	}
+	config.DryRun = request.Configuration.DryRun
+	var j *job
+	if config.Destination != nil && !config.DryRun {
+		j = s.runInto(r.Context(), ref, config.query, destination{*config.Destination, config.Create, config.Write})
+	} else {
+		j = s.run(r.Context(), ref, config.query)
+	}
+	s.gate.leave()
+	j.resource.Configuration.Labels = request.Configuration.Labels
+	if config.DryRun && j.fault != nil {
+		j.fault.write(w)
+		return
+	}
+	if !config.DryRun {
+		s.jobs.add(j)
+	}
+	writeJSON(w, http.StatusOK, j.resource)
+}
+
+func reference(ref *bigquery.JobReference, project string) *bigquery.JobReference {
+	if ref == nil {
+		ref = &bigquery.JobReference{}
+	}
+	if ref.ProjectId == "" {
+		ref.ProjectId = project
+	}
+	if ref.JobId == "" {
+		ref.JobId = newJobID()
+	}
+	if ref.Location == "" {
+		ref.Location = defaultLocation
+	}
+	return ref
+}

@@ -1,0 +1,249 @@
+package warehouse
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+)
+
+// query is what jobs.query and jobs.insert have in common.
+type query struct {
+	SQL            string                     `json:"query"`
+	DefaultDataset *bigquery.DatasetReference `json:"defaultDataset,omitempty"`
+	Parameters     json.RawMessage            `json:"queryParameters,omitempty"`
+	ParameterMode  string                     `json:"parameterMode,omitempty"`
+	DryRun         bool                       `json:"dryRun,omitempty"`
+}
+
+// outcome is the result of one statement.
+type outcome struct {
+	Schema *bigquery.TableSchema `json:"schema"`
+	Rows   []json.RawMessage     `json:"rows"`
+}
+
+// runner runs statements in the emulator. Hold the gate for every call.
+type runner struct {
+	emulator *emulator
+	tables   *tables
+}
+
+// run runs a query of one or more statements for project.
+func (r *runner) run(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
+	if q.DryRun {
+		return r.send(ctx, project, q, true)
+	}
+	if s.ddl() {
+		// Cut off in the middle, the emulator would forget half of what it did; anything else rolls back.
+		ctx = context.WithoutCancel(ctx)
+		defer r.tables.forget(changed(project, q, s))
+	}
+	switch {
+	case s.kind == "CREATE_SCHEMA":
+		return r.createSchema(ctx, project, s)
+	case s.kind == "DROP_SCHEMA":
+		return r.dropSchema(ctx, project, s)
+	case s.replace && !s.temp && (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT" || s.kind == "CREATE_VIEW"):
+		return r.replace(ctx, project, q, s)
+	}
+	// A SELECT changes nothing, so it may as well be rolled back: then the emulator makes no job that must be deleted.
+	return r.send(ctx, project, q, s.kind == "SELECT")
+}
+
+// send runs a query as it is.
+func (r *runner) send(ctx context.Context, project string, q query, dryRun bool) (*outcome, *apiError) {
+	q.DryRun = dryRun
+	answer, err := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
+		query
+		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
+	}{q, bigquery.DataFormatOptions{UseInt64Timestamp: true}})
+	if err != nil {
+		return nil, &apiError{code: http.StatusBadRequest, reason: "invalid", message: err.Error()}
+	}
+	if answer.Code != http.StatusOK {
+		return nil, faultOf(answer.Code, answer.Body.Bytes(), "invalidQuery")
+	}
+	var result struct {
+		outcome
+		JobReference bigquery.JobReference `json:"jobReference"`
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &result); err != nil {
+		return nil, &apiError{code: http.StatusBadRequest, reason: "invalidQuery", message: fmt.Sprintf("reading the emulator's answer: %v", err)}
+	}
+	if !dryRun {
+		r.deleteJob(context.WithoutCancel(ctx), project, result.JobReference.JobId)
+	}
+	if result.Schema != nil {
+		nameColumns(result.Schema.Fields)
+		result.Rows = mendTimestamps(result.Schema.Fields, result.Rows)
+	}
+	return &result.outcome, nil
+}
+
+// nameColumns gives columns without a name the ones that BigQuery gives them: f0_, f1_, …
+func nameColumns(fields []*bigquery.TableFieldSchema) {
+	unnamed := 0
+	for _, f := range fields {
+		if strings.HasPrefix(f.Name, "$col") {
+			f.Name = fmt.Sprintf("f%d_", unnamed)
+			unnamed++
+		}
+	}
+}
+
+// deleteJob makes the emulator forget a job. When that fails, all that is lost is some speed.
+func (r *runner) deleteJob(ctx context.Context, project, id string) {
+	_, _ = r.emulator.call(ctx, http.MethodDelete, "/projects/"+project+"/jobs/"+id+"/delete", nil)
+}
+
+// sql runs a statement of the gateway's own.
+func (r *runner) sql(ctx context.Context, project string, q query, sql string) (*outcome, *apiError) {
+	q.SQL = sql
+	return r.send(ctx, project, q, false)
+}
+
+// locate completes the path of a table with the query's project and default dataset.
+func locate(project string, q query, path []string) (ref bigquery.TableReference, ok bool) {
+	if n := len(path); n == 1 && q.DefaultDataset != nil {
+		path = []string{q.DefaultDataset.DatasetId, path[0]}
+	} else if n > 3 {
+		path = []string{strings.Join(path[:n-2], "."), path[n-2], path[n-1]}
+	}
+	switch len(path) {
+	case 2:
+		return bigquery.TableReference{ProjectId: project, DatasetId: path[0], TableId: path[1]}, true
+	case 3:
+		return bigquery.TableReference{ProjectId: path[0], DatasetId: path[1], TableId: path[2]}, true
+	}
+	return bigquery.TableReference{}, false
+}
+
+// changed is the path, in the Storage API's form, of all that a DDL statement may change.
+func changed(project string, q query, s statement) string {
+	if strings.HasSuffix(s.kind, "_SCHEMA") && len(s.path) > 0 {
+		return "projects/" + project + "/datasets/" + s.path[len(s.path)-1]
+	}
+	if ref, ok := locate(project, q, s.path); ok {
+		return tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)
+	}
+	return "projects/" + project
+}
+
+// createSchema makes a dataset: the emulator knows CREATE SCHEMA in no form.
+func (r *runner) createSchema(ctx context.Context, project string, s statement) (*outcome, *apiError) {
+	if len(s.path) == 0 {
+		return nil, &apiError{http.StatusBadRequest, "invalidQuery", "Syntax error: CREATE SCHEMA without a name"}
+	}
+	if len(s.path) > 1 {
+		project = s.path[0]
+	}
+	answer, err := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/datasets", bigquery.Dataset{
+		DatasetReference: &bigquery.DatasetReference{ProjectId: project, DatasetId: s.path[len(s.path)-1]},
+	})
+	if err != nil {
+		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	}
+	if answer.Code == http.StatusOK {
+		return &outcome{Schema: &bigquery.TableSchema{}}, nil
+	}
+	fault := faultOf(answer.Code, answer.Body.Bytes(), "invalidQuery")
+	if s.lenient && fault.code == http.StatusConflict {
+		return &outcome{Schema: &bigquery.TableSchema{}}, nil
+	}
+	return nil, fault
+}
+
+func (r *runner) dropSchema(ctx context.Context, project string, s statement) (*outcome, *apiError) {
+	if len(s.path) == 0 {
+		return nil, &apiError{http.StatusBadRequest, "invalidQuery", "Syntax error: DROP SCHEMA without a name"}
+	}
+	if len(s.path) > 1 {
+		project = s.path[0]
+	}
+	path := fmt.Sprintf("/projects/%s/datasets/%s?deleteContents=%t", project, s.path[len(s.path)-1], s.cascade)
+	answer, err := r.emulator.call(ctx, http.MethodDelete, path, nil)
+	if err != nil {
+		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	}
+	if answer.Code < 300 || s.lenient && answer.Code == http.StatusNotFound {
+		return &outcome{Schema: &bigquery.TableSchema{}}, nil
+	}
+	return nil, faultOf(answer.Code, answer.Body.Bytes(), "invalidQuery")
+}
+
+// replace runs CREATE OR REPLACE, of which the emulator keeps the old columns: it drops what is there, then creates.
+// A query that fails is found before anything is dropped.
+func (r *runner) replace(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
+	ref, ok := locate(project, q, s.path)
+	if !ok {
+		return r.send(ctx, project, q, false)
+	}
+	target := "`" + ref.ProjectId + "." + ref.DatasetId + "." + ref.TableId + "`"
+	old, err := r.emulator.call(ctx, http.MethodGet, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), nil)
+	if err != nil {
+		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	}
+	object := "TABLE "
+	if s.kind == "CREATE_VIEW" {
+		object = "VIEW "
+	}
+	create := "CREATE " + object + target + s.options
+	if old.Code != http.StatusOK {
+		return r.sql(ctx, project, q, create+s.body)
+	}
+	if s.body != "" {
+		if _, fault := r.sql(ctx, project, q, "SELECT * FROM ("+s.body+") LIMIT 0"); fault != nil {
+			return nil, fault
+		}
+	}
+	drop := "DROP TABLE " + target
+	var was bigquery.Table
+	if err := json.Unmarshal(old.Body.Bytes(), &was); err == nil && was.View != nil {
+		drop = "DROP VIEW " + target
+	}
+	if s.kind == "CREATE_TABLE_AS_SELECT" && mentions(s.body, ref.TableId) {
+		return r.replaceFromItself(ctx, project, q, s, target, create, drop)
+	}
+	if _, fault := r.sql(ctx, project, q, drop); fault != nil {
+		return nil, fault
+	}
+	return r.sql(ctx, project, q, create+s.body)
+}
+
+// replaceFromItself creates a table from a query that may read the table's old version.
+func (r *runner) replaceFromItself(
+	ctx context.Context, project string, q query, s statement, target, create, drop string,
+) (*outcome, *apiError) {
+	copied := strings.TrimSuffix(target, "`") + "__replaced_" + strings.ToLower(rand.Text()[:8]) + "`"
+	plain := query{}
+	if _, fault := r.sql(ctx, project, q, "CREATE TABLE "+copied+" AS "+s.body); fault != nil {
+		return nil, fault
+	}
+	if _, fault := r.sql(ctx, project, plain, drop); fault != nil {
+		return nil, fault
+	}
+	result, fault := r.sql(ctx, project, plain, create+"SELECT * FROM "+copied)
+	if fault != nil {
+		return nil, fault
+	}
+	_, fault = r.sql(ctx, project, plain, "DROP TABLE "+copied)
+	return result, fault
+}
+
+// mentions says whether a query names a table, or something of the same name.
+func mentions(sql, tableID string) bool {
+	for _, t := range lex(sql) {
+		if t.kind == word && strings.EqualFold(t.text, tableID) ||
+			t.kind == quoted && strings.Contains(strings.ToLower(t.text), strings.ToLower(tableID)) {
+			return true
+		}
+	}
+	return false
+}
+
+// newJobID returns an id for a job that the client gave none.
+func newJobID() string { return "job_" + rand.Text() }

@@ -1,0 +1,51 @@
+// Command simulator plays a network of railway stations and writes their
+// events to Kafka, to files, or to both.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/stationflow/stationflow/simulator"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "simulator: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run simulates until ctx is done or a limit is reached. Progress and the
+// summary at the end go to stderr.
+func run(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) (err error) {
+	clock := simulator.WallClock{}
+	o, err := parse(args, getenv, stderr, clock.Now())
+	if err != nil {
+		return err
+	}
+	events, err := openSinks(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, events.Close()) }()
+
+	progress := newReporter(stderr, clock)
+	o.run.Clock, o.run.Progress = clock, progress.report
+	o.run.Log = slog.New(slog.NewTextHandler(stderr, nil))
+	o.run.Network = simulator.New(o.network)
+	done, err := simulator.Run(ctx, o.run, events)
+	progress.finish(done)
+	return err
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/simulator"
+	"github.com/stationflow/stationflow/simulator/sink"
+)
+
+// sinks writes each step to all of its sinks, in order. Kafka comes first:
+// what is in the files, Kafka has acknowledged.
+type sinks []interface {
+	simulator.Sink
+	io.Closer
+}
+
+func openSinks(o options) (sinks, error) {
+	var all sinks
+	if o.kafka != nil {
+		kafka, err := sink.OpenKafka(*o.kafka)
+		if errors.Is(err, sarama.ErrOutOfBrokers) {
+			return nil, fmt.Errorf("no Kafka broker can be reached at %s: start one, correct KAFKA_BOOTSTRAP_SERVERS or --kafka, or write files only with --no-kafka --json FOLDER (%w)",
+				strings.Join(o.kafka.Brokers, ","), err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, kafka)
+	}
+	if o.folder != "" {
+		files, err := sink.OpenJSONLines(o.folder)
+		if err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		all = append(all, files)
+	}
+	return all, nil
+}
+
+func (all sinks) Write(events []simulator.Event) error {
+	for _, s := range all {
+		if err := s.Write(events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (all sinks) Close() error {
+	var faults []error
+	for _, s := range all {
+		faults = append(faults, s.Close())
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,114 @@
+package simulator_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stationflow/stationflow/simulator"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// A Sunday, at the first opening of the day.
+func sunday(location *time.Location) time.Time {
+	return time.Date(2026, 11, 22, 6, 0, 0, 0, location)
+}
+
+func paris(t *testing.T) *time.Location {
+	t.Helper()
+	location, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
+}
+
+// lines returns topic, key and value of each event, an event a line.
+func lines(events []simulator.Event) []byte {
+	var b bytes.Buffer
+	for _, e := range events {
+		fmt.Fprintf(&b, "%s %s %s\n", e.Topic, e.Key, e.Value)
+	}
+	return b.Bytes()
+}
+
+// days returns the events of so many days, step by step.
+func days(n *simulator.Network, count int) [][]simulator.Event {
+	var steps [][]simulator.Event
+	for end := n.Now().AddDate(0, 0, count); n.Now().Before(end); {
+		steps = append(steps, n.Step())
+	}
+	return steps
+}
+
+func checkGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("differs from %s; if that is meant: go test ./simulator -update\n%s", path, got)
+	}
+}
+
+func TestStep_FirstStepIsGolden(t *testing.T) {
+	n := simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)})
+	checkGolden(t, "first_step.txt", lines(n.Step()))
+	n = simulator.New(simulator.Config{Seed: 1, Start: sunday(paris(t)).Add(2 * time.Hour), Location: paris(t)})
+	checkGolden(t, "first_step_paris.txt", lines(n.Step()))
+}
+
+func TestStep_DayIsGolden(t *testing.T) {
+	n := simulator.New(simulator.Config{Seed: 1, Start: sunday(paris(t)), Location: paris(t)})
+	day := lines(slices.Concat(days(n, 1)...))
+	checkGolden(t, "day.sha256", fmt.Appendf(nil, "%x\n", sha256.Sum256(day)))
+}
+
+func TestStep_SeedDecidesEveryByte(t *testing.T) {
+	day := func(seed uint64) []byte {
+		return lines(slices.Concat(days(simulator.New(simulator.Config{Seed: seed, Start: sunday(time.UTC)}), 1)...))
+	}
+	if !bytes.Equal(day(7), day(7)) {
+		t.Error("the same seed gave different bytes")
+	}
+	if bytes.Equal(day(7), day(8)) {
+		t.Error("different seeds gave the same bytes")
+	}
+}
+
+// What a caller keeps of one step must not change with the next.
+func TestStep_EventsStayAsTheyAre(t *testing.T) {
+	n := simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)})
+	first := n.Step()
+	before := lines(first)
+	for range 50 {
+		n.Step()
+	}
+	if after := lines(first); !bytes.Equal(before, after) {
+		t.Errorf("the first step's events changed to\n%s", after)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	b.ReportAllocs()
+	n := simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)})
+	events := 0
+	for b.Loop() {
+		events += len(n.Step())
+	}
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}

@@ -1,0 +1,84 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stationflow/stationflow/event"
+)
+
+// How often a station has trouble in a step, and how long it lasts on average.
+const (
+	incidentProbability = 0.005
+	incidentMinutes     = 60
+	failureProbability  = 0.01
+	failureMinutes      = 30
+	majorShare          = 0.3
+)
+
+// A trouble is the time an incident lasts, from begin up to, not including,
+// end.
+type trouble struct{ begin, end time.Time }
+
+// trouble decides what goes wrong at the station in this step.
+func (n *Network) trouble(s *station) {
+	s.troubles = slices.DeleteFunc(s.troubles, func(t trouble) bool { return !t.end.After(n.now) })
+	if n.chance.happens(incidentProbability) {
+		n.incident(s)
+	}
+	if n.chance.happens(failureProbability) {
+		n.failure(s)
+	}
+}
+
+// troubled tells whether an incident lasts at that moment. It knows the
+// incidents up to the end of the current step.
+func (s *station) troubled(at time.Time) bool {
+	return slices.ContainsFunc(s.troubles, func(t trouble) bool {
+		return !at.Before(t.begin) && at.Before(t.end)
+	})
+}
+
+func (n *Network) incident(s *station) {
+	at := n.now.Add(n.chance.within(StepLength)).Truncate(time.Second)
+	e := event.Incident{
+		Type:      pick(n.chance, "suspect package", "Technique"),
+		Station:   s.name,
+		Location:  n.location(),
+		Timestamp: at,
+		Severity:  "Minor",
+		Duration:  tenths(n.chance.exponential(incidentMinutes)),
+	}
+	if n.chance.happens(majorShare) {
+		e.Severity = "Major"
+	}
+	s.troubles = append(s.troubles, trouble{begin: at, end: at.Add(ofMinutes(e.Duration))})
+	n.agenda.add(at, func() {
+		e.ID = n.nextID(incidents)
+		n.emit(incidents, e.ID, at, &e)
+	})
+}
+
+func (n *Network) failure(s *station) {
+	at := n.now.Add(n.chance.within(StepLength)).Truncate(time.Second)
+	e := event.EquipmentFailure{
+		Equipment: pick(n.chance, "validator", "escalator", "notice board"),
+		Station:   s.name,
+		Location:  n.location(),
+		Timestamp: at,
+		Duration:  tenths(n.chance.exponential(failureMinutes)),
+	}
+	n.agenda.add(at, func() {
+		e.ID = n.nextID(equipmentFailures)
+		n.emit(equipmentFailures, e.ID, at, &e)
+	})
+}
+
+// location draws a place within a station.
+func (n *Network) location() string { return n.place(1 + n.chance.Int64N(docks)) }
+
+// place draws one of the places at a dock.
+func (n *Network) place(dock int64) string {
+	return fmt.Sprintf("Dock %d, %s", dock, pick(n.chance, "Corridor", "Platform"))
+}

@@ -1,0 +1,57 @@
+// Package terraform holds the facts of a deployment that Terraform and the
+// local system share, so that both are told once: the table schemas (written
+// by go generate from package event) and the names, schedule and delivery
+// policy in deployment.json.
+package terraform
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+//go:embed deployment.json schemas/*.json
+var files embed.FS
+
+// A Deployment is what deployment.json says.
+type Deployment struct {
+	TransformSchedule        string `json:"transform_schedule"` // unix cron, in UTC
+	TransformAttemptDeadline int    `json:"transform_attempt_deadline_seconds"`
+	RecordsTopic             string `json:"records_topic"`
+	IngestSubscription       string `json:"ingest_subscription"`
+	DeadLetterTopic          string `json:"dead_letter_topic"`
+	DeadLetterSubscription   string `json:"dead_letter_subscription"`
+	PushAckDeadline          int    `json:"push_ack_deadline_seconds"`
+	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
+	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
+	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
+}
+
+// TransformDeadline is how long the scheduler waits for one run's answer.
+func (d Deployment) TransformDeadline() time.Duration {
+	return time.Duration(d.TransformAttemptDeadline) * time.Second
+}
+
+// ReadDeployment returns the deployment's shared facts.
+func ReadDeployment() (Deployment, error) {
+	text, err := files.ReadFile("deployment.json")
+	if err != nil {
+		return Deployment{}, fmt.Errorf("reading deployment.json: %w", err)
+	}
+	var d Deployment
+	if err := json.Unmarshal(text, &d); err != nil {
+		return Deployment{}, fmt.Errorf("reading deployment.json: %w", err)
+	}
+	return d, nil
+}
+
+// TableSchema returns the BigQuery JSON schema of a staging table: one of the
+// topics, or quarantine.
+func TableSchema(table string) ([]byte, error) {
+	text, err := files.ReadFile("schemas/" + table + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("reading the schema of table %s: %w", table, err)
+	}
+	return text, nil
+}
