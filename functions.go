@@ -11,6 +11,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/cloudlog"
 )
 
@@ -19,4 +20,5 @@ func init() {
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}
 	functions.CloudEvent("ingest", ingest.Handle)
+	functions.HTTP("transform", transform.Handle)
 }

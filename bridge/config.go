@@ -55,7 +55,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	c := Config{
 		Kafka:   kafka.FromEnv(r),
-		Topics:  r.List("KAFKA_TOPICS", event.Topics()...),
+		Topics:  distinct(r.List("KAFKA_TOPICS", event.Topics()...)),
 		GroupID: r.String("KAFKA_GROUP_ID", "stationflow"),
 		Start:   start(r),
 
@@ -68,7 +68,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 
 		InFlight:       int(r.Int("BRIDGE_IN_FLIGHT", 2, 1, 64)),
 		MemoryBytes:    r.Int("BRIDGE_MEMORY_BYTES", 64<<20, 2*batch.MaxEncodedBytes, 8<<30),
-		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 4<<20, 64<<10, 64<<20)),
+		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 2<<20, 64<<10, 64<<20)),
 		CommitInterval: r.Duration("BRIDGE_COMMIT_INTERVAL", time.Second, 10*time.Millisecond, time.Minute),
 		PublishTimeout: r.Duration("BRIDGE_PUBLISH_TIMEOUT", 10*time.Second, 100*time.Millisecond, 5*time.Minute),
 		RetryMax:       r.Duration("BRIDGE_RETRY_MAX", 5*time.Second, 10*time.Millisecond, time.Minute),
@@ -83,6 +83,11 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		return Config{}, fmt.Errorf("configuring the bridge: %w", err)
 	}
 	return c, nil
+}
+
+func distinct(topics []string) []string {
+	topics = slices.Sorted(slices.Values(topics))
+	return slices.Compact(topics)
 }
 
 // portAddress serves every interface where Cloud Run names a port, and only

@@ -84,6 +84,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	s.background.Go(func() { s.commitLoop(ctx) })
 	s.background.Go(func() { s.watchEnds(ctx) })
 	b.attach(s)
+	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation)
 	return nil
 }
 

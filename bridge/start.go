@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/IBM/sarama"
@@ -27,16 +28,12 @@ func (s *session) starts(claims map[string][]int32) (map[topicPartition]position
 	positions := make(map[topicPartition]position)
 	for topic, partitions := range claims {
 		begun := false
-		for _, block := range committed[topic] {
-			begun = begun || block.Offset >= 0
+		for _, offset := range committed[topic] {
+			begun = begun || offset >= 0
 		}
 		for _, partition := range partitions {
 			at := topicPartition{topic, partition}
-			offset := int64(-1)
-			if block := committed[topic][partition]; block != nil {
-				offset = block.Offset
-			}
-			if positions[at], err = s.start(at, offset, begun); err != nil {
+			if positions[at], err = s.start(at, committed[topic][partition], begun); err != nil {
 				return nil, fmt.Errorf("finding where %s/%d begins: %w", topic, partition, err)
 			}
 		}
@@ -72,8 +69,9 @@ func (s *session) start(at topicPartition, committed int64, begun bool) (positio
 	return p, err
 }
 
-// committedOffsets asks for every partition of the claimed topics.
-func (s *session) committedOffsets(claims map[string][]int32) (map[string]map[int32]*sarama.OffsetFetchResponseBlock, error) {
+// committedOffsets returns what the group has committed, -1 for nothing, for
+// every partition of the claimed topics.
+func (s *session) committedOffsets(claims map[string][]int32) (map[string]map[int32]int64, error) {
 	all := make(map[string][]int32, len(claims))
 	for topic := range claims {
 		partitions, err := s.client.Partitions(topic)
@@ -86,32 +84,44 @@ func (s *session) committedOffsets(claims map[string][]int32) (map[string]map[in
 	var response *sarama.OffsetFetchResponse
 	err := s.coordinator(func(broker *sarama.Broker) (err error) {
 		response, err = broker.FetchOffset(sarama.NewOffsetFetchRequest(s.client.Config().Version, group, all))
-		if err == nil && response.Err != sarama.ErrNoError {
-			err = response.Err
+		if err == nil && response.GroupError() != sarama.ErrNoError {
+			err = response.GroupError()
 		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the committed offsets of group %s: %w", group, err)
 	}
-	for topic, blocks := range response.Blocks {
-		for partition, block := range blocks {
+	offsets := make(map[string]map[int32]int64, len(all))
+	for topic, partitions := range all {
+		offsets[topic] = make(map[int32]int64, len(partitions))
+		for _, partition := range partitions {
+			block := response.GetBlock(topic, partition)
+			if block == nil {
+				return nil, fmt.Errorf("reading the committed offset of %s/%d in group %s: %w", topic, partition, group, sarama.ErrIncompleteResponse)
+			}
 			if block.Err != sarama.ErrNoError {
 				return nil, fmt.Errorf("reading the committed offset of %s/%d in group %s: %w", topic, partition, group, block.Err)
 			}
+			offsets[topic][partition] = block.Offset
 		}
 	}
-	return response.Blocks, nil
+	return offsets, nil
 }
 
 // coordinator runs a request at the group's coordinator; after an error the
-// next request looks the coordinator up anew.
+// next request looks the coordinator up anew, on a new connection unless the
+// error was the broker's answer.
 func (s *session) coordinator(request func(*sarama.Broker) error) error {
 	broker, err := s.client.Coordinator(s.bridge.config.GroupID)
 	if err != nil {
 		return err
 	}
 	if err := request(broker); err != nil {
+		var answer sarama.KError
+		if !errors.As(err, &answer) {
+			_ = broker.Close()
+		}
 		_ = s.client.RefreshCoordinator(s.bridge.config.GroupID)
 		return err
 	}

@@ -1,17 +1,13 @@
 package event
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // reference is the Kafka timestamp of the records in these tests.
 var reference = time.Date(2026, 11, 22, 7, 35, 0, 0, time.UTC)
@@ -161,6 +157,9 @@ func TestDecode_Reasons(t *testing.T) {
 		{`"text"`, NotObject, "a string"},
 		{`[{"id":"x"}]`, NotObject, "an array"},
 		{"nul", NotJSON, "at byte 0"},
+		{"\f{}", NotJSON, "at byte 0"},
+		{"{}\v", NotJSON, "at byte 2"},
+		{"{\u00a0}", NotJSON, "at byte 1"},
 		{"NaN", NotJSON, ""},
 		{"{}", MissingField, `field "id" is absent`},
 		{" { } ", MissingField, `field "id" is absent`},
@@ -299,54 +298,12 @@ func TestReasons_AreInDeclaredOrder(t *testing.T) {
 	}
 }
 
-func TestDecode_Extra(t *testing.T) {
-	tests := []struct{ name, more, want string }{
-		{"none", ``, ""},
-		{"one", `"a":1`, `{"a":1}`},
-		{"in order, as written", `"b":1.50, "a" : { "x" : [ 1,2 ] } ,"\u0063":"\u00e9"`, `{"b":1.50,"a":{ "x" : [ 1,2 ] },"\u0063":"\u00e9"}`},
-		{"null", `"a":null`, `{"a":null}`},
-		{"another case", `"ID":"x","Station":2`, `{"ID":"x","Station":2}`},
-		{"columns of the table", `"kafka_offset":1,"extra":{},"ingested_at":"x"`, `{"kafka_offset":1,"extra":{},"ingested_at":"x"}`},
-		{"wide numbers", `"n":123456789012345678901234567890,"x":1e400`, `{"n":123456789012345678901234567890,"x":1e400}`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			value := with(t, "incidents", "type", `"x"`)
-			if test.more != "" {
-				value = with(t, "incidents", "type", `"x",`+test.more)
-			}
-			row := check(t, "incidents", value, "", "")
-			extra := row[len(row)-1]
-			if extra.Null() != (test.want == "") || string(extra.Text()) != test.want {
-				t.Errorf("extra is %q, want %q", extra.Text(), test.want)
-			}
-		})
-	}
-	// Unknown fields between the known ones, at both ends.
-	row := check(t, "ticket_validations", `{"z":0,"id":"i","y":"}","train_id":"t","station":"s","timestamp":"2026-11-22T07:31:10Z","validations":1,"x":[]}`, "", "")
-	if extra := string(row[len(row)-1].Text()); extra != `{"z":0,"y":"}","x":[]}` {
-		t.Errorf("extra is %s", extra)
-	}
-}
-
 // A field of another case is unknown, so the field itself is missing.
 func TestDecode_NamesMatchExactly(t *testing.T) {
 	for _, name := range []string{"ID", "Id", "id ", " id", "iD", "ıd"} {
 		check(t, "incidents", strings.Replace(typical["incidents"], `"id"`, `"`+name+`"`, 1), MissingField, `"id" is absent`)
 	}
 	check(t, "incidents", strings.Replace(typical["incidents"], `"id"`, `"\u0069\u0064"`, 1), "", "")
-}
-
-func TestDecode_Strings(t *testing.T) {
-	for text, want := range map[string]string{
-		`"plain"`: "plain", `""`: "", `"é😀"`: "é😀", `"\u00e9\ud83d\ude00"`: "é😀", `"\uD83D\uDE00"`: "😀",
-		`"\"\\\/\b\f\n\r\t"`: "\"\\/\b\f\n\r\t", `"a\u0000b"`: "a\x00b", `"\u007f\u0080\u07ff\u0800\uffff"`: "\u007f\u0080\u07ff\u0800\uffff",
-		`"\\u0041"`: `\u0041`, `"x\\"`: `x\`, "\"\u2028\"": "\u2028", `"12"`: "12", "\"\x7f\"": "\x7f",
-	} {
-		if row := check(t, "incidents", with(t, "incidents", "type", text), "", ""); row != nil && string(row[1].Text()) != want {
-			t.Errorf("%s is %q, want %q", text, row[1].Text(), want)
-		}
-	}
 }
 
 // A detail repeats at most a short part of the record, and stays UTF-8.
@@ -371,120 +328,5 @@ func TestDecode_DetailsAreShort(t *testing.T) {
 		if rejection != nil && strings.ToValidUTF8(rejection.Detail, "?") != rejection.Detail {
 			t.Errorf("detail %q is not UTF-8", rejection.Detail)
 		}
-	}
-}
-
-// Rows stay as they are while others are decoded, until Reset.
-func TestDecoder_RowsLastUntilReset(t *testing.T) {
-	decoder, _ := newDecoder(t, "incidents", time.UTC)
-	for round := range 3 {
-		var rows []Row
-		for i := range 500 {
-			row := make(Row, len(decoder.fields)+1)
-			value := with(t, "incidents", "type", fmt.Sprintf(`"\u0061%d","more":%d`, i, i))
-			if i%3 == 0 {
-				decoder.Decode(row, []byte(value+"x"), reference)
-			}
-			if rejection := decoder.Decode(row, []byte(value), reference); rejection != nil {
-				t.Fatal(*rejection)
-			}
-			rows = append(rows, row)
-		}
-		for i, row := range rows {
-			if kind, extra := string(row[1].Text()), string(row[7].Text()); kind != fmt.Sprintf("a%d", i) || extra != fmt.Sprintf(`{"more":%d}`, i) {
-				t.Fatalf("round %d, row %d: type %s, extra %s", round, i, kind, extra)
-			}
-		}
-		decoder.Reset()
-	}
-}
-
-// A row that held another event shows nothing of it.
-func TestDecode_OverwritesTheRow(t *testing.T) {
-	decoder, row := newDecoder(t, "train_arrivals", time.UTC)
-	full := strings.Replace(typical["train_arrivals"], "}", `,"more":1}`, 1)
-	older := with(t, "train_arrivals", "train_number", "")
-	older = older[:strings.Index(older, `,"scheduled`)] + "}"
-	for _, value := range []string{full, older} {
-		if rejection := decoder.Decode(row, []byte(value), reference); rejection != nil {
-			t.Fatal(*rejection)
-		}
-	}
-	for _, i := range []int{7, 8, 9} {
-		if !row[i].Null() {
-			t.Errorf("column %d is %v, want NULL", i, row[i])
-		}
-	}
-}
-
-func TestDecode_DoesNotAllocate(t *testing.T) {
-	for _, topic := range Topics() {
-		decoder, row := newDecoder(t, topic, location(t, "Europe/Paris"))
-		value := []byte(strings.Replace(typical[topic], "}", `,"more":{"a":"\u00e9"}}`, 1))
-		allocations := testing.AllocsPerRun(100, func() {
-			if rejection := decoder.Decode(row, value, reference); rejection != nil {
-				t.Fatal(*rejection)
-			}
-			decoder.Reset()
-		})
-		if allocations != 0 {
-			t.Errorf("%s: %v allocations", topic, allocations)
-		}
-	}
-}
-
-func TestDecode_GoldenRows(t *testing.T) {
-	var b strings.Builder
-	for _, topic := range Topics() {
-		schema, _ := SchemaOf(topic)
-		decoder, row := newDecoder(t, topic, location(t, "Europe/Paris"))
-		older := typical[topic]
-		for _, c := range schema.Columns {
-			if c.Nullable {
-				older = regexp.MustCompile(`,"`+c.Name+`":("[^"]*"|[^,}]*)`).ReplaceAllString(older, "")
-			}
-		}
-		for _, value := range []string{typical[topic], older, strings.Replace(older, "{", `{"note":"l'été","n":[1, 2],`, 1)} {
-			if rejection := decoder.Decode(row, []byte(value), reference); rejection != nil {
-				t.Fatalf("%s: %v", value, *rejection)
-			}
-			fmt.Fprintf(&b, "%s\n", value)
-			for i, column := range append(schema.Columns[:len(schema.Columns):len(schema.Columns)], Column{Name: "extra"}) {
-				fmt.Fprintf(&b, "  %-20s %s\n", column.Name, show(&row[i]))
-			}
-		}
-	}
-	golden(t, "rows.golden", b.String())
-}
-
-// show writes a value as a person reads it.
-func show(v *Value) string {
-	switch v.Type {
-	case String:
-		return fmt.Sprintf("STRING %q", v.Text())
-	case Int64:
-		return fmt.Sprintf("INT64 %d", v.Int())
-	case Float64:
-		return fmt.Sprintf("FLOAT64 %v", v.Float())
-	case Timestamp:
-		return "TIMESTAMP " + v.Time().Format(time.RFC3339Nano)
-	}
-	return "NULL"
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test ./event -update writes it anew):\n%s", path, got)
 	}
 }

@@ -118,10 +118,10 @@ func parseFloat(text []byte) (f float64, fits bool) {
 	return f, err == nil
 }
 
-// parseShortFloat reads a number of at most 15 digits without an exponent.
-// Such digits and powers of ten are exact in a float64, so that their quotient
-// is the nearest one too (Clinger, How to read floating point numbers
-// accurately, 1990).
+// parseShortFloat reads a number of at most 16 digits, or 15 and a point,
+// without an exponent. 15 digits and the powers of ten up to 10^22 are exact in
+// a float64, so that their quotient is the nearest one too (Clinger, How to
+// read floating point numbers accurately, 1990).
 func parseShortFloat(text []byte) (float64, bool) {
 	digits := text
 	if digits[0] == '-' {
@@ -130,7 +130,7 @@ func parseShortFloat(text []byte) (float64, bool) {
 	if len(digits) > 16 {
 		return 0, false
 	}
-	var mantissa, divisor uint64 = 0, 0
+	var mantissa, divisor uint64
 	for i, c := range digits {
 		switch {
 		case isDigit(c):
@@ -140,9 +140,6 @@ func parseShortFloat(text []byte) (float64, bool) {
 		default:
 			return 0, false
 		}
-	}
-	if mantissa >= 1<<53 {
-		return 0, false
 	}
 	f := float64(mantissa)
 	if divisor > 0 {

@@ -235,10 +235,22 @@ func checkShare(t *testing.T, what string, want float64, successes, trials int) 
 	}
 }
 
+// What is rare needs more days to be counted.
+func TestNetwork_TroublesInAHundredDays(t *testing.T) {
+	t.Parallel()
+	const count = 100
+	events := map[string]int{}
+	for _, step := range days(simulator.New(simulator.Config{Seed: 4, Start: sunday(time.UTC)}), count) {
+		for _, e := range step {
+			events[e.Topic]++
+		}
+	}
+	const chances = count * 203 * 4
+	checkShare(t, "incidents in a step", 0.005, events["incidents"], chances)
+	checkShare(t, "equipment failures in a step", 0.01, events["equipment_failures"], chances)
+}
+
 func checkRates(t *testing.T, h history, location *time.Location) {
-	chances := h.steps * 4
-	checkShare(t, "incidents in a step", 0.005, len(h.byTopic["incidents"]), chances)
-	checkShare(t, "equipment failures in a step", 0.01, len(h.byTopic["equipment_failures"]), chances)
 	duration := func(r record) float64 { return r.Duration }
 	checkMean(t, "duration of incidents", 60, h.byTopic["incidents"], duration)
 	checkMean(t, "duration of failures", 30, h.byTopic["equipment_failures"], duration)

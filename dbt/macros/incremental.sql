@@ -38,7 +38,7 @@ touched as (
         max(newest) as newest
     from dates
     group by 1
-    having sum(records) > 0
+    having sum(dates.records) > 0
 )
 
 select
@@ -60,8 +60,8 @@ from touched
 {% macro is_touched(touched) -%}
 {%- if touched -%}
 ingested_at >= timestamp_micros({{ touched.ingested_from }})
-    and {{ local_date('timestamp') }} in ({{ touched.local_dates or 'null' }})
-    -- {{ touched.records }} recent rows, the newest of {{ touched.newest }}
+and {{ local_date('timestamp') }} in ({{ touched.local_dates or 'null' }})
+-- {{ touched.records }} recent rows, the newest of {{ touched.newest }}
 {%- else -%}
 true
 {%- endif -%}

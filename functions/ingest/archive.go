@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,19 +31,40 @@ type hour struct {
 func byHour(rows []event.Row, column int) []hour {
 	var hours []hour
 	places := make(map[int64]int) // of each hour in hours
-	for len(rows) > 0 {
-		h := floorHour(rows[0][column].Int())
-		n := 1 // rows that follow one another are taken together
-		for n < len(rows) && floorHour(rows[n][column].Int()) == h {
-			n++
+	last, at := int64(math.MinInt64), 0
+	place := func(row event.Row) int {
+		h := floorHour(row[column].Int())
+		if h == last {
+			return at
 		}
-		if place, known := places[h]; known {
-			hours[place].rows = append(hours[place].rows, rows[:n]...)
-		} else {
-			places[h] = len(hours)
-			hours = append(hours, hour{start: time.UnixMicro(h * hourMicros).UTC(), rows: rows[:n:n]})
+		known := false
+		if at, known = places[h]; !known {
+			at = len(hours)
+			places[h] = at
+			hours = append(hours, hour{start: time.UnixMicro(h * hourMicros).UTC()})
 		}
-		rows = rows[n:]
+		last = h
+		return at
+	}
+	sizes := make([]int, 0, 8)
+	for _, row := range rows {
+		i := place(row)
+		if i == len(sizes) {
+			sizes = append(sizes, 0)
+		}
+		sizes[i]++
+	}
+	if len(hours) == 1 {
+		hours[0].rows = rows
+		return hours
+	}
+	space := make([]event.Row, len(rows))
+	for i, size := range sizes {
+		hours[i].rows, space = space[:0:size], space[size:]
+	}
+	for _, row := range rows {
+		h := &hours[place(row)]
+		h.rows = append(h.rows, row)
 	}
 	return hours
 }

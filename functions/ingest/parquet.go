@@ -147,8 +147,12 @@ func columnNode(column *event.Column) parquet.Node {
 	case event.Timestamp:
 		node = parquet.Timestamp(parquet.Microsecond)
 	}
+	// The two encodings that every reader knows; the library's own choice for
+	// strings is a newer one.
 	if repeats(column) {
 		node = parquet.Encoded(node, &parquet.RLEDictionary)
+	} else {
+		node = parquet.Encoded(node, &parquet.Plain)
 	}
 	if column.Nullable {
 		node = parquet.Optional(node)

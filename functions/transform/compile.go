@@ -1,9 +1,9 @@
 package transform
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,7 +38,7 @@ func (p *Project) Compile(model *Model, c Compilation) (*Compiled, error) {
 	maps.Copy(r.config, model.declared)
 	sql, err := p.templates.render(model.template, r.functions())
 	if err != nil {
-		return nil, err
+		return nil, r.explain(err)
 	}
 	config, err := parseConfig(r.config)
 	if err != nil {
@@ -56,7 +56,32 @@ type rendering struct {
 	refs        []string
 	sources     []string
 	asked       bool
+	fault       error // the first that one of the functions reported
 }
+
+// fail reports an error the way gonja's functions do, as a value.
+func (r *rendering) fail(format string, args ...any) *exec.Value {
+	err := fmt.Errorf(format, args...)
+	if r.fault == nil {
+		r.fault = err
+	}
+	return exec.AsValue(err)
+}
+
+// explain keeps of gonja's error, which repeats the expression at each level,
+// the file, the line and what one of the functions said.
+func (r *rendering) explain(err error) error {
+	if r.fault == nil {
+		return err
+	}
+	place, _, _ := strings.Cut(err.Error(), ": ")
+	if line := atLine.FindStringSubmatch(err.Error()); line != nil {
+		place += ":" + line[1]
+	}
+	return fmt.Errorf("%s: %w", place, r.fault)
+}
+
+var atLine = regexp.MustCompile(`at line (\d+)`)
 
 // functions returns dbt's context, as far as it is supported. They report
 // errors as values, as gonja's functions do.
@@ -88,10 +113,10 @@ func (r *rendering) functions() map[string]any {
 func (r *rendering) ref(arguments *exec.VarArgs) *exec.Value {
 	names, err := words("ref", arguments, 1, 1)
 	if err != nil {
-		return exec.AsValue(err)
+		return r.fail("%w", err)
 	}
 	if r.project.models[names[0]] == nil {
-		return exec.AsValue(fmt.Errorf("ref: there is no model %q", names[0]))
+		return r.fail("ref: there is no model %q", names[0])
 	}
 	if !slices.Contains(r.refs, names[0]) {
 		r.refs = append(r.refs, names[0])
@@ -102,12 +127,12 @@ func (r *rendering) ref(arguments *exec.VarArgs) *exec.Value {
 func (r *rendering) source(arguments *exec.VarArgs) *exec.Value {
 	names, err := words("source", arguments, 2, 2)
 	if err != nil {
-		return exec.AsValue(err)
+		return r.fail("%w", err)
 	}
 	key := names[0] + "." + names[1]
 	relation, ok := r.project.sources[key]
 	if !ok {
-		return exec.AsValue(fmt.Errorf("source: no yml file declares %s", key))
+		return r.fail("source: no yml file declares %s", key)
 	}
 	if !slices.Contains(r.sources, key) {
 		r.sources = append(r.sources, key)
@@ -117,7 +142,7 @@ func (r *rendering) source(arguments *exec.VarArgs) *exec.Value {
 
 func (r *rendering) configure(arguments *exec.VarArgs) *exec.Value {
 	if len(arguments.Args) > 0 {
-		return exec.AsValue(errors.New("config takes named arguments only"))
+		return r.fail("config takes named arguments only")
 	}
 	for key, value := range arguments.KwArgs {
 		r.config[key] = value.ToGoSimpleType(false)
@@ -127,7 +152,7 @@ func (r *rendering) configure(arguments *exec.VarArgs) *exec.Value {
 
 func (r *rendering) variable(arguments *exec.VarArgs) *exec.Value {
 	if len(arguments.Args) < 1 || len(arguments.Args) > 2 || len(arguments.KwArgs) > 0 {
-		return exec.AsValue(errors.New("var takes a name and, where there may be none, a default"))
+		return r.fail("var takes a name and, where there may be none, a default")
 	}
 	name := arguments.Args[0].String()
 	for _, vars := range []map[string]any{r.compilation.Vars, r.project.vars} {
@@ -138,13 +163,13 @@ func (r *rendering) variable(arguments *exec.VarArgs) *exec.Value {
 	if len(arguments.Args) == 2 {
 		return arguments.Args[1]
 	}
-	return exec.AsValue(fmt.Errorf("var: %q is not set in dbt_project.yml", name))
+	return r.fail("var: %q is not set in dbt_project.yml", name)
 }
 
 func (r *rendering) environment(arguments *exec.VarArgs) *exec.Value {
 	names, err := words("env_var", arguments, 1, 2)
 	if err != nil {
-		return exec.AsValue(err)
+		return r.fail("%w", err)
 	}
 	if value, ok := r.project.target.Env[names[0]]; ok {
 		return exec.AsValue(value)
@@ -152,22 +177,22 @@ func (r *rendering) environment(arguments *exec.VarArgs) *exec.Value {
 	if len(names) == 2 {
 		return exec.AsValue(names[1])
 	}
-	return exec.AsValue(fmt.Errorf("env_var: %s is not passed to the project", names[0]))
+	return r.fail("env_var: %s is not passed to the project", names[0])
 }
 
 // query answers run_query with a table: rows, each with its columns by name.
 func (r *rendering) query(arguments *exec.VarArgs) *exec.Value {
 	queries, err := words("run_query", arguments, 1, 1)
 	if err != nil {
-		return exec.AsValue(err)
+		return r.fail("%w", err)
 	}
 	if r.compilation.Query == nil {
-		return exec.AsValue(errors.New("run_query: guard it with is_incremental() or execute"))
+		return r.fail("run_query: guard it with is_incremental() or execute")
 	}
 	r.asked = true
 	rows, err := r.compilation.Query(strings.TrimSpace(queries[0]))
 	if err != nil {
-		return exec.AsValue(fmt.Errorf("run_query: %w", err))
+		return r.fail("run_query: %w", err)
 	}
 	table := make([]any, len(rows))
 	for i, row := range rows {

@@ -143,7 +143,7 @@ func (p *Project) singular(files fs.FS, file string) (*Test, error) {
 	r := &rendering{project: p, config: map[string]any{}}
 	sql, err := p.templates.render(parsed, r.functions())
 	if err != nil {
-		return nil, err
+		return nil, r.explain(err)
 	}
 	test := &Test{Name: nameOf(file), SQL: sql, Models: r.refs}
 	for key, value := range r.config {

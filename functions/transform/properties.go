@@ -71,7 +71,11 @@ func (p *Project) addSource(file string, source sourceProperties) error {
 			return fallback, nil
 		}
 		r := &rendering{project: p, config: map[string]any{}}
-		return p.templates.text(file, text, r.functions())
+		rendered, err := p.templates.text(file, text, r.functions())
+		if err != nil {
+			return "", r.explain(err)
+		}
+		return rendered, nil
 	}
 	database, err := render(source.Database, p.target.Project)
 	if err != nil {

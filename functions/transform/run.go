@@ -46,14 +46,14 @@ type run struct {
 // Run builds all models, each after those it reads, and then tests those that
 // changed. What depends on a failed model is skipped and keeps its contents.
 func (r *Runner) Run(ctx context.Context, options Options) *Report {
-	start := r.now()
-	report := &Report{RunID: start.UTC().Format("20060102T150405.000000Z"), Models: []ModelReport{}, Tests: []TestReport{}}
+	start, now := time.Now(), r.now()
+	report := &Report{RunID: now.UTC().Format("20060102T150405.000000Z"), Models: []ModelReport{}, Tests: []TestReport{}}
 	current := &run{Runner: r, fullRefresh: options.FullRefresh, vars: map[string]any{
-		"today": start.In(r.location).Format(time.DateOnly),
+		"today": now.In(r.location).Format(time.DateOnly),
 	}}
 	changed := current.models(ctx, report)
 	current.tests(ctx, report, changed)
-	report.finish(r.now().Sub(start))
+	report.finish(time.Since(start))
 	if !report.OK() {
 		r.memory.definitions = map[string]string{} // a table may be gone: look again
 	}
@@ -65,7 +65,7 @@ func (r *Runner) Run(ctx context.Context, options Options) *Report {
 func (r *run) models(ctx context.Context, report *Report) map[string]bool {
 	changed, broken := map[string]bool{}, map[string]bool{}
 	for _, model := range r.project.Models {
-		start := r.now()
+		start := time.Now()
 		entry := ModelReport{Name: model.Name}
 		moved := r.memory.moved[model.Name] || firstOf(model.Refs, changed) != ""
 		if cause := firstOf(model.Refs, broken); cause != "" {
@@ -77,7 +77,7 @@ func (r *run) models(ctx context.Context, report *Report) map[string]bool {
 				entry.Status, entry.Message = failed, fmt.Sprintf("building model %s: %v", model.Name, err)
 			}
 		}
-		entry.TookMS = r.now().Sub(start).Milliseconds()
+		entry.TookMS = time.Since(start).Milliseconds()
 		report.Models = append(report.Models, entry)
 		changed[model.Name] = entry.Status == created || entry.Status == replaced || entry.Status == unchanged && model.passesOn(moved)
 		broken[model.Name] = entry.Status == failed || entry.Status == skipped
@@ -102,14 +102,14 @@ func (r *run) tests(ctx context.Context, report *Report, changed map[string]bool
 		if firstOf(test.Models, changed) == "" && !r.memory.found[test.Name] {
 			continue
 		}
-		start := r.now()
+		start := time.Now()
 		report.TestsRun++
 		failures, err := r.count(ctx, test)
 		r.memory.found[test.Name] = err != nil || failures > 0
 		if !r.memory.found[test.Name] {
 			continue
 		}
-		entry := TestReport{Name: test.Name, Status: failed, Failures: failures, TookMS: r.now().Sub(start).Milliseconds()}
+		entry := TestReport{Name: test.Name, Status: failed, Failures: failures, TookMS: time.Since(start).Milliseconds()}
 		if err != nil {
 			entry.Message = fmt.Sprintf("running test %s: %v", test.Name, err)
 		} else if test.Warn {

@@ -1,4 +1,8 @@
 package cli
 
 // Commands are those that work against a real project.
-func Commands() []Command { return nil }
+func Commands() []Command {
+	return []Command{
+		{Name: "transform", Summary: "run the dbt project once against the warehouse", Run: runTransform},
+	}
+}

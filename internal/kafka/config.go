@@ -98,7 +98,7 @@ func (c Config) Sarama(clientID string) *sarama.Config {
 	s.ClientID = clientID
 	s.Version = sarama.V2_8_0_0 // the first with topic ids
 
-	s.Net.DialTimeout = 10 * time.Second
+	s.Net.DialTimeout = 5 * time.Second
 	s.Metadata.AllowAutoTopicCreation = false
 	s.Metadata.Full = false // only the topics that are used
 	s.Metadata.RefreshFrequency = 30 * time.Second

@@ -336,6 +336,23 @@ func TestBridge_SuccessorBeginsAtTheCommit(t *testing.T) {
 	}
 }
 
+// A commit that gets no answer is made up for on a new connection.
+func TestBridge_CommitsAgainAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	produce(t, cluster, topic, 0, 10)
+	start(t, config(cluster), newRecorder(nil))
+	eventually(t, "it commits", func() bool { return committed(cluster, topic, 0) == 10 })
+	lost := make(chan struct{})
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(lost)
+		return nil, errors.New("the connection breaks"), true
+	})
+	produce(t, cluster, topic, 0, 10)
+	<-lost
+	eventually(t, "it commits again", func() bool { return committed(cluster, topic, 0) == 20 })
+}
+
 // A commit that the broker refuses is seen, counted and made up for.
 func TestBridge_CommitsAgainAfterAFailure(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/stationflow/stationflow/batch"
@@ -125,6 +126,34 @@ func TestBridge_Start(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A partition is added to a topic that the group reads. Its first records may
+// be older than the moment the group hears of it: they are read all the same,
+// though the group once began at the latest.
+func TestBridge_NewPartitionBeginsAtItsFirstRecord(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	c.Start = bridge.Start{Latest: true}
+	m := start(t, c, newRecorder(nil))
+	eventually(t, "the start is committed", func() bool { return committed(cluster, topic, 0) == 0 })
+	m.stop(t)
+	settings := c.Kafka.Sarama("test")
+	settings.Metadata.Full = true // the admin client asks for all topics
+	admin, err := sarama.NewClusterAdmin(c.Kafka.Brokers, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.CreatePartitions(topic, 7, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, cluster, topic, 6, 10)
+	transport := newRecorder(nil)
+	start(t, c, transport)
+	transport.wait(t, 10)
+	transport.check(t, cluster, topic, 6, 0, 10)
 }
 
 // The last offsets of a partition hold the markers of transactions and a

@@ -1,3 +1,8 @@
+// Without the race detector: under it the emulator takes most of an hour and
+// all memory to compile.
+
+//go:build !race
+
 package dashboard_test
 
 import (

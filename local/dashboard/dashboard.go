@@ -44,6 +44,10 @@ type Config struct {
 	Now func() time.Time // time.Now when nil
 }
 
+// readTimeout bounds a Refresh: the BigQuery client itself would repeat what
+// fails for as long as it may.
+const readTimeout = 30 * time.Second
+
 // A Dashboard holds the last snapshot of the dashboard tables. Its methods may
 // be called concurrently.
 type Dashboard struct {
@@ -96,7 +100,9 @@ func (d *Dashboard) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
 
-	rows, err := d.tables(ctx)
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := d.tables(reading)
 	next := *d.last.Load()
 	next.number++
 	if err != nil {

@@ -121,4 +121,3 @@ func add(a, b *float64) *float64 {
 	}
 	return number(*a + *b)
 }
-

@@ -151,15 +151,15 @@ func TestIngest_BadRecordsAreQuarantinedWithTheirBytes(t *testing.T) {
 func TestIngest_NothingIsLost(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 9))
-	for trial := range 12 {
+	for trial := range 8 {
 		l := newLab(t)
-		values := make([]string, 1+random.IntN(700))
+		values := make([]string, 1+random.IntN(500))
 		for i := range values {
 			switch random.IntN(5) {
 			case 0:
 				values[i] = []string{"", "{}", "[1]", "null", "x", `{"id":"a"}`}[random.IntN(6)]
 			default:
-				values[i] = incident(fmt.Sprint(i), noon.Add(-time.Duration(random.IntN(1+trial*400))*time.Minute))
+				values[i] = incident(fmt.Sprint(i), noon.Add(-time.Duration(random.IntN(1+trial*200))*time.Minute))
 			}
 		}
 		b := batchOf(values...)

@@ -2,6 +2,8 @@ package ingesttest
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sort"
@@ -9,15 +11,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
-	"github.com/fsouza/fake-gcs-server/fakestorage"
-
-	"context"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/fsouza/fake-gcs-server/fakestorage"
 )
 
 const bucket = "lake"
@@ -66,6 +65,7 @@ func (l *fakeLake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o = before(r)
 	}
 	if o.hang != nil {
+		io.Copy(io.Discard, r.Body) // the server notices only then that the client gave up
 		select {
 		case <-o.hang:
 		case <-r.Context().Done():

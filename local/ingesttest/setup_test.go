@@ -32,6 +32,9 @@ type lab struct {
 	warehouse *fakeWarehouse
 }
 
+// impatient has attempts end while a server that hangs hangs on.
+func impatient(c *ingest.Config) { c.AppendTimeout = 4 * time.Second }
+
 // newLab starts a lab; adjust may change the function's configuration.
 func newLab(t *testing.T, adjust ...func(*ingest.Config)) *lab {
 	t.Helper()
@@ -41,8 +44,8 @@ func newLab(t *testing.T, adjust ...func(*ingest.Config)) *lab {
 	config := ingest.Config{
 		Warehouse:      warehouse.Config{Project: "p", StagingDataset: "staging_data", GRPCEndpoint: address},
 		Bucket:         bucket,
-		AppendTimeout:  5 * time.Second,
-		CallTimeout:    time.Minute,
+		AppendTimeout:  time.Minute, // a slow machine must not look like a fault
+		CallTimeout:    5 * time.Minute,
 		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 		StorageOptions: []option.ClientOption{option.WithEndpoint(l.lake.url + "/storage/v1/"), option.WithoutAuthentication()},
 	}

@@ -34,7 +34,7 @@ type fakeWarehouse struct {
 	mu          sync.Mutex
 	tables      map[string][]row // by the last part of the name
 	largest     int              // bytes of the largest request
-	requests    int
+	lookedUp    int              // streams
 	connections int
 	before      func(table string, rows []row) verdict
 }
@@ -61,7 +61,7 @@ func startWarehouse(t *testing.T) (*fakeWarehouse, string) {
 	go func() { stopped <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		server.Stop()
-		if err := <-stopped; err != nil {
+		if err := <-stopped; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			t.Errorf("serving the fake warehouse: %v", err)
 		}
 	})
@@ -103,7 +103,16 @@ func (w *fakeWarehouse) opened() int {
 	return w.connections
 }
 
+func (w *fakeWarehouse) lookups() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lookedUp
+}
+
 func (w *fakeWarehouse) GetWriteStream(_ context.Context, r *storagepb.GetWriteStreamRequest) (*storagepb.WriteStream, error) {
+	w.mu.Lock()
+	w.lookedUp++
+	w.mu.Unlock()
 	if strings.Contains(r.Name, "/missing_data/") {
 		return nil, grpcstatus.Errorf(codes.NotFound, "no table %s", r.Name)
 	}
@@ -144,7 +153,6 @@ func (w *fakeWarehouse) take(stream storagepb.BigQueryWrite_AppendRowsServer, ta
 		return grpcstatus.Errorf(codes.InvalidArgument, "rows: %v", err)
 	}
 	w.mu.Lock()
-	w.requests++
 	w.largest = max(w.largest, proto.Size(request))
 	before := w.before
 	w.mu.Unlock()

@@ -39,7 +39,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags := flag.NewFlagSet("stationflow "+command, flag.ContinueOnError)
 	flags.SetOutput(output)
 	flags.BoolVar(&o.Simulate, "simulate", command == "demo", "run the simulated stations")
-	flags.Float64Var(&o.Speed, "speed", 60, "pace of the simulated stations: 1 is a step of 5 simulated minutes every 180 s")
+	flags.Float64Var(&o.Speed, "speed", 36, "pace of the simulated stations: 1 is a step of 5 simulated minutes every 180 s")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the simulated stations; the same seed gives the same events")
 	flags.DurationVar(&o.For, "for", 0, "stop after `DURATION`, for example 60s (default: run until interrupted)")
 	flags.StringVar(&o.Endpoints, "endpoints", "", "when ready, write where everything listens to `FILE`, as JSON")

@@ -81,6 +81,19 @@ type step struct {
 	start func(context.Context) error
 }
 
+// run starts the part and says how long that took; when it is long, it says
+// beforehand what is going on.
+func (step step) run(ctx context.Context, out io.Writer) error {
+	began := time.Now()
+	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintf(out, "  %s is starting\n", step.name) })
+	err := step.start(ctx)
+	slow.Stop()
+	if err == nil {
+		fmt.Fprintf(out, "  %-24s %4.1f s\n", step.name, time.Since(began).Seconds())
+	}
+	return err
+}
+
 // Start starts every part in the order of the flow, each when what it needs
 // is there, and shows on out what it is doing. folder is where everything is
 // kept. After an error everything that was started is closed again.
@@ -93,13 +106,9 @@ func Start(ctx context.Context, o Options, folder string, getenv func(string) st
 		return nil, err
 	}
 	for _, step := range s.steps() {
-		began := time.Now()
-		fmt.Fprintf(out, "  %-22s", step.name)
-		if err := step.start(ctx); err != nil {
-			fmt.Fprintln(out, "failed")
+		if err := step.run(ctx, out); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		fmt.Fprintf(out, "%5.1f s\n", time.Since(began).Seconds())
 	}
 	return s, nil
 }
@@ -155,7 +164,7 @@ func (s *System) steps() []step {
 	}
 	steps = append(steps, step{"dashboard", s.startDashboard}, step{"scheduler", s.startScheduler})
 	if s.options.Simulate {
-		steps = append(steps, step{"stations, first day", s.startStations})
+		steps = append(steps, step{"one day of events", s.startStations})
 	}
 	if s.options.without("functions") {
 		return steps

@@ -2,7 +2,7 @@ package warehouse
 
 import (
 	"context"
-	"slices"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -76,26 +76,20 @@ func TestGate_WhoGivesUpIsPassedOver(t *testing.T) {
 		}
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		var outcomes []string
-		var all sync.WaitGroup
-		all.Go(func() {
-			if err := g.enter(impatient, appends); err == nil {
-				t.Error("entered although the gate was held for longer than it would wait")
-			}
-			outcomes = append(outcomes, "gave up")
-		})
-		all.Go(func() {
-			if err := g.enter(t.Context(), statements); err != nil {
-				t.Error(err)
-			}
-			outcomes = append(outcomes, "entered")
-			g.leave()
-		})
-		time.Sleep(2 * time.Second)
+		gaveUp, entered := make(chan error, 1), make(chan error, 1)
+		go func() { gaveUp <- g.enter(impatient, appends) }()
+		go func() { entered <- g.enter(t.Context(), statements) }()
+		if err := <-gaveUp; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("giving up: %v", err)
+		}
+		select {
+		case <-entered:
+			t.Error("entered although the gate was held")
+		default:
+		}
 		g.leave()
-		all.Wait()
-		if !slices.Equal(outcomes, []string{"gave up", "entered"}) {
-			t.Errorf("outcomes %v", outcomes)
+		if err := <-entered; err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -42,6 +42,7 @@ func newREST(cfg Config, e *emulator, g *gate, t *tables, url string) http.Handl
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/routines", s.listRoutines)
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/tables/{table}", s.getTable)
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/tables/{table}/data", s.listRows)
+	mux.HandleFunc("POST /projects/{project}/datasets/{dataset}/tables/{table}/insertAll", s.insertAll)
 	mux.HandleFunc("POST /projects/{project}/datasets/{dataset}/tables", s.changeTable)
 	mux.HandleFunc("PATCH /projects/{project}/datasets/{dataset}/tables/{table}", s.changeTable)
 	mux.HandleFunc("PUT /projects/{project}/datasets/{dataset}/tables/{table}", s.changeTable)

@@ -24,7 +24,7 @@ func (s *statement) ddl() bool {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE_TABLE", "BEGIN_TRANSACTION", "COMMIT_TRANSACTION":
 		return false
 	case "SCRIPT":
-		return slices.ContainsFunc(s.children, func(child statement) bool { return child.ddl() })
+		return len(s.children) == 0 || slices.ContainsFunc(s.children, func(child statement) bool { return child.ddl() })
 	}
 	return true
 }

@@ -22,10 +22,11 @@ type Kafka struct {
 
 // OpenKafka connects to the brokers, creates the topics that are missing, and
 // returns the sink. A broker that cannot be reached, or does not answer within
-// about a minute, is an error that wraps sarama.ErrOutOfBrokers.
+// half a minute, is an error that wraps sarama.ErrOutOfBrokers.
 func OpenKafka(config kafka.Config) (*Kafka, error) {
 	settings := config.Sarama("stationflow-simulator")
 	ConfigureProducer(settings)
+	settings.Metadata.Full = true // has NewClient ask the brokers, and fail where none answers
 	client, err := sarama.NewClient(config.Brokers, settings)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Kafka at %v: %w", config.Brokers, err)

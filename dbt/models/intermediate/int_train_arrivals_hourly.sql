@@ -1,9 +1,10 @@
 {%- set touched = run_query(touched_dates(source('staging', 'train_arrivals'))).rows[0] if is_incremental() else none -%}
+{%- set partitions = [touched.local_dates] if touched else [] -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='insert_overwrite',
     partition_by={'field': 'local_date', 'data_type': 'date'},
-    partitions=[touched.local_dates] if touched else [],
+    partitions=partitions,
     cluster_by=['station'],
     meta={'timezone': var('timezone'), 'punctuality_threshold_minutes': var('punctuality_threshold_minutes')}
 ) }}
@@ -16,8 +17,8 @@ with records as (
         {{ minutes_late('timestamp', 'scheduled_timestamp') }} as minutes_late,
         ingested_at
     from {{ source('staging', 'train_arrivals') }}
-    where {{ is_touched(touched) }}
-    {{ one_row_per_record() }}
+    where {{ is_touched(touched) | indent(4) }}
+    {{ one_row_per_record() | indent(4) }}
 )
 
 select

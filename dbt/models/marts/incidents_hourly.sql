@@ -1,9 +1,10 @@
 {%- set touched = run_query(touched_dates(source('staging', 'incidents'))).rows[0] if is_incremental() else none -%}
+{%- set partitions = [touched.local_dates] if touched else [] -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='insert_overwrite',
     partition_by={'field': 'local_date', 'data_type': 'date'},
-    partitions=[touched.local_dates] if touched else [],
+    partitions=partitions,
     cluster_by=['station'],
     meta={'timezone': var('timezone')}
 ) }}
@@ -18,8 +19,8 @@ with records as (
         duration,
         ingested_at
     from {{ source('staging', 'incidents') }}
-    where {{ is_touched(touched) }}
-    {{ one_row_per_record() }}
+    where {{ is_touched(touched) | indent(4) }}
+    {{ one_row_per_record() | indent(4) }}
 )
 
 select

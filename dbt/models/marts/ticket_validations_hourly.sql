@@ -1,9 +1,10 @@
 {%- set touched = run_query(touched_dates(source('staging', 'ticket_validations'))).rows[0] if is_incremental() else none -%}
+{%- set partitions = [touched.local_dates] if touched else [] -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='insert_overwrite',
     partition_by={'field': 'local_date', 'data_type': 'date'},
-    partitions=[touched.local_dates] if touched else [],
+    partitions=partitions,
     cluster_by=['station'],
     meta={'timezone': var('timezone')}
 ) }}
@@ -16,8 +17,8 @@ with records as (
         rejected,
         ingested_at
     from {{ source('staging', 'ticket_validations') }}
-    where {{ is_touched(touched) }}
-    {{ one_row_per_record() }}
+    where {{ is_touched(touched) | indent(4) }}
+    {{ one_row_per_record() | indent(4) }}
 )
 
 select

@@ -1,0 +1,302 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/parquet-go/parquet-go"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The shapes of what leaves the function, for every table: a change is meant
+// or it is a mistake.
+func TestShapes(t *testing.T) {
+	var shapes strings.Builder
+	for _, name := range append(event.Topics(), "quarantine") {
+		columns := event.QuarantineColumns()
+		if schema, known := event.SchemaOf(name); known {
+			columns = schema.StagingColumns()
+			fmt.Fprintf(&shapes, "%s\n\n", parquet.NewSchema(name, newColumnGroup(columns)))
+		}
+		fmt.Fprintf(&shapes, "row of %s {\n", name)
+		for _, field := range newRowEncoder(columns).descriptor().Field {
+			fmt.Fprintf(&shapes, "\t%v %v %s = %d;\n", field.GetLabel(), field.GetType(), field.GetName(), field.GetNumber())
+		}
+		shapes.WriteString("}\n\n")
+	}
+	golden(t, "shapes.txt", shapes.String())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is out of date (go test ./functions/ingest -update writes it anew); got\n%s", path, got)
+	}
+}
+
+func TestByHour_KeepsEveryRowInOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		rows := make([]event.Row, random.IntN(60))
+		for i := range rows {
+			at := time.Date(1969, 12, 31, 22, 0, 0, 0, time.UTC).Add(time.Duration(random.IntN(5*3600)) * time.Second)
+			rows[i] = event.Row{event.IntValue(int64(i)), event.TimeValue(at.UnixMicro())}
+		}
+		seen := make(map[int64]bool)
+		starts := make(map[time.Time]bool)
+		for _, h := range byHour(rows, 1) {
+			if starts[h.start] || h.start.Truncate(time.Hour) != h.start {
+				t.Fatalf("hour %v comes twice or is none", h.start)
+			}
+			starts[h.start] = true
+			last := int64(-1)
+			for _, row := range h.rows {
+				if row[1].Time().Truncate(time.Hour) != h.start || row[0].Int() <= last || seen[row[0].Int()] {
+					t.Fatalf("row %d of %v in hour %v", row[0].Int(), row[1].Time(), h.start)
+				}
+				last = row[0].Int()
+				seen[last] = true
+			}
+		}
+		if len(seen) != len(rows) {
+			t.Fatalf("%d of %d rows are left", len(seen), len(rows))
+		}
+	}
+}
+
+func TestRequest_HoldsAsManyRowsAsFit(t *testing.T) {
+	encoder := newRowEncoder([]event.Column{{Name: ingestedAt, Type: event.Timestamp}, {Name: "a", Type: event.String}})
+	rows := make([]event.Row, 9)
+	for i := range rows {
+		rows[i] = event.Row{event.TimeValue(0), event.StringValue(bytes.Repeat([]byte{'a' + byte(i)}, 1<<20))}
+	}
+	pending, taken := count(len(rows)), 0
+	for len(pending) > 0 {
+		var r request
+		r.fill(encoder, rows, pending, noon.UnixMicro())
+		if len(r.rows) != 2 && len(pending) > 1 {
+			t.Fatalf("%d rows of 1 MiB in a request of at most 3 MiB with their overhead, want 2", len(r.rows))
+		}
+		for _, encoded := range r.rows {
+			if want := encoder.append(nil, rows[taken], noon.UnixMicro()); !bytes.Equal(encoded, want) {
+				t.Fatalf("row %d is not as encoded alone", taken)
+			}
+			taken++
+		}
+		pending = pending[len(r.rows):]
+	}
+	if taken != len(rows) {
+		t.Errorf("%d rows taken, want %d", taken, len(rows))
+	}
+}
+
+// No accepted record may give a row that an append cannot carry.
+func TestLargestRowFitsARequest(t *testing.T) {
+	tp, d := offline("incidents")
+	b := sampleBatch("incidents", 1, 1)
+	field := fmt.Sprintf(`,"unknown":%q}`, strings.Repeat("x", maxRecordBytes-len(b.Records[0].Key)-len(b.Records[0].Value)-13))
+	b.Records[0].Value = append(bytes.TrimSuffix(b.Records[0].Value, []byte("}")), field...)
+	if size := len(b.Records[0].Key) + len(b.Records[0].Value); size != maxRecordBytes {
+		t.Fatalf("the record has %d bytes, want %d", size, maxRecordBytes)
+	}
+	d.decode(tp, b, noon)
+	if len(d.rows) != 1 {
+		t.Fatalf("the record is rejected: %v", d.rejections)
+	}
+	if n := len(newRowEncoder(tp.columns).append(nil, d.rows[0], noon.UnixMicro())); n > maxRequestBytes-16 {
+		t.Errorf("its row has %d bytes", n)
+	}
+	b.Records[0].Key = append(b.Records[0].Key, 'x')
+	if d.decode(tp, b, noon); len(d.rejections) != 1 || d.rejections[0].reason != event.TooLarge {
+		t.Errorf("one byte more is not too large: %v", d.rejections)
+	}
+}
+
+func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
+	tp, d := offline("incidents")
+	for seed := range uint64(20) {
+		b := sampleBatch("incidents", 1+int(seed*37%90), seed)
+		b.Records[0].Value = []byte("x")
+		d.decode(tp, b, noon)
+		if len(d.rows) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.rows), len(d.rejections), len(b.Records))
+		}
+		for i, row := range d.rows {
+			record := &b.Records[d.records[i]]
+			if string(row[0].Text()) != string(record.Key) || row[position(tp.columns, "kafka_offset")].Int() != record.Offset {
+				t.Fatalf("row %d holds event %s, want %s", i, row[0].Text(), record.Key)
+			}
+		}
+	}
+}
+
+func TestKafkaTimestamp(t *testing.T) {
+	for millis, null := range map[int64]bool{-1: true, 0: false, noon.UnixMilli(): false, lastMillis: false, lastMillis + 1: true, 1 << 62: true} {
+		v := kafkaTimestamp(&batch.Record{Timestamp: millis})
+		if v.Null() != null || !null && v.Int() != millis*1000 {
+			t.Errorf("%d ms is %v (NULL: %v)", millis, v.Int(), v.Null())
+		}
+	}
+}
+
+func TestClassify(t *testing.T) {
+	down := &googleapi.Error{Code: 503}
+	forbidden := fmt.Errorf("creating x: %w", &googleapi.Error{Code: 403})
+	conflict := fmt.Errorf("x: %w", &lake.Conflict{Name: "n"})
+	for _, test := range []struct {
+		err  error
+		want faultClass
+	}{
+		{io.EOF, transient},
+		{context.DeadlineExceeded, transient},
+		{errors.New("connection reset"), transient},
+		{down, transient},
+		{&googleapi.Error{Code: 429}, transient},
+		{&googleapi.Error{Code: 408}, transient},
+		{forbidden, misconfigured},
+		{&googleapi.Error{Code: 404}, misconfigured},
+		{&googleapi.Error{Code: 400}, permanent},
+		{status.Error(codes.Unavailable, ""), transient},
+		{status.Error(codes.Internal, ""), transient},
+		{fmt.Errorf("appending: %w", status.Error(codes.NotFound, "")), misconfigured},
+		{status.Error(codes.PermissionDenied, ""), misconfigured},
+		{status.Error(codes.InvalidArgument, ""), misconfigured},
+		{conflict, permanent},
+		{&batch.Malformed{Attribute: "data"}, permanent},
+		{&foreignTopic{}, permanent},
+		{&crash{}, permanent},
+		{errors.Join(down, forbidden), misconfigured},
+		{errors.Join(forbidden, down), misconfigured},
+		{errors.Join(forbidden, conflict), permanent},
+		{errors.Join(conflict, forbidden), permanent},
+		{errors.Join(down, io.EOF), transient},
+	} {
+		if got := classify(test.err); got != test.want {
+			t.Errorf("%v is %s, want %s", test.err, got, test.want)
+		}
+	}
+}
+
+func TestRetrying(t *testing.T) {
+	for name, test := range map[string]struct {
+		errs  []error // of the attempts, in order
+		tries int
+		fails bool
+	}{
+		"success":       {[]error{nil}, 1, false},
+		"passing fault": {[]error{io.EOF, io.EOF, nil}, 3, false},
+		"lasting fault": {[]error{io.EOF, io.EOF, io.EOF, io.EOF, nil}, maxAttempts, true},
+		"misconfigured": {[]error{&googleapi.Error{Code: 403}, nil}, 1, true},
+	} {
+		tries := 0
+		err := retrying(t.Context(), func() error { tries++; return test.errs[tries-1] })
+		if tries != test.tries || (err != nil) != test.fails {
+			t.Errorf("%s: %d tries, error %v", name, tries, err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	tries := 0
+	err := retrying(ended, func() error { tries++; cancel(); return io.EOF })
+	if tries != 1 || err == nil {
+		t.Errorf("%d tries after the call ended, error %v", tries, err)
+	}
+}
+
+func TestClean(t *testing.T) {
+	if got := clean("a\xffb"); got != "a\uFFFDb" {
+		t.Errorf("%q", got)
+	}
+	if got := clean(strings.Repeat("é", maxDetailBytes)); len(got) > maxDetailBytes+8 || strings.ToValidUTF8(got, "") != got {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+func TestUnwrap(t *testing.T) {
+	inner, err := sampleBatch("incidents", 3, 1).Event(noon, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := cloudevents.NewEvent()
+	wrapped.SetType(messagePublished)
+	wrapped.SetID("1")
+	wrapped.SetSource("//pubsub.googleapis.com/projects/p/topics/t")
+	set := func(data any) {
+		if err := wrapped.SetData(cloudevents.ApplicationJSON, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(map[string]any{"subscription": "s", "message": map[string]any{
+		"messageId": "7", "attributes": batch.Attributes(inner), "data": inner.Data(),
+	}})
+	for name, e := range map[string]cloudevents.Event{"as it is": inner, "wrapped": wrapped} {
+		got, err := unwrap(t.Context(), e)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		b, err := batch.FromEvent(got)
+		if err != nil || len(b.Records) != 3 || b.ID() != inner.ID() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, data := range map[string]any{
+		"no message":    map[string]any{"hello": 1},
+		"no CloudEvent": map[string]any{"message": map[string]any{"data": []byte("x"), "attributes": map[string]string{"a": "b"}}},
+		"no object":     "text",
+	} {
+		set(data)
+		if _, err := unwrap(t.Context(), wrapped); !isForeign(err) {
+			t.Errorf("%s: error %v, want that it is no batch", name, err)
+		}
+	}
+}
+
+func TestFromEnv(t *testing.T) {
+	good := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "STATION_TIMEZONE": "Europe/Paris", "INGEST_APPEND_TIMEOUT": "7s"}
+	config, err := FromEnv(func(name string) string { return good[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.AppendTimeout != 7*time.Second || config.CallTimeout != 2*time.Minute || config.Location.String() != "Europe/Paris" ||
+		config.Bucket != "b" || config.Warehouse.StagingDataset != "staging_data" {
+		t.Errorf("config %+v", config)
+	}
+	bad := map[string]string{"STATION_TIMEZONE": "Paris", "INGEST_CALL_TIMEOUT": "1h"}
+	_, err = FromEnv(func(name string) string { return bad[name] })
+	for _, name := range []string{"GOOGLE_CLOUD_PROJECT", "LAKE_BUCKET", "STATION_TIMEZONE", "INGEST_CALL_TIMEOUT"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("the error does not name %s: %v", name, err)
+		}
+	}
+	if _, err := New(t.Context(), Config{}); err == nil {
+		t.Error("New takes a configuration without anything")
+	}
+}

@@ -1,0 +1,35 @@
+create or replace table `some-project`.`prod_data`.`equipment_failures_hourly`
+partition by local_date
+cluster by station
+as
+select local_date, local_hour, station, zone, equipment, equipment_failures, duration_minutes, first_ingested_at, latest_ingested_at
+from (
+with records as (
+    select
+        datetime_trunc(datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris'), hour) as local_hour,
+        station,
+        location,
+        equipment,
+        duration,
+        ingested_at
+    from `some-project`.`staging_data`.`equipment_failures`
+    where true
+    qualify row_number() over (
+        partition by kafka_topic_id, kafka_partition, kafka_offset
+        order by ingested_at
+    ) = 1
+)
+
+select
+    date(local_hour) as local_date,
+    local_hour,
+    station,
+    concat(station, ' / ', location) as zone,
+    equipment,
+    count(*) as equipment_failures,
+    sum(least(cast(duration as float64), 1e290)) as duration_minutes,
+    min(ingested_at) as first_ingested_at,
+    max(ingested_at) as latest_ingested_at
+from records
+group by 1, 2, 3, 4, 5
+)

@@ -1,0 +1,37 @@
+create or replace table `some-project`.`prod_data`.`int_passenger_flow_hourly`
+partition by local_date
+cluster by station
+as
+select local_date, local_hour, station, flow_records, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at
+from (
+with records as (
+    select
+        datetime_trunc(datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris'), hour) as local_hour,
+        station,
+        waiting_time,
+        ticket_check_time,
+        entered,
+        exited,
+        ingested_at
+    from `some-project`.`staging_data`.`passenger_flow`
+    where true
+    qualify row_number() over (
+        partition by kafka_topic_id, kafka_partition, kafka_offset
+        order by ingested_at
+    ) = 1
+)
+
+select
+    date(local_hour) as local_date,
+    local_hour,
+    station,
+    count(*) as flow_records,
+    sum(least(cast(waiting_time as float64), 1e290)) as waiting_time_minutes,
+    sum(least(cast(ticket_check_time as float64), 1e290)) as ticket_check_time_minutes,
+    sum(least(cast(entered as float64), 1e290)) as reported_entered,
+    sum(least(cast(exited as float64), 1e290)) as reported_exited,
+    min(ingested_at) as first_ingested_at,
+    max(ingested_at) as latest_ingested_at
+from records
+group by 1, 2, 3
+)

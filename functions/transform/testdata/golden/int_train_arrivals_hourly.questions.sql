@@ -1,0 +1,38 @@
+select cast(coalesce(max(unix_micros(latest_ingested_at)), 0) as string) as newest from `some-project`.`prod_data`.`int_train_arrivals_hourly`;
+
+with dates as (
+    select
+        date(datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris')) as local_date,
+        count(*) as records,
+        min(unix_micros(ingested_at)) as oldest,
+        max(unix_micros(ingested_at)) as newest
+    from `some-project`.`staging_data`.`train_arrivals`
+    where ingested_at > timestamp_micros(1795334400000000 - 10 * 60000000)
+    group by 1
+    union all
+    select
+        local_date,
+        0,
+        min(unix_micros(first_ingested_at)),
+        cast(null as int64)
+    from `some-project`.`prod_data`.`int_train_arrivals_hourly`
+    group by 1
+),
+
+touched as (
+    select
+        local_date,
+        sum(records) as records,
+        min(oldest) as oldest,
+        max(newest) as newest
+    from dates
+    group by 1
+    having sum(dates.records) > 0
+)
+
+select
+    coalesce(string_agg(concat("date '", cast(local_date as string), "'"), ', ' order by local_date), '') as local_dates,
+    cast(coalesce(min(oldest), 0) as string) as ingested_from,
+    cast(coalesce(sum(records), 0) as string) as records,
+    cast(coalesce(max(newest), 0) as string) as newest
+from touched

@@ -1,0 +1,31 @@
+create or replace table `some-project`.`prod_data`.`int_train_departures_hourly`
+partition by local_date
+cluster by station
+as
+select local_date, local_hour, station, train_departures, departing_passengers, first_ingested_at, latest_ingested_at
+from (
+with records as (
+    select
+        datetime_trunc(datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris'), hour) as local_hour,
+        station,
+        passengers,
+        ingested_at
+    from `some-project`.`staging_data`.`train_departures`
+    where true
+    qualify row_number() over (
+        partition by kafka_topic_id, kafka_partition, kafka_offset
+        order by ingested_at
+    ) = 1
+)
+
+select
+    date(local_hour) as local_date,
+    local_hour,
+    station,
+    count(*) as train_departures,
+    sum(least(cast(passengers as float64), 1e290)) as departing_passengers,
+    min(ingested_at) as first_ingested_at,
+    max(ingested_at) as latest_ingested_at
+from records
+group by 1, 2, 3
+)

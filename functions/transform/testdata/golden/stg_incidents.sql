@@ -1,0 +1,30 @@
+select
+    ---------- ids
+    id as incident_id,
+
+    ---------- what and where
+    type as incident_type,
+    severity,
+    station,
+    location,
+    concat(station, ' / ', location) as zone,
+    duration as duration_minutes,
+
+    ---------- moments
+    timestamp as began_at,
+    datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris') as began_at_local,
+
+    ---------- origin
+    extra,
+    kafka_topic_id,
+    kafka_partition,
+    kafka_offset,
+    kafka_timestamp,
+    ingested_at,
+    batch_id
+from `some-project`.`staging_data`.`incidents`
+where true
+qualify row_number() over (
+    partition by kafka_topic_id, kafka_partition, kafka_offset
+    order by ingested_at
+) = 1

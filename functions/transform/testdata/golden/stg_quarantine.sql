@@ -1,0 +1,23 @@
+select
+    ---------- why
+    reason,
+    detail,
+
+    ---------- the record as it came
+    key,
+    value,
+
+    ---------- origin
+    kafka_topic,
+    kafka_topic_id,
+    kafka_partition,
+    kafka_offset,
+    kafka_timestamp,
+    ingested_at,
+    batch_id
+from `some-project`.`staging_data`.`quarantine`
+where true
+qualify row_number() over (
+    partition by kafka_topic_id, kafka_partition, kafka_offset
+    order by ingested_at
+) = 1

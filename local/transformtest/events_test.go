@@ -1,0 +1,144 @@
+package transformtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/local/expect"
+)
+
+// A generator makes random events that hit the contract's corners: both
+// formats, missing reports, ties, one topic only at a station, early, late and
+// barely punctual trains.
+type generator struct {
+	random  *rand.Rand
+	offsets map[string]int64
+	moments func(*rand.Rand) time.Time
+}
+
+func newGenerator(seed uint64, moments func(*rand.Rand) time.Time) *generator {
+	return &generator{random: rand.New(rand.NewPCG(seed, 1)), offsets: map[string]int64{}, moments: moments}
+}
+
+// within picks moments of [from, to), to the microsecond.
+func within(from, to time.Time) func(*rand.Rand) time.Time {
+	return func(r *rand.Rand) time.Time {
+		return from.Add(time.Duration(r.Int64N(int64(to.Sub(from))))).Truncate(time.Microsecond)
+	}
+}
+
+// around picks moments near one of the edges.
+func around(edges ...time.Time) func(*rand.Rand) time.Time {
+	offsets := []time.Duration{-time.Microsecond, 0, time.Microsecond, -time.Hour, time.Hour, -90 * time.Minute, 30 * time.Minute}
+	return func(r *rand.Rand) time.Time {
+		return edges[r.IntN(len(edges))].Add(offsets[r.IntN(len(offsets))])
+	}
+}
+
+func (g *generator) records(n int) []expect.Record {
+	out := make([]expect.Record, n)
+	for i := range out {
+		out[i] = g.record()
+	}
+	return out
+}
+
+// stations of each topic: some are in one topic only, and one has a name that
+// needs quoting.
+var stations = map[string][]string{
+	"incidents":          {"Station A", "Station B", "L'Haÿ \"é\" <b>"},
+	"equipment_failures": {"Station A", "Only failures"},
+	"train_arrivals":     {"Station A", "Station B", "Station C", "Only arrivals"},
+	"train_departures":   {"Station A", "Station B", "Only departures"},
+	"ticket_validations": {"Station A", "Station C", "Only tickets"},
+	"passenger_flow":     {"Station A", "Station B", "Only flow"},
+}
+
+func (g *generator) record() expect.Record {
+	topics := event.Topics()
+	number := g.random.IntN(len(topics))
+	topic := topics[number]
+	record := expect.Record{Topic: topic, Partition: int32(g.random.IntN(6)),
+		TopicID: fmt.Sprintf("0a0b0c0d-0000-0000-0000-%012d", 10*number+g.random.IntN(2))} // the topic was made twice
+	key := fmt.Sprint(topic, record.TopicID, record.Partition)
+	record.Offset = g.offsets[key]
+	g.offsets[key]++
+	id := fmt.Sprintf("id-%d", g.random.IntN(50)) // ids repeat
+	station := pick(g, stations[topic])
+	at := g.moments(g.random)
+	minutes := float64(g.random.IntN(6000)) / 10
+	switch topic {
+	case "incidents":
+		record.Event = event.Incident{ID: id, Type: pick(g, []string{"Technique", "suspect package", ""}), Station: station,
+			Location: g.location(), Timestamp: at, Severity: pick(g, []string{"Minor", "Major"}), Duration: minutes}
+	case "equipment_failures":
+		record.Event = event.EquipmentFailure{ID: id, Equipment: pick(g, []string{"validator", "escalator", "notice board"}),
+			Station: station, Location: g.location(), Timestamp: at, Duration: minutes}
+	case "train_arrivals", "train_departures":
+		train := event.TrainMovement{ID: id, Station: station, Timestamp: at, Passengers: g.random.Int64N(60), DockNumber: 1, WagonCount: 4, Direction: "North"}
+		if station != "Station C" && g.random.IntN(3) > 0 { // nothing at C has a schedule
+			scheduled := at.Add(-pick(g, []time.Duration{0, 5 * time.Minute, 5*time.Minute + time.Microsecond,
+				5*time.Minute - time.Microsecond, 5*time.Minute + 59*time.Second, -3 * time.Minute, 40 * time.Minute}))
+			train.ScheduledTimestamp = &scheduled
+		}
+		record.Event = train
+	case "ticket_validations":
+		ticket := event.TicketValidation{ID: id, TrainID: id, Station: station, Timestamp: at, Validations: g.random.Int64N(3) * 20}
+		if station != "Station C" {
+			ticket.Rejected = g.maybe(2)
+		}
+		record.Event = ticket
+	case "passenger_flow":
+		flow := event.PassengerFlow{ID: id, TrainID: id, Station: station, Timestamp: at,
+			WaitingTime: minutes, TicketCheckTime: minutes / 7, ReducedFlowFactor: 1}
+		if station != "Only flow" {
+			flow.Entered, flow.Exited = g.maybe(40), g.maybe(40)
+		}
+		record.Event = flow
+	}
+	return record
+}
+
+func (g *generator) location() string {
+	return fmt.Sprintf("Dock %d, %s", 1+g.random.IntN(2), pick(g, []string{"Corridor", "Platform"}))
+}
+
+// maybe is nil half of the time.
+func (g *generator) maybe(below int64) *int64 {
+	if g.random.IntN(2) == 0 {
+		return nil
+	}
+	n := g.random.Int64N(below)
+	return &n
+}
+
+func pick[T any](g *generator, from []T) T { return from[g.random.IntN(len(from))] }
+
+// extreme sets every number to the largest that is accepted.
+func extreme(body any) any {
+	const most, longest = math.MaxInt64, math.MaxFloat64
+	many := int64(most)
+	switch e := body.(type) {
+	case event.Incident:
+		e.Duration = longest
+		return e
+	case event.EquipmentFailure:
+		e.Duration = longest
+		return e
+	case event.TrainMovement:
+		e.Passengers, e.DockNumber, e.WagonCount = most, most, most
+		long := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+		e.ScheduledTimestamp = &long
+		return e
+	case event.TicketValidation:
+		e.Validations, e.Rejected = most, &many
+		return e
+	case event.PassengerFlow:
+		e.WaitingTime, e.TicketCheckTime, e.Entered, e.Exited = longest, longest, &many, &many
+		return e
+	}
+	return body
+}
