@@ -121,7 +121,7 @@ func (b *Bridge) encoder(most int) *batch.Encoder {
 // connect makes what was not given: transport, lake and listener.
 func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error) {
 	var closers []func() error
-	closeAll = func() error {
+	closeMade := func() error {
 		var faults []error
 		for _, c := range closers {
 			faults = append(faults, c())
@@ -130,7 +130,7 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll())
+			err = errors.Join(err, closeMade())
 		}
 	}()
 	ctx = context.WithoutCancel(ctx) // clients outlive ctx while the bridge drains
@@ -155,7 +155,7 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 			return nil, fmt.Errorf("serving health and metrics (BRIDGE_ADDR): %w", err)
 		}
 	}
-	return closeAll, nil
+	return closeMade, nil
 }
 
 // consume stays in the group until ctx is done, and connects anew when the

@@ -33,7 +33,6 @@ type cutter struct {
 	exclusive bool           // open is larger than the partition's share, and holds the bridge's one place for that
 	timestamp int64          // of the first record in open
 	age       *time.Timer    // runs while open is not nil
-	broken    bool           // a record could not be carried: nothing after it may be
 
 	record  batch.Record // the one being added
 	headers []batch.Header
@@ -89,9 +88,6 @@ func (c *cutter) drain() {
 
 // add adds a record to the open batch, cutting before or after it.
 func (c *cutter) add(m *sarama.ConsumerMessage) {
-	if c.broken {
-		return
-	}
 	r := c.read(m)
 	size := batch.EncodedSize(r)
 	if c.open != nil && (c.open.Size()+size > c.batchBytes || !c.open.Fits(r)) {
@@ -99,8 +95,7 @@ func (c *cutter) add(m *sarama.ConsumerMessage) {
 	}
 	if c.open == nil {
 		if err := c.begin(r); err != nil {
-			c.broken = true
-			return
+			return // work is done: nothing after the record can be published either
 		}
 		size = batch.EncodedSize(r)
 	}

@@ -147,8 +147,8 @@ func TestCutter_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	close(messages)
 	var running sync.WaitGroup
 	running.Go(func() { c.run(nil, messages) })
-	for c.failing.Load() == nil {
-		time.Sleep(time.Millisecond)
+	for position, _ := c.window.committable(); position == 0 || c.failing.Load() == nil; position, _ = c.window.committable() {
+		time.Sleep(time.Millisecond) // until the first is published and the second has failed
 	}
 	abandon()
 	running.Wait()

@@ -46,7 +46,9 @@ type field struct {
 type member struct{ name, value []byte }
 
 // NewDecoder returns a decoder for the schema's events. Timestamps without an
-// offset are taken to be local to location.
+// offset are taken to be local to location; of a time that occurs twice there
+// the earlier moment, and one that is skipped with the offset before the
+// change. docs/events.md says for producers how values are read.
 func NewDecoder(schema *Schema, location *time.Location) *Decoder {
 	if len(schema.Columns) > maxFields {
 		panic("event: more than 64 fields in " + schema.Topic)

@@ -325,8 +325,8 @@ func TestDecode_DetailsAreShort(t *testing.T) {
 		if rejection == nil || len(rejection.Detail) > 200 {
 			t.Errorf("%.40s: %v", value, rejection)
 		}
-		if rejection != nil && strings.ToValidUTF8(rejection.Detail, "?") != rejection.Detail {
-			t.Errorf("detail %q is not UTF-8", rejection.Detail)
+		if rejection != nil && strings.Contains(rejection.Detail, `\x`) {
+			t.Errorf("detail %s cuts a character in two", rejection.Detail)
 		}
 	}
 }

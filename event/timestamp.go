@@ -32,7 +32,7 @@ type clock struct {
 // one can be: at the end of a day in UTC.
 func (c *clock) parse(text []byte) (micros int64, ok bool) {
 	day, rest, extended, ok := parseDate(text)
-	if !ok || len(rest) < 5 || rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ' {
+	if !ok || len(rest) == 0 || rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ' {
 		return 0, false
 	}
 	second, micros, rest, ok := parseTimeOfDay(rest[1:], extended)

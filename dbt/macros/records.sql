@@ -8,8 +8,8 @@ qualify row_number() over (
 ) = 1
 {%- endmacro %}
 
-{#- A measure as a number that sums without overflow, however large the
-    accepted values are. -#}
+{#- A measure that sums without overflow, however large the accepted values
+    are: whole numbers are summed as FLOAT64, which is exact up to 2^53. -#}
 {% macro summable(measure) -%}
-least(cast({{ measure }} as float64), 1e290)
+least({{ measure }}, 1e290)
 {%- endmacro %}

@@ -61,6 +61,10 @@ func benchmarkTopic(b *testing.B, name string) {
 	}
 	proto := func() { r.fill(encoder, d.rows, all, 1) }
 
+	parquet()
+	proto()
+	b.Logf("bytes an event: %d in the batch, %d as Parquet, %d as protocol buffers",
+		len(e.Data())/benchRecords, file.Len()/benchRecords, len(r.bytes)/len(r.rows))
 	b.Run("read", perEvent(read))
 	b.Run("digest", perEvent(digest))
 	b.Run("decode", perEvent(decode))
@@ -68,8 +72,6 @@ func benchmarkTopic(b *testing.B, name string) {
 	b.Run("proto", perEvent(proto))
 	b.Run("lake", perEvent(func() { read(); digest(); decode(); parquet() }))
 	b.Run("lake+warehouse", perEvent(func() { read(); digest(); decode(); parquet(); proto() }))
-	b.Logf("%s: %d bytes an event in the batch, %d as Parquet, %d as protocol buffer",
-		name, len(e.Data())/benchRecords, file.Len()/benchRecords, len(r.bytes)/len(r.rows))
 }
 
 // perEvent benchmarks a step that handles benchRecords events, in processor

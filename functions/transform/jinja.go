@@ -55,31 +55,41 @@ func parseTemplate(name, source string) (*template, error) {
 			}
 		}
 	}
-	root := "/" + name
-	loader, err := loaders.NewMemoryLoader(map[string]string{root: source})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	options := config.New()
-	options.StrictUndefined = true
-	parsed, err := exec.NewTemplate(root, options, loader, environment(exec.EmptyContext()))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, syntaxError(name, err))
+	parsed, fault := parse(source)
+	if fault != nil {
+		return nil, fmt.Errorf("%s:%d: %s", name, placeOf(fault, source), fault.Message)
 	}
 	return &template{path: name, parsed: parsed}, nil
 }
 
-// syntaxError shortens gonja's error, which repeats the whole file.
-func syntaxError(name string, err error) error {
+func parse(source string) (*exec.Template, *parser.SyntaxError) {
+	const root = "/template"
+	options := config.New()
+	options.StrictUndefined = true
+	parsed, err := exec.NewTemplate(root, options, loaders.MustNewMemoryLoader(map[string]string{root: source}), environment(exec.EmptyContext()))
 	var syntax *parser.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("line %d: %s, near %q", syntax.Line, syntax.Message, syntax.Raw)
+	switch {
+	case err == nil:
+		return parsed, nil
+	case errors.As(err, &syntax):
+		return nil, syntax
 	}
-	text := err.Error()
-	if cut := strings.LastIndex(text, "': "); cut >= 0 {
-		text = text[cut+3:]
+	text := err.Error() // repeats the source before it says what is wrong
+	return nil, &parser.SyntaxError{Message: text[strings.LastIndex(text, "': ")+1:]}
+}
+
+// placeOf is the line of a fault. At the end of an expression gonja knows
+// none: then it is the first expression with that fault.
+func placeOf(fault *parser.SyntaxError, source string) int {
+	if fault.Line > 0 {
+		return fault.Line
 	}
-	return errors.New(text)
+	for _, at := range expression.FindAllStringIndex(source, -1) {
+		if _, alone := parse(source[at[0]:at[1]]); alone != nil && alone.Message == fault.Message {
+			return lineOf(source, at[0])
+		}
+	}
+	return 1
 }
 
 // render returns the template's text. Macros of all files are visible to it

@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/bridge"
@@ -126,6 +129,26 @@ func TestBridge_Start(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where the group begins is committed before anything is read: otherwise a
+// crash would have it begin elsewhere, behind records that nobody has seen.
+func TestBridge_ReadsNothingBeforeItsStartIsCommitted(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	c.Start = bridge.Start{Latest: true}
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	transport := newRecorder(nil)
+	m := start(t, c, transport)
+	eventually(t, "commits are refused", func() bool { return refused.Hits() >= 3 })
+	if m.Snapshot().Joined {
+		t.Error("it reads although its start is not committed")
+	}
+	refused.Remove()
+	eventually(t, "the start is committed", func() bool { return committed(cluster, topic, 0) == 0 })
+	produce(t, cluster, topic, 0, 3)
+	transport.wait(t, 3)
 }
 
 // A partition is added to a topic that the group reads. Its first records may

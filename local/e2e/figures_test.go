@@ -60,7 +60,7 @@ func (l *local) checkDashboards(sent []message) {
 	l.t.Helper()
 	records := make([]expect.Record, 0, len(sent))
 	for _, m := range sent {
-		records = append(records, expect.Record{Topic: m.topic, Partition: m.partition, Offset: m.offset, Event: decode(l.t, m)})
+		records = append(records, expect.Record{Topic: m.topic, TopicID: m.topic, Partition: m.partition, Offset: m.offset, Event: decode(l.t, m)})
 	}
 	rows := 0
 	for table, want := range expect.Dashboards(records, time.Now(), time.UTC, 5*time.Minute) {

@@ -243,34 +243,43 @@ func TestIngest_ConcurrentDeliveriesOfTheSameBatch(t *testing.T) {
 // lands must still be each batch's own.
 func TestIngest_ConcurrentBatchesDoNotMix(t *testing.T) {
 	t.Parallel()
+	const workers, rounds = 8, 8
 	l := newLab(t)
+	want := 0
 	var deliveries sync.WaitGroup
-	for p := range 16 {
-		b := batchOf(incidents(40 + p)...)
-		b.Partition = int32(p)
-		for i := range b.Records {
-			b.Records[i].Value = []byte(incident(fmt.Sprintf("p%d-%d", p, i), noon))
+	for worker := range workers {
+		var events []cloudevents.Event
+		for round := range rounds {
+			b := batchOf(incidents(40 + 3*worker + round)...)
+			b.Partition = int32(worker*rounds + round)
+			for i := range b.Records {
+				b.Records[i].Value = []byte(incident(fmt.Sprintf("p%d-%d", b.Partition, i), noon))
+			}
+			events = append(events, eventOf(t, b))
+			want += len(b.Records)
 		}
-		e := eventOf(t, b)
 		deliveries.Go(func() {
-			if err := l.function.Ingest(t.Context(), e); err != nil {
-				t.Error(err)
+			for _, e := range events {
+				if err := l.function.Ingest(t.Context(), e); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}
 	deliveries.Wait()
-	var rows []row
+	var archived []row
 	for _, name := range l.lake.objects(t, "raw/") {
-		_, archived := readParquet(t, l.lake.read(t, name))
-		rows = append(rows, archived...)
+		_, rows := readParquet(t, l.lake.read(t, name))
+		archived = append(archived, rows...)
 	}
-	for _, r := range append(rows, l.warehouse.rows("incidents")...) {
+	staged := l.warehouse.rows("incidents")
+	for _, r := range append(archived, staged...) {
 		if want := fmt.Sprintf("p%d-%d", r["kafka_partition"], r["kafka_offset"].(int64)-100); r["id"] != want {
 			t.Fatalf("partition %v offset %v holds event %v", r["kafka_partition"], r["kafka_offset"], r["id"])
 		}
 	}
-	if want := 16*40 + 15*8; len(rows) != want {
-		t.Errorf("%d rows in the lake, want %d", len(rows), want)
+	if len(archived) != want || len(staged) != want {
+		t.Errorf("%d rows in the lake and %d in staging, want %d", len(archived), len(staged), want)
 	}
 }
 

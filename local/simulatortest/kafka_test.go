@@ -192,13 +192,13 @@ func TestKafka_RetriesWithoutDuplicates(t *testing.T) {
 			const steps = 3
 			cluster := newCluster(t)
 			k := openKafka(t, cluster)
-			fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "train_arrivals", Partitions: []int32{3}, Err: passing, Count: 6})
+			fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "train_arrivals", Partitions: []int32{3}, Err: passing, Count: 3})
 			want := emitted(steps)
 			if _, err := run(network(), steps, k); err != nil {
 				t.Fatal(err)
 			}
-			if fault.Hits() != 6 {
-				t.Fatalf("%d requests failed, want 6", fault.Hits())
+			if fault.Hits() != 3 {
+				t.Fatalf("%d requests failed, want 3", fault.Hits())
 			}
 			consume(t, cluster, len(want))
 		})

@@ -1,6 +1,10 @@
 package system
 
-import "strings"
+import (
+	"fmt"
+	"os"
+	"strings"
+)
 
 // overlay looks variables up in settings (NAME=value) first, then in getenv.
 func overlay(getenv func(string) string, settings []string) func(string) string {
@@ -15,6 +19,18 @@ func overlay(getenv func(string) string, settings []string) func(string) string 
 		}
 		return getenv(name)
 	}
+}
+
+// export puts settings into the environment of this process, where the
+// functions and Google's clients look for them.
+func export(settings []string) error {
+	for _, variable := range settings {
+		name, value := cut(variable)
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func cut(variable string) (name, value string) {

@@ -3,12 +3,9 @@ package system
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
-
-	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
@@ -34,15 +31,9 @@ func startStations(o Options, getenv func(string) string, location *time.Locatio
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	settings := config.Sarama("stationflow-simulator")
-	sink.ConfigureProducer(settings)
-	client, err := sarama.NewClient(config.Brokers, settings)
+	events, err := sink.OpenKafka(config)
 	if err != nil {
-		return nil, fmt.Errorf("connecting the simulator to Kafka at %v: %w", config.Brokers, err)
-	}
-	events, err := sink.NewKafka(client)
-	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, err
 	}
 
 	year, month, day := time.Now().In(location).Date()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -149,8 +148,9 @@ func (s *System) configure(getenv func(string) string) error {
 	if s.options.FunctionsURL != "" {
 		s.Endpoints.Functions = s.options.FunctionsURL
 	}
-	s.getenv = overlay(getenv, s.Endpoints.Environment(s.deployment.RecordsTopic))
-	return nil
+	settings := s.Endpoints.Environment(s.deployment.RecordsTopic)
+	s.getenv = overlay(getenv, settings)
+	return export(settings)
 }
 
 // steps are what Start does, in order.
@@ -234,15 +234,8 @@ func (s *System) startPubSub(ctx context.Context) error {
 	return createMessaging(ctx, s.Endpoints.PubSub, project, s.Endpoints.Functions+"/ingest", s.deployment)
 }
 
-// startFunctions serves the functions in this process. They read the process
-// environment, as they do when deployed.
+// startFunctions serves the functions in this process.
 func (s *System) startFunctions(ctx context.Context) error {
-	for _, variable := range s.Endpoints.Environment(s.deployment.RecordsTopic) {
-		name, value := cut(variable)
-		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("setting %s: %w", name, err)
-		}
-	}
 	address, port, err := net.SplitHostPort(host(s.Endpoints.Functions))
 	if err != nil {
 		return fmt.Errorf("serving functions at %s: %w", s.Endpoints.Functions, err)

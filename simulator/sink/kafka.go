@@ -53,7 +53,7 @@ func NewKafka(client sarama.Client) (*Kafka, error) {
 
 // ConfigureProducer sets what the sink relies on: a record counts as written
 // when all in-sync replicas have it, a retry does not write it twice, and
-// records of one key stay in order. A broker may be away for some ten seconds.
+// records of one key stay in order. A broker may be away for some seconds.
 func ConfigureProducer(config *sarama.Config) {
 	config.Net.MaxOpenRequests = 1 // idempotence asks for it
 	config.Net.ReadTimeout = 10 * time.Second

@@ -21,18 +21,32 @@ with records as (
     from {{ source('staging', 'passenger_flow') }}
     where {{ is_touched(touched) | indent(4) }}
     {{ one_row_per_record() | indent(4) }}
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as flow_records,
+        sum({{ summable('waiting_time') }}) as waiting_time_minutes,
+        sum({{ summable('ticket_check_time') }}) as ticket_check_time_minutes,
+        sum(cast(entered as float64)) as reported_entered,
+        sum(cast(exited as float64)) as reported_exited,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as flow_records,
-    sum({{ summable('waiting_time') }}) as waiting_time_minutes,
-    sum({{ summable('ticket_check_time') }}) as ticket_check_time_minutes,
-    sum({{ summable('entered') }}) as reported_entered,
-    sum({{ summable('exited') }}) as reported_exited,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    flow_records,
+    waiting_time_minutes,
+    ticket_check_time_minutes,
+    reported_entered,
+    reported_exited,
+    first_ingested_at,
+    latest_ingested_at
+from hours

@@ -19,18 +19,32 @@ with records as (
     from {{ source('staging', 'train_arrivals') }}
     where {{ is_touched(touched) | indent(4) }}
     {{ one_row_per_record() | indent(4) }}
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as train_arrivals,
+        count(minutes_late) as scheduled_arrivals,
+        countif(minutes_late <= {{ var('punctuality_threshold_minutes') }}) as arrivals_on_time,
+        sum(minutes_late) as minutes_late,
+        sum(cast(passengers as float64)) as arriving_passengers,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as train_arrivals,
-    count(minutes_late) as scheduled_arrivals,
-    countif(minutes_late <= {{ var('punctuality_threshold_minutes') }}) as arrivals_on_time,
-    sum(minutes_late) as minutes_late,
-    sum({{ summable('passengers') }}) as arriving_passengers,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    train_arrivals,
+    scheduled_arrivals,
+    arrivals_on_time,
+    minutes_late,
+    arriving_passengers,
+    first_ingested_at,
+    latest_ingested_at
+from hours

@@ -18,15 +18,26 @@ with records as (
     from {{ source('staging', 'train_departures') }}
     where {{ is_touched(touched) | indent(4) }}
     {{ one_row_per_record() | indent(4) }}
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as train_departures,
+        sum(cast(passengers as float64)) as departing_passengers,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as train_departures,
-    sum({{ summable('passengers') }}) as departing_passengers,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    train_departures,
+    departing_passengers,
+    first_ingested_at,
+    latest_ingested_at
+from hours

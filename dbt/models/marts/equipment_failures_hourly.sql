@@ -20,6 +20,20 @@ with records as (
     from {{ source('staging', 'equipment_failures') }}
     where {{ is_touched(touched) | indent(4) }}
     {{ one_row_per_record() | indent(4) }}
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        location,
+        equipment,
+        count(*) as equipment_failures,
+        sum({{ summable('duration') }}) as duration_minutes,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2, 3, 4
 )
 
 select
@@ -28,9 +42,8 @@ select
     station,
     concat(station, ' / ', location) as zone,
     equipment,
-    count(*) as equipment_failures,
-    sum({{ summable('duration') }}) as duration_minutes,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3, 4, 5
+    equipment_failures,
+    duration_minutes,
+    first_ingested_at,
+    latest_ingested_at
+from hours

@@ -21,6 +21,21 @@ with records as (
     from {{ source('staging', 'incidents') }}
     where {{ is_touched(touched) | indent(4) }}
     {{ one_row_per_record() | indent(4) }}
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        location,
+        type as incident_type,
+        severity,
+        count(*) as incidents,
+        sum({{ summable('duration') }}) as duration_minutes,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2, 3, 4, 5
 )
 
 select
@@ -28,11 +43,10 @@ select
     local_hour,
     station,
     concat(station, ' / ', location) as zone,
-    type as incident_type,
+    incident_type,
     severity,
-    count(*) as incidents,
-    sum({{ summable('duration') }}) as duration_minutes,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3, 4, 5, 6
+    incidents,
+    duration_minutes,
+    first_ingested_at,
+    latest_ingested_at
+from hours

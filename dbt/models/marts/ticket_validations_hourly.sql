@@ -19,17 +19,30 @@ with records as (
     from {{ source('staging', 'ticket_validations') }}
     where {{ is_touched(touched) | indent(4) }}
     {{ one_row_per_record() | indent(4) }}
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as validation_records,
+        sum(cast(validations as float64)) as tickets_validated,
+        sum(cast(rejected as float64)) as tickets_rejected,
+        sum(if(rejected is null, null, cast(validations as float64))) as tickets_validated_where_rejected_known,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as validation_records,
-    sum({{ summable('validations') }}) as tickets_validated,
-    sum({{ summable('rejected') }}) as tickets_rejected,
-    sum(if(rejected is null, null, {{ summable('validations') }})) as tickets_validated_where_rejected_known,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    validation_records,
+    tickets_validated,
+    tickets_rejected,
+    tickets_validated_where_rejected_known,
+    first_ingested_at,
+    latest_ingested_at
+from hours

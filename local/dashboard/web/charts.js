@@ -136,7 +136,7 @@ function tooltip({ bars, series }, { datasetIndex, dataIndex }) {
 // have them whole.
 function shortened(value) {
   const label = this.getLabelForValue(value)
-  const room = Math.floor(this.chart.width / 17)
+  const room = Math.floor(this.chart.width / 20)
   return label.length > room ? `${label.slice(0, room - 1)}…` : label
 }
 

@@ -4,7 +4,7 @@ export const NO_DATA = "no data"
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 })
 const oneDigit = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
-const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 })
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
 
 // count writes a count; null is one that is not known yet.
 export function count(value) {

@@ -8,6 +8,7 @@ the distinct coordinates, the sum of the offsets and the column types, as each
 of the two sees them; and for quarantine the rows by reason.
 """
 
+import glob
 import json
 import sys
 
@@ -47,7 +48,10 @@ def read_warehouse(url, project, dataset):
 def read_lake(folder):
     tables = {}
     for topic in TOPICS:
-        source = f"read_parquet('{folder}/raw/{topic}/*/*/*.parquet', hive_partitioning = true)"
+        files = f"{folder}/raw/{topic}/*/*/*.parquet"
+        if not glob.glob(files):
+            continue
+        source = f"read_parquet('{files}', hive_partitioning = true)"
         rows, distinct, offsets = duckdb.sql(f"""
             select count(*), count(distinct (kafka_topic_id, kafka_partition, kafka_offset)), sum(kafka_offset)
             from {source}

@@ -18,6 +18,20 @@ with records as (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
     ) = 1
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        location,
+        equipment,
+        count(*) as equipment_failures,
+        sum(least(duration, 1e290)) as duration_minutes,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2, 3, 4
 )
 
 select
@@ -26,10 +40,9 @@ select
     station,
     concat(station, ' / ', location) as zone,
     equipment,
-    count(*) as equipment_failures,
-    sum(least(cast(duration as float64), 1e290)) as duration_minutes,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3, 4, 5
+    equipment_failures,
+    duration_minutes,
+    first_ingested_at,
+    latest_ingested_at
+from hours
 )

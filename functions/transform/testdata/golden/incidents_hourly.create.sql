@@ -19,6 +19,21 @@ with records as (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
     ) = 1
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        location,
+        type as incident_type,
+        severity,
+        count(*) as incidents,
+        sum(least(duration, 1e290)) as duration_minutes,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2, 3, 4, 5
 )
 
 select
@@ -26,12 +41,11 @@ select
     local_hour,
     station,
     concat(station, ' / ', location) as zone,
-    type as incident_type,
+    incident_type,
     severity,
-    count(*) as incidents,
-    sum(least(cast(duration as float64), 1e290)) as duration_minutes,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3, 4, 5, 6
+    incidents,
+    duration_minutes,
+    first_ingested_at,
+    latest_ingested_at
+from hours
 )

@@ -19,19 +19,33 @@ with records as (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
     ) = 1
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as flow_records,
+        sum(least(waiting_time, 1e290)) as waiting_time_minutes,
+        sum(least(ticket_check_time, 1e290)) as ticket_check_time_minutes,
+        sum(cast(entered as float64)) as reported_entered,
+        sum(cast(exited as float64)) as reported_exited,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as flow_records,
-    sum(least(cast(waiting_time as float64), 1e290)) as waiting_time_minutes,
-    sum(least(cast(ticket_check_time as float64), 1e290)) as ticket_check_time_minutes,
-    sum(least(cast(entered as float64), 1e290)) as reported_entered,
-    sum(least(cast(exited as float64), 1e290)) as reported_exited,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    flow_records,
+    waiting_time_minutes,
+    ticket_check_time_minutes,
+    reported_entered,
+    reported_exited,
+    first_ingested_at,
+    latest_ingested_at
+from hours
 )

@@ -17,19 +17,33 @@ with records as (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
     ) = 1
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as train_arrivals,
+        count(minutes_late) as scheduled_arrivals,
+        countif(minutes_late <= 5) as arrivals_on_time,
+        sum(minutes_late) as minutes_late,
+        sum(cast(passengers as float64)) as arriving_passengers,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as train_arrivals,
-    count(minutes_late) as scheduled_arrivals,
-    countif(minutes_late <= 5) as arrivals_on_time,
-    sum(minutes_late) as minutes_late,
-    sum(least(cast(passengers as float64), 1e290)) as arriving_passengers,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    train_arrivals,
+    scheduled_arrivals,
+    arrivals_on_time,
+    minutes_late,
+    arriving_passengers,
+    first_ingested_at,
+    latest_ingested_at
+from hours
 )

@@ -19,18 +19,29 @@ with records as (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
     ) = 1
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as train_departures,
+        sum(cast(passengers as float64)) as departing_passengers,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as train_departures,
-    sum(least(cast(passengers as float64), 1e290)) as departing_passengers,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    train_departures,
+    departing_passengers,
+    first_ingested_at,
+    latest_ingested_at
+from hours
 );
 
 commit transaction;

@@ -20,20 +20,33 @@ with records as (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
     ) = 1
+),
+
+hours as (
+    select
+        local_hour,
+        station,
+        count(*) as validation_records,
+        sum(cast(validations as float64)) as tickets_validated,
+        sum(cast(rejected as float64)) as tickets_rejected,
+        sum(if(rejected is null, null, cast(validations as float64))) as tickets_validated_where_rejected_known,
+        min(ingested_at) as first_ingested_at,
+        max(ingested_at) as latest_ingested_at
+    from records
+    group by 1, 2
 )
 
 select
     date(local_hour) as local_date,
     local_hour,
     station,
-    count(*) as validation_records,
-    sum(least(cast(validations as float64), 1e290)) as tickets_validated,
-    sum(least(cast(rejected as float64), 1e290)) as tickets_rejected,
-    sum(if(rejected is null, null, least(cast(validations as float64), 1e290))) as tickets_validated_where_rejected_known,
-    min(ingested_at) as first_ingested_at,
-    max(ingested_at) as latest_ingested_at
-from records
-group by 1, 2, 3
+    validation_records,
+    tickets_validated,
+    tickets_rejected,
+    tickets_validated_where_rejected_known,
+    first_ingested_at,
+    latest_ingested_at
+from hours
 );
 
 commit transaction;

@@ -1,0 +1,1 @@
+{{ repeated_keys(ref('equipment_failure_dashboard'), ['period', 'metric_name', 'dimension', 'dimension_value']) }}

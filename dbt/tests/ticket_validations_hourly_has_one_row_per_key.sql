@@ -1,0 +1,1 @@
+{{ repeated_keys(ref('ticket_validations_hourly'), ['local_hour', 'station']) }}

@@ -1,0 +1,156 @@
+package transformtest
+
+import (
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stationflow/stationflow/dbt"
+	"github.com/stationflow/stationflow/functions/transform"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// projectWith is the dbt project with some files replaced.
+func projectWith(t *testing.T, replaced map[string]string) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	err := fs.WalkDir(dbt.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(dbt.Files, name)
+		files[name] = &fstest.MapFile{Data: content}
+		return err
+	})
+	check(t, err)
+	for name, content := range replaced {
+		files[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return files
+}
+
+func (s *system) restartWith(t *testing.T, replaced map[string]string) {
+	t.Helper()
+	s.config.Files = projectWith(t, replaced)
+	s.restart()
+}
+
+func TestRun_FailureKeepsTheOldContents(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	g := newGenerator(6, within(noon.Add(-5*time.Hour), noon))
+	s.append(noon, g.records(200)...)
+	s.run()
+	before := map[string]any{}
+	for _, table := range []string{"train_dashboard", "passenger_flow_dashboard", "train_movements_hourly"} {
+		before[table] = s.query("select to_json_string(array_agg(t order by to_json_string(t))) from prod_data." + table + " t")
+	}
+	// The model fails while its rows are being made, in the middle of the script.
+	broken := "select date '2026-11-22' as local_date, datetime '2026-11-22 00:00:00' as local_hour, station, cast(div(1, kafka_offset - kafka_offset) as int64) as train_arrivals," +
+		" 0 as train_departures, 0 as scheduled_arrivals, 0 as arrivals_on_time, 0 as arrivals_late, 0.0 as minutes_late, 0.0 as arriving_passengers, 0.0 as departing_passengers" +
+		" from {{ source('staging', 'train_arrivals') }} {# {{ ref('int_train_arrivals_hourly') }} #}"
+	broken = "{{ config(partition_by={'field': 'local_date', 'data_type': 'date'}, cluster_by=['station']) }}\n" + broken
+	s.restartWith(t, map[string]string{"models/marts/train_movements_hourly.sql": broken})
+	s.append(noon, g.records(50)...)
+	report := s.transform.Run(t.Context())
+	if report.OK() {
+		t.Fatal("the run succeeded")
+	}
+	if got := statuses(report, "failed"); !slices.Equal(got, []string{"train_movements_hourly"}) {
+		t.Errorf("failed: %v", got)
+	}
+	if got := statuses(report, "skipped"); !slices.Equal(got, []string{"train_dashboard"}) {
+		t.Errorf("skipped: %v", got)
+	}
+	for _, table := range []string{"train_dashboard", "train_movements_hourly"} {
+		after := s.query("select to_json_string(array_agg(t order by to_json_string(t))) from prod_data." + table + " t")
+		if after[0][0] != before[table].([][]any)[0][0] {
+			t.Errorf("%s changed", table)
+		}
+	}
+	s.restartWith(t, nil)
+	s.run()
+	s.verify("after the repair")
+}
+
+func TestRun_FailingTestFailsUntilItPasses(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	g := newGenerator(7, within(noon.Add(-5*time.Hour), noon))
+	s.append(noon, g.records(50)...)
+	s.restartWith(t, map[string]string{"tests/never.sql": "select * from {{ ref('incident_dashboard') }} where metric_name = 'incidents' and dimension is null and period = 'all'",
+		"tests/warns.sql": "{{ config(severity='warn') }}select * from {{ ref('incident_dashboard') }}"})
+	for i := range 2 { // the second run has nothing new, and the fault is still there
+		report := s.transform.Run(t.Context())
+		if report.OK() || !slices.ContainsFunc(report.Tests, func(r transform.TestReport) bool { return r.Name == "never" && r.Status == "failed" && r.Failures == 1 }) {
+			t.Errorf("run %d: %+v", i, report)
+		}
+	}
+	s.restartWith(t, map[string]string{"tests/warns.sql": "{{ config(severity='warn') }}select * from {{ ref('incident_dashboard') }}"})
+	if report := s.run(); len(report.Tests) != 1 || report.Tests[0].Status != "warned" {
+		t.Errorf("%+v", report.Tests)
+	}
+}
+
+func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	g := newGenerator(8, within(noon.Add(-50*time.Hour), noon))
+	s.append(noon, g.records(150)...)
+	s.run()
+
+	s.restart()
+	if got := statuses(s.run(), "created"); len(got) > 0 {
+		t.Errorf("a new instance made %v anew", got)
+	}
+
+	s.config.Location = zone(t, "Asia/Kolkata")
+	s.restart()
+	got := statuses(s.run(), "created")
+	want := []string{"equipment_failures_hourly", "incidents_hourly", "int_passenger_flow_hourly", "int_train_arrivals_hourly", "int_train_departures_hourly", "ticket_validations_hourly"}
+	got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "stg_") })
+	if !slices.Equal(got, want) {
+		t.Errorf("another time zone made %v anew, want %v", got, want)
+	}
+	s.verify("another time zone")
+
+	check(t, s.client.Dataset(prod).Table("incidents_hourly").Delete(t.Context()))
+	if report := s.transform.Run(t.Context()); report.OK() {
+		t.Error("a run without its table succeeded")
+	}
+	s.run()
+	s.verify("a deleted table")
+}
+
+// The yml files say which columns a table has; the SQL must agree.
+func TestModels_HaveTheDeclaredColumns(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	s.run()
+	project, err := transform.Load(dbt.Files, transform.Target{Project: project, Dataset: prod})
+	check(t, err)
+	names := map[string]string{"integer": "int64", "float": "float64", "boolean": "bool"}
+	for _, model := range project.Models {
+		if len(model.Columns) == 0 {
+			continue
+		}
+		metadata, err := s.client.Dataset(prod).Table(model.Name).Metadata(t.Context())
+		check(t, err)
+		stored := map[string]string{}
+		for _, field := range metadata.Schema {
+			kind := strings.ToLower(string(field.Type))
+			if name, ok := names[kind]; ok {
+				kind = name
+			}
+			stored[field.Name] = kind
+		}
+		declared := map[string]string{}
+		for _, column := range model.Columns {
+			declared[column.Name] = column.Type
+		}
+		if !maps.Equal(stored, declared) {
+			t.Errorf("%s: the SQL gives %v, the yml file says %v", model.Name, stored, declared)
+		}
+	}
+}
