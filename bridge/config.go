@@ -64,7 +64,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 
 		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 5000, 1, batch.MaxRecords)),
 		BatchBytes:   int(r.Int("BRIDGE_BATCH_BYTES", 2<<20, 4<<10, batch.MaxEncodedBytes)),
-		BatchAge:     r.Duration("BRIDGE_BATCH_AGE", 200*time.Millisecond, time.Millisecond, time.Minute),
+		BatchAge:     r.Duration("BRIDGE_BATCH_AGE", 500*time.Millisecond, time.Millisecond, time.Minute),
 
 		InFlight:       int(r.Int("BRIDGE_IN_FLIGHT", 2, 1, 64)),
 		MemoryBytes:    r.Int("BRIDGE_MEMORY_BYTES", 64<<20, 2*batch.MaxEncodedBytes, 8<<30),

@@ -43,7 +43,7 @@ func TestDecode_RandomMembers(t *testing.T) {
 	values := []string{`"x"`, `""`, `"North"`, `"Major"`, `"\u0041\ud83d\ude00"`, `"\udc00"`, `"2026-11-22T07:30:00"`, `"20261122 0730Z"`, `"2026-11-22"`, `"2031-01-01T00:00:00Z"`, `"1999-12-31T23:59Z"`,
 		"0", "-0", "3", "3.0", "3e2", "0.5", "1.5", "-1", "-1e-400", "1e400", "-1e400", "9223372036854775807", "9223372036854775808", "1e19", "01", "null", "true", "nul", "[]", "{}", `{"a":1,"a":2}`, `[{"id":"x"}]`}
 	verdicts := map[Reason]int{}
-	for n := range 40_000 {
+	for n := range 20_000 {
 		topic := Topics()[n%len(Topics())]
 		schema, _ := SchemaOf(topic)
 		var members []string
@@ -68,7 +68,7 @@ func TestDecode_RandomMembers(t *testing.T) {
 		verdicts[holdDecode(t, topic, []byte("{"+strings.Join(members, ",")+"}"), paris)]++
 	}
 	for _, reason := range []Reason{"", NotJSON, MissingField, WrongType, OutOfRange, UnknownValue, BadTimestamp, AbsurdTimestamp} {
-		if verdicts[reason] < 100 {
+		if verdicts[reason] < 50 {
 			t.Errorf("only %d events were %q: %v", verdicts[reason], reason, verdicts)
 		}
 	}

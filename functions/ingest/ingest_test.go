@@ -136,7 +136,7 @@ func TestLargestRowFitsARequest(t *testing.T) {
 		t.Errorf("its row has %d bytes", n)
 	}
 	b.Records[0].Key = append(b.Records[0].Key, 'x')
-	if d.decode(tp, b, noon); len(d.rejections) != 1 || d.rejections[0].reason != event.TooLarge {
+	if d.decode(tp, b, noon); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse {
 		t.Errorf("one byte more is not too large: %v", d.rejections)
 	}
 }

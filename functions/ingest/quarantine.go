@@ -26,11 +26,6 @@ const (
 	maxDetailBytes = 4 << 10
 )
 
-// tooLarge tells whether a record fits no row.
-func tooLarge(r *batch.Record) bool {
-	return r.ValueURI != "" || len(r.Key)+len(r.Value) > maxRecordBytes
-}
-
 // quarantine makes the rejected records durable in the quarantine table with
 // their bytes; what is too large for a row goes to the lake first. A row that
 // the warehouse refuses even here is an error: the delivery then fails, and

@@ -92,14 +92,18 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 }
 
 func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *event.Rejection {
-	if tooLarge(r) {
+	if r.ValueURI != "" {
 		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
 	}
 	reference := now
 	if hasTimestamp(r) {
 		reference = time.UnixMilli(r.Timestamp)
 	}
-	return d.decoder.Decode(row, r.Value, reference)
+	refused := d.decoder.Decode(row, r.Value, reference)
+	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {
+		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "the row is larger than an append takes"}
+	}
+	return refused
 }
 
 // A topic is what the function knows of one topic and keeps between calls. It

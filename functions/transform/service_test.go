@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -86,22 +87,23 @@ func TestService_SharesTheNextRun(t *testing.T) {
 
 		started := time.Now()
 		answered := make(chan time.Duration, 30)
+		var calls sync.WaitGroup
 		call := func() {
 			if code := post(s, "").Code; code != http.StatusOK {
 				t.Errorf("got %d", code)
 			}
 			answered <- time.Since(started)
 		}
-		go call()
+		calls.Go(call)
 		time.Sleep(time.Second)
 		for range 20 { // while the first run is in progress
-			go call()
+			calls.Go(call)
 		}
 		time.Sleep(10 * time.Second)
 		for range 5 { // while the second is
-			go call()
+			calls.Go(call)
 		}
-		time.Sleep(time.Minute)
+		calls.Wait()
 		close(answered)
 		counts := map[time.Duration]int{}
 		for at := range answered {

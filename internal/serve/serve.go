@@ -20,9 +20,9 @@ type Server struct {
 	failed chan error
 }
 
-// Start returns once the functions accept connections at host and port; port
-// 0 takes a free one. A process starts at most one Server for good reason:
-// there is only one set of registered functions.
+// Start returns once the functions accept connections at host and port; an
+// empty host is every interface, port 0 a free port. Starting a second Server
+// in a process is of no use: it serves the same functions.
 func Start(ctx context.Context, host, port string) (*Server, error) {
 	// The framework does not tell which port it got, nor that it listens.
 	// Taking the port first settles both, and a port in use is an error here

@@ -31,6 +31,11 @@ const (
 	bucket  = "stationflow-lake"
 )
 
+// pushConcurrency is how many batches are in the ingest function at once. All
+// of them wait while the warehouse is busy with a statement: with 36 partitions
+// and two batches a second of each, that is one statement's time.
+const pushConcurrency = 128
+
 // A System is a running local system. Start makes one; Close ends it.
 type System struct {
 	Endpoints endpoints.Endpoints
@@ -222,7 +227,10 @@ func (s *System) startObjects(context.Context) error {
 }
 
 func (s *System) startPubSub(ctx context.Context) error {
-	server, err := pubsub.Start(ctx, pubsub.Config{Addr: s.Endpoints.PubSub, DataDir: s.kept("pubsub"), Log: s.log})
+	server, err := pubsub.Start(ctx, pubsub.Config{
+		Addr: s.Endpoints.PubSub, DataDir: s.kept("pubsub"), Log: s.log,
+		PushConcurrency: pushConcurrency,
+	})
 	if err != nil {
 		return err
 	}

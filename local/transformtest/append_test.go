@@ -78,8 +78,10 @@ func (a *appender) append(table string, rows []map[string]any) {
 		}
 		result, err := s.managed.AppendRows(a.t.Context(), encoded)
 		check(a.t, err)
-		_, err = result.GetResult(a.t.Context())
-		check(a.t, err)
+		response, err := result.FullResponse(a.t.Context())
+		if err != nil {
+			a.t.Fatalf("appending to %s: %v: %v", table, err, response.GetRowErrors())
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ var stations = map[string][]string{
 	"train_arrivals":     {"Station A", "Station B", "Station C", "Only arrivals"},
 	"train_departures":   {"Station A", "Station B", "Only departures"},
 	"ticket_validations": {"Station A", "Station C", "Only tickets"},
-	"passenger_flow":     {"Station A", "Station B", "Only flow"},
+	"passenger_flow":     {"Station A", "Station B", "Only flow", "Tie A", "Tie B"},
 }
 
 func (g *generator) record() expect.Record {
@@ -94,7 +94,12 @@ func (g *generator) record() expect.Record {
 	case "passenger_flow":
 		flow := event.PassengerFlow{ID: id, TrainID: id, Station: station, Timestamp: at,
 			WaitingTime: minutes, TicketCheckTime: minutes / 7, ReducedFlowFactor: 1}
-		if station != "Only flow" {
+		switch station {
+		case "Only flow":
+		case "Tie A", "Tie B":
+			nobody := int64(0)
+			flow.Entered, flow.Exited = &nobody, &nobody
+		default:
 			flow.Entered, flow.Exited = g.maybe(40), g.maybe(40)
 		}
 		record.Event = flow

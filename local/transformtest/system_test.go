@@ -120,17 +120,25 @@ func (s *system) run() *transform.Report {
 // the records appended so far.
 func (s *system) verify(when string) {
 	s.t.Helper()
+	differences := s.differences()
+	for i, difference := range differences {
+		if i == 10 {
+			s.t.Errorf("%s: and %d more", when, len(differences)-i)
+			break
+		}
+		s.t.Errorf("%s: %s", when, difference)
+	}
+}
+
+func (s *system) differences() []string {
+	s.t.Helper()
+	var all []string
 	for table, want := range expect.Dashboards(s.records, s.now, s.config.Location, 5*time.Minute) {
-		got := s.dashboard(table)
-		differences := expect.Diff(want, got)
-		for i, difference := range differences {
-			if i == 10 {
-				s.t.Errorf("%s: %s: and %d more", when, table, len(differences)-i)
-				break
-			}
-			s.t.Errorf("%s: %s: %s", when, table, difference)
+		for _, difference := range expect.Diff(want, s.dashboard(table)) {
+			all = append(all, table+": "+difference)
 		}
 	}
+	return all
 }
 
 func (s *system) dashboard(table string) []expect.Row {

@@ -21,7 +21,7 @@ func resultTable(ref *bigquery.JobReference) *bigquery.TableReference {
 	return &bigquery.TableReference{ProjectId: ref.ProjectId, DatasetId: resultDataset, TableId: ref.JobId}
 }
 
-// changeTable answers tables.insert, patch and update, with the types of columns corrected on both ways.
+// changeTable answers tables.insert, patch and update, with the types of columns corrected both ways.
 func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	var table map[string]any
 	if !decode(w, r, &table) {
@@ -41,12 +41,30 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := s.forward(r)
 	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
+	if answer.Code == http.StatusOK {
+		s.renameTypes(detached(r), answer.Body.Bytes())
+	}
 	s.gate.leave()
 	if answer.Code != http.StatusOK {
 		s.reply(w, answer)
 		return
 	}
 	replyTable(w, answer.Body.Bytes())
+}
+
+// renameTypes gives the columns of a table that has just been made the names of types that the API uses: the emulator
+// keeps what it is told, and its Storage API knows no others. Hold the gate.
+func (s *rest) renameTypes(ctx context.Context, body []byte) {
+	var table bigquery.Table
+	if json.Unmarshal(body, &table) != nil || table.Schema == nil || table.TableReference == nil {
+		return
+	}
+	nameTypes(table.Schema.Fields)
+	path := "/" + tablePath(table.TableReference.ProjectId, table.TableReference.DatasetId, table.TableReference.TableId)
+	answer, err := s.emulator.call(ctx, http.MethodPatch, path, map[string]any{"schema": table.Schema})
+	if err != nil || answer.Code != http.StatusOK {
+		s.log.Warn("naming the types of a new table failed", "table", path, "error", err, "answer", answer.Body)
+	}
 }
 
 // mendTypes writes FLOAT64 for FLOAT, of which the emulator makes a 32-bit column that DML cannot fill, and all types

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -414,5 +415,21 @@ func TestREST_TakesManyClientsAtOnce(t *testing.T) {
 	all.Wait()
 	if n := count(t, client, "select count(*) from s.t"); n != 40 {
 		t.Errorf("%d rows, want 40", n)
+	}
+}
+
+// TestTables_MakingThemTakesNoMemory makes a table 25 times, each of which would keep 10 MB and more.
+func TestTables_MakingThemTakesNoMemory(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	run(t, client, "create schema s")
+	for range 25 {
+		run(t, client, "create or replace table s.t as select 1 as a")
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > 400<<20 {
+		t.Errorf("%d MB in use", m.HeapAlloc>>20)
 	}
 }

@@ -18,6 +18,7 @@ import (
 // The gate guards it: hold it for every call.
 type tables struct {
 	emulator *emulator
+	gate     *gate
 	write    storagepb.BigQueryWriteClient
 	known    map[string]*table // by path
 }
@@ -29,9 +30,9 @@ type table struct {
 	columns map[string]*bigquery.TableFieldSchema // by lower-case name
 }
 
-func newTables(e *emulator) *tables {
+func newTables(e *emulator, g *gate) *tables {
 	return &tables{
-		emulator: e, write: storagepb.NewBigQueryWriteClient(e.conn), known: map[string]*table{},
+		emulator: e, gate: g, write: storagepb.NewBigQueryWriteClient(e.conn), known: map[string]*table{},
 	}
 }
 
@@ -87,8 +88,9 @@ func (t *tables) columns(ctx context.Context, path string) (map[string]*bigquery
 	return columns, nil
 }
 
-// forget drops what is known of the table at path, or of everything below path.
+// forget drops what is known of the table at path, or of everything below path, because it may have changed.
 func (t *tables) forget(path string) {
+	t.gate.collect()
 	for known := range t.known {
 		if known == path || strings.HasPrefix(known, path+"/") {
 			delete(t.known, known)

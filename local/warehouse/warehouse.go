@@ -9,6 +9,7 @@
 //   - sends every append request upstream by itself, complete with table and schema, and answers the caller's faults
 //     as BigQuery does (see writeServer),
 //   - runs query jobs itself and keeps their results in bounded memory (see jobs),
+//   - collects the emulator's garbage, which Go's collector would overlook (see collectEvery),
 //   - rewrites the statements and requests that the emulator would misunderstand (see rest).
 //
 // An append is acknowledged after its transaction was committed: with a folder to keep, acknowledged rows survive the
@@ -22,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
@@ -79,6 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Warehouse, error) {
 	}
 	w := &Warehouse{
 		emulator: e,
+		gate:     gate{garbage: make(chan struct{}, 1)},
 		appended: appendedCounters{tables: map[string]Appended{}},
 		restAddr: restListener.Addr().String(),
 		grpcAddr: grpcListener.Addr().String(),
@@ -100,7 +103,7 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	running, abort := context.WithCancel(context.Background())
 	w.closing, w.abort = stopStreams, abort
 
-	tables := newTables(w.emulator)
+	tables := newTables(w.emulator, &w.gate)
 	w.rest = &http.Server{
 		Handler:           newREST(cfg, w.emulator, &w.gate, tables, "http://"+w.restAddr),
 		BaseContext:       func(net.Listener) context.Context { return running },
@@ -116,6 +119,10 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 		upstream: storagepb.NewBigQueryReadClient(w.emulator.conn), gate: &w.gate,
 	})
 	w.servers.Go(func() error {
+		w.collectGarbage(closing)
+		return nil
+	})
+	w.servers.Go(func() error {
 		if err := w.rest.Serve(restListener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serving the warehouse's REST API: %w", err)
 		}
@@ -127,6 +134,18 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 		}
 		return nil
 	})
+}
+
+// collectGarbage collects when the gate asks for it, until ctx is done.
+func (w *Warehouse) collectGarbage(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.gate.garbage:
+			runtime.GC()
+		}
+	}
 }
 
 // RESTURL is the REST API's address, as http://host:port.

@@ -31,7 +31,7 @@ touched as (
 )
 
 select
-    coalesce(string_agg(concat("date '", cast(local_date as string), "'"), ', ' order by local_date), '') as local_dates,
+    array_to_string(array(select concat("date '", cast(local_date as string), "'") from touched order by local_date), ', ') as local_dates,
     cast(coalesce(min(oldest), 0) as string) as ingested_from,
     cast(coalesce(sum(records), 0) as string) as records,
     cast(coalesce(max(newest), 0) as string) as newest
