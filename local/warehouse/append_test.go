@@ -193,6 +193,32 @@ func TestAppendRows_OneConnectionForSeveralTables(t *testing.T) {
 	}
 }
 
+func TestAppendRows_RemembersTheSchemaOfEachTable(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	reversed := bigquery.Schema{twoColumns[1], twoColumns[0]}
+	createTable(t, client, "a", twoColumns)
+	createTable(t, client, "b", reversed)
+	a, b := newRowType(t, twoColumns), newRowType(t, reversed)
+	connection := connect(t, rawClient(t, w))
+	for i, answer := range []*storagepb.AppendRowsResponse{
+		connection.append(tableName("s", "a")+"/streams/_default", &a, a.row(t, "a", 1)),
+		connection.append(tableName("s", "b")+"/streams/_default", &b, b.row(t, 1, "b")),
+		connection.append(tableName("s", "a")+"/streams/_default", nil, a.row(t, "a", 2)),
+		connection.append("", nil, a.row(t, "a", 3)),
+		connection.append(tableName("s", "b")+"/streams/_default", nil, b.row(t, 2, "b")),
+	} {
+		if answer.GetError() != nil {
+			t.Errorf("request %d: %v", i, answer.GetError())
+		}
+	}
+	for table, want := range map[string]int64{"a": 3, "b": 2} {
+		if n := count(t, client, "select countif(name = '"+table+"') from s."+table); n != want {
+			t.Errorf("table %s has %d of its rows, want %d", table, n, want)
+		}
+	}
+}
+
 func TestAppendRows_NamesTheRowsAtFault(t *testing.T) {
 	w, _ := start(t, "")
 	client := restClient(t, w)
