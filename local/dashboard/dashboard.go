@@ -117,22 +117,3 @@ func (d *Dashboard) Refresh(ctx context.Context) error {
 	d.last.Store(&next)
 	return nil
 }
-
-// Run is the slow fallback beside Refresh: it refreshes now, and then after
-// each interval in which nothing else did, until ctx ends. A Refresh that
-// fails is shown by the page and tried again at the next interval.
-func (d *Dashboard) Run(ctx context.Context, every time.Duration) {
-	ticks := time.NewTicker(every)
-	defer ticks.Stop()
-	for seen := int64(0); ; {
-		if d.last.Load().number == seen {
-			_ = d.Refresh(ctx) // the snapshot keeps the error
-		}
-		seen = d.last.Load().number
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticks.C:
-		}
-	}
-}

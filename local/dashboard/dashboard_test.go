@@ -13,9 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -177,36 +175,6 @@ func TestDashboard_ConcurrentUse(t *testing.T) {
 	if figures.Snapshot != 8 {
 		t.Errorf("after 8 Refreshes the snapshot is number %d", figures.Snapshot)
 	}
-}
-
-// Run reads at once, then only after an interval in which nobody called
-// Refresh.
-func TestRun_IsTheFallback(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var reads atomic.Int64
-		shown := dashboard.New(dashboard.Config{Tables: func(context.Context) ([]dashboard.Row, error) {
-			reads.Add(1)
-			return nil, nil
-		}})
-		ctx, stop := context.WithCancel(t.Context())
-		go shown.Run(ctx, time.Minute)
-		expect := func(when string, want int64) {
-			t.Helper()
-			synctest.Wait()
-			if got := reads.Load(); got != want {
-				t.Errorf("%s the tables were read %d times, want %d", when, got, want)
-			}
-		}
-		expect("at the start", 1)
-		time.Sleep(time.Minute)
-		expect("after a quiet minute", 2)
-		mustRefresh(t, shown)
-		time.Sleep(time.Minute)
-		expect("after a minute with a Refresh", 3)
-		time.Sleep(time.Minute)
-		expect("after another quiet minute", 4)
-		stop()
-	})
 }
 
 func TestHandler_Headers(t *testing.T) {

@@ -30,7 +30,11 @@ func (s *System) countKept(ctx context.Context) error {
 		if err := rows.Next(&row); err != nil {
 			return fmt.Errorf("counting the rows of %s: %w", table, err)
 		}
-		s.keptRows += row[0].(int64)
+		if table == "quarantine" {
+			s.kept.quarantined += row[0].(int64)
+		} else {
+			s.kept.valid += row[0].(int64)
+		}
 	}
 	return nil
 }
@@ -39,7 +43,7 @@ func (s *System) countKept(ctx context.Context) error {
 // the warehouse have drained.
 func (s *System) account(ctx context.Context) error {
 	valid, quarantined := s.appended()
-	if rows := s.keptRows + valid + quarantined; rows > ledgerRows {
+	if rows := s.kept.valid + s.kept.quarantined + valid + quarantined; rows > ledgerRows {
 		fmt.Fprintf(s.out, "%d rows in staging: run sql/ops/ledger.sql to account for them\n", rows)
 		return nil
 	}

@@ -17,14 +17,18 @@ import (
 func (s *System) pipeline() dashboard.Pipeline {
 	figures := s.watcher.Figures()
 	valid, quarantined := s.appended()
-	staging := s.keptRows + valid + quarantined
+	staging := s.kept.valid + valid + s.kept.quarantined + quarantined
 	p := dashboard.Pipeline{
 		Produced:    s.broker.produced(),
-		Valid:       valid,
-		Quarantined: quarantined,
+		Published:   s.kept.valid + s.kept.quarantined,
+		Valid:       s.kept.valid + valid,
+		Quarantined: s.kept.quarantined + quarantined,
 		StagingRows: &staging,
 		Freshness:   dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
 		Faults:      map[dashboard.Stage]string{},
+	}
+	if figures.Failing != "" {
+		p.Faults[dashboard.Ingest] = figures.Failing
 	}
 	s.addBridge(&p)
 	s.addDeliveries(&p)
@@ -37,7 +41,7 @@ func (s *System) addBridge(p *dashboard.Pipeline) {
 		return
 	}
 	b := s.bridge.Snapshot()
-	p.Published = b.Records
+	p.Published += b.Records
 	p.BridgeLag = dashboard.Lag{Records: b.LagRecords(), Age: b.Lag()}
 	p.Retries += b.Retries
 	for _, one := range b.Partitions {
@@ -64,6 +68,9 @@ func (s *System) addTransform(p *dashboard.Pipeline, last telemetry.Transform) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.Transform = dashboard.Transform{RunningSince: s.running, LastFinished: last.At, LastTook: last.Took, LastFailure: s.failure}
+	if last.Status == "failed" && s.failure == "" { // triggered by somebody else
+		p.Transform.LastFailure = "a model or a test failed; the log says which"
+	}
 	if s.scheduler != nil {
 		p.Transform.Next = s.scheduler.Next()
 	}

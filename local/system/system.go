@@ -57,9 +57,9 @@ type System struct {
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
 
-	out      io.Writer
-	keptRows int64  // in staging, from an earlier run
-	refresh  signal // the page should read the tables again
+	out     io.Writer
+	kept    struct{ valid, quarantined int64 } // rows in staging from an earlier run
+	refresh signal                             // the page should read the tables again
 
 	mu      sync.Mutex
 	running time.Time // since when the scheduler's attempt is under way; zero when none is
@@ -180,7 +180,7 @@ func (s *System) steps() []step {
 // startKafka starts a broker, unless the user has one, and the six topics.
 func (s *System) startKafka(context.Context) error {
 	if s.options.Kafka == "" {
-		cluster, err := startKafka(s.Endpoints.Kafka, s.kept("kafka"))
+		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (s *System) startKafka(context.Context) error {
 
 func (s *System) startWarehouse(ctx context.Context) error {
 	w, err := warehouse.Start(ctx, warehouse.Config{
-		Project: project, DataDir: s.kept("warehouse"), Log: s.log,
+		Project: project, DataDir: s.keptFolder("warehouse"), Log: s.log,
 		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC,
 	})
 	if err != nil {
@@ -228,7 +228,7 @@ func (s *System) startObjects(context.Context) error {
 
 func (s *System) startPubSub(ctx context.Context) error {
 	server, err := pubsub.Start(ctx, pubsub.Config{
-		Addr: s.Endpoints.PubSub, DataDir: s.kept("pubsub"), Log: s.log,
+		Addr: s.Endpoints.PubSub, DataDir: s.keptFolder("pubsub"), Log: s.log,
 		PushConcurrency: pushConcurrency,
 	})
 	if err != nil {
@@ -330,9 +330,9 @@ func (s *System) startStations(ctx context.Context) error {
 
 func (s *System) firstTransform(ctx context.Context) error { return s.scheduler.Trigger(ctx) }
 
-// kept is the folder of a part that keeps its data only when --data asks for
+// keptFolder is the folder of a part that keeps its data only when --data asks for
 // it, or "".
-func (s *System) kept(name string) string {
+func (s *System) keptFolder(name string) string {
 	if s.options.DataDir == "" {
 		return ""
 	}

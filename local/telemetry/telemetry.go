@@ -31,6 +31,7 @@ type state struct {
 	valid     int64
 	refused   int64
 	fresh     []sample // within Window, oldest first
+	failed    string   // what the last batch failed for; "" once one succeeded
 	transform Transform
 	finished  func(Transform)
 }
@@ -62,6 +63,9 @@ type Figures struct {
 	Recent        int64
 	P50, P99, Max time.Duration
 
+	// Failing is why the last batch failed; "" when it succeeded.
+	Failing string
+
 	Transform Transform // the last one; zero when there was none
 }
 
@@ -79,6 +83,8 @@ func (w *Watcher) Handle(ctx context.Context, line slog.Record) error {
 	switch line.Message {
 	case "batch ingested":
 		w.batch(attributes(line))
+	case "batch failed":
+		w.batchFailed(attributes(line))
 	case "transform finished":
 		w.transformed(attributes(line))
 	}
@@ -111,6 +117,7 @@ func (s *state) batch(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.batches++
+	s.failed = ""
 	s.records += number(line["records"])
 	s.valid += number(line["valid"])
 	s.refused += number(line["quarantined"])
@@ -118,6 +125,12 @@ func (s *state) batch(line map[string]slog.Value) {
 		latency := time.Duration(number(line["durable_ms"])-oldest) * time.Millisecond
 		s.fresh = append(s.recent(), sample{s.now(), latency, number(line["records"])})
 	}
+}
+
+func (s *state) batchFailed(line map[string]slog.Value) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = line["error"].String()
 }
 
 func (s *state) transformed(line map[string]slog.Value) {
@@ -158,7 +171,7 @@ func (s *state) recent() []sample {
 func (s *state) Figures() Figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Transform: s.transform}
+	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Failing: s.failed, Transform: s.transform}
 	s.fresh = s.recent()
 	sorted := append([]sample(nil), s.fresh...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].latency < sorted[j].latency })

@@ -36,6 +36,16 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("after the window: got %+v", got)
 	}
 
+	// A failure shows until a batch succeeds.
+	log.Warn("batch failed", "error", "the warehouse is away")
+	if got := w.Figures().Failing; got != "the warehouse is away" {
+		t.Errorf("after a failure: failing %q", got)
+	}
+	batch(1, 0, 100)
+	if got := w.Figures().Failing; got != "" {
+		t.Errorf("after a success: failing %q", got)
+	}
+
 	log.Info("transform finished", "status", "success", "took_ms", 1234)
 	if got := w.Figures().Transform; got.Status != "success" || got.Took != 1234*time.Millisecond || len(finished) != 1 || finished[0] != got {
 		t.Errorf("after a transform: got %+v and told %v", got, finished)
