@@ -3,27 +3,36 @@ package warehouse
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"cloud.google.com/go/bigquery"
 	"github.com/google/go-cmp/cmp"
 )
 
-// persistDir names, to a child process of TestDataDir, the folder to fill.
-const persistDir = "STATIONFLOW_TEST_DATA_DIR"
+// childVariable marks a process that a test has started to run itself in.
+const childVariable = "STATIONFLOW_TEST_CHILD"
 
-// TestDataDir fills a warehouse in a process of its own, which the emulator's process-wide state does not outlive, and
-// reads it in this one: once after a clean end, once after a crash.
+// child runs the calling test again in a process of its own, with a word for it, and returns how that ended. In the
+// child, role is the word: the emulator keeps state for as long as its process lives.
+func child(t *testing.T, word string) (output []byte, err error) {
+	t.Helper()
+	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	command.Env = append(os.Environ(), childVariable+"="+word)
+	return command.CombinedOutput()
+}
+
+func role() string { return os.Getenv(childVariable) }
+
+// TestDataDir fills a warehouse in another process and reads it in this one: once after a clean end, once after a crash.
 func TestDataDir_SurvivesTheProcess(t *testing.T) {
-	if dir := os.Getenv(persistDir); dir != "" {
-		fill(t, dir)
+	if ending, dir, inChild := strings.Cut(role(), ":"); inChild {
+		fill(t, dir, ending == "crash")
 		return
 	}
-	for _, crash := range []string{"", "crash"} {
+	for _, ending := range []string{"close", "crash"} {
 		dir := t.TempDir()
-		child := exec.Command(os.Args[0], "-test.run=^TestDataDir_SurvivesTheProcess$")
-		child.Env = append(os.Environ(), persistDir+"="+dir, "STATIONFLOW_TEST_CRASH="+crash)
-		if output, err := child.CombinedOutput(); (err != nil) != (crash != "") {
+		if output, err := child(t, ending+":"+dir); (err != nil) != (ending == "crash") {
 			t.Fatalf("filling: %v\n%s", err, output)
 		}
 		w, _ := start(t, dir)
@@ -34,7 +43,7 @@ func TestDataDir_SurvivesTheProcess(t *testing.T) {
 			"select * from s.seen":                                {{int64(3)}},
 		} {
 			if diff := cmp.Diff(want, run(t, client, sql)); diff != "" {
-				t.Errorf("%s: %s: %s", crash, sql, diff)
+				t.Errorf("after a %s: %s: %s", ending, sql, diff)
 			}
 		}
 		// What was there can be written to, replaced and dropped.
@@ -51,7 +60,7 @@ func TestDataDir_SurvivesTheProcess(t *testing.T) {
 	}
 }
 
-func fill(t *testing.T, dir string) {
+func fill(t *testing.T, dir string, crash bool) {
 	w, stop := start(t, dir)
 	client := restClient(t, w)
 	createTable(t, client, "streamed", twoColumns)
@@ -63,7 +72,7 @@ func fill(t *testing.T, dir string) {
 	if answer := connection.append("", nil, rows.row(t, "b", 2)); answer.GetError() != nil {
 		t.Fatal(answer)
 	}
-	if os.Getenv("STATIONFLOW_TEST_CRASH") != "" {
+	if crash {
 		os.Exit(3)
 	}
 	stop()

@@ -19,7 +19,6 @@ func (s *rest) query(w http.ResponseWriter, r *http.Request) {
 		Location      string                     `json:"location"`
 		MaxResults    *int64                     `json:"maxResults"`
 		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
-		Labels        map[string]string          `json:"labels"`
 	}
 	if !decode(w, r, &request) || !s.enter(w, r) {
 		return

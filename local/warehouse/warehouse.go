@@ -3,7 +3,7 @@
 // wrong.
 //
 // Alone, the emulator fails under concurrency, puts rows of a shared append connection into other tables, keeps every
-// job for ever and leaks memory for each job that clients insert. The gateway therefore
+// job for ever and grows with every table that is made. The gateway therefore
 //
 //   - lets one request at a time through, appends before statements (see gate),
 //   - sends every append request upstream by itself, complete with table and schema, and answers the caller's faults
