@@ -9,8 +9,10 @@
 {#- The dates to replace (one row):
     local_dates    date literals, comma-separated; '' when there are none
     ingested_from  all rows of these dates arrived at or after it (microseconds)
-    records, newest  what was seen; they change whenever a row was added -#}
+    records, newest  what was seen after known_until, the beginning of the overlap;
+                     one of the three changes whenever a row was added -#}
 {% macro touched_dates(raw) -%}
+{%- set until = known_until() -%}
 with dates as (
     select
         {{ local_date('timestamp') }} as local_date,
@@ -18,7 +20,7 @@ with dates as (
         min(unix_micros(ingested_at)) as oldest,
         max(unix_micros(ingested_at)) as newest
     from {{ raw }}
-    where ingested_at > timestamp_micros({{ known_until() }})
+    where ingested_at > timestamp_micros({{ until }})
     group by 1
     union all
     select
@@ -45,7 +47,8 @@ select
     array_to_string(array(select concat("date '", cast(local_date as string), "'") from touched order by local_date), ', ') as local_dates,
     cast(coalesce(min(oldest), 0) as string) as ingested_from,
     cast(coalesce(sum(records), 0) as string) as records,
-    cast(coalesce(max(newest), 0) as string) as newest
+    cast(coalesce(max(newest), 0) as string) as newest,
+    cast({{ until }} as string) as known_until
 from touched
 {%- endmacro %}
 
@@ -61,7 +64,7 @@ from touched
 {%- if touched -%}
 ingested_at >= timestamp_micros({{ touched.ingested_from }})
 and {{ local_date('timestamp') }} in ({{ touched.local_dates or 'null' }})
--- {{ touched.records }} recent rows, the newest of {{ touched.newest }}
+-- {{ touched.records }} rows after {{ touched.known_until }}, the newest of {{ touched.newest }}
 {%- else -%}
 true
 {%- endif -%}

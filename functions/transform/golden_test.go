@@ -35,7 +35,7 @@ func answers(questions *[]string) func(string) ([]map[string]any, error) {
 			return []map[string]any{{"newest": "1795334400000000"}}, nil
 		}
 		return []map[string]any{{
-			"local_dates": "date '2026-11-21', date '2026-11-22'", "ingested_from": "1795240800000000",
+			"local_dates": "date '2026-11-21', date '2026-11-22'", "ingested_from": "1795240800000000", "known_until": "1795333860000000",
 			"records": "42", "newest": "1795334460000000",
 		}}, nil
 	}

@@ -55,7 +55,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	config := Config{
 		Warehouse: warehouseenv.FromEnv(r),
 		Location:  r.Location("STATION_TIMEZONE", "UTC"),
-		Wait:      r.Duration("TRANSFORM_WAIT", 240*time.Second, 0, 30*time.Minute),
+		Wait:      r.Duration("TRANSFORM_WAIT", 240*time.Second, time.Second, 30*time.Minute),
 		Statement: r.Duration("TRANSFORM_STATEMENT_TIMEOUT", 2*time.Minute, time.Second, time.Hour),
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
 	}

@@ -26,8 +26,8 @@ type Streams struct {
 }
 
 // Main runs the command that args name and returns the process's exit code: 0
-// for success and for help, 2 for a command line that makes no sense, 1 for
-// every other failure, each with its sentence on streams.Err.
+// for success and for help, 2 where there is no such command, 1 for every
+// other failure, each with its sentence on streams.Err.
 func Main(ctx context.Context, args []string, streams Streams, commands []Command) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		usage(streams.Out, commands)

@@ -48,6 +48,10 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	began := time.Now()
 	fmt.Fprintln(streams.Out, "starting")
 	s, err := Start(ctx, o, folder, streams.Getenv, streams.Out, log)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		fmt.Fprintln(streams.Out, "stopped while starting")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

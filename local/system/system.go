@@ -2,11 +2,13 @@ package system
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -154,8 +156,30 @@ func (s *System) configure(getenv func(string) string) error {
 		s.Endpoints.Functions = s.options.FunctionsURL
 	}
 	settings := s.Endpoints.Environment(s.deployment.RecordsTopic)
+	if s.options.Kafka != "" && r.String("KAFKA_GROUP_ID", "") == "" {
+		group, err := s.ownGroup()
+		if err != nil {
+			return err
+		}
+		settings = append(settings, "KAFKA_GROUP_ID="+group)
+	}
 	s.getenv = overlay(getenv, settings)
 	return export(settings)
+}
+
+// ownGroup names the consumer group for a broker of the user's: never the
+// deployed bridge's, whose records this system would take away, and a new one
+// whenever the warehouse starts empty.
+func (s *System) ownGroup() (string, error) {
+	file := filepath.Join(s.folder, "consumer-group")
+	if name, err := os.ReadFile(file); err == nil {
+		return string(name), nil
+	}
+	name := "stationflow-local-" + rand.Text()
+	if err := os.WriteFile(file, []byte(name), 0o644); err != nil {
+		return "", fmt.Errorf("naming the consumer group: %w", err)
+	}
+	return name, nil
 }
 
 // steps are what Start does, in order.
@@ -328,7 +352,13 @@ func (s *System) startStations(ctx context.Context) error {
 	}
 }
 
-func (s *System) firstTransform(ctx context.Context) error { return s.scheduler.Trigger(ctx) }
+// firstTransform runs the transform once before the system is ready. When it
+// fails the system starts all the same: the page says so, and the scheduler
+// tries again.
+func (s *System) firstTransform(ctx context.Context) error {
+	_ = s.scheduler.Trigger(ctx) // triggered has noted the failure
+	return ctx.Err()
+}
 
 // keptFolder is the folder of a part that keeps its data only when --data asks for
 // it, or "".

@@ -5,7 +5,9 @@
 -- are redeliveries, which the staging views drop. missing counts the offsets
 -- between the first and the last that are in neither: it is 0 unless records
 -- are under way, in the dead letter, or were never records (Kafka's
--- transaction markers, compaction).
+-- transaction markers, compaction). in_both counts records that one delivery
+-- quarantined and a later one accepted; it is 0 unless the warehouse refused a
+-- row at first and took it when it was delivered again.
 --
 -- Compare last_offset + 1 with the partition's end offset in Kafka to see what
 -- has not arrived yet.
@@ -48,7 +50,8 @@ select
   sum(staged) as staged,
   sum(quarantined) as quarantined,
   sum(copies) - count(*) as redelivered_rows,
-  max(kafka_offset) - min(kafka_offset) + 1 - count(*) as missing
+  max(kafka_offset) - min(kafka_offset) + 1 - count(*) as missing,
+  sum(staged * quarantined) as in_both
 from records
 group by kafka_topic, kafka_topic_id, kafka_partition
 order by kafka_topic, kafka_topic_id, kafka_partition

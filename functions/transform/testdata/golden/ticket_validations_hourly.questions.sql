@@ -34,5 +34,6 @@ select
     array_to_string(array(select concat("date '", cast(local_date as string), "'") from touched order by local_date), ', ') as local_dates,
     cast(coalesce(min(oldest), 0) as string) as ingested_from,
     cast(coalesce(sum(records), 0) as string) as records,
-    cast(coalesce(max(newest), 0) as string) as newest
+    cast(coalesce(max(newest), 0) as string) as newest,
+    cast(1795334400000000 - 10 * 60000000 as string) as known_until
 from touched
