@@ -57,7 +57,7 @@ def read_lake(folder):
             from {source}
             where strftime("timestamp" at time zone 'UTC', '%Y-%m-%d') = cast(dt as varchar)
               and hour("timestamp" at time zone 'UTC') = cast("hour" as int)
-        """).fetchone()
+        """).fetchall()[0]
         types = {name: kind for name, kind, *_ in duckdb.sql(f"describe select * from {source}").fetchall()}
         tables[topic] = {"rows": rows, "distinct": distinct, "offsets": int(offsets or 0), "types": types}
     return tables
