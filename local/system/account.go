@@ -43,8 +43,8 @@ func (s *System) countKept(ctx context.Context) error {
 // account says at the end what became of the records, once the parts before
 // the warehouse have drained.
 func (s *System) account(ctx context.Context) error {
-	valid, quarantined := s.appended()
-	if rows := s.kept.valid + s.kept.quarantined + valid + quarantined; rows > ledgerRows {
+	valid, quarantined := s.held()
+	if rows := valid + quarantined; rows > ledgerRows {
 		fmt.Fprintf(s.out, "%d rows in staging: run sql/ops/ledger.sql to account for them\n", rows)
 		return nil
 	}

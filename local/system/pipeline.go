@@ -16,13 +16,13 @@ import (
 // from what every part counts for itself, without a query.
 func (s *System) pipeline() dashboard.Pipeline {
 	figures := s.watcher.Figures()
-	valid, quarantined := s.appended()
-	staging := s.kept.valid + valid + s.kept.quarantined + quarantined
+	valid, quarantined := s.held()
+	staging := valid + quarantined
 	p := dashboard.Pipeline{
 		Produced:    s.broker.produced(),
 		Published:   s.kept.valid + s.kept.quarantined,
-		Valid:       s.kept.valid + valid,
-		Quarantined: s.kept.quarantined + quarantined,
+		Valid:       valid,
+		Quarantined: quarantined,
 		StagingRows: &staging,
 		Freshness:   dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
 		Faults:      map[dashboard.Stage]string{},
@@ -83,6 +83,12 @@ func (s *System) subscription(name string) pubsub.SubscriptionStats {
 		}
 	}
 	return pubsub.SubscriptionStats{}
+}
+
+// held counts the rows in staging, those of an earlier run included.
+func (s *System) held() (valid, quarantined int64) {
+	valid, quarantined = s.appended()
+	return s.kept.valid + valid, s.kept.quarantined + quarantined
 }
 
 // appended counts the rows that the warehouse took since the start.
