@@ -1,8 +1,3 @@
-// Without the race detector: under it the emulator takes most of an hour and
-// all memory to compile.
-
-//go:build !race
-
 package dashboard_test
 
 import (
@@ -16,6 +11,7 @@ import (
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/option"
 
+	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/warehouse"
 )
@@ -23,7 +19,7 @@ import (
 // startWarehouse runs a BigQuery without any table of the dashboard.
 func startWarehouse(t *testing.T) *bigquery.Client {
 	t.Helper()
-	local, err := warehouse.Start(t.Context(), warehouse.Config{Project: "stationflow-test", Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	local, err := warehouse.Start(t.Context(), warehouse.Config{Project: "stationflow-test", Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

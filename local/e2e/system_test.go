@@ -24,6 +24,7 @@ import (
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
+	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/terraform"
 )
@@ -43,13 +44,7 @@ type process struct {
 // start runs a built program. Its output is shown when the test fails.
 func start(t testing.TB, environment []string, name string, args ...string) *process {
 	t.Helper()
-	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("%s is not built: run make build first", name)
-	}
+	binary := built.Program(t, name)
 	log, err := os.CreateTemp(t.TempDir(), name+"-*.log")
 	if err != nil {
 		t.Fatal(err)

@@ -13,14 +13,16 @@ import (
 	"github.com/stationflow/stationflow/internal/cli"
 )
 
-// Commands are demo and up.
-func Commands() []cli.Command {
+// Commands are demo and up. engine is the command that runs the warehouse's
+// engine.Main, with what it is to open as further arguments.
+func Commands(engine ...string) []cli.Command {
 	command := func(name, summary string) cli.Command {
 		return cli.Command{Name: name, Summary: summary, Run: func(ctx context.Context, args []string, streams cli.Streams) error {
 			options, err := ParseOptions(name, args, streams.Err)
 			if err != nil {
 				return err
 			}
+			options.Engine = engine
 			return run(ctx, options, streams)
 		}}
 	}

@@ -30,6 +30,8 @@ type Options struct {
 	// functions. Functions must then be served at FunctionsURL.
 	Without      []string
 	FunctionsURL string
+
+	Engine []string // the command that runs the warehouse's engine; no flag
 }
 
 // ParseOptions reads the flags of `stationflow up` (or demo, which has the

@@ -220,7 +220,7 @@ func (s *System) startKafka(context.Context) error {
 
 func (s *System) startWarehouse(ctx context.Context) error {
 	w, err := warehouse.Start(ctx, warehouse.Config{
-		Project: project, DataDir: s.keptFolder("warehouse"), Log: s.log,
+		Project: project, Engine: s.options.Engine, DataDir: s.keptFolder("warehouse"), Log: s.log,
 		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/transform"
 	env "github.com/stationflow/stationflow/internal/warehouse"
+	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/expect"
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/terraform"
@@ -40,7 +41,7 @@ type system struct {
 
 func start(t testing.TB, location *time.Location, now time.Time) *system {
 	t.Helper()
-	w, err := warehouse.Start(t.Context(), warehouse.Config{Project: project})
+	w, err := warehouse.Start(t.Context(), warehouse.Config{Project: project, Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ const (
 // middle of it leaves its first rows in place, although the client sees an error. Faults of rows are found before.
 type writeServer struct {
 	storagepb.UnimplementedBigQueryWriteServer
-	upstream storagepb.BigQueryWriteClient
+	emulator *emulator
 	gate     *gate
 	tables   *tables
 	streams  streams
@@ -206,7 +206,7 @@ func split(rows [][]byte, limit int) [][][]byte {
 
 // forward sends rows upstream and waits until the emulator has committed them, or rolled back.
 func (s *writeServer) forward(ctx context.Context, stream string, w *writer, rows [][]byte) error {
-	call, err := s.upstream.AppendRows(ctx)
+	call, err := s.emulator.write.AppendRows(ctx)
 	if err != nil {
 		return status.Errorf(codes.Unavailable, "connecting to the emulator: %v", err)
 	}
@@ -229,6 +229,8 @@ func (s *writeServer) forward(ctx context.Context, stream string, w *writer, row
 		switch {
 		case errors.Is(err, io.EOF):
 			return failure
+		case err != nil && failure == nil && status.Code(err) == codes.Unavailable:
+			return status.Errorf(codes.Unavailable, "the local warehouse does not answer: %v", err)
 		case err != nil && failure == nil:
 			return emulatorFailure(status.Convert(err).Message())
 		case err != nil:

@@ -6,111 +6,124 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/goccy/bigquery-emulator/server"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 )
 
-// emulator is the BigQuery emulator behind the gateway. It fails under concurrency ("database is locked"), so every
-// use of call, Handler and conn must hold the gate.
+// emulator is the BigQuery emulator behind the gateway, in a process of its own. It fails under concurrency ("database
+// is locked"), so every use of it must hold the gate.
 type emulator struct {
-	*server.Server
-	conn   *grpc.ClientConn
-	temp   string // folder to remove when closed, or ""
-	served chan error
+	engine  []string // the command that runs it
+	project string
+	folder  string // of the database
+	temp    bool   // remove the folder when closed
+
+	process *process
+	client  http.Client
+	write   storagepb.BigQueryWriteClient
+	read    storagepb.BigQueryReadClient
 }
 
-// databaseOptions tune SQLite for one writer at a time: a write-ahead log without an fsync per commit (a crash of the
-// process loses nothing, only a crash of the machine may), a 64 MiB page cache, and sorting in memory.
-const databaseOptions = "?cache=shared&_pragma=busy_timeout(60000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)" +
-	"&_pragma=cache_size(-65536)&_pragma=temp_store(memory)"
-
-// startEmulator opens (or creates) the database in dir, or a temporary one when dir is empty, and serves it on loopback.
-func startEmulator(project, dir string) (_ *emulator, err error) {
-	e := &emulator{served: make(chan error, 1)}
-	defer func() {
-		if err != nil && e.temp != "" {
-			err = errors.Join(err, os.RemoveAll(e.temp))
-		}
-	}()
-	if dir == "" {
+// startEmulator opens (or creates) the database in dir, or a temporary one when dir is empty.
+func startEmulator(engine []string, project, dir string) (_ *emulator, err error) {
+	e := &emulator{engine: engine, project: project, temp: dir == "", client: http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	if e.temp {
 		if dir, err = os.MkdirTemp("", "stationflow-warehouse-"); err != nil {
 			return nil, fmt.Errorf("creating the warehouse's temporary folder: %w", err)
 		}
-		e.temp = dir
 	} else if err = os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the warehouse's folder: %w", err)
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	if e.folder, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("finding the warehouse's folder: %w", err)
 	}
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "warehouse.db")}).EscapedPath()}
-	if e.Server, err = server.New(server.Storage(dsn.String() + databaseOptions)); err != nil {
-		return nil, fmt.Errorf("opening the warehouse in %s: %w", dir, err)
-	}
-	if err = e.SetProject(project); err != nil {
-		return nil, errors.Join(fmt.Errorf("creating project %s: %w", project, err), e.Server.Close())
-	}
-	if err = e.serve(); err != nil {
-		return nil, errors.Join(err, e.Server.Close())
+	if err := e.start(); err != nil {
+		return nil, errors.Join(err, e.removeTemp())
 	}
 	return e, nil
 }
 
-// serve starts the emulator's own listeners on loopback: its gRPC service has no other entrance, and its HTTP handler
-// works only after Serve was called.
-func (e *emulator) serve() error {
-	bound := make(chan string, 1)
-	e.SetListenCallback(func(_, grpcAddr string) { bound <- grpcAddr })
-	go func() { e.served <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
-	select {
-	case addr := <-bound:
-		conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)))
-		if err != nil {
-			return fmt.Errorf("connecting to the emulator: %w", err)
-		}
-		e.conn = conn
-		return nil
-	case err := <-e.served:
-		return fmt.Errorf("starting the emulator: %w", err)
+func (e *emulator) start() error {
+	p, err := startProcess(e.engine, e.project, e.folder)
+	if err != nil {
+		return err
 	}
+	e.process = p
+	e.write, e.read = storagepb.NewBigQueryWriteClient(p.conn), storagepb.NewBigQueryReadClient(p.conn)
+	return nil
+}
+
+// replace ends the process and starts another on the same database. Only what it alone remembered is lost.
+func (e *emulator) replace() error {
+	_ = e.process.stop() // however it ended: what it had acknowledged is in the database
+	e.client.CloseIdleConnections()
+	return e.start()
 }
 
 // stop ends the emulator and removes what was temporary. Callers have drained their requests before.
 func (e *emulator) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err := errors.Join(e.conn.Close(), e.Stop(ctx))
-	if served := <-e.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	if e.temp != "" {
-		err = errors.Join(err, os.RemoveAll(e.temp))
-	}
-	return err
+	e.client.CloseIdleConnections()
+	return errors.Join(e.process.stop(), e.removeTemp())
 }
 
-// call sends one REST request to the emulator's handler and returns what it answered.
-func (e *emulator) call(ctx context.Context, method, path string, body any) (*httptest.ResponseRecorder, error) {
+func (e *emulator) removeTemp() error {
+	if !e.temp {
+		return nil
+	}
+	return os.RemoveAll(e.folder)
+}
+
+// answer is what the emulator answered a REST request.
+type answer struct {
+	code   int
+	header http.Header
+	body   []byte
+}
+
+// call sends one REST request of the gateway's own. The fault is that there was no answer.
+func (e *emulator) call(ctx context.Context, method, path string, body any) (answer, *apiError) {
 	var encoded bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&encoded).Encode(body); err != nil {
-			return nil, fmt.Errorf("encoding a request for the emulator: %w", err)
+			return answer{}, &apiError{http.StatusBadRequest, "invalid", fmt.Sprintf("encoding a request: %v", err)}
 		}
 	}
-	r, err := http.NewRequestWithContext(ctx, method, path, &encoded)
-	if err != nil {
-		return nil, fmt.Errorf("building a request for the emulator: %w", err)
+	return e.send(ctx, method, path, nil, &encoded)
+}
+
+// forward sends a client's request as it is. A failure that the emulator answers is a fault too.
+func (e *emulator) forward(r *http.Request) (answer, *apiError) {
+	r.Header.Del("Accept-Encoding")
+	a, fault := e.send(r.Context(), r.Method, r.URL.RequestURI(), r.Header, r.Body)
+	if fault == nil && a.code >= http.StatusBadRequest {
+		fault = faultOf(a.code, a.body, "invalid")
 	}
-	w := httptest.NewRecorder()
-	e.Handler.ServeHTTP(w, r)
-	return w, nil
+	return a, fault
+}
+
+func (e *emulator) send(ctx context.Context, method, path string, header http.Header, body io.Reader) (answer, *apiError) {
+	unreachable := func(err error) (answer, *apiError) {
+		return answer{}, &apiError{http.StatusServiceUnavailable, "backendError", fmt.Sprintf("the local warehouse does not answer: %v", err)}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+e.process.first.REST+path, body)
+	if err != nil {
+		return answer{}, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	}
+	if header != nil {
+		r.Header = header
+	}
+	response, err := e.client.Do(r)
+	if err != nil {
+		return unreachable(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return unreachable(err)
+	}
+	return answer{response.StatusCode, response.Header, content}, nil
 }

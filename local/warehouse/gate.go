@@ -34,10 +34,11 @@ type gate struct {
 	garbage chan struct{} // has room for one; asks for a collection
 }
 
-// collectEvery is after how many requests Go's garbage is collected. GoogleSQL lives in memory of its own, of which Go
-// sees one block: objects in it are freed when Go collects the few bytes that refer to them, and Go, which sees no need,
-// would let it grow without end. A table that is made or dropped leaves a whole catalog behind, 10 to 40 MB: see collect.
-const collectEvery = 50
+// collectEvery is after how many requests the emulator's garbage is collected. GoogleSQL lives in memory of its own, of
+// which Go sees one block: objects in it are freed when Go collects the few bytes that refer to them, and Go, which sees
+// no need, would let it grow without end. A table that is made or dropped leaves a whole catalog behind, 10 to 40 MB: see
+// collect.
+const collectEvery = 16
 
 // collect asks for a collection of garbage, soon.
 func (g *gate) collect() {

@@ -98,13 +98,13 @@ func (s *rest) insertRows(
 
 // fields reads a table's columns.
 func (s *rest) fields(ctx context.Context, ref bigquery.TableReference) ([]*bigquery.TableFieldSchema, *apiError) {
-	answer, err := s.emulator.call(ctx, http.MethodGet, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), nil)
-	if err != nil {
-		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	answer, fault := s.emulator.call(ctx, http.MethodGet, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), nil)
+	if fault != nil {
+		return nil, fault
 	}
 	var table bigquery.Table
-	if answer.Code != http.StatusOK || json.Unmarshal(answer.Body.Bytes(), &table) != nil || table.Schema == nil {
-		return nil, faultOf(answer.Code, answer.Body.Bytes(), "invalid")
+	if answer.code != http.StatusOK || json.Unmarshal(answer.body, &table) != nil || table.Schema == nil {
+		return nil, faultOf(answer.code, answer.body, "invalid")
 	}
 	nameTypes(table.Schema.Fields)
 	return table.Schema.Fields, nil

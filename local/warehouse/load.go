@@ -20,12 +20,12 @@ type destination struct {
 // runInto runs a query whose result goes to a table. Hold the gate.
 func (s *rest) runInto(ctx context.Context, ref *bigquery.JobReference, q query, to destination) *job {
 	name := "`" + to.table.ProjectId + "." + to.table.DatasetId + "." + to.table.TableId + "`"
-	existing, err := s.emulator.call(ctx, http.MethodGet, "/"+tablePath(to.table.ProjectId, to.table.DatasetId, to.table.TableId), nil)
-	if err != nil {
-		return failedJob(ref, q, &apiError{http.StatusBadRequest, "invalid", err.Error()})
+	existing, fault := s.emulator.call(ctx, http.MethodGet, "/"+tablePath(to.table.ProjectId, to.table.DatasetId, to.table.TableId), nil)
+	if fault != nil {
+		return failedJob(ref, q, fault)
 	}
 	var table bigquery.Table
-	exists := existing.Code == http.StatusOK && json.Unmarshal(existing.Body.Bytes(), &table) == nil
+	exists := existing.code == http.StatusOK && json.Unmarshal(existing.body, &table) == nil
 	into := q
 	switch {
 	case !exists && to.create == "CREATE_NEVER":
@@ -96,11 +96,11 @@ func (s *rest) insertOtherJob(w http.ResponseWriter, r *http.Request, raw json.R
 	if !s.enter(w, r) {
 		return
 	}
-	answer := s.forward(r)
+	answer, fault := s.emulator.forward(r)
 	s.tables.forget("projects/" + ref.ProjectId)
 	s.runner.deleteJob(detached(r), ref.ProjectId, ref.JobId)
 	s.gate.leave()
-	s.adopt(w, answer.Code, answer.Body.Bytes())
+	s.adopt(w, answer, fault)
 }
 
 // mendLoad fills in what the emulator does not assume of a load job: CSV, and types in upper case.
@@ -119,13 +119,13 @@ func mendLoad(job map[string]any) {
 }
 
 // adopt remembers a job that the emulator ran, and answers with it.
-func (s *rest) adopt(w http.ResponseWriter, code int, body []byte) {
-	if code != http.StatusOK {
-		faultOf(code, body, "invalid").write(w)
+func (s *rest) adopt(w http.ResponseWriter, answer answer, fault *apiError) {
+	if fault != nil {
+		fault.write(w)
 		return
 	}
 	var resource bigquery.Job
-	if err := json.Unmarshal(body, &resource); err != nil || resource.JobReference == nil {
+	if err := json.Unmarshal(answer.body, &resource); err != nil || resource.JobReference == nil {
 		(&apiError{http.StatusBadRequest, "invalid", "the emulator answered with no job"}).write(w)
 		return
 	}

@@ -39,17 +39,17 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	if !s.enter(w, r) {
 		return
 	}
-	answer := s.forward(r)
+	answer, fault := s.emulator.forward(r)
 	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
-	if answer.Code == http.StatusOK {
-		s.renameTypes(detached(r), answer.Body.Bytes())
+	if fault == nil {
+		s.renameTypes(detached(r), answer.body)
 	}
 	s.gate.leave()
-	if answer.Code != http.StatusOK {
-		s.reply(w, answer)
+	if fault != nil {
+		fault.write(w)
 		return
 	}
-	replyTable(w, answer.Body.Bytes())
+	replyTable(w, answer.body)
 }
 
 // renameTypes gives the columns of a table that has just been made the names of types that the API uses: the emulator
@@ -61,9 +61,9 @@ func (s *rest) renameTypes(ctx context.Context, body []byte) {
 	}
 	nameTypes(table.Schema.Fields)
 	path := "/" + tablePath(table.TableReference.ProjectId, table.TableReference.DatasetId, table.TableReference.TableId)
-	answer, err := s.emulator.call(ctx, http.MethodPatch, path, map[string]any{"schema": table.Schema})
-	if err != nil || answer.Code != http.StatusOK {
-		s.log.Warn("naming the types of a new table failed", "table", path, "error", err, "answer", answer.Body)
+	answer, fault := s.emulator.call(ctx, http.MethodPatch, path, map[string]any{"schema": table.Schema})
+	if fault != nil || answer.code != http.StatusOK {
+		s.log.Warn("naming the types of a new table failed", "table", path, "fault", fault, "answer", answer.body)
 	}
 }
 
@@ -139,13 +139,13 @@ func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
 	if !s.enter(w, r) {
 		return
 	}
-	answer := s.forward(r)
+	answer, fault := s.emulator.forward(r)
 	s.gate.leave()
-	if answer.Code != http.StatusOK {
-		s.reply(w, answer)
+	if fault != nil {
+		fault.write(w)
 		return
 	}
-	replyTable(w, answer.Body.Bytes())
+	replyTable(w, answer.body)
 }
 
 // rowList is the answer to tabledata.list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"google.golang.org/grpc/codes"
@@ -13,8 +14,9 @@ import (
 // readServer is the Storage Read API, passed through one request at a time.
 type readServer struct {
 	storagepb.UnimplementedBigQueryReadServer
-	upstream storagepb.BigQueryReadClient
+	emulator *emulator
 	gate     *gate
+	opened   time.Time // when the last session was made, which the emulator alone remembers; the gate guards it
 }
 
 // CreateReadSession makes a session of one stream, all that the emulator has.
@@ -26,7 +28,8 @@ func (s *readServer) CreateReadSession(
 	}
 	defer s.gate.leave()
 	request.MaxStreamCount = 1
-	session, err := s.upstream.CreateReadSession(context.WithoutCancel(ctx), request)
+	s.opened = time.Now()
+	session, err := s.emulator.read.CreateReadSession(context.WithoutCancel(ctx), request)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, status.Convert(err).Message())
 	}
@@ -53,7 +56,7 @@ func (s *readServer) read(ctx context.Context, request *storagepb.ReadRowsReques
 		return nil, status.FromContextError(err).Err()
 	}
 	defer s.gate.leave()
-	call, err := s.upstream.ReadRows(context.WithoutCancel(ctx), request)
+	call, err := s.emulator.read.ReadRows(context.WithoutCancel(ctx), request)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 )
 
@@ -106,37 +105,25 @@ func (s *rest) enter(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// forward sends a request to the emulator as it is. Hold the gate.
-func (s *rest) forward(r *http.Request) *httptest.ResponseRecorder {
-	answer := httptest.NewRecorder()
-	s.emulator.Handler.ServeHTTP(answer, r)
-	return answer
-}
-
 // pass forwards a request and its answer.
 func (s *rest) pass(w http.ResponseWriter, r *http.Request) {
 	if !s.enter(w, r) {
 		return
 	}
-	answer := s.forward(r)
+	answer, fault := s.emulator.forward(r)
 	if r.Method != http.MethodGet {
 		s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
 	}
 	s.gate.leave()
-	s.reply(w, answer)
-}
-
-// reply writes the emulator's answer, its faults as BigQuery's.
-func (s *rest) reply(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
-	if answer.Code >= http.StatusBadRequest {
-		faultOf(answer.Code, answer.Body.Bytes(), "invalid").write(w)
+	if fault != nil {
+		fault.write(w)
 		return
 	}
-	for name, values := range answer.Header() {
+	for name, values := range answer.header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(answer.Code)
-	if _, err := answer.Body.WriteTo(w); err != nil {
+	w.WriteHeader(answer.code)
+	if _, err := w.Write(answer.body); err != nil {
 		s.log.Debug("answering a request failed", "error", err)
 	}
 }

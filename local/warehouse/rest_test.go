@@ -247,13 +247,13 @@ func TestJobs_LeaveNothingInTheEmulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.gate.leave()
-	answer, err := w.emulator.call(t.Context(), http.MethodGet, "/projects/"+testProject+"/jobs", nil)
-	if err != nil || strings.Contains(answer.Body.String(), "jobReference") {
-		t.Errorf("the emulator remembers jobs: %v %s", err, answer.Body)
+	answer, fault := w.emulator.call(t.Context(), http.MethodGet, "/projects/"+testProject+"/jobs", nil)
+	if fault != nil || strings.Contains(string(answer.body), "jobReference") {
+		t.Errorf("the emulator remembers jobs: %v %s", fault, answer.body)
 	}
-	answer, err = w.emulator.call(t.Context(), http.MethodGet, "/projects/"+testProject+"/datasets", nil)
-	if err != nil || strings.Count(answer.Body.String(), `"datasetId"`) != 1 {
-		t.Errorf("the emulator has datasets of results: %v %s", err, answer.Body)
+	answer, fault = w.emulator.call(t.Context(), http.MethodGet, "/projects/"+testProject+"/datasets", nil)
+	if fault != nil || strings.Count(string(answer.body), `"datasetId"`) != 1 {
+		t.Errorf("the emulator has datasets of results: %v %s", fault, answer.body)
 	}
 }
 

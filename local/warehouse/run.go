@@ -57,21 +57,21 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 // send runs a query as it is.
 func (r *runner) send(ctx context.Context, project string, q query, dryRun bool) (*outcome, *apiError) {
 	q.DryRun = dryRun
-	answer, err := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
+	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
 		query
 		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
 	}{q, bigquery.DataFormatOptions{UseInt64Timestamp: true}})
-	if err != nil {
-		return nil, &apiError{code: http.StatusBadRequest, reason: "invalid", message: err.Error()}
+	if fault != nil {
+		return nil, fault
 	}
-	if answer.Code != http.StatusOK {
-		return nil, faultOf(answer.Code, answer.Body.Bytes(), "invalidQuery")
+	if answer.code != http.StatusOK {
+		return nil, faultOf(answer.code, answer.body, "invalidQuery")
 	}
 	var result struct {
 		outcome
 		JobReference bigquery.JobReference `json:"jobReference"`
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &result); err != nil {
+	if err := json.Unmarshal(answer.body, &result); err != nil {
 		return nil, &apiError{code: http.StatusBadRequest, reason: "invalidQuery", message: fmt.Sprintf("reading the emulator's answer: %v", err)}
 	}
 	if !dryRun {
@@ -141,16 +141,16 @@ func (r *runner) createSchema(ctx context.Context, project string, s statement) 
 	if len(s.path) > 1 {
 		project = s.path[0]
 	}
-	answer, err := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/datasets", bigquery.Dataset{
+	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/datasets", bigquery.Dataset{
 		DatasetReference: &bigquery.DatasetReference{ProjectId: project, DatasetId: s.path[len(s.path)-1]},
 	})
-	if err != nil {
-		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	if fault != nil {
+		return nil, fault
 	}
-	if answer.Code == http.StatusOK {
+	if answer.code == http.StatusOK {
 		return &outcome{Schema: &bigquery.TableSchema{}}, nil
 	}
-	fault := faultOf(answer.Code, answer.Body.Bytes(), "invalidQuery")
+	fault = faultOf(answer.code, answer.body, "invalidQuery")
 	if s.lenient && fault.code == http.StatusConflict {
 		return &outcome{Schema: &bigquery.TableSchema{}}, nil
 	}
@@ -165,14 +165,14 @@ func (r *runner) dropSchema(ctx context.Context, project string, s statement) (*
 		project = s.path[0]
 	}
 	path := fmt.Sprintf("/projects/%s/datasets/%s?deleteContents=%t", project, s.path[len(s.path)-1], s.cascade)
-	answer, err := r.emulator.call(ctx, http.MethodDelete, path, nil)
-	if err != nil {
-		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	answer, fault := r.emulator.call(ctx, http.MethodDelete, path, nil)
+	if fault != nil {
+		return nil, fault
 	}
-	if answer.Code < 300 || s.lenient && answer.Code == http.StatusNotFound {
+	if answer.code < 300 || s.lenient && answer.code == http.StatusNotFound {
 		return &outcome{Schema: &bigquery.TableSchema{}}, nil
 	}
-	return nil, faultOf(answer.Code, answer.Body.Bytes(), "invalidQuery")
+	return nil, faultOf(answer.code, answer.body, "invalidQuery")
 }
 
 // replace runs CREATE OR REPLACE, of which the emulator keeps the old columns: it drops what is there, then creates.
@@ -183,16 +183,16 @@ func (r *runner) replace(ctx context.Context, project string, q query, s stateme
 		return r.send(ctx, project, q, false)
 	}
 	target := "`" + ref.ProjectId + "." + ref.DatasetId + "." + ref.TableId + "`"
-	old, err := r.emulator.call(ctx, http.MethodGet, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), nil)
-	if err != nil {
-		return nil, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	old, fault := r.emulator.call(ctx, http.MethodGet, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), nil)
+	if fault != nil {
+		return nil, fault
 	}
 	object := "TABLE "
 	if s.kind == "CREATE_VIEW" {
 		object = "VIEW "
 	}
 	create := "CREATE " + object + target + s.options
-	if old.Code != http.StatusOK {
+	if old.code != http.StatusOK {
 		return r.sql(ctx, project, q, create+s.body)
 	}
 	if s.body != "" {
@@ -202,7 +202,7 @@ func (r *runner) replace(ctx context.Context, project string, q query, s stateme
 	}
 	drop := "DROP TABLE " + target
 	var was bigquery.Table
-	if err := json.Unmarshal(old.Body.Bytes(), &was); err == nil && was.View != nil {
+	if err := json.Unmarshal(old.body, &was); err == nil && was.View != nil {
 		drop = "DROP VIEW " + target
 	}
 	if s.kind == "CREATE_TABLE_AS_SELECT" && mentions(s.body, ref.TableId) {

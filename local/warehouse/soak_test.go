@@ -7,7 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -223,7 +223,7 @@ func (s *soak) print(t *testing.T) {
 	stats := s.w.Stats()
 	line := fmt.Sprintf("append %s | wait %s | transaction %s | select %s | rounds %d | %s",
 		latencyText(stats.Append), latencyText(stats.AppendWait), latencyText(s.transactions.latency()),
-		latencyText(s.selects.latency()), s.rounds.Load(), memoryText())
+		latencyText(s.selects.latency()), s.rounds.Load(), s.memory())
 	t.Log(line)
 	if s.pause > 0 {
 		fmt.Println(time.Now().Format(time.TimeOnly), line)
@@ -235,17 +235,21 @@ func latencyText(l Latency) string {
 	return fmt.Sprintf("n=%d p50=%v p99=%v max=%v", l.Count, round(l.P50), round(l.P99), round(l.Max))
 }
 
-// memoryText says how much memory the process has, in Go's heap and resident.
-func memoryText() string {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	resident := "unknown"
-	if status, err := os.ReadFile("/proc/self/status"); err == nil {
-		for line := range strings.Lines(string(status)) {
-			if text, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-				resident = strings.TrimSpace(text)
-			}
+// memory says how much memory the gateway and the emulator have, and how often that was replaced.
+func (s *soak) memory() string {
+	return fmt.Sprintf("gateway %s, emulator %s, replaced %d times",
+		resident("self"), resident(strconv.Itoa(s.w.emulator.process.command.Process.Pid)), s.w.Stats().Replaced)
+}
+
+func resident(process string) string {
+	status, err := os.ReadFile("/proc/" + process + "/status")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strings.TrimSpace(text)
 		}
 	}
-	return fmt.Sprintf("heap %d MB, resident %s", m.HeapAlloc>>20, resident)
+	return "unknown"
 }

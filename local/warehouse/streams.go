@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -25,10 +26,30 @@ type streams struct {
 // createdStream is the state of a stream that BigQuery keeps and the emulator does not.
 type createdStream struct {
 	path      string // of its table
-	kind      storagepb.WriteStream_Type
+	stream    *storagepb.WriteStream
 	next      int64 // offset of the next row
 	finalized bool
 	committed bool
+}
+
+// pending says that the emulator alone holds the stream's rows.
+func (c *createdStream) pending() bool {
+	return c.stream.GetType() == storagepb.WriteStream_PENDING && !c.committed
+}
+
+// pending says that one of the streams is.
+func (s *streams) pending() bool {
+	for _, c := range s.created {
+		if c.pending() {
+			return true
+		}
+	}
+	return false
+}
+
+// forgetPending drops the streams whose rows went with the emulator's process: who goes on with one is told.
+func (s *streams) forgetPending() {
+	maps.DeleteFunc(s.created, func(_ string, c *createdStream) bool { return c.pending() })
 }
 
 // target is where one request's rows go.
@@ -61,7 +82,10 @@ func (s *streams) find(ctx context.Context, tables *tables, name string) (*targe
 	if err != nil {
 		return nil, err
 	}
-	return &target{table: t, upstream: name, created: created}, nil
+	if created.pending() {
+		return &target{table: t, upstream: name, created: created}, nil
+	}
+	return &target{table: t, upstream: t.stream.GetName(), created: created}, nil
 }
 
 // checkOffset compares the offset that a client expects with the stream's.
@@ -72,9 +96,9 @@ func (t *target) checkOffset(offset *wrapperspb.Int64Value) error {
 	case t.created == nil:
 		return status.Error(codes.InvalidArgument, "a table's default stream takes no offset")
 	case offset.GetValue() < t.created.next:
-		return streamFault(codes.AlreadyExists, storagepb.StorageError_OFFSET_ALREADY_EXISTS, t.upstream, "offset already written")
+		return streamFault(codes.AlreadyExists, storagepb.StorageError_OFFSET_ALREADY_EXISTS, t.created.stream.GetName(), "offset already written")
 	case offset.GetValue() > t.created.next:
-		return streamFault(codes.OutOfRange, storagepb.StorageError_OFFSET_OUT_OF_RANGE, t.upstream, "offset beyond the end of the stream")
+		return streamFault(codes.OutOfRange, storagepb.StorageError_OFFSET_OUT_OF_RANGE, t.created.stream.GetName(), "offset beyond the end of the stream")
 	}
 	return nil
 }
@@ -105,14 +129,14 @@ func (s *writeServer) CreateWriteStream(
 	if _, err := s.tables.find(ctx, request.GetParent()); err != nil {
 		return nil, err
 	}
-	stream, err := s.upstream.CreateWriteStream(context.WithoutCancel(ctx), request)
+	stream, err := s.emulator.write.CreateWriteStream(context.WithoutCancel(ctx), request)
 	if err != nil {
 		return nil, err
 	}
 	if s.streams.created == nil {
 		s.streams.created = map[string]*createdStream{}
 	}
-	s.streams.created[stream.GetName()] = &createdStream{path: request.GetParent(), kind: kind}
+	s.streams.created[stream.GetName()] = &createdStream{path: request.GetParent(), stream: stream}
 	return stream, nil
 }
 
@@ -133,10 +157,11 @@ func (s *writeServer) GetWriteStream(
 		stream.Name = request.GetName()
 		return stream, nil
 	}
-	if s.streams.created[request.GetName()] == nil {
+	created := s.streams.created[request.GetName()]
+	if created == nil {
 		return nil, streamFault(codes.NotFound, storagepb.StorageError_STREAM_NOT_FOUND, request.GetName(), "unknown write stream")
 	}
-	return s.upstream.GetWriteStream(context.WithoutCancel(ctx), request)
+	return created.stream, nil
 }
 
 // FinalizeWriteStream ends a stream: it takes no more rows.
@@ -166,7 +191,7 @@ func (s *writeServer) BatchCommitWriteStreams(
 	if faults := s.streams.committable(request.GetWriteStreams()); len(faults) > 0 {
 		return &storagepb.BatchCommitWriteStreamsResponse{StreamErrors: faults}, nil
 	}
-	answer, err := s.upstream.BatchCommitWriteStreams(context.WithoutCancel(ctx), request)
+	answer, err := s.emulator.write.BatchCommitWriteStreams(context.WithoutCancel(ctx), request)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +212,7 @@ func (s *streams) committable(names []string) []*storagepb.StorageError {
 		switch created := s.created[name]; {
 		case created == nil:
 			fault = storagepb.StorageError_STREAM_NOT_FOUND
-		case created.kind != storagepb.WriteStream_PENDING:
+		case created.stream.GetType() != storagepb.WriteStream_PENDING:
 			fault = storagepb.StorageError_INVALID_STREAM_TYPE
 		case !created.finalized:
 			fault = storagepb.StorageError_INVALID_STREAM_STATE

@@ -19,7 +19,6 @@ import (
 type tables struct {
 	emulator *emulator
 	gate     *gate
-	write    storagepb.BigQueryWriteClient
 	known    map[string]*table // by path
 }
 
@@ -31,9 +30,7 @@ type table struct {
 }
 
 func newTables(e *emulator, g *gate) *tables {
-	return &tables{
-		emulator: e, gate: g, write: storagepb.NewBigQueryWriteClient(e.conn), known: map[string]*table{},
-	}
+	return &tables{emulator: e, gate: g, known: map[string]*table{}}
 }
 
 // tablePath is a table's name in the Storage API.
@@ -55,7 +52,7 @@ func (t *tables) find(ctx context.Context, path string) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, err := t.write.CreateWriteStream(ctx, &storagepb.CreateWriteStreamRequest{
+	stream, err := t.emulator.write.CreateWriteStream(ctx, &storagepb.CreateWriteStreamRequest{
 		Parent: path, WriteStream: &storagepb.WriteStream{Type: storagepb.WriteStream_COMMITTED},
 	})
 	if err != nil {
@@ -67,16 +64,16 @@ func (t *tables) find(ctx context.Context, path string) (*table, error) {
 }
 
 func (t *tables) columns(ctx context.Context, path string) (map[string]*bigquery.TableFieldSchema, error) {
-	answer, err := t.emulator.call(ctx, http.MethodGet, "/"+path, nil)
-	if err != nil {
-		return nil, err
+	answer, fault := t.emulator.call(ctx, http.MethodGet, "/"+path, nil)
+	if fault != nil {
+		return nil, status.Error(codes.Unavailable, fault.message)
 	}
 	var content bigquery.Table
-	if answer.Code == http.StatusNotFound {
+	if answer.code == http.StatusNotFound {
 		return nil, status.Errorf(codes.NotFound, "Requested entity was not found. Entity: %s", path)
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &content); err != nil || answer.Code != http.StatusOK {
-		return nil, fmt.Errorf("reading the columns of %s: status %d: %s", path, answer.Code, answer.Body)
+	if err := json.Unmarshal(answer.body, &content); err != nil || answer.code != http.StatusOK {
+		return nil, fmt.Errorf("reading the columns of %s: status %d: %s", path, answer.code, answer.body)
 	}
 	if content.Schema == nil || content.View != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "%s takes no rows: it is a view or has no columns", path)
@@ -97,3 +94,6 @@ func (t *tables) forget(path string) {
 		}
 	}
 }
+
+// forgetAll drops what is known of every table, because the streams went with the emulator's process.
+func (t *tables) forgetAll() { clear(t.known) }

@@ -157,11 +157,11 @@ func (s *rest) load(w http.ResponseWriter, r *http.Request, job map[string]any, 
 	if !s.enter(w, r) {
 		return
 	}
-	answer := s.forward(request)
+	answer, fault := s.emulator.forward(request)
 	s.tables.forget("projects/" + ref.ProjectId)
 	s.runner.deleteJob(detached(r), ref.ProjectId, ref.JobId)
 	s.gate.leave()
-	s.adopt(w, answer.Code, answer.Body.Bytes())
+	s.adopt(w, answer, fault)
 }
 
 func convert(from, to any) error {

@@ -1,5 +1,4 @@
-// Package warehouse is BigQuery on this machine: the emulator github.com/goccy/bigquery-emulator in process, behind a
-// gateway of our own that speaks BigQuery's REST API and its Storage API (gRPC) and mends what the emulator alone gets
+// Package warehouse is BigQuery on this machine: the emulator github.com/goccy/bigquery-emulator behind a gateway of our own that speaks BigQuery's REST API and its Storage API (gRPC) and mends what the emulator alone gets
 // wrong.
 //
 // Alone, the emulator fails under concurrency, puts rows of a shared append connection into other tables, keeps every
@@ -9,7 +8,8 @@
 //   - sends every append request upstream by itself, complete with table and schema, and answers the caller's faults
 //     as BigQuery does (see writeServer),
 //   - runs query jobs itself and keeps their results in bounded memory (see jobs),
-//   - collects the emulator's garbage, which Go's collector would overlook (see collectEvery),
+//   - runs the emulator in a process of its own and replaces that when it has grown: GoogleSQL's analyzer keeps some
+//     memory of every statement for ever. A replacement takes some 0.2 s, between two requests (see tend),
 //   - rewrites the statements and requests that the emulator would misunderstand (see rest).
 //
 // An append is acknowledged after its transaction was committed: with a folder to keep, acknowledged rows survive the
@@ -23,7 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
@@ -34,6 +34,7 @@ import (
 // Config says what to start.
 type Config struct {
 	Project  string       // the project's id; required
+	Engine   []string     // the command that runs engine.Main; required
 	DataDir  string       // folder to keep the data in; "" keeps nothing
 	RESTAddr string       // host:port of the REST API; "" takes a free port of 127.0.0.1
 	GRPCAddr string       // host:port of the Storage API; "" takes a free port of 127.0.0.1
@@ -44,6 +45,11 @@ type Config struct {
 type Warehouse struct {
 	emulator *emulator
 	gate     gate
+	tables   *tables
+	write    *writeServer
+	read     *readServer
+	log      *slog.Logger
+	replaced atomic.Int64 // how often the emulator's process was
 	appended appendedCounters
 	latency  histogram // of AppendRows requests, from receipt to answer
 
@@ -61,8 +67,8 @@ const closeGrace = 5 * time.Second
 
 // Start opens the database and serves it until Close. ctx bounds the start only.
 func Start(ctx context.Context, cfg Config) (*Warehouse, error) {
-	if cfg.Project == "" {
-		return nil, errors.New("starting the warehouse: no project: set Config.Project")
+	if cfg.Project == "" || len(cfg.Engine) == 0 {
+		return nil, errors.New("starting the warehouse: no project or no engine: set Config.Project and Config.Engine")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -75,13 +81,14 @@ func Start(ctx context.Context, cfg Config) (*Warehouse, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the warehouse's Storage API: %w", err), restListener.Close())
 	}
-	e, err := startEmulator(cfg.Project, cfg.DataDir)
+	e, err := startEmulator(cfg.Engine, cfg.Project, cfg.DataDir)
 	if err != nil {
 		return nil, errors.Join(err, restListener.Close(), grpcListener.Close())
 	}
 	w := &Warehouse{
 		emulator: e,
 		gate:     gate{garbage: make(chan struct{}, 1)},
+		log:      cfg.Log,
 		appended: appendedCounters{tables: map[string]Appended{}},
 		restAddr: restListener.Addr().String(),
 		grpcAddr: grpcListener.Addr().String(),
@@ -103,23 +110,22 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	running, abort := context.WithCancel(context.Background())
 	w.closing, w.abort = stopStreams, abort
 
-	tables := newTables(w.emulator, &w.gate)
+	w.tables = newTables(w.emulator, &w.gate)
 	w.rest = &http.Server{
-		Handler:           newREST(cfg, w.emulator, &w.gate, tables, "http://"+w.restAddr),
+		Handler:           newREST(cfg, w.emulator, &w.gate, w.tables, "http://"+w.restAddr),
 		BaseContext:       func(net.Listener) context.Context { return running },
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
 	w.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxMessageBytes), grpc.MaxSendMsgSize(maxMessageBytes))
-	storagepb.RegisterBigQueryWriteServer(w.grpc, &writeServer{
-		upstream: storagepb.NewBigQueryWriteClient(w.emulator.conn),
-		gate:     &w.gate, tables: tables, appended: &w.appended, latency: &w.latency, closing: closing, log: cfg.Log,
-	})
-	storagepb.RegisterBigQueryReadServer(w.grpc, &readServer{
-		upstream: storagepb.NewBigQueryReadClient(w.emulator.conn), gate: &w.gate,
-	})
+	w.write = &writeServer{
+		emulator: w.emulator, gate: &w.gate, tables: w.tables, appended: &w.appended, latency: &w.latency, closing: closing, log: cfg.Log,
+	}
+	w.read = &readServer{emulator: w.emulator, gate: &w.gate}
+	storagepb.RegisterBigQueryWriteServer(w.grpc, w.write)
+	storagepb.RegisterBigQueryReadServer(w.grpc, w.read)
 	w.servers.Go(func() error {
-		w.collectGarbage(closing)
+		w.tend(closing)
 		return nil
 	})
 	w.servers.Go(func() error {
@@ -136,18 +142,6 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	})
 }
 
-// collectGarbage collects when the gate asks for it, until ctx is done.
-func (w *Warehouse) collectGarbage(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.gate.garbage:
-			runtime.GC()
-		}
-	}
-}
-
 // RESTURL is the REST API's address, as http://host:port.
 func (w *Warehouse) RESTURL() string { return "http://" + w.restAddr }
 
@@ -162,6 +156,7 @@ type Stats struct {
 	Append        Latency // an AppendRows request, from receipt to answer
 	AppendWait    Latency // the part of it spent waiting for its turn
 	StatementWait Latency // waiting of REST requests and of the other gRPC calls
+	Replaced      int64   // how often the emulator's process was replaced
 }
 
 // Stats says how long requests took and waited.
@@ -170,6 +165,7 @@ func (w *Warehouse) Stats() Stats {
 		Append:        w.latency.latency(),
 		AppendWait:    w.gate.waits[appends].latency(),
 		StatementWait: w.gate.waits[statements].latency(),
+		Replaced:      w.replaced.Load(),
 	}
 }
 

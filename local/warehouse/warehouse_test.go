@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/stationflow/stationflow/local/built"
 )
 
 const testProject = "stationflow-test"
@@ -27,7 +29,10 @@ const testProject = "stationflow-test"
 // start runs a warehouse in dir, or in none, until the test ends or stop is called.
 func start(t testing.TB, dir string) (w *Warehouse, stop func()) {
 	t.Helper()
-	w, err := Start(t.Context(), Config{Project: testProject, DataDir: dir, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	w, err := Start(t.Context(), Config{
+		Project: testProject, Engine: []string{built.Program(t, "stationflow"), EngineCommand}, DataDir: dir,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,119 @@
+// Package engine is the program that the warehouse runs as a child: the BigQuery emulator on one database. Nothing else
+// links the emulator, whose analyzer is the largest package by far; see package warehouse for why it is a child.
+package engine
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/goccy/bigquery-emulator/server"
+
+	"github.com/stationflow/stationflow/local/warehouse"
+)
+
+// databaseOptions tune SQLite for one writer at a time: a write-ahead log without an fsync per commit (a crash of the
+// process loses nothing, only a crash of the machine may), a 64 MiB page cache, and sorting in memory.
+const databaseOptions = "?cache=shared&_pragma=busy_timeout(60000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)" +
+	"&_pragma=cache_size(-65536)&_pragma=temp_store(memory)"
+
+// Main serves the database in a folder until the standard input ends, and returns the exit code. Its arguments are the
+// project and the folder; see warehouse.Report for what it writes. Signals are the parent's business: it ends this
+// process when it has drained.
+func Main(args []string) int {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	if len(args) != 2 {
+		fmt.Fprintln(os.Stderr, "this command is for the local warehouse: it runs its own BigQuery emulator with it")
+		return 2
+	}
+	if err := run(args[0], args[1], os.Stdin, json.NewEncoder(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func run(project, folder string, in io.Reader, out *json.Encoder) error {
+	e, err := open(project, folder)
+	if err != nil {
+		return errors.Join(err, out.Encode(warehouse.Report{Fault: err.Error()}))
+	}
+	rest, grpc, served, err := serve(e)
+	if err != nil {
+		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
+	}
+	if err := out.Encode(warehouse.Report{REST: rest.address, GRPC: grpc}); err != nil {
+		return err
+	}
+	for requests := bufio.NewScanner(in); requests.Scan(); { // each line asks for a collection
+		if err := out.Encode(collect()); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err = errors.Join(rest.Shutdown(ctx), e.Stop(ctx))
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
+
+// open opens or creates the database in the folder.
+func open(project, folder string) (*server.Server, error) {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(folder, "warehouse.db")}).EscapedPath()}
+	e, err := server.New(server.Storage(dsn.String() + databaseOptions))
+	if err != nil {
+		return nil, fmt.Errorf("opening the warehouse in %s: %w", folder, err)
+	}
+	if err := e.SetProject(project); err != nil {
+		return nil, errors.Join(fmt.Errorf("creating project %s: %w", project, err), e.Close())
+	}
+	return e, nil
+}
+
+type restServer struct {
+	*http.Server
+	address string
+}
+
+// serve starts the emulator's own servers, because its gRPC service has no other entrance and its HTTP handler works
+// only then, and one more for the handler: the emulator's cuts statements off that take long.
+func serve(e *server.Server) (rest restServer, grpc string, served <-chan error, err error) {
+	bound, ended := make(chan string, 1), make(chan error, 1)
+	e.SetListenCallback(func(_, address string) { bound <- address })
+	go func() { ended <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
+	select {
+	case grpc = <-bound:
+	case err := <-ended:
+		return rest, "", nil, fmt.Errorf("starting the emulator: %w", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return rest, "", nil, fmt.Errorf("serving the emulator: %w", err)
+	}
+	rest = restServer{&http.Server{Handler: e.Handler, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
+	go func() { _ = rest.Serve(listener) }() // it ends with Shutdown, and its clients notice before anyone here
+	return rest, grpc, ended, nil
+}
+
+// collect runs Go's collector, which GoogleSQL needs to free anything: its memory is one block to Go, and the objects in
+// it are freed when the few bytes of Go that refer to them are.
+func collect() warehouse.Report {
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return warehouse.Report{Bytes: memory.HeapAlloc}
+}
