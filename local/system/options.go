@@ -1,4 +1,4 @@
-// Package system runs the whole of stationflow in one process: Kafka, the
+// Package system runs the whole of stationflow from one program: Kafka, the
 // bridge, Pub/Sub, the functions, Cloud Storage, BigQuery, the scheduler, the
 // simulated stations and the dashboard page. The bridge, the functions, the
 // simulator and the dbt project are the code that is deployed; only the
