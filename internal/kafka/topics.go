@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -13,10 +14,16 @@ const Partitions = 6
 
 // CreateTopics creates those of the topics that do not exist, with the given
 // number of partitions each and the broker's replication. It is safe to call
-// at the same time from several processes.
+// at the same time from several processes. Where a person can help the error
+// is a *Fault; a broker that accepts connections and never answers is one
+// after seconds.
 func CreateTopics(c Config, topics []string, partitions int32) (err error) {
+	if err := Reach(context.Background(), c); err != nil {
+		return err
+	}
 	settings := c.Sarama("stationflow-topics")
 	settings.Metadata.Full = true // the library's admin asks for no topic by name
+	settings.Metadata.Retry.Max = 1
 	admin, err := sarama.NewClusterAdmin(c.Brokers, settings)
 	if err != nil {
 		return fmt.Errorf("creating topics at %v: %w", c.Brokers, err)
@@ -24,7 +31,7 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	existing, err := admin.ListTopics()
 	if err != nil {
-		return fmt.Errorf("listing topics at %v: %w", c.Brokers, err)
+		return Explain(fmt.Errorf("listing topics at %v: %w", c.Brokers, err), "list topics")
 	}
 	for _, topic := range topics {
 		if _, ok := existing[topic]; ok {
@@ -32,7 +39,7 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 		}
 		detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1}
 		if err := admin.CreateTopic(topic, detail, false); err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
-			return fmt.Errorf("creating topic %s: %w", topic, err)
+			return Explain(fmt.Errorf("creating topic %s: %w", topic, err), "create topic "+topic)
 		}
 	}
 	return nil
