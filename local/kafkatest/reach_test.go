@@ -56,8 +56,11 @@ func identify(c kafka.Config) error {
 		return err
 	}
 	defer client.Close()
-	_, err = kafka.Identify(client, []string{"incidents"})
-	return err
+	if err := client.RefreshMetadata("incidents"); err != nil {
+		return err
+	}
+	identity, err := kafka.Identify(client.LeastLoadedBroker(), client.Config().Version, []string{"incidents"})
+	return errors.Join(err, identity.Err())
 }
 
 // Each way to authenticate lets the client in with the right secret and
