@@ -13,9 +13,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,9 +54,9 @@ type Bridge struct {
 	begun   atomic.Bool             // it was joined once
 
 	mu       sync.Mutex
-	trouble  string    // what kept the group from being joined, or Kafka's last complaint
-	noted    time.Time // when trouble was logged
-	detached time.Time // when the group was last not joined
+	trouble  string               // what kept the group from being joined, or Kafka's last complaint
+	noted    map[string]time.Time // when it was last logged, by text
+	detached time.Time            // when the group was last not joined
 }
 
 // New returns a bridge that does nothing until Run.
@@ -68,6 +70,7 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 		listener:  with.Listener,
 		log:       with.Logger,
 		large:     make(chan struct{}, 1),
+		noted:     make(map[string]time.Time),
 		detached:  time.Now(),
 	}
 	if b.log == nil {
@@ -277,17 +280,34 @@ func (b *Bridge) complain(err error) {
 	b.note(err)
 }
 
-// note keeps what is wrong for health, and logs it, though not again and
-// again: while a broker is away every partition complains all the time.
+// note keeps what is wrong for health, and logs it, though each thing only
+// once a minute: while a broker is away every partition complains all the
+// time, each in its own words.
 func (b *Bridge) note(err error) {
+	text := err.Error()
+	if away(err) {
+		text = fmt.Sprintf("Kafka at %s is away: start it, or correct KAFKA_BOOTSTRAP_SERVERS; the bridge keeps trying", strings.Join(b.config.Kafka.Brokers, ","))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	repeated := b.trouble == err.Error() && time.Since(b.noted) < time.Minute
-	b.trouble = err.Error()
-	if !repeated {
-		b.noted = time.Now()
-		b.log.Warn("Kafka reports a problem", "error", err)
+	b.trouble = text
+	if time.Since(b.noted[text]) < time.Minute {
+		return
 	}
+	if len(b.noted) >= 100 { // texts that tell offsets are all different
+		clear(b.noted)
+	}
+	b.noted[text] = time.Now()
+	b.log.Warn("Kafka reports a problem", "error", text)
+}
+
+// away reports whether an error tells nothing but that a connection was lost
+// or cannot be made.
+func away(err error) bool {
+	var fault *kafka.Fault
+	var network net.Error
+	return !errors.As(err, &fault) && (errors.As(err, &network) || errors.Is(err, io.EOF) ||
+		errors.Is(err, sarama.ErrOutOfBrokers) || errors.Is(err, sarama.ErrNotConnected))
 }
 
 // attach makes the session the current one.
