@@ -13,9 +13,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,11 +51,12 @@ type Bridge struct {
 	large    chan struct{}         // holds the one batch at a time that is larger than a partition's share
 
 	session atomic.Pointer[session] // nil while the group is not joined
+	begun   atomic.Bool             // it was joined once
 
 	mu       sync.Mutex
-	trouble  string    // what kept the group from being joined, or Kafka's last complaint
-	noted    time.Time // when trouble was logged
-	detached time.Time // when the group was last not joined
+	trouble  string               // what kept the group from being joined, or Kafka's last complaint
+	noted    map[string]time.Time // when it was last logged, by text
+	detached time.Time            // when the group was last not joined
 }
 
 // New returns a bridge that does nothing until Run.
@@ -67,6 +70,7 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 		listener:  with.Listener,
 		log:       with.Logger,
 		large:     make(chan struct{}, 1),
+		noted:     make(map[string]time.Time),
 		detached:  time.Now(),
 	}
 	if b.log == nil {
@@ -80,7 +84,9 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 // what it has read, commits, leaves the group, and returns nil, all within
 // Config.DrainTimeout; what was not published by then is not committed, and
 // is read again by whoever comes next. While Kafka or the transport fails it
-// tries again; only a fault of the configuration is returned at once.
+// tries again; only a fault of the configuration is returned at once, among
+// them one that Kafka shows before the group is first joined: a wrong
+// password, an unknown authority, the wrong protocol.
 func (b *Bridge) Run(ctx context.Context) (err error) {
 	closeAll, err := b.connect(ctx)
 	if err != nil {
@@ -100,10 +106,10 @@ func (b *Bridge) Run(ctx context.Context) (err error) {
 	summary, stopSummary := context.WithCancel(ctx)
 	serving.Go(func() { b.summarize(summary) })
 
-	b.consume(ctx)
+	err = b.consume(ctx)
 
 	stopSummary()
-	err = server.Close()
+	err = errors.Join(err, server.Close())
 	serving.Wait()
 	return err
 }
@@ -152,7 +158,7 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 	}
 	if b.listener == nil && b.config.Addr != "" {
 		if b.listener, err = net.Listen("tcp", b.config.Addr); err != nil {
-			return nil, fmt.Errorf("serving health and metrics (BRIDGE_ADDR): %w", err)
+			return nil, fmt.Errorf("serving health and metrics at %s: %w: set BRIDGE_ADDR (or PORT) to an address that is free, or stop what uses it", b.config.Addr, err)
 		}
 	}
 	return closeMade, nil
@@ -160,33 +166,38 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 
 // consume stays in the group until ctx is done, and connects anew when the
 // connection to Kafka is beyond repair.
-func (b *Bridge) consume(ctx context.Context) {
+func (b *Bridge) consume(ctx context.Context) error {
 	for failed := 0; ctx.Err() == nil; failed++ {
-		if err := b.member(ctx, &failed); err != nil {
-			b.note(err)
+		err := b.member(ctx, &failed)
+		if fault := new(kafka.Fault); errors.As(err, &fault) && fault.Lasting && !b.begun.Load() {
+			return err
 		}
 		if ctx.Err() == nil {
+			if err != nil {
+				b.note(err)
+			}
 			_ = pause(ctx, backoff(failed, b.config.RetryMax))
 		}
 	}
+	return nil
 }
 
 // member connects and takes part in the group, session after session, until
 // ctx is done or an error that a new connection may cure.
 func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
-	client, err := sarama.NewClient(b.config.Kafka.Brokers, b.config.sarama())
-	if err != nil {
-		return fmt.Errorf("connecting to Kafka at %v: %w", b.config.Kafka.Brokers, err)
+	if err := kafka.Reach(ctx, b.config.Kafka); err != nil {
+		return err
 	}
-	defer func() {
-		if e := client.Close(); e != nil && !errors.Is(e, sarama.ErrClosedClient) {
-			err = errors.Join(err, e)
-		}
-	}()
-	// A broker that does not answer must not keep the process from ending.
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(b.config.DrainTimeout, func() { _ = client.Close() })
-	})()
+	client, closeClient, err := b.client(ctx, b.config.sarama())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeClient()) }()
+	control, closeControl, err := b.client(ctx, b.config.Kafka.Sarama("stationflow-bridge"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeControl()) }()
 
 	group, err := sarama.NewConsumerGroupFromClient(b.config.GroupID, holding{Client: client, bridge: b})
 	if err != nil {
@@ -206,15 +217,38 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	}()
 
 	for ctx.Err() == nil {
-		if _, err := kafka.Identify(client, b.config.Topics); err != nil {
-			return err
+		within, end := context.WithCancelCause(ctx)
+		s := newSession(b, control, end)
+		_, err := s.identifyAll()
+		if err == nil {
+			err = group.Consume(within, b.config.Topics, s)
 		}
-		if err := group.Consume(ctx, b.config.Topics, newSession(b, client)); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err)
+		end(nil)
+		if err != nil && ctx.Err() == nil {
+			return kafka.Explain(fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err), "use group "+b.config.GroupID+" (KAFKA_GROUP_ID)")
 		}
 		*failed = 0
 	}
 	return nil
+}
+
+// client connects to Kafka, for as long as ctx is not done and what it takes
+// to drain then: a broker that does not answer must not keep the process from
+// ending.
+func (b *Bridge) client(ctx context.Context, settings *sarama.Config) (client sarama.Client, closeIt func() error, err error) {
+	if client, err = sarama.NewClient(b.config.Kafka.Brokers, settings); err != nil {
+		return nil, nil, fmt.Errorf("connecting to Kafka at %v: %w", b.config.Kafka.Brokers, err)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(b.config.DrainTimeout, func() { _ = client.Close() })
+	})
+	return client, func() error {
+		stop()
+		if err := client.Close(); !errors.Is(err, sarama.ErrClosedClient) {
+			return err
+		}
+		return nil
+	}, nil
 }
 
 // holding is the group's view of the client: a partition that was stopped
@@ -240,20 +274,40 @@ func (b *Bridge) complain(err error) {
 	if s := b.session.Load(); s != nil && errors.As(err, &fault) && errors.Is(fault.Err, sarama.ErrOffsetOutOfRange) {
 		s.outOfRange(fault.Topic, fault.Partition)
 	}
+	if fault != nil {
+		err = kafka.Explain(err, "read topic "+fault.Topic)
+	}
 	b.note(err)
 }
 
-// note keeps what is wrong for health, and logs it, though not again and
-// again: while a broker is away every partition complains all the time.
+// note keeps what is wrong for health, and logs it, though each thing only
+// once a minute: while a broker is away every partition complains all the
+// time, each in its own words.
 func (b *Bridge) note(err error) {
+	text := err.Error()
+	if away(err) {
+		text = fmt.Sprintf("Kafka at %s is away: start it, or correct KAFKA_BOOTSTRAP_SERVERS; the bridge keeps trying", strings.Join(b.config.Kafka.Brokers, ","))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	repeated := b.trouble == err.Error() && time.Since(b.noted) < time.Minute
-	b.trouble = err.Error()
-	if !repeated {
-		b.noted = time.Now()
-		b.log.Warn("Kafka reports a problem", "error", err)
+	b.trouble = text
+	if time.Since(b.noted[text]) < time.Minute {
+		return
 	}
+	if len(b.noted) >= 100 { // texts that tell offsets are all different
+		clear(b.noted)
+	}
+	b.noted[text] = time.Now()
+	b.log.Warn("Kafka reports a problem", "error", text)
+}
+
+// away reports whether an error tells nothing but that a connection was lost
+// or cannot be made.
+func away(err error) bool {
+	var fault *kafka.Fault
+	var network net.Error
+	return !errors.As(err, &fault) && (errors.As(err, &network) || errors.Is(err, io.EOF) ||
+		errors.Is(err, sarama.ErrOutOfBrokers) || errors.Is(err, sarama.ErrNotConnected))
 }
 
 // attach makes the session the current one.
@@ -261,6 +315,7 @@ func (b *Bridge) attach(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trouble = ""
+	b.begun.Store(true)
 	b.session.Store(s)
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/kafka"
 )
 
 // commitLoop commits what was published, again and again.
@@ -43,49 +45,71 @@ func fenced(err error) bool {
 // request itself, for the library's Commit tells neither whether it succeeded
 // nor what it has committed. Kafka refuses it once the group has a newer
 // generation, so that a partition given to another member is never moved
-// from here. It is called by one goroutine at a time.
+// from here. With each offset goes the topic's id, for Kafka keeps offsets by
+// the topic's name. It is called by one goroutine at a time.
 func (s *session) commit() error {
-	request := sarama.NewOffsetCommitRequest(s.client.Config(), s.bridge.config.GroupID)
-	request.ConsumerID, request.ConsumerGroupGeneration = s.memberID, s.generation
-	asked := make(map[*partition]int64)
+	request := s.commitRequest()
+	asked := make(map[topicPartition]int64)
 	for at, p := range s.partitions {
 		position, ok := p.window.committable()
-		if !ok || position == p.committed.Load() {
+		moved := position != p.committed.Load()
+		if !ok || !moved && (p.labelled || p.stopped.Load() != nil) {
 			continue
 		}
-		asked[p] = position
-		request.AddBlockWithLeaderEpoch(at.topic, at.partition, position, -1, 0, "")
+		asked[at] = position
+		request.AddBlockWithLeaderEpoch(at.topic, at.partition, position, -1, 0, p.of.TopicID)
 	}
 	if len(asked) == 0 {
 		return nil
 	}
+	return s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error { return s.committed(asked, response) })
+}
+
+func (s *session) commitRequest() *sarama.OffsetCommitRequest {
+	request := sarama.NewOffsetCommitRequest(s.control.Config(), s.bridge.config.GroupID)
+	request.ConsumerID, request.ConsumerGroupGeneration = s.memberID, s.generation
+	return request
+}
+
+func (s *session) sendCommit(request *sarama.OffsetCommitRequest, check func(*sarama.OffsetCommitResponse) error) error {
 	err := s.coordinator(func(broker *sarama.Broker) error {
 		response, err := broker.CommitOffset(request)
 		if err != nil {
 			return err
 		}
-		return s.committed(asked, response)
+		return check(response)
 	})
 	if err != nil {
-		return fmt.Errorf("committing offsets of group %s: %w", s.bridge.config.GroupID, err)
+		group := s.bridge.config.GroupID
+		return kafka.Explain(fmt.Errorf("committing offsets of group %s: %w", group, err), "commit in group "+group+" (KAFKA_GROUP_ID) for the topics of KAFKA_TOPICS")
 	}
 	return nil
 }
 
 // committed takes over what the coordinator accepted, and returns what it
 // refused.
-func (s *session) committed(asked map[*partition]int64, response *sarama.OffsetCommitResponse) error {
+func (s *session) committed(asked map[topicPartition]int64, response *sarama.OffsetCommitResponse) error {
 	var faults []error
-	for p, position := range asked {
-		answer, ok := response.Errors[p.of.Topic][p.of.Partition]
-		switch {
-		case !ok:
-			faults = append(faults, fmt.Errorf("%s/%d: %w", p.of.Topic, p.of.Partition, sarama.ErrIncompleteResponse))
-		case answer != sarama.ErrNoError:
-			faults = append(faults, fmt.Errorf("%s/%d: %w", p.of.Topic, p.of.Partition, answer))
-		default:
-			p.committed.Store(position)
+	for at, position := range asked {
+		if err := commitError(response, at); err != nil {
+			faults = append(faults, err)
+			continue
 		}
+		p := s.partitions[at]
+		p.committed.Store(position)
+		p.labelled = true
 	}
 	return errors.Join(faults...)
+}
+
+// commitError is what the coordinator says about one partition.
+func commitError(response *sarama.OffsetCommitResponse, at topicPartition) error {
+	answer, ok := response.Errors[at.topic][at.partition]
+	switch {
+	case !ok:
+		return fmt.Errorf("%s/%d: %w", at.topic, at.partition, sarama.ErrIncompleteResponse)
+	case answer != sarama.ErrNoError:
+		return fmt.Errorf("%s/%d: %w", at.topic, at.partition, answer)
+	}
+	return nil
 }

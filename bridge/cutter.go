@@ -95,7 +95,7 @@ func (c *cutter) add(m *sarama.ConsumerMessage) {
 	}
 	if c.open == nil {
 		if err := c.begin(r); err != nil {
-			return // work is done: nothing after the record can be published either
+			return // work is done, or the topic is gone: nothing after the record can be published either
 		}
 		size = batch.EncodedSize(r)
 	}
@@ -108,10 +108,13 @@ func (c *cutter) add(m *sarama.ConsumerMessage) {
 	}
 }
 
-// begin opens a batch for the record. The error is work's.
+// begin opens a batch for the record. The error is work's, or errReplaced.
 func (c *cutter) begin(r *batch.Record) error {
 	open := c.bridge.encoder(c.batchBytes)
 	if !open.Fits(r) {
+		if !c.confirm(c.work) {
+			return errReplaced
+		}
 		if err := c.putAside(c.work, r); err != nil {
 			return err
 		}
@@ -153,7 +156,7 @@ func (c *cutter) cut() {
 	c.openBytes.Store(0)
 	c.openTimestamp.Store(-1)
 	c.flights.Go(func() error {
-		published := c.publish(c.work, open, f)
+		published := c.confirm(c.work) && c.publish(c.work, open, f)
 		switch {
 		case exclusive:
 			<-c.bridge.large

@@ -37,7 +37,7 @@ func testCutter(t testing.TB, change func(*Config), transport Transport) *cutter
 		t.Fatal(err)
 	}
 	of := batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID}
-	return newCutter(newPartition(b, of, position{committed: -1}, c.batchBytes(6)), context.Background())
+	return newCutter(newPartition(b, of, position{}, c.batchBytes(6)), context.Background())
 }
 
 // Whatever the sizes of the records, every one is in a batch, in order, and

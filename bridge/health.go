@@ -32,7 +32,7 @@ type PartitionStatus struct {
 	Partition int32  `json:"partition"`
 
 	Published int64 `json:"published_offset"` // the first offset not known to be published
-	Committed int64 `json:"committed_offset"` // the group's, or -1
+	Committed int64 `json:"committed_offset"` // the group's
 	End       int64 `json:"end_offset"`       // of the next record to be produced, seconds old at most
 
 	LagRecords  int64         `json:"lag_records"`     // End - Published, less offsets known to hold no record

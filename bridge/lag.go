@@ -7,24 +7,27 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// lagInterval is how often the ends of the partitions are asked for. What a
-// fetch tells is not enough: a partition that nobody reads would show no lag.
-const lagInterval = 5 * time.Second
+// watchInterval is how often Kafka is asked for the topics' ids and the ends
+// of the partitions. What a fetch tells of ends is not enough: a partition
+// that nobody reads would show no lag.
+const watchInterval = 5 * time.Second
 
-// watchEnds keeps the ends of the partitions up to date.
-func (s *session) watchEnds(ctx context.Context) {
-	stuckAfter := s.bridge.config.StuckAfter
-	for pause(ctx, min(lagInterval, stuckAfter/4)) == nil {
+// watch notices topics that are not what they were, and keeps the ends of the
+// partitions up to date.
+func (s *session) watch(ctx context.Context) {
+	every := min(watchInterval, s.bridge.config.StuckAfter/4)
+	for pause(ctx, every) == nil {
+		s.watchTopics()
 		for at, p := range s.partitions {
 			if ctx.Err() != nil {
 				return
 			}
-			end, err := s.client.GetOffset(at.topic, at.partition, sarama.OffsetNewest)
+			end, err := s.control.GetOffset(at.topic, at.partition, sarama.OffsetNewest)
 			if err != nil {
 				continue // the library reconnects; complaints come from reading
 			}
 			p.end.Store(end)
-			if p.idleWithLag(stuckAfter / 2) {
+			if p.idleWithLag(2 * every) {
 				s.lookForRecords(at, p)
 			}
 			if p.lag() == 0 {
@@ -51,23 +54,24 @@ func (p *partition) idleWithLag(since time.Duration) bool {
 // lookForRecords asks whether the offsets that wait hold any record. The
 // markers of transactions, aborted records and compacted ones take offsets
 // that the library never shows: a partition that ends with them would look
-// stuck for ever.
+// stuck for ever, and once they expire its position would look out of range.
 func (s *session) lookForRecords(at topicPartition, p *partition) {
 	from, _ := p.window.committable()
 	from = max(from, p.nothingBefore.Load())
-	leader, err := s.client.Leader(at.topic, at.partition)
+	leader, err := s.control.Leader(at.topic, at.partition)
 	if err != nil {
 		return
 	}
 	request := &sarama.FetchRequest{Version: 11, MaxBytes: s.bridge.config.FetchBytes,
 		Isolation: sarama.ReadCommitted, SessionEpoch: -1}
-	request.AddBlock(at.topic, at.partition, from, s.client.Config().Consumer.Fetch.Default, -1)
+	request.AddBlock(at.topic, at.partition, from, s.control.Config().Consumer.Fetch.Default, -1)
 	response, err := leader.Fetch(request)
 	if err != nil {
 		return
 	}
-	if block := response.GetBlock(at.topic, at.partition); block != nil && block.Err == sarama.ErrNoError {
+	if block := response.GetBlock(at.topic, at.partition); block != nil && block.Err == sarama.ErrNoError && s.confirm(s.work, p) {
 		p.nothingBefore.Store(emptyUntil(block, from))
+		p.window.pass(p.nothingBefore.Load())
 	}
 }
 

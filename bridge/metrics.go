@@ -81,7 +81,7 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 		gauge(to, "bridge_in_flight_batches", "Batches being published.", float64(p.InFlight), labels, at...)
 		gauge(to, "bridge_memory_bytes", "Memory of batches open or in flight.", float64(p.MemoryBytes), labels, at...)
 		gauge(to, "bridge_published_offset", "First offset not known to be published.", float64(p.Published), labels, at...)
-		gauge(to, "bridge_committed_offset", "Offset committed to Kafka; -1 for none.", float64(p.Committed), labels, at...)
+		gauge(to, "bridge_committed_offset", "Offset committed to Kafka.", float64(p.Committed), labels, at...)
 		gauge(to, "bridge_stuck", "1 while the partition needs a person.", stuck, labels, at...)
 	}
 }

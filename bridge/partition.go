@@ -17,8 +17,13 @@ type partition struct {
 	batchBytes int
 
 	window    window
-	committed atomic.Int64 // what the group has committed, or -1
-	end       atomic.Int64 // the offset of the next record to be produced, as last heard
+	committed atomic.Int64 // what the group has committed
+	labelled  bool         // that commit names the topic's id; written by whoever commits
+
+	confirm  func(context.Context) bool // see session.confirm
+	replaced atomic.Bool                // the topic is not the one it was
+
+	end atomic.Int64 // the offset of the next record to be produced, as last heard
 
 	nothingBefore atomic.Int64 // no offset from the position up to here holds a record
 
@@ -31,9 +36,10 @@ type partition struct {
 }
 
 func newPartition(b *Bridge, of batch.Batch, from position, batchBytes int) *partition {
-	p := &partition{bridge: b, of: of, batchBytes: batchBytes}
+	p := &partition{bridge: b, of: of, batchBytes: batchBytes, labelled: from.labelled,
+		confirm: func(context.Context) bool { return true }}
 	p.window.position = from.offset
-	p.committed.Store(from.committed)
+	p.committed.Store(from.offset)
 	p.end.Store(from.end)
 	p.openTimestamp.Store(-1)
 	p.progress()

@@ -18,11 +18,14 @@ type topicPartition struct {
 	partition int32
 }
 
+func (at topicPartition) String() string { return fmt.Sprintf("%s/%d", at.topic, at.partition) }
+
 // A session is one generation of the group: the partitions that this member
 // holds from Setup to Cleanup. It implements sarama.ConsumerGroupHandler.
 type session struct {
 	bridge     *Bridge
-	client     sarama.Client
+	control    sarama.Client // for all but fetching, so that nothing waits behind a fetch
+	identity   kafka.Identity
 	partitions map[topicPartition]*partition // written by Setup only
 
 	memberID   string
@@ -34,36 +37,43 @@ type session struct {
 	work    context.Context
 	abandon context.CancelFunc
 
+	end       context.CancelCauseFunc // ends the session's own context
+	finishing sync.Once
+
+	askers         sync.Map // of *asker, by the broker's id
 	background     sync.WaitGroup
 	stopBackground context.CancelFunc
 }
 
-func newSession(b *Bridge, client sarama.Client) *session {
-	return &session{bridge: b, client: client}
+func newSession(b *Bridge, control sarama.Client, end context.CancelCauseFunc) *session {
+	return &session{bridge: b, control: control, end: end}
 }
 
 // Setup finds out what the partitions are called and where each begins.
 func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	b := s.bridge
 	s.memberID, s.generation = group.MemberID(), group.GenerationID()
-	identity, err := kafka.Identify(s.client, b.config.Topics)
+	var err error
+	if s.identity, err = s.identifyAll(); err != nil {
+		return err
+	}
+	positions, err := s.starts(group.Context(), group.Claims())
 	if err != nil {
 		return err
 	}
-	positions, err := s.starts(group.Claims())
-	if err != nil {
-		return err
-	}
+	s.work, s.abandon = context.WithCancel(context.WithoutCancel(group.Context()))
 	s.partitions = make(map[topicPartition]*partition, len(positions))
 	batchBytes := b.config.batchBytes(len(positions))
 	for at, from := range positions {
-		of := batch.Batch{ClusterID: identity.ClusterID, Topic: at.topic, TopicID: identity.TopicIDs[at.topic], Partition: at.partition}
-		s.partitions[at] = newPartition(b, of, from, batchBytes)
-		// Where the library begins. It is told in memory only: the library
-		// never commits, see commit.
+		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.topic, TopicID: s.identity.Topics[at.topic].ID, Partition: at.partition}
+		p := newPartition(b, of, from, batchBytes)
+		p.confirm = func(ctx context.Context) bool { return s.confirm(ctx, p) }
+		s.partitions[at] = p
+		// Where the library begins, forward or back of what it believes. It
+		// is told in memory only: the library never commits, see commit.
 		group.MarkOffset(at.topic, at.partition, from.offset, "")
+		group.ResetOffset(at.topic, at.partition, from.offset, "")
 	}
-	s.work, s.abandon = context.WithCancel(context.WithoutCancel(group.Context()))
 	context.AfterFunc(group.Context(), func() {
 		if lost(context.Cause(group.Context())) {
 			s.close()
@@ -72,17 +82,10 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 		// A quarter remains to commit and to leave.
 		time.AfterFunc(b.config.DrainTimeout*3/4, s.abandon)
 	})
-	// A start that was just chosen becomes the group's before anything is
-	// read: otherwise a crash now would choose another, and skip what came
-	// in between.
-	if err := s.commit(); err != nil {
-		s.abandon()
-		return err
-	}
 	var ctx context.Context
 	ctx, s.stopBackground = context.WithCancel(group.Context())
 	s.background.Go(func() { s.commitLoop(ctx) })
-	s.background.Go(func() { s.watchEnds(ctx) })
+	s.background.Go(func() { s.watch(ctx) })
 	b.attach(s)
 	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation)
 	return nil
@@ -136,10 +139,11 @@ func (s *session) close() {
 	s.abandon()
 }
 
-// outOfRange stops a partition whose next offset Kafka does not have.
+// outOfRange stops a partition whose next offset Kafka does not have, unless
+// the topic is another one by now, which has the session begin anew.
 func (s *session) outOfRange(topic string, partition int32) {
 	p := s.partitions[topicPartition{topic, partition}]
-	if p == nil {
+	if p == nil || s.work.Err() != nil || !s.confirm(s.work, p) {
 		return
 	}
 	position, _ := p.window.committable()
@@ -148,10 +152,10 @@ func (s *session) outOfRange(topic string, partition int32) {
 
 // describeRange says what is wrong with an offset, and what a person can do.
 func (s *session) describeRange(topic string, partition int32, offset int64) string {
-	oldest, _ := s.client.GetOffset(topic, partition, sarama.OffsetOldest)
-	newest, _ := s.client.GetOffset(topic, partition, sarama.OffsetNewest)
-	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired before they were read, "+
-		"or the topic was made again. Decide where to go on, stop the bridge, and move the group there, for example with "+
+	oldest, _ := s.control.GetOffset(topic, partition, sarama.OffsetOldest)
+	newest, _ := s.control.GetOffset(topic, partition, sarama.OffsetNewest)
+	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired or been deleted before they "+
+		"were read, or the brokers lost some. Decide where to go on, stop the bridge, and move the group there, for example with "+
 		"kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute",
 		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition)
 }

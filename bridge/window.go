@@ -46,6 +46,15 @@ func (w *window) arrive(f *flight) (moved bool) {
 	return done > 0
 }
 
+// pass moves the position to next, when no offset before holds a record.
+func (w *window) pass(next int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.position = max(w.position, next)
+	}
+}
+
 // close ends the window, as the partition was revoked. The position stays.
 func (w *window) close() {
 	w.mu.Lock()

@@ -1,8 +1,11 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/IBM/sarama"
 )
@@ -13,10 +16,16 @@ const Partitions = 6
 
 // CreateTopics creates those of the topics that do not exist, with the given
 // number of partitions each and the broker's replication. It is safe to call
-// at the same time from several processes.
+// at the same time from several processes. Where a person can help the error
+// is a *Fault; a broker that accepts connections and never answers is one
+// after seconds.
 func CreateTopics(c Config, topics []string, partitions int32) (err error) {
+	if err := Reach(context.Background(), c); err != nil {
+		return err
+	}
 	settings := c.Sarama("stationflow-topics")
 	settings.Metadata.Full = true // the library's admin asks for no topic by name
+	settings.Metadata.Retry.Max = 1
 	admin, err := sarama.NewClusterAdmin(c.Brokers, settings)
 	if err != nil {
 		return fmt.Errorf("creating topics at %v: %w", c.Brokers, err)
@@ -24,7 +33,7 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	existing, err := admin.ListTopics()
 	if err != nil {
-		return fmt.Errorf("listing topics at %v: %w", c.Brokers, err)
+		return Explain(fmt.Errorf("listing topics at %v: %w", c.Brokers, err), "list topics")
 	}
 	for _, topic := range topics {
 		if _, ok := existing[topic]; ok {
@@ -32,52 +41,77 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 		}
 		detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1}
 		if err := admin.CreateTopic(topic, detail, false); err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
-			return fmt.Errorf("creating topic %s: %w", topic, err)
+			return Explain(fmt.Errorf("creating topic %s: %w", topic, err), "create topic "+topic)
 		}
 	}
 	return nil
 }
 
-// Identity is what the cluster calls itself and its topics.
+// Identity is what a broker calls the cluster and its topics.
 type Identity struct {
 	ClusterID string
-	TopicIDs  map[string]string // by topic name, as 8-4-4-4-12 lower-case hex digits
+	Topics    map[string]Topic // by name; every topic that was asked for
 }
 
-// Identify asks a broker, at the time of the call, for the ids of the cluster
-// and of the topics. A topic that does not exist is an error that names it.
-func Identify(client sarama.Client, topics []string) (Identity, error) {
-	broker := client.LeastLoadedBroker()
-	if broker == nil {
-		return Identity{}, fmt.Errorf("reading topic ids: %w", sarama.ErrOutOfBrokers)
+// A Topic is what a broker knows of one topic.
+type Topic struct {
+	ID      string          // as 8-4-4-4-12 lower-case hex digits; "" where Err says why
+	Leaders map[int32]int32 // the broker of each partition, -1 for none at the moment
+	Err     error           // a *Fault for what a person can mend
+}
+
+// ErrNoTopic is the cause of a Topic's error where there is none of that name.
+var ErrNoTopic = errors.New("the topic does not exist")
+
+// Err returns the first topic's error, in the order of their names, or nil.
+func (i Identity) Err() error {
+	for _, name := range slices.Sorted(maps.Keys(i.Topics)) {
+		if err := i.Topics[name].Err; err != nil {
+			return err
+		}
 	}
-	response, err := broker.GetMetadata(sarama.NewMetadataRequest(client.Config().Version, topics))
+	return nil
+}
+
+// Identify asks the broker, at the time of the call. The error is that of
+// asking; what is wrong with a topic is in the Identity. The id of a topic
+// changes when it is deleted and created again: what the leader of a
+// partition has given until some moment belongs to the id that the same
+// broker answers to a question asked after it.
+func Identify(broker *sarama.Broker, version sarama.KafkaVersion, topics []string) (Identity, error) {
+	response, err := broker.GetMetadata(sarama.NewMetadataRequest(version, topics))
 	if err != nil {
 		return Identity{}, fmt.Errorf("reading topic ids: %w", err)
 	}
 	if response.ClusterID == nil || *response.ClusterID == "" {
 		return Identity{}, errors.New("reading topic ids: the broker does not tell the cluster's id")
 	}
-	identity := Identity{ClusterID: *response.ClusterID, TopicIDs: make(map[string]string, len(topics))}
-	var faults []error
-	for _, topic := range response.Topics {
-		switch {
-		case errors.Is(topic.Err, sarama.ErrUnknownTopicOrPartition):
-			faults = append(faults, fmt.Errorf("topic %s does not exist: create it, or take it out of KAFKA_TOPICS", topic.Name))
-		case topic.Err != sarama.ErrNoError && topic.Err != sarama.ErrLeaderNotAvailable:
-			faults = append(faults, fmt.Errorf("reading the id of topic %s: %w", topic.Name, topic.Err))
-		case topic.Uuid == sarama.Uuid{}:
-			faults = append(faults, fmt.Errorf("topic %s has no id: the brokers must run Kafka 2.8 or later", topic.Name))
-		default:
-			identity.TopicIDs[topic.Name] = hexUUID(topic.Uuid)
+	identity := Identity{ClusterID: *response.ClusterID, Topics: make(map[string]Topic, len(topics))}
+	for _, metadata := range response.Topics {
+		identity.Topics[metadata.Name] = describe(metadata)
+	}
+	for _, name := range topics {
+		if _, ok := identity.Topics[name]; !ok {
+			identity.Topics[name] = Topic{Err: fmt.Errorf("reading topic ids: the broker left out %s", name)}
 		}
 	}
-	for _, topic := range topics {
-		if _, ok := identity.TopicIDs[topic]; !ok && len(faults) == 0 {
-			faults = append(faults, fmt.Errorf("reading topic ids: the broker left out %s", topic))
-		}
+	return identity, nil
+}
+
+func describe(metadata *sarama.TopicMetadata) Topic {
+	switch err := metadata.Err; {
+	case err == sarama.ErrUnknownTopicOrPartition:
+		return Topic{Err: passing(ErrNoTopic, "topic %s does not exist: create it, or take it out of KAFKA_TOPICS", metadata.Name)}
+	case err != sarama.ErrNoError && err != sarama.ErrLeaderNotAvailable:
+		return Topic{Err: Explain(fmt.Errorf("reading the id of topic %s: %w", metadata.Name, err), "read topic "+metadata.Name)}
+	case metadata.Uuid == sarama.Uuid{}:
+		return Topic{Err: passing(nil, "topic %s has no id: the brokers must run Kafka 2.8 or later", metadata.Name)}
 	}
-	return identity, errors.Join(faults...)
+	t := Topic{ID: hexUUID(metadata.Uuid), Leaders: make(map[int32]int32, len(metadata.Partitions))}
+	for _, p := range metadata.Partitions {
+		t.Leaders[p.ID] = p.Leader
+	}
+	return t
 }
 
 func hexUUID(u sarama.Uuid) string {

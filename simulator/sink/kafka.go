@@ -21,12 +21,14 @@ type Kafka struct {
 }
 
 // OpenKafka connects to the brokers, creates the topics that are missing, and
-// returns the sink. A broker that cannot be reached, or does not answer within
-// half a minute, is an error that wraps sarama.ErrOutOfBrokers.
+// returns the sink. What a person can mend is a *kafka.Fault, within half a
+// minute even when a broker accepts connections and never answers.
 func OpenKafka(config kafka.Config) (*Kafka, error) {
+	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
+		return nil, err
+	}
 	settings := config.Sarama("stationflow-simulator")
 	ConfigureProducer(settings)
-	settings.Metadata.Full = true // has NewClient ask the brokers, and fail where none answers
 	client, err := sarama.NewClient(config.Brokers, settings)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Kafka at %v: %w", config.Brokers, err)
@@ -34,9 +36,6 @@ func OpenKafka(config kafka.Config) (*Kafka, error) {
 	sink, err := NewKafka(client)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
-	}
-	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
-		return nil, errors.Join(err, sink.Close())
 	}
 	return sink, nil
 }
@@ -86,6 +85,9 @@ func (k *Kafka) Write(events []simulator.Event) error {
 	}
 	var failed sarama.ProducerErrors
 	if errors.As(err, &failed) && len(failed) > 0 {
+		if fault := new(kafka.Fault); errors.As(kafka.Explain(failed[0].Err, "write to topic "+failed[0].Msg.Topic), &fault) {
+			return fault
+		}
 		err = fmt.Errorf("the first, to topic %s: %w", failed[0].Msg.Topic, failed[0].Err)
 		return fmt.Errorf("Kafka did not acknowledge %d of %d events; %w", len(failed), len(events), err)
 	}

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
-	"github.com/IBM/sarama"
-
+	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )
@@ -22,15 +20,14 @@ type sinks []interface {
 func openSinks(o options) (sinks, error) {
 	var all sinks
 	if o.kafka != nil {
-		kafka, err := sink.OpenKafka(*o.kafka)
-		if errors.Is(err, sarama.ErrOutOfBrokers) {
-			return nil, fmt.Errorf("no Kafka broker can be reached at %s: start one, correct KAFKA_BOOTSTRAP_SERVERS or --kafka, or write files only with --no-kafka --json FOLDER (%w)",
-				strings.Join(o.kafka.Brokers, ","), err)
+		events, err := sink.OpenKafka(*o.kafka)
+		if fault := new(kafka.Fault); errors.As(err, &fault) {
+			return nil, fmt.Errorf("%w; or name another broker with --kafka, or write files only with --no-kafka --json FOLDER", err)
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, kafka)
+		all = append(all, events)
 	}
 	if o.folder != "" {
 		files, err := sink.OpenJSONLines(o.folder)

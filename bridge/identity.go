@@ -1,0 +1,189 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+// A topic that is deleted and created again keeps its name, begins at offset
+// 0, and gets another id. Fetches and commits know topics by name only, so
+// that a session which reads on would take records of the new topic for those
+// of the old one. Therefore nothing is published before the partition's own
+// leader has told, after the records were read, that the topic is still the
+// one; and a commit carries the topic's id.
+
+// errReplaced is why a session ends when a topic is not the one it was.
+var errReplaced = errors.New("a topic was deleted")
+
+// confirm waits until the partition's leader has said, to a question asked
+// after the call, that the topic still has the id under which its records are
+// published. It returns false when the topic has another one, which ends the
+// session, or when ctx is done first.
+func (s *session) confirm(ctx context.Context, p *partition) bool {
+	for failed := 0; ctx.Err() == nil && !p.replaced.Load(); failed++ {
+		err := s.askLeader(ctx, p)
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, errReplaced):
+			s.replaced(p.of.Topic, err)
+			return false
+		case ctx.Err() != nil:
+			return false
+		}
+		s.bridge.note(err)
+		_ = s.control.RefreshMetadata(p.of.Topic)
+		_ = pause(ctx, backoff(failed, s.bridge.config.RetryMax))
+	}
+	return false
+}
+
+// askLeader returns nil when the leader confirms the topic's id, errReplaced
+// when there is another topic of that name or none, and any other error when
+// that is not known.
+func (s *session) askLeader(ctx context.Context, p *partition) error {
+	leader, err := s.control.Leader(p.of.Topic, p.of.Partition)
+	if err != nil {
+		return fmt.Errorf("finding the leader of %s/%d: %w", p.of.Topic, p.of.Partition, err)
+	}
+	one, _ := s.askers.LoadOrStore(leader.ID(), &asker{})
+	identity, err := one.(*asker).ask(ctx, s, leader)
+	if err != nil {
+		return err
+	}
+	topic := identity.Topics[p.of.Topic]
+	if err := sameTopic(p.of.Topic, p.of.TopicID, topic); err != nil {
+		return err
+	}
+	if topic.Leaders[p.of.Partition] != leader.ID() {
+		return fmt.Errorf("finding the leader of %s/%d: it moved", p.of.Topic, p.of.Partition)
+	}
+	return topic.Err
+}
+
+// sameTopic returns errReplaced when the topic is certainly not the one with
+// the id.
+func sameTopic(name, id string, now kafka.Topic) error {
+	switch {
+	case errors.Is(now.Err, kafka.ErrNoTopic):
+		return fmt.Errorf("%w: %s does not exist any more", errReplaced, name)
+	case now.ID != "" && now.ID != id:
+		return fmt.Errorf("%w and created again: %s was %s and is %s", errReplaced, name, id, now.ID)
+	}
+	return nil
+}
+
+// replaced stops the partitions of a topic that is not the one it was: what
+// is left of them is neither published nor committed. The session ends; the
+// next one reads the new topic from its first record.
+func (s *session) replaced(topic string, why error) {
+	for at, p := range s.partitions {
+		if at.topic == topic && !p.replaced.Swap(true) {
+			p.window.close()
+		}
+	}
+	s.finish(why)
+}
+
+// finish ends the session, so that the next one begins at once; the others'
+// partitions drain and are committed as at any rebalance.
+func (s *session) finish(why error) {
+	s.finishing.Do(func() {
+		s.bridge.log.Warn("reading begins anew", "group", s.bridge.config.GroupID, "reason", why.Error())
+		s.end(why)
+	})
+}
+
+// watchTopics ends the session when a topic is not the one it was, or has
+// more partitions than at the beginning.
+func (s *session) watchTopics() {
+	broker := s.control.LeastLoadedBroker()
+	if broker == nil {
+		return
+	}
+	identity, err := s.identify(broker)
+	if err != nil {
+		return // the library reconnects; complaints come from reading
+	}
+	for name, before := range s.identity.Topics {
+		now := identity.Topics[name]
+		if err := sameTopic(name, before.ID, now); err != nil {
+			s.replaced(name, err)
+		} else if len(now.Leaders) > len(before.Leaders) {
+			s.finish(fmt.Errorf("topic %s has %d partitions, it had %d", name, len(now.Leaders), len(before.Leaders)))
+		}
+	}
+}
+
+// identifyAll asks any broker that answers, and returns an error too when
+// something is wrong with a topic.
+func (s *session) identifyAll() (kafka.Identity, error) {
+	// Has the library find a broker that is alive. What it says of the
+	// topics is in the answer below, in words of ours.
+	err := s.control.RefreshMetadata(s.bridge.config.Topics...)
+	broker := s.control.LeastLoadedBroker()
+	if broker == nil {
+		return kafka.Identity{}, fmt.Errorf("reading topic ids: %w", errors.Join(err, sarama.ErrOutOfBrokers))
+	}
+	identity, err := s.identify(broker)
+	if err == nil {
+		err = identity.Err()
+	}
+	return identity, err
+}
+
+// identify asks one broker about all topics; a connection that fails is
+// opened anew by whoever asks next.
+func (s *session) identify(broker *sarama.Broker) (kafka.Identity, error) {
+	identity, err := kafka.Identify(broker, s.control.Config().Version, s.bridge.config.Topics)
+	if err != nil {
+		_ = broker.Close()
+	}
+	return identity, err
+}
+
+// An asker puts questions to one broker, one at a time: whoever comes while
+// one is under way shares the next.
+type asker struct {
+	asking sync.Mutex // held while a question is under way
+
+	mu   sync.Mutex
+	next *question // not put yet; nil for none
+}
+
+type question struct {
+	answered chan struct{} // closed when the rest is set
+	identity kafka.Identity
+	err      error
+}
+
+func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kafka.Identity, error) {
+	a.mu.Lock()
+	q := a.next
+	if q == nil {
+		q = &question{answered: make(chan struct{})}
+		a.next = q
+		s.background.Go(func() {
+			a.asking.Lock()
+			defer a.asking.Unlock()
+			a.mu.Lock()
+			a.next = nil // whoever comes from now on has read more
+			a.mu.Unlock()
+			q.identity, q.err = s.identify(broker)
+			close(q.answered)
+		})
+	}
+	a.mu.Unlock()
+	select {
+	case <-q.answered:
+		return q.identity, q.err
+	case <-ctx.Done():
+		return kafka.Identity{}, ctx.Err()
+	}
+}
