@@ -32,6 +32,14 @@ func (p Progress) Total() int {
 	return total
 }
 
+// Rate returns the events a second since the run began, 0 at its beginning.
+func (p Progress) Rate() float64 {
+	if p.Elapsed <= 0 {
+		return 0
+	}
+	return float64(p.Total()) / p.Elapsed.Seconds()
+}
+
 // String sums the progress up in one line.
 func (p Progress) String() string {
 	counts := make([]string, 0, len(event.Topics()))
