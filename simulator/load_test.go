@@ -255,3 +255,34 @@ func TestLegacy_LeavesOutLaterFields(t *testing.T) {
 		t.Errorf("only %v occurred", topics)
 	}
 }
+
+// Events made and encoded, at one line and at the most.
+func BenchmarkStep(b *testing.B) {
+	for _, rate := range []float64{1, 1e6} {
+		b.Run(fmt.Sprintf("rate %.0f", rate), func(b *testing.B) {
+			b.ReportAllocs()
+			n := simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)}.ForRate(rate))
+			events := 0
+			for b.Loop() {
+				events += len(n.Step())
+			}
+			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+func BenchmarkSpoil(b *testing.B) {
+	n := simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)}.ForRate(1e6))
+	events := n.Step()
+	for _, share := range []float64{0.01, 0.1, 1} {
+		b.Run(fmt.Sprint("share ", share), func(b *testing.B) {
+			b.ReportAllocs()
+			faults := simulator.NewFaults(1, share, 0)
+			spoiled := 0
+			for b.Loop() {
+				spoiled += len(faults.Spoil(events))
+			}
+			b.ReportMetric(float64(spoiled)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}

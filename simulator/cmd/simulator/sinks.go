@@ -22,7 +22,11 @@ type sinks []interface {
 func openSinks(o options) (sinks, error) {
 	var all sinks
 	if o.kafka != nil {
-		kafka, err := sink.OpenKafka(*o.kafka)
+		var adjust []func(*sarama.Config)
+		if o.tooLarge > 0 {
+			adjust = append(adjust, sink.SendTooLarge)
+		}
+		kafka, err := sink.OpenKafka(*o.kafka, adjust...)
 		if errors.Is(err, sarama.ErrOutOfBrokers) {
 			return nil, fmt.Errorf("no Kafka broker can be reached at %s: start one, correct KAFKA_BOOTSTRAP_SERVERS or --kafka, or write files only with --no-kafka --json FOLDER (%w)",
 				strings.Join(o.kafka.Brokers, ","), err)
