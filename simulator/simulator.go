@@ -12,10 +12,10 @@
 package simulator
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -77,7 +77,7 @@ type Network struct {
 	lap      uint64    // how often the day was begun again
 	repeat   bool
 	agenda   agenda
-	numbers  map[string]int // the last id given, by topic
+	numbers  map[string]int64 // the last id given, by topic
 	layouts  map[reflect.Type]layout
 
 	events []Event // of the step being played
@@ -107,7 +107,8 @@ func New(config Config) *Network {
 		length:  len(plan.Stations),
 		legacy:  config.Legacy,
 		repeat:  config.Repeat,
-		numbers: map[string]int{},
+		agenda:  agenda{},
+		numbers: map[string]int64{},
 		layouts: map[reflect.Type]layout{},
 	}
 	n.first = n.hours.firstOpenStep(config.Start.In(location))
@@ -134,9 +135,7 @@ func (n *Network) Step() []Event {
 		n.trouble(s)
 		n.runTimetable(s)
 	}
-	for n.agenda.pending(end) {
-		n.agenda.take()()
-	}
+	n.agenda.play(n.now, end)
 	n.now = n.hours.firstOpenStep(end)
 	if n.repeat && !n.now.Before(n.dayEnd()) {
 		n.beginAgain()
@@ -180,23 +179,27 @@ func (n *Network) follow(at time.Time, happen func(at time.Time)) {
 // nextID returns the id of the topic's next event.
 func (n *Network) nextID(topic string) string {
 	n.numbers[topic]++
-	return fmt.Sprintf("%s-%06d", idPrefix(topic), n.numbers[topic])
+	id := append(make([]byte, 0, 24), idPrefix(topic)...)
+	for least := int64(100_000); least > n.numbers[topic]; least /= 10 {
+		id = append(id, '0')
+	}
+	return string(strconv.AppendInt(id, n.numbers[topic], 10))
 }
 
 func idPrefix(topic string) string {
 	switch topic {
 	case incidents:
-		return "inc"
+		return "inc-"
 	case equipmentFailures:
-		return "eqf"
+		return "eqf-"
 	case trainArrivals:
-		return "arr"
+		return "arr-"
 	case trainDepartures:
-		return "dep"
+		return "dep-"
 	case ticketValidations:
-		return "val"
+		return "val-"
 	default:
-		return "flo"
+		return "flo-"
 	}
 }
 

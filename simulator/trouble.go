@@ -1,8 +1,8 @@
 package simulator
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/stationflow/stationflow/event"
@@ -80,5 +80,5 @@ func (n *Network) location(s *station) string { return n.place(1 + n.chance.Int6
 
 // place draws one of the places at a dock.
 func (n *Network) place(dock int64) string {
-	return fmt.Sprintf("Dock %d, %s", dock, pick(n.chance, "Corridor", "Platform"))
+	return "Dock " + strconv.FormatInt(dock, 10) + pick(n.chance, ", Corridor", ", Platform")
 }
