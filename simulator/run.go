@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -87,8 +88,10 @@ type RunConfig struct {
 // after an error, was the last. No event is written more than MaxLead before
 // its time: a network that gets there waits for the wall clock.
 //
-// Run returns what was written. After a crash a new network with the same
-// Config, and new Faults with the same arguments, emit the same records again.
+// Run returns what was written. The network and the faults are its own until
+// then, and may be a step or two ahead of that. After a crash a new network
+// with the same Config, and new Faults with the same arguments, emit the same
+// records again.
 func Run(ctx context.Context, config RunConfig, sink Sink) (Progress, error) {
 	if !(config.Speed >= MinSpeed) {
 		return Progress{}, fmt.Errorf("the speed is %v: it must be at least %v", config.Speed, MinSpeed)
@@ -99,8 +102,17 @@ func Run(ctx context.Context, config RunConfig, sink Sink) (Progress, error) {
 	r := &runner{RunConfig: config, sink: sink, begun: config.Clock.Now()}
 	r.due = r.begun
 	r.done = Progress{Simulated: r.Network.Now(), Events: map[string]int{}, Faults: map[TopicFault]int{}}
-	for (r.Steps == 0 || r.done.Steps < r.Steps) && r.turn(ctx) {
-		whole, err := r.step(ctx)
+	next, stop := r.play, func() {}
+	if r.Rate > 0 {
+		next, stop = r.playAhead()
+	}
+	defer stop()
+	for r.Steps == 0 || r.done.Steps < r.Steps {
+		s := next()
+		if !r.turn(ctx, s.begin) {
+			break
+		}
+		whole, err := r.write(ctx, s)
 		if err != nil {
 			return r.done, err
 		}
@@ -122,24 +134,55 @@ type runner struct {
 	done   Progress
 }
 
-// step plays the next step. It returns false when the run ended within it.
-func (r *runner) step(ctx context.Context) (whole bool, err error) {
-	from := r.Network.Now()
-	events := r.Network.Step()
+// A step is what happened from begin up to, not including, end.
+type step struct {
+	begin, end time.Time
+	events     []Event
+}
+
+func (r *runner) play() step {
+	s := step{begin: r.Network.Now(), events: r.Network.Step()}
 	if r.Faults != nil {
-		events = r.Faults.Spoil(events)
+		s.events = r.Faults.Spoil(s.events)
 	}
+	s.end = r.Network.Now()
+	return s
+}
+
+// playAhead has each step played while the one before is written. stop must be
+// called once no more steps are wanted.
+func (r *runner) playAhead() (next func() step, stop func()) {
+	steps, enough := make(chan step), make(chan struct{})
+	var playing sync.WaitGroup
+	playing.Go(func() {
+		for {
+			select {
+			case steps <- r.play():
+			case <-enough:
+				return
+			}
+		}
+	})
+	return func() step { return <-steps }, func() { close(enough); playing.Wait() }
+}
+
+// write writes the step, at the rate where there is one. It returns false when
+// the run ended within the step.
+func (r *runner) write(ctx context.Context, s step) (whole bool, err error) {
 	for !whole {
-		n, goOn := r.slice(ctx, len(events))
+		n, goOn := r.slice(ctx, len(s.events))
 		if !goOn {
 			return false, nil
 		}
-		if err := r.sink.Write(events[:n]); err != nil {
-			return false, fmt.Errorf("writing the step of %s: %w", from.Format(time.RFC3339), err)
+		if err := r.sink.Write(s.events[:n]); err != nil {
+			return false, fmt.Errorf("writing the step of %s: %w", s.begin.Format(time.RFC3339), err)
 		}
-		whole = n == len(events)
-		r.count(events[:n], whole)
-		events = events[n:]
+		if whole = n == len(s.events); whole {
+			r.done.Steps++
+			r.done.Simulated = s.end
+		}
+		r.count(s.events[:n])
+		s.events = s.events[n:]
 	}
 	return true, nil
 }
@@ -162,16 +205,12 @@ func (r *runner) slice(ctx context.Context, left int) (n int, goOn bool) {
 }
 
 // count notes what was written, and tells it.
-func (r *runner) count(events []Event, whole bool) {
+func (r *runner) count(events []Event) {
 	for i := range events {
 		r.done.Events[events[i].Topic]++
 		if fault := events[i].Fault; fault != "" {
 			r.done.Faults[TopicFault{events[i].Topic, fault}]++
 		}
-	}
-	if whole {
-		r.done.Steps++
-		r.done.Simulated = r.Network.Now()
 	}
 	r.done.Elapsed = r.Clock.Now().Sub(r.begun)
 	if r.Progress != nil {
@@ -181,10 +220,10 @@ func (r *runner) count(events []Event, whole bool) {
 	}
 }
 
-// turn waits until the next step has its turn. It returns false when the run
-// ends before.
-func (r *runner) turn(ctx context.Context) bool {
-	step, now := r.Network.Now(), r.Clock.Now()
+// turn waits until the step that begins then has its turn. It returns false
+// when the run ends before.
+func (r *runner) turn(ctx context.Context, step time.Time) bool {
+	now := r.Clock.Now()
 	at := now
 	if r.Rate == 0 && !step.Before(r.CatchUp) {
 		// A sink that was slow for a while is not made up for by a burst.
