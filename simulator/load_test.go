@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,6 +169,48 @@ func TestForRate_RepeatsTheDay(t *testing.T) {
 			}
 			checkMix(t, start, counts)
 		})
+	}
+}
+
+// A day that is begun again knows nothing of the incidents of the one before.
+func TestForRate_DaysHaveTheirOwnTrouble(t *testing.T) {
+	t.Parallel()
+	n := simulator.New(simulator.Config{Seed: 2, Start: sunday(time.UTC), Repeat: true})
+	reduced := 0
+	for range 40 {
+		type incident struct {
+			station    string
+			begin, end time.Time
+		}
+		var incidents []incident
+		var flows []simulator.Event
+		for range 203 {
+			for _, e := range n.Step() {
+				switch e.Topic {
+				case "incidents":
+					row := decodeRow(t, e)
+					lasts := time.Duration(math.Round(row[6].Float()*60)) * time.Second
+					incidents = append(incidents, incident{string(row[2].Text()), e.Time, e.Time.Add(lasts)})
+				case "passenger_flow":
+					flows = append(flows, e)
+				}
+			}
+		}
+		for _, e := range flows {
+			row := decodeRow(t, e)
+			if row[6].Float() == 1 {
+				continue
+			}
+			reduced++
+			if !slices.ContainsFunc(incidents, func(i incident) bool {
+				return i.station == string(row[2].Text()) && !e.Time.Before(i.begin) && e.Time.Before(i.end)
+			}) {
+				t.Fatalf("%s has reduced flow without an incident", e.Value)
+			}
+		}
+	}
+	if reduced == 0 {
+		t.Error("the flow is never reduced")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -332,7 +333,30 @@ func tallyFile(t *testing.T, topic, path string) simulator.Tally {
 	return tally
 }
 
-// A run that fails leaves a report that says so.
+// A run that fails in the middle leaves a report that says so.
+func TestRun_ReportWhenTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "report.json")
+	if err := os.Symlink("/dev/full", filepath.Join(dir, "passenger_flow.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	args := []string{"--no-kafka", "--json", dir, "--report", file, "--rate", "1000", "--for", "10s"}
+	err := run(context.Background(), args, environment(nil), new(bytes.Buffer))
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("writing to a full disk: %v", err)
+	}
+	var got report
+	text, err := os.ReadFile(file)
+	if err := errors.Join(err, json.Unmarshal(text, &got)); err != nil || got.Exact || got.Total.Sent == 0 {
+		t.Errorf("reports %s (%v)", text, err)
+	}
+}
+
+// A run that cannot begin leaves a report that says so.
 func TestRun_ReportOfAFailedRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
