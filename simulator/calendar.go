@@ -5,18 +5,28 @@ import "time"
 // StepLength is the simulated time of one step.
 const StepLength = 5 * time.Minute
 
-// hours returns when the stations open and close on a moment's local day:
-// 06:00 and 22:55.
-func hours(at time.Time) (opening, closing time.Time) {
+// Hours are when all stations open and close, as times of day by the local
+// clock. Both are multiples of StepLength, on one day, the opening first.
+type Hours struct{ Opens, Closes time.Duration }
+
+// defaultHours returns the hours of the four stations: 06:00 to 22:55.
+func defaultHours() Hours {
+	return Hours{Opens: 6 * time.Hour, Closes: 22*time.Hour + 55*time.Minute}
+}
+
+// on returns when the stations open and close on a moment's local day.
+func (h Hours) on(at time.Time) (opening, closing time.Time) {
 	year, month, day := at.Date()
-	return time.Date(year, month, day, 6, 0, 0, 0, at.Location()),
-		time.Date(year, month, day, 22, 55, 0, 0, at.Location())
+	clock := func(ofDay time.Duration) time.Time {
+		return time.Date(year, month, day, 0, int(ofDay/time.Minute), 0, 0, at.Location())
+	}
+	return clock(h.Opens), clock(h.Closes)
 }
 
 // firstOpenStep returns the beginning of the step that at lies in, or of the
 // first step of the next opening when the stations are closed.
-func firstOpenStep(at time.Time) time.Time {
-	opening, closing := hours(at)
+func (h Hours) firstOpenStep(at time.Time) time.Time {
+	opening, closing := h.on(at)
 	if at.Before(opening) {
 		return opening
 	}
@@ -24,7 +34,7 @@ func firstOpenStep(at time.Time) time.Time {
 		return opening.Add(at.Sub(opening).Truncate(StepLength))
 	}
 	year, month, day := at.Date()
-	opening, _ = hours(time.Date(year, month, day+1, 12, 0, 0, 0, at.Location()))
+	opening, _ = h.on(time.Date(year, month, day+1, 12, 0, 0, 0, at.Location()))
 	return opening
 }
 

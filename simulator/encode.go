@@ -19,13 +19,17 @@ type field struct {
 	append func(b []byte, v reflect.Value) []byte
 }
 
-// layoutOf returns the layout of a struct type of package event.
-func layoutOf(of reflect.Type) layout {
-	fields := make(layout, of.NumField())
-	for i := range fields {
+// layoutOf returns the layout of a struct type of package event. A legacy one
+// leaves out all pointers, which are what later producers add.
+func layoutOf(of reflect.Type, legacy bool) layout {
+	fields := make(layout, 0, of.NumField())
+	for i := range of.NumField() {
 		f := of.Field(i)
+		if legacy && f.Type.Kind() == reflect.Pointer {
+			continue
+		}
 		name, _ := json.Marshal(f.Tag.Get("json")) // a string never fails
-		fields[i] = field{name: string(name) + ":", index: i, append: appenderOf(f.Type)}
+		fields = append(fields, field{name: string(name) + ":", index: i, append: appenderOf(f.Type)})
 	}
 	return fields
 }

@@ -102,13 +102,3 @@ func TestStep_EventsStayAsTheyAre(t *testing.T) {
 		t.Errorf("the first step's events changed to\n%s", after)
 	}
 }
-
-func BenchmarkStep(b *testing.B) {
-	b.ReportAllocs()
-	n := simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)})
-	events := 0
-	for b.Loop() {
-		events += len(n.Step())
-	}
-	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
-}

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"strings"
+	"math"
+	"sync"
 	"time"
-
-	"github.com/stationflow/stationflow/event"
 )
 
 const (
@@ -20,6 +19,12 @@ const (
 	// refuses as absurd what is more than a day ahead; an hour is kept for
 	// clocks that differ.
 	MaxLead = 23 * time.Hour
+	// MinRate is the lowest rate, an event in 17 minutes.
+	MinRate = 0.001
+	// sliceInterval is how often events are written at a rate.
+	sliceInterval = 20 * time.Millisecond
+	// mostBacklog is how much of a sink's pause a run with a rate makes up for.
+	mostBacklog = time.Second
 )
 
 // A Sink takes the events of one step at a time. When Write returns nil they
@@ -56,6 +61,12 @@ type RunConfig struct {
 	Network *Network
 	// Speed divides StepInterval; it must be at least MinSpeed.
 	Speed float64
+	// Rate, where not 0, is how many events a second are written, whatever the
+	// Speed. They flow evenly: a step is written in slices, for which
+	// Config.ForRate makes it large enough.
+	Rate float64
+	// Faults, where set, spoils the events.
+	Faults *Faults
 	// CatchUp is the simulated moment before which steps follow each other
 	// without pause.
 	CatchUp time.Time
@@ -66,84 +77,155 @@ type RunConfig struct {
 	// Clock and Log are required.
 	Clock Clock
 	Log   *slog.Logger
-	// Progress, where set, is called after each step, by the goroutine that
+	// Progress, where set, is called after each write, by the goroutine that
 	// called Run.
 	Progress func(Progress)
 }
 
-// Progress is what a run has written so far.
-type Progress struct {
-	Simulated time.Time // where the next step begins
-	Steps     int
-	Events    map[string]int // by topic
-}
-
-// Total returns the number of events of all topics.
-func (p Progress) Total() int {
-	total := 0
-	for _, count := range p.Events {
-		total += count
-	}
-	return total
-}
-
-// String sums the progress up in one line.
-func (p Progress) String() string {
-	counts := make([]string, 0, len(event.Topics()))
-	for _, topic := range event.Topics() {
-		counts = append(counts, fmt.Sprintf("%s %d", topic, p.Events[topic]))
-	}
-	return fmt.Sprintf("simulated %s, %d steps, %d events (%s)",
-		p.Simulated.Format("2006-01-02 15:04"), p.Steps, p.Total(), strings.Join(counts, ", "))
-}
-
 // Run plays the network's steps into the sink until ctx is done or a limit of
-// the config is reached, which is no error, or until the sink fails. It
-// finishes the step it is in, so that every step is written whole or, after an
-// error, was the last. No event is written more than MaxLead before its time:
-// a network that gets there waits for the wall clock.
+// the config is reached, which is no error, or until the sink fails. Without a
+// Rate it finishes the step it is in, so that every step is written whole or,
+// after an error, was the last. No event is written more than MaxLead before
+// its time: a network that gets there waits for the wall clock.
 //
-// Run returns what was written. After a crash a new network with the same
-// Seed and Start emits the same events again.
+// Run returns what was written. The network and the faults are its own until
+// then, and may be a step or two ahead of that. After a crash a new network
+// with the same Config, and new Faults with the same arguments, emit the same
+// records again.
 func Run(ctx context.Context, config RunConfig, sink Sink) (Progress, error) {
 	if !(config.Speed >= MinSpeed) {
 		return Progress{}, fmt.Errorf("the speed is %v: it must be at least %v", config.Speed, MinSpeed)
 	}
-	r := &runner{RunConfig: config, begun: config.Clock.Now()}
+	if config.Rate != 0 && !(config.Rate >= MinRate) {
+		return Progress{}, fmt.Errorf("the rate is %v: it must be at least %v", config.Rate, MinRate)
+	}
+	r := &runner{RunConfig: config, sink: sink, begun: config.Clock.Now()}
 	r.due = r.begun
-	done := Progress{Simulated: r.Network.Now(), Events: map[string]int{}}
-	for (r.Steps == 0 || done.Steps < r.Steps) && r.turn(ctx) {
-		from := r.Network.Now()
-		events := r.Network.Step()
-		if err := sink.Write(events); err != nil {
-			return done, fmt.Errorf("writing the step of %s: %w", from.Format(time.RFC3339), err)
+	r.done = Progress{Simulated: r.Network.Now(), Events: map[string]int{}, Faults: map[TopicFault]int{}}
+	next, stop := r.play, func() {}
+	if r.Rate > 0 {
+		next, stop = r.playAhead()
+	}
+	defer stop()
+	for r.Steps == 0 || r.done.Steps < r.Steps {
+		s := next()
+		if !r.turn(ctx, s.begin) {
+			break
 		}
-		for i := range events {
-			done.Events[events[i].Topic]++
+		whole, err := r.write(ctx, s)
+		if err != nil {
+			return r.done, err
 		}
-		done.Steps++
-		done.Simulated = r.Network.Now()
-		if r.Progress != nil {
-			r.Progress(Progress{done.Simulated, done.Steps, maps.Clone(done.Events)})
+		if !whole {
+			break
 		}
 	}
-	return done, nil
+	r.done.Elapsed = r.Clock.Now().Sub(r.begun)
+	return r.done, nil
 }
 
 // A runner paces one run.
 type runner struct {
 	RunConfig
+	sink   Sink
 	begun  time.Time
-	due    time.Time // when the next paced step has its turn
+	due    time.Time // when the next paced step, or slice of one, has its turn
 	waited bool      // for the wall clock to catch up, and said so
+	done   Progress
 }
 
-// turn waits until the next step has its turn. It returns false when the run
-// ends before.
-func (r *runner) turn(ctx context.Context) bool {
-	step, now := r.Network.Now(), r.Clock.Now()
+// A step is what happened from begin up to, not including, end.
+type step struct {
+	begin, end time.Time
+	events     []Event
+}
+
+func (r *runner) play() step {
+	s := step{begin: r.Network.Now(), events: r.Network.Step()}
+	if r.Faults != nil {
+		s.events = r.Faults.Spoil(s.events)
+	}
+	s.end = r.Network.Now()
+	return s
+}
+
+// playAhead has each step played while the one before is written. stop must be
+// called once no more steps are wanted.
+func (r *runner) playAhead() (next func() step, stop func()) {
+	steps, enough := make(chan step), make(chan struct{})
+	var playing sync.WaitGroup
+	playing.Go(func() {
+		for {
+			select {
+			case steps <- r.play():
+			case <-enough:
+				return
+			}
+		}
+	})
+	return func() step { return <-steps }, func() { close(enough); playing.Wait() }
+}
+
+// write writes the step, at the rate where there is one. It returns false when
+// the run ended within the step.
+func (r *runner) write(ctx context.Context, s step) (whole bool, err error) {
+	for !whole {
+		n, goOn := r.slice(ctx, len(s.events))
+		if !goOn {
+			return false, nil
+		}
+		if err := r.sink.Write(s.events[:n]); err != nil {
+			return false, fmt.Errorf("writing the step of %s: %w", s.begin.Format(time.RFC3339), err)
+		}
+		if whole = n == len(s.events); whole {
+			r.done.Steps++
+			r.done.Simulated = s.end
+		}
+		r.count(s.events[:n])
+		s.events = s.events[n:]
+	}
+	return true, nil
+}
+
+// slice waits until some of the events that are left of a step have their turn
+// and returns how many: all of them where there is no rate to keep.
+func (r *runner) slice(ctx context.Context, left int) (n int, goOn bool) {
+	if r.Rate == 0 {
+		return left, true
+	}
+	now := r.Clock.Now()
+	r.due = later(r.due, now.Add(-mostBacklog))
+	seconds := max(now.Sub(r.due), sliceInterval).Seconds()
+	if !r.waitUntil(ctx, later(r.due, now)) {
+		return 0, false
+	}
+	n = min(max(int(seconds*r.Rate), 1), left)
+	r.due = r.due.Add(time.Duration(math.Ceil(float64(n) / r.Rate * 1e9)))
+	return n, true
+}
+
+// count notes what was written, and tells it.
+func (r *runner) count(events []Event) {
+	for i := range events {
+		r.done.Events[events[i].Topic]++
+		if fault := events[i].Fault; fault != "" {
+			r.done.Faults[TopicFault{events[i].Topic, fault}]++
+		}
+	}
+	r.done.Elapsed = r.Clock.Now().Sub(r.begun)
+	if r.Progress != nil {
+		done := r.done
+		done.Events, done.Faults = maps.Clone(done.Events), maps.Clone(done.Faults)
+		r.Progress(done)
+	}
+}
+
+// turn waits until the step that begins then has its turn. It returns false
+// when the run ends before.
+func (r *runner) turn(ctx context.Context, step time.Time) bool {
+	now := r.Clock.Now()
 	at := now
-	if !step.Before(r.CatchUp) {
+	if r.Rate == 0 && !step.Before(r.CatchUp) {
 		// A sink that was slow for a while is not made up for by a burst.
 		at = later(r.due, now)
 		r.due = at.Add(time.Duration(float64(StepInterval) / r.Speed))
@@ -152,18 +234,19 @@ func (r *runner) turn(ctx context.Context) bool {
 		r.sayAhead(step, earliest)
 		at = earliest
 	}
-	end := at
-	if r.For > 0 {
-		end = r.begun.Add(r.For)
-	}
-	if end.Before(at) {
-		r.Clock.Wait(ctx, end.Sub(now))
-		return false
+	return r.waitUntil(ctx, at)
+}
+
+// waitUntil returns false when the run ends before that moment.
+func (r *runner) waitUntil(ctx context.Context, at time.Time) bool {
+	now, ends := r.Clock.Now(), false
+	if end := r.begun.Add(r.For); r.For > 0 && !at.Before(end) {
+		at, ends = end, true
 	}
 	if at.After(now) {
 		r.Clock.Wait(ctx, at.Sub(now))
 	}
-	return ctx.Err() == nil
+	return !ends && ctx.Err() == nil
 }
 
 func (r *runner) sayAhead(step, earliest time.Time) {

@@ -1,21 +1,21 @@
-// Package simulator plays a railway network of four stations and emits the
-// events of its six topics.
+// Package simulator plays a railway network, of four stations or as a file
+// describes it, and emits the events of its six topics.
 //
 // In goes a seed and the first simulated moment; out come steps of five
 // simulated minutes, each a list of encoded events in time order. The model
-// reads no clock and no source of randomness but the seed, so one seed and
-// one start give the same bytes each time. Run paces the steps and hands them
-// to a Sink; package sink has the sinks.
+// reads no clock and no source of randomness but the seed, so one Config gives
+// the same bytes each time. Faults spoils some of the events and keeps count.
+// Run paces the steps and hands them to a Sink; package sink has the sinks.
 //
 // Identifiers count from 1 in each network: a restart repeats them. Whoever
 // reads the events tells records apart by where they lie in Kafka.
 package simulator
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -34,7 +34,8 @@ type Event struct {
 	Topic string
 	Key   string    // the event's id
 	Time  time.Time // the event's timestamp, in whole seconds
-	Value []byte    // a JSON object; whoever holds the Event may keep it
+	Value []byte    // a JSON object, unless Fault says otherwise; whoever holds the Event may keep it
+	Fault Fault     // what was made wrong with it on purpose; "" for nothing
 }
 
 // A Config says which network is simulated. The zero Config is valid but for
@@ -48,6 +49,18 @@ type Config struct {
 	// Location is the network's time zone: it decides the opening and peak
 	// hours, and timestamps are written with its offset. nil is UTC.
 	Location *time.Location
+	// Plan is the network. The zero Plan is the one of Station A to Station D.
+	Plan Plan
+	// Legacy leaves out the fields that later producers add.
+	Legacy bool
+	// Lines is how many lines run through the stations, each with all trains
+	// of the timetable and its own trouble; 0 is one. The events of a step grow
+	// with it, their mix stays.
+	Lines int
+	// Repeat has the network play the day from Start over and over, each time
+	// with other trains, so that its time stays near Start however long it
+	// runs. Identifiers count on.
+	Repeat bool
 }
 
 // A Network is the simulated state of all stations. It is not safe for
@@ -55,19 +68,27 @@ type Config struct {
 type Network struct {
 	seed     uint64
 	chance   chance
-	stations []*station
+	hours    Hours
+	stations []*station // of all lines
+	length   int        // stations on a line
+	legacy   bool
 	now      time.Time // where the next step begins
+	first    time.Time // where the first one began
+	lap      uint64    // how often the day was begun again
+	repeat   bool
 	agenda   agenda
-	numbers  map[string]int // the last id given, by topic
+	numbers  map[string]int64 // the last id given, by topic
 	layouts  map[reflect.Type]layout
 
 	events []Event // of the step being played
 	buffer []byte  // holds their values
 }
 
-// A station is where trains call. Its position is its place on the line.
+// A station is where the trains of a line call. Its position is its place on
+// the line. Each line has its own state of each station.
 type station struct {
-	name     string
+	Station
+	line     int
 	position int
 	troubles []trouble
 }
@@ -78,15 +99,24 @@ func New(config Config) *Network {
 	if location == nil {
 		location = time.UTC
 	}
+	plan := config.Plan.orDefault()
 	n := &Network{
 		seed:    config.Seed,
 		chance:  chance{rand.New(rand.NewPCG(config.Seed, 0))},
-		now:     firstOpenStep(config.Start.In(location)),
-		numbers: map[string]int{},
+		hours:   plan.Hours,
+		length:  len(plan.Stations),
+		legacy:  config.Legacy,
+		repeat:  config.Repeat,
+		agenda:  agenda{},
+		numbers: map[string]int64{},
 		layouts: map[reflect.Type]layout{},
 	}
-	for position, name := range []string{"Station A", "Station B", "Station C", "Station D"} {
-		n.stations = append(n.stations, &station{name: name, position: position})
+	n.first = n.hours.firstOpenStep(config.Start.In(location))
+	n.now = n.first
+	for line := range max(config.Lines, 1) {
+		for position, s := range plan.Stations {
+			n.stations = append(n.stations, &station{Station: s, line: line, position: position})
+		}
 	}
 	return n
 }
@@ -105,17 +135,41 @@ func (n *Network) Step() []Event {
 		n.trouble(s)
 		n.runTimetable(s)
 	}
-	for n.agenda.pending(end) {
-		n.agenda.take()()
+	n.agenda.play(n.now, end)
+	n.now = n.hours.firstOpenStep(end)
+	if n.repeat && !n.now.Before(n.dayEnd()) {
+		n.beginAgain()
 	}
-	n.now = firstOpenStep(end)
 	return slices.Clip(n.events)
+}
+
+// dayEnd returns where the day that is repeated ends.
+func (n *Network) dayEnd() time.Time { return n.first.AddDate(0, 0, 1) }
+
+// beginAgain goes back to the first step. Nothing is left on the agenda, since
+// the day's end counts as closing.
+func (n *Network) beginAgain() {
+	n.now = n.first
+	n.lap++
+	for _, s := range n.stations {
+		s.troubles = nil
+	}
+}
+
+// closing returns when trains stop to run: when the stations close, or when
+// the day that is repeated ends.
+func (n *Network) closing() time.Time {
+	_, closing := n.hours.on(n.now)
+	if end := n.dayEnd(); n.repeat && end.Before(closing) {
+		return end
+	}
+	return closing
 }
 
 // follow has something happen in consequence of something earlier. What would
 // come after closing happens in the last second before.
 func (n *Network) follow(at time.Time, happen func(at time.Time)) {
-	if _, closing := hours(n.now); !at.Before(closing) {
+	if closing := n.closing(); !at.Before(closing) {
 		at = closing.Add(-time.Second)
 	}
 	at = at.Truncate(time.Second)
@@ -125,23 +179,27 @@ func (n *Network) follow(at time.Time, happen func(at time.Time)) {
 // nextID returns the id of the topic's next event.
 func (n *Network) nextID(topic string) string {
 	n.numbers[topic]++
-	return fmt.Sprintf("%s-%06d", idPrefix(topic), n.numbers[topic])
+	id := append(make([]byte, 0, 24), idPrefix(topic)...)
+	for least := int64(100_000); least > n.numbers[topic]; least /= 10 {
+		id = append(id, '0')
+	}
+	return string(strconv.AppendInt(id, n.numbers[topic], 10))
 }
 
 func idPrefix(topic string) string {
 	switch topic {
 	case incidents:
-		return "inc"
+		return "inc-"
 	case equipmentFailures:
-		return "eqf"
+		return "eqf-"
 	case trainArrivals:
-		return "arr"
+		return "arr-"
 	case trainDepartures:
-		return "dep"
+		return "dep-"
 	case ticketValidations:
-		return "val"
+		return "val-"
 	default:
-		return "flo"
+		return "flo-"
 	}
 }
 
@@ -150,7 +208,7 @@ func idPrefix(topic string) string {
 func (n *Network) emit(topic, id string, at time.Time, e any) {
 	of := reflect.TypeOf(e).Elem()
 	if _, ok := n.layouts[of]; !ok {
-		n.layouts[of] = layoutOf(of)
+		n.layouts[of] = layoutOf(of, n.legacy)
 	}
 	begin := len(n.buffer)
 	n.buffer = n.layouts[of].append(n.buffer, reflect.ValueOf(e).Elem())

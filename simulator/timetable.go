@@ -2,12 +2,9 @@ package simulator
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
-
-// docks is the number of docks of each station. One serves each direction,
-// the last is kept for trains that come too late for theirs.
-const docks = 5
 
 // The timetable: trains of each direction call at a station every second
 // step, and every step in peak hours. They run along the line from one end to
@@ -38,14 +35,14 @@ type call struct {
 // agenda. A train that would come too late to leave again before closing does
 // not come.
 func (n *Network) runTimetable(s *station) {
-	_, closing := hours(n.now)
+	closing := n.closing()
 	for d := range directions() {
 		// The minute keeps trains of different directions apart, and a train
 		// that is a little early within the step.
 		due := n.now.Add(time.Duration(1+d) * time.Minute)
 		distance := s.position
 		if d%2 == 1 {
-			distance = len(n.stations) - 1 - s.position
+			distance = n.length - 1 - s.position
 		}
 		begun := due.Add(-time.Duration(distance) * hop)
 		if !peak(due) && begun.Minute()/int(StepLength.Minutes())%2 == 1 {
@@ -62,14 +59,18 @@ func (n *Network) runTimetable(s *station) {
 // begun. What belongs to the train and not to the call depends on the seed and
 // the run alone, so that a train is as late, and as long, at every station.
 func (n *Network) call(s *station, d int, begun, due time.Time) call {
-	train := chance{rand.New(rand.NewPCG(n.seed, uint64(begun.Unix())<<2|uint64(d)))}
+	run := n.seed ^ (n.lap<<32 | uint64(s.line))
+	train := chance{rand.New(rand.NewPCG(run, uint64(begun.Unix())<<2|uint64(d)))}
 	c := call{
 		station:   s,
 		direction: directions()[d],
-		dock:      int64(1 + d),
+		dock:      s.dock(d),
 		number:    directions()[d][:1] + begun.Format("1504"),
 		wagons:    4 + train.Int64N(7),
 		due:       due,
+	}
+	if s.line > 0 {
+		c.number += "-" + strconv.Itoa(s.line)
 	}
 	// A train is a minute late on average, and one in eight has a reason to be
 	// later. Each station adds or takes up to 50 seconds.
@@ -80,7 +81,16 @@ func (n *Network) call(s *station, d int, begun, due time.Time) call {
 	here := n.chance.within(100*time.Second) - 50*time.Second
 	c.arrival = due.Add(ofMinutes(late) + here).Truncate(time.Second)
 	if c.arrival.Sub(due) > tooLate {
-		c.dock = docks
+		c.dock = s.Docks
 	}
 	return c
+}
+
+// dock returns the dock of a direction. The last one is kept for trains that
+// come too late for theirs; directions share the others where those are few.
+func (s *station) dock(d int) int64 {
+	if s.Docks == 1 {
+		return 1
+	}
+	return 1 + int64(d)%(s.Docks-1)
 }

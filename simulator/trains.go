@@ -30,7 +30,7 @@ func (n *Network) arrive(c call) {
 	if peak(at) {
 		mean = passengersPeakMean
 	}
-	passengers := n.chance.poisson(mean)
+	passengers := n.chance.poisson(mean * c.station.Traffic)
 	changing := n.chance.some(passengers, changingShare)
 	accepted := n.chance.some(passengers, acceptedShare)
 	rejected := n.chance.some(passengers-accepted, rejectedShare)
@@ -63,7 +63,7 @@ func (n *Network) arrive(c call) {
 func (c *call) movement(id string, at, due time.Time, passengers int64) *event.TrainMovement {
 	return &event.TrainMovement{
 		ID:                 id,
-		Station:            c.station.name,
+		Station:            c.station.Name,
 		Timestamp:          at,
 		Passengers:         passengers,
 		DockNumber:         c.dock,
@@ -84,7 +84,7 @@ func (n *Network) validate(at time.Time, s *station, train string, accepted, rej
 	n.emit(ticketValidations, id, at, &event.TicketValidation{
 		ID:          id,
 		TrainID:     train,
-		Station:     s.name,
+		Station:     s.Name,
 		Timestamp:   at,
 		Validations: accepted,
 		Rejected:    &rejected,
@@ -102,7 +102,7 @@ func (n *Network) flow(at time.Time, c call, e event.PassengerFlow, entering, le
 	zone := n.place(c.dock)
 
 	e.ID = n.nextID(passengerFlow)
-	e.Station, e.Timestamp = c.station.name, at
+	e.Station, e.Timestamp = c.station.Name, at
 	e.Entered, e.Exited, e.Zone = &entered, &exited, &zone
 	n.emit(passengerFlow, e.ID, at, &e)
 }

@@ -1,8 +1,8 @@
 package simulator
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/stationflow/stationflow/event"
@@ -44,8 +44,8 @@ func (n *Network) incident(s *station) {
 	at := n.now.Add(n.chance.within(StepLength)).Truncate(time.Second)
 	e := event.Incident{
 		Type:      pick(n.chance, "suspect package", "Technique"),
-		Station:   s.name,
-		Location:  n.location(),
+		Station:   s.Name,
+		Location:  n.location(s),
 		Timestamp: at,
 		Severity:  "Minor",
 		Duration:  tenths(n.chance.exponential(incidentMinutes)),
@@ -64,8 +64,8 @@ func (n *Network) failure(s *station) {
 	at := n.now.Add(n.chance.within(StepLength)).Truncate(time.Second)
 	e := event.EquipmentFailure{
 		Equipment: pick(n.chance, "validator", "escalator", "notice board"),
-		Station:   s.name,
-		Location:  n.location(),
+		Station:   s.Name,
+		Location:  n.location(s),
 		Timestamp: at,
 		Duration:  tenths(n.chance.exponential(failureMinutes)),
 	}
@@ -75,10 +75,10 @@ func (n *Network) failure(s *station) {
 	})
 }
 
-// location draws a place within a station.
-func (n *Network) location() string { return n.place(1 + n.chance.Int64N(docks)) }
+// location draws a place within the station.
+func (n *Network) location(s *station) string { return n.place(1 + n.chance.Int64N(s.Docks)) }
 
 // place draws one of the places at a dock.
 func (n *Network) place(dock int64) string {
-	return fmt.Sprintf("Dock %d, %s", dock, pick(n.chance, "Corridor", "Platform"))
+	return "Dock " + strconv.FormatInt(dock, 10) + pick(n.chance, ", Corridor", ", Platform")
 }

@@ -3,6 +3,7 @@ package sink_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -97,4 +98,23 @@ func TestJSONLines_SaysWhatItCannotOpen(t *testing.T) {
 	if _, err := sink.OpenJSONLines(file); err == nil {
 		t.Error("a file in the place of the folder is taken")
 	}
+}
+
+// Events made, encoded and written to files.
+func BenchmarkJSONLines(b *testing.B) {
+	dir := b.TempDir()
+	n := simulator.New(simulator.Config{Seed: 2, Start: time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)}.ForRate(1e6))
+	events := 0
+	for b.Loop() {
+		files, err := sink.OpenJSONLines(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		step := n.Step()
+		if err := errors.Join(files.Write(step), files.Close(), os.RemoveAll(dir)); err != nil {
+			b.Fatal(err)
+		}
+		events += len(step)
+	}
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 }

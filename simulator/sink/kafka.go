@@ -22,13 +22,17 @@ type Kafka struct {
 
 // OpenKafka connects to the brokers, creates the topics that are missing, and
 // returns the sink. What a person can mend is a *kafka.Fault, within half a
-// minute even when a broker accepts connections and never answers.
-func OpenKafka(config kafka.Config) (*Kafka, error) {
+// minute even when a broker accepts connections and never answers. Each of
+// adjust may change the producer's settings.
+func OpenKafka(config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, error) {
 	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
 		return nil, err
 	}
 	settings := config.Sarama("stationflow-simulator")
 	ConfigureProducer(settings)
+	for _, change := range adjust {
+		change(settings)
+	}
 	client, err := sarama.NewClient(config.Brokers, settings)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Kafka at %v: %w", config.Brokers, err)
@@ -68,6 +72,14 @@ func ConfigureProducer(config *sarama.Config) {
 	}
 }
 
+// tooLargeBytes is the max.message.bytes that a topic needs for records that
+// are larger than a batch of the pipeline holds.
+const tooLargeBytes = 16 << 20
+
+// SendTooLarge has a producer send records that are larger than a batch of the
+// pipeline holds, which a topic takes when its max.message.bytes is 16 MiB.
+func SendTooLarge(config *sarama.Config) { config.Producer.MaxMessageBytes = tooLargeBytes }
+
 // Write produces the events and returns nil when Kafka has acknowledged every
 // one of them. After an error some may be in Kafka.
 func (k *Kafka) Write(events []simulator.Event) error {
@@ -89,6 +101,9 @@ func (k *Kafka) Write(events []simulator.Event) error {
 			return fault
 		}
 		err = fmt.Errorf("the first, to topic %s: %w", failed[0].Msg.Topic, failed[0].Err)
+		if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+			err = fmt.Errorf("%w (set max.message.bytes of the topics to %d for records that are too large)", err, tooLargeBytes)
+		}
 		return fmt.Errorf("Kafka did not acknowledge %d of %d events; %w", len(failed), len(events), err)
 	}
 	return fmt.Errorf("producing to Kafka: %w", err)

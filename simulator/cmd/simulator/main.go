@@ -35,6 +35,18 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	if err != nil {
 		return err
 	}
+	o.run.Clock = clock
+	o.run.Log = slog.New(slog.NewTextHandler(stderr, nil))
+	if o.run.Rate > 0 {
+		o.network = o.network.ForRate(o.run.Rate)
+	}
+	o.run.Network = simulator.New(o.network)
+	if o.faults > 0 || o.tooLarge > 0 {
+		o.run.Faults = simulator.NewFaults(o.network.Seed, o.faults, o.tooLarge)
+	}
+	if err := writeReport(o, simulator.Progress{}, false); err != nil {
+		return err
+	}
 	events, err := openSinks(o)
 	if err != nil {
 		return err
@@ -42,10 +54,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	defer func() { err = errors.Join(err, events.Close()) }()
 
 	progress := newReporter(stderr, clock)
-	o.run.Clock, o.run.Progress = clock, progress.report
-	o.run.Log = slog.New(slog.NewTextHandler(stderr, nil))
-	o.run.Network = simulator.New(o.network)
+	o.run.Progress = progress.report
 	done, err := simulator.Run(ctx, o.run, events)
 	progress.finish(done)
-	return err
+	return errors.Join(err, writeReport(o, done, err == nil))
 }

@@ -3,14 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/simulator"
@@ -87,6 +91,18 @@ func TestParse_Faults(t *testing.T) {
 		{"--kafka a:1 --start yesterday", "--start", nil},
 		{"--kafka a:1 --start 1999-12-31", "--start", nil},
 		{"--kafka a:1 --catch-up tomorrow", "--catch-up", nil},
+		{"--kafka a:1 --rate 0", "--rate", nil},
+		{"--kafka a:1 --rate NaN", "--rate", nil},
+		{"--kafka a:1 --rate 2e9", "--rate", nil},
+		{"--kafka a:1 --rate 10 --speed 60", "--speed", nil},
+		{"--kafka a:1 --rate 10 --start 2026-11-20 --catch-up now", "--catch-up", nil},
+		{"--kafka a:1 --rate 10 --start now", "2026-11-21T12:34 or earlier", nil},
+		{"--kafka a:1 --faults 1.1", "--faults", nil},
+		{"--kafka a:1 --faults -0.1", "--faults", nil},
+		{"--kafka a:1 --faults NaN", "--faults", nil},
+		{"--kafka a:1 --too-large -1", "--too-large", nil},
+		{"--kafka a:1 --stations nowhere.yml", "nowhere.yml", nil},
+		{"--kafka a:1 --stations main.go", "--stations", nil},
 		{"--kafka a:1 --sped 2", "-sped", nil},
 		{"--kafka a:1 more", `"more"`, nil},
 	} {
@@ -97,6 +113,38 @@ func TestParse_Faults(t *testing.T) {
 	}
 }
 
+func TestParse_AllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "stations.json")
+	if err := os.WriteFile(file, []byte(`{"stations": [{"docks": 0}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := "--rate 0 --speed 0 --start 1999-01-01 --catch-up x --faults 2 --too-large -1 --steps -1 --for -1s --stations " + file
+	_, err := parse(strings.Fields(args), environment(map[string]string{"STATION_TIMEZONE": "Mars"}), nil, now)
+	for _, name := range []string{"KAFKA_BOOTSTRAP_SERVERS", "STATION_TIMEZONE", "--rate is", "--speed is", "--speed has no effect", "--start", "--catch-up is", "--catch-up has",
+		"--faults", "--too-large", "--steps", "--for", "station 1 needs a name", "station 1: docks"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v does not tell of %s", err, name)
+		}
+	}
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 14 {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}
+
+func TestParse_Load(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"--kafka", "a:1", "--rate", "2000", "--faults", "0.1", "--too-large", "3", "--legacy", "--report", "r.json",
+		"--stations", filepath.Join("..", "..", "testdata", "stations.yml")}, environment(nil), nil, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !o.network.Start.Equal(now.AddDate(0, 0, -1)) || o.run.Rate != 2000 || o.faults != 0.1 || o.tooLarge != 3 || !o.network.Legacy ||
+		o.report != "r.json" || len(o.network.Plan.Stations) != 3 {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestParse_Help(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -104,7 +152,7 @@ func TestParse_Help(t *testing.T) {
 	if !errors.Is(err, flag.ErrHelp) {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"seed", "speed", "start", "catch-up", "steps", "for", "json", "kafka", "no-kafka"} {
+	for _, name := range []string{"seed", "speed", "start", "catch-up", "steps", "for", "json", "kafka", "no-kafka", "rate", "legacy", "faults", "too-large", "stations", "report"} {
 		if !strings.Contains(out.String(), "  -"+name+"") {
 			t.Errorf("the help does not tell of --%s:\n%s", name, out.String())
 		}
@@ -162,20 +210,167 @@ type clock struct{ now time.Time }
 func (c *clock) Now() time.Time                      { return c.now }
 func (c *clock) Wait(context.Context, time.Duration) {}
 
-func TestReporter_TellsNowAndThen(t *testing.T) {
-	t.Parallel()
+// told returns what is told of a run of 35 seconds, with 10 events a second
+// and then 20.
+func told(t *testing.T, terminal bool) string {
+	t.Helper()
 	var out bytes.Buffer
 	c := &clock{now: now}
 	r := newReporter(&out, c)
-	for step := 1; step <= 100; step++ {
+	r.terminal = terminal
+	p := simulator.Progress{Simulated: now, Events: map[string]int{}}
+	for p.Steps = 1; p.Steps <= 35; p.Steps++ {
 		c.now = c.now.Add(time.Second)
-		r.report(simulator.Progress{Simulated: now, Steps: step})
-	}
-	r.finish(simulator.Progress{Simulated: now, Steps: 100})
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	for i, steps := range []string{" 30 steps", " 60 steps", " 90 steps", " 100 steps"} {
-		if len(lines) != 4 || !strings.Contains(lines[i], steps) {
-			t.Fatalf("said %q", lines)
+		p.Elapsed += time.Second
+		p.Events["incidents"] += 10
+		if p.Steps > 10 {
+			p.Events["incidents"] += 10
 		}
+		r.report(p)
+	}
+	r.finish(p)
+	return out.String()
+}
+
+func TestReporter_TellsNowAndThen(t *testing.T) {
+	t.Parallel()
+	lines := strings.Split(strings.TrimSpace(told(t, false)), "\n")
+	wanted := []string{"10.0 events/s, simulated 2026-11-22 12:34, 10 steps, 100 events", "20.0 events/s, simulated 2026-11-22 12:34, 20 steps, 300 events",
+		"20.0 events/s, simulated 2026-11-22 12:34, 30 steps, 500 events", "17.1 events/s, simulated 2026-11-22 12:34, 36 steps, 600 events"}
+	if len(lines) != len(wanted) || !strings.HasSuffix(lines[3], " in 35s") {
+		t.Fatalf("said %q", lines)
+	}
+	for i, want := range wanted {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("said %q, want %q", lines[i], want)
+		}
+	}
+}
+
+func TestReporter_WritesOneLineOverOnATerminal(t *testing.T) {
+	t.Parallel()
+	said := told(t, true)
+	if strings.Count(said, "\r\x1b[K") != 36 || strings.Count(said, "\n") != 1 || !strings.HasSuffix(said, " in 35s\n") {
+		t.Errorf("said %q", said)
+	}
+	if strings.Count(said, "\x1b[?7l") != strings.Count(said, "\x1b[?7h") {
+		t.Errorf("lines are left cut: %q", said)
+	}
+}
+
+// The report's numbers are those of the files.
+func TestRun_ReportsWhatIsInTheFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "report.json")
+	var stderr bytes.Buffer
+	args := []string{"--no-kafka", "--json", dir, "--report", file, "--start", "2026-03-02", "--rate", "100000", "--steps", "4",
+		"--faults", "0.3", "--too-large", "2", "--legacy", "--stations", filepath.Join("..", "..", "testdata", "stations.yml")}
+	if err := run(context.Background(), args, environment(nil), &stderr); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got report
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !got.Exact || got.Seed != 1 || got.Seconds <= 0 || got.EventsPerSecond <= 0 || got.Total.Bad[event.TooLarge] != 2 || got.Total.Sent < 40_000 {
+		t.Errorf("reports %s", text)
+	}
+	for _, topic := range event.Topics() {
+		want := tallyFile(t, topic, filepath.Join(dir, topic+".jsonl"))
+		want.Late, want.OutOfOrder = got.Topics[topic].Late, got.Topics[topic].OutOfOrder
+		if diff := cmp.Diff(want, got.Topics[topic]); diff != "" {
+			t.Errorf("%s: %s", topic, diff)
+		}
+	}
+	for _, part := range []string{"events/s, simulated ", fmt.Sprintf("%d events (", got.Total.Sent), fmt.Sprintf("%d duplicates, %d late, ", got.Total.Duplicates, got.Total.Late)} {
+		if !strings.Contains(stderr.String(), part) {
+			t.Errorf("said %q, want %q in it", stderr.String(), part)
+		}
+	}
+	if left, err := filepath.Glob(file + ".*"); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// tallyFile counts what is in a file, all but what is late or out of order.
+func tallyFile(t *testing.T, topic, path string) simulator.Tally {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, _ := event.SchemaOf(topic)
+	decoder, row := event.NewDecoder(schema, time.UTC), make(event.Row, len(schema.Columns)+1)
+	tally := simulator.Tally{Bad: map[event.Reason]int{}}
+	for _, reason := range event.Reasons() {
+		if reason != event.RefusedByWarehouse {
+			tally.Bad[reason] = 0
+		}
+	}
+	seen := map[string]bool{}
+	for line := range bytes.Lines(text) {
+		tally.Sent++
+		line = line[:len(line)-1]
+		if len(line) > 8<<20 {
+			tally.Bad[event.TooLarge]++
+			continue
+		}
+		if rejection := decoder.Decode(row, line, now); rejection != nil {
+			tally.Bad[rejection.Reason]++
+			continue
+		}
+		if seen[string(line)] {
+			tally.Duplicates++
+		}
+		seen[string(line)] = true
+		tally.Valid++
+	}
+	return tally
+}
+
+// A run that fails in the middle leaves a report that says so.
+func TestRun_ReportWhenTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "report.json")
+	if err := os.Symlink("/dev/full", filepath.Join(dir, "passenger_flow.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	args := []string{"--no-kafka", "--json", dir, "--report", file, "--rate", "1000", "--for", "10s"}
+	err := run(context.Background(), args, environment(nil), new(bytes.Buffer))
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("writing to a full disk: %v", err)
+	}
+	var got report
+	text, err := os.ReadFile(file)
+	if err := errors.Join(err, json.Unmarshal(text, &got)); err != nil || got.Exact || got.Total.Sent == 0 {
+		t.Errorf("reports %s (%v)", text, err)
+	}
+}
+
+// A run that cannot begin leaves a report that says so.
+func TestRun_ReportOfAFailedRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "report.json")
+	args := []string{"--no-kafka", "--json", filepath.Join(file, "no folder"), "--report", file}
+	if err := run(context.Background(), args, environment(nil), new(bytes.Buffer)); err == nil {
+		t.Fatal("a folder within a file is made")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || !bytes.Contains(text, []byte(`"exact": false`)) {
+		t.Errorf("%s (%v)", text, err)
+	}
+	args = []string{"--no-kafka", "--json", dir, "--report", filepath.Join(dir, "nowhere", "report.json")}
+	if err := run(context.Background(), args, environment(nil), new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "--report") {
+		t.Errorf("a report into a folder that is missing: %v", err)
 	}
 }

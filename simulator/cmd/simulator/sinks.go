@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/IBM/sarama"
+
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
@@ -20,7 +22,11 @@ type sinks []interface {
 func openSinks(o options) (sinks, error) {
 	var all sinks
 	if o.kafka != nil {
-		events, err := sink.OpenKafka(*o.kafka)
+		var adjust []func(*sarama.Config)
+		if o.tooLarge > 0 {
+			adjust = append(adjust, sink.SendTooLarge)
+		}
+		events, err := sink.OpenKafka(*o.kafka, adjust...)
 		if fault := new(kafka.Fault); errors.As(err, &fault) {
 			return nil, fmt.Errorf("%w; or name another broker with --kafka, or write files only with --no-kafka --json FOLDER", err)
 		}
