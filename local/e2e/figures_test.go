@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/local/expect"
@@ -19,22 +20,29 @@ import (
 // after one with late events.
 func TestFigures(t *testing.T) {
 	system := up(t, nil)
-	client := producer(t, system.Kafka)
+	system.checkFigures(producer(t, system.Kafka))
+	system.stop()
+}
+
+// checkFigures sends events, some of them late, and compares staging and the
+// dashboard tables with them.
+func (l *local) checkFigures(client *kgo.Client) {
+	t := l.t
+	t.Helper()
 	sent := recentEvents(t)
 	late := sent[:len(sent)/10] // the oldest come last
 	first := sent[len(sent)/10:]
 
 	send(t, client, first)
-	system.awaitRecords(len(first))
-	system.transform()
-	system.checkDashboards(first)
+	l.awaitRecords(len(first))
+	l.transform()
+	l.checkDashboards(first)
 
 	send(t, client, late)
-	system.awaitRecords(len(sent))
-	system.checkStaging(sent, nil)
-	system.transform()
-	system.checkDashboards(sent)
-	system.stop()
+	l.awaitRecords(len(sent))
+	l.checkStaging(sent, nil)
+	l.transform()
+	l.checkDashboards(sent)
 }
 
 // recentEvents are those of yesterday and today, in both formats.
