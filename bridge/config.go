@@ -55,7 +55,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	c := Config{
 		Kafka:   kafka.FromEnv(r),
-		Topics:  distinct(r.List("KAFKA_TOPICS", event.Topics()...)),
+		Topics:  topics(r),
 		GroupID: r.String("KAFKA_GROUP_ID", "stationflow"),
 		Start:   start(r),
 
@@ -85,9 +85,26 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	return c, nil
 }
 
-func distinct(topics []string) []string {
-	topics = slices.Sorted(slices.Values(topics))
+func topics(r *env.Reader) []string {
+	const name, remedy = "KAFKA_TOPICS", "set it to names of topics, separated by commas, or leave it out for all six"
+	topics := slices.Sorted(slices.Values(r.List(name, event.Topics()...)))
+	if len(topics) == 0 {
+		r.Fault(name, "names no topic: %s", remedy)
+	}
+	for _, topic := range topics {
+		if !legal(topic) {
+			r.Fault(name, "names %q, which cannot be a topic: %s", topic, remedy)
+		}
+	}
 	return slices.Compact(topics)
+}
+
+// legal reports whether Kafka takes the name for a topic
+// (org.apache.kafka.common.internals.Topic).
+func legal(topic string) bool {
+	return len(topic) <= 249 && topic != "." && topic != ".." && !strings.ContainsFunc(topic, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-'
+	})
 }
 
 // portAddress serves every interface where Cloud Run names a port, and only

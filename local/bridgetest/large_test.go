@@ -3,8 +3,10 @@ package bridgetest
 import (
 	"bytes"
 	"net/http/httptest"
+	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -33,26 +35,33 @@ func startLake(t *testing.T) *fakestorage.Server {
 // A value too large for any batch is in the lake before its record is
 // published in its place. A large one that fits travels alone.
 func TestBridge_LargeRecords(t *testing.T) {
+	at := time.UnixMilli(1_795_000_000_000)
 	objects := startLake(t)
 	cluster := newCluster(t, kfake.BrokerConfigs(map[string]string{
 		"group.initial.rebalance.delay.ms": "0", "message.max.bytes": "40000000", "max.message.bytes": "40000000"}))
-	fits := bytes.Repeat([]byte("f"), batch.MaxEncodedBytes-2000)
+	// To the byte: what just fits travels, one byte more is put aside.
+	fits := bytes.Repeat([]byte("f"), sort.Search(batch.MaxEncodedBytes, func(size int) bool {
+		return !new(batch.Encoder).Fits(&batch.Record{Offset: 9, Timestamp: at.UnixMilli(), Value: make([]byte, size)})
+	})-1)
 	tooLarge := bytes.Repeat([]byte("l"), batch.MaxEncodedBytes)
 	largeKey := bytes.Repeat([]byte("k"), batch.MaxEncodedBytes)
 	produce(t, cluster, topic, 0, 3)
-	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: fits})
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: []byte("small")})
 	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: []byte("key"), Value: tooLarge})
 	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: largeKey, Value: []byte("small")})
 	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: []byte("v"), Headers: make([]kgo.RecordHeader, batch.MaxHeaders+1)})
 	produce(t, cluster, topic, 0, 2)
+	justTooLarge := append(bytes.Clone(fits), 'f')
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: fits, Timestamp: at})
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: justTooLarge, Timestamp: at})
 
 	c := config(cluster)
 	c.LakeBucket = bucket
 	transport := newRecorder(nil)
 	start(t, c, transport)
-	transport.wait(t, 9)
-	transport.check(t, cluster, topic, 0, 0, 9)
-	eventually(t, "all is committed", func() bool { return committed(cluster, topic, 0) == 9 })
+	transport.wait(t, 11)
+	transport.check(t, cluster, topic, 0, 0, 11)
+	eventually(t, "all is committed", func() bool { return committed(cluster, topic, 0) == 11 })
 
 	id := topicID(cluster, topic)
 	content := func(name string) []byte {
@@ -68,7 +77,7 @@ func TestBridge_LargeRecords(t *testing.T) {
 			records[r.Offset] = r
 		}
 	}
-	if r := records[3]; !bytes.Equal(r.Value, fits) || r.ValueURI != "" {
+	if r := records[9]; !bytes.Equal(r.Value, fits) || r.ValueURI != "" {
 		t.Error("the value that fits did not travel as it is")
 	}
 	tests := []struct {
@@ -81,6 +90,7 @@ func TestBridge_LargeRecords(t *testing.T) {
 		{4, "key", tooLarge, nil, "a value"},
 		{5, "", []byte("small"), largeKey, "a key"},
 		{6, "", []byte("v"), nil, "headers"},
+		{10, "", justTooLarge, nil, "by a byte, a value"},
 	}
 	for _, test := range tests {
 		r, name := records[test.offset], lake.QuarantineObject(topic, id, 0, test.offset)

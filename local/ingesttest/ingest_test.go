@@ -138,6 +138,24 @@ func TestIngest_BadRecordsAreQuarantinedWithTheirBytes(t *testing.T) {
 	}
 }
 
+// Headers are carried by the batch, for other subscribers, and ignored here:
+// neither staging nor quarantine has a column for them.
+func TestIngest_HeadersAreIgnored(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	b := batchOf(incidents(2)...)
+	b.Records[0].Headers = []batch.Header{{Key: "id", Value: []byte("another")}, {Key: "", Value: nil}}
+	b.Records[1].Headers = make([]batch.Header, batch.MaxHeaders-2)
+	b.Records[1].Value = nil
+	l.mustDeliver(t, b)
+	if rows := l.warehouse.rows("incidents"); len(rows) != 1 || rows[0]["id"] != "inc-0" {
+		t.Errorf("staging has %v", rows)
+	}
+	if rows := l.warehouse.rows("quarantine"); len(rows) != 1 || rows[0]["reason"] != "empty" {
+		t.Errorf("quarantine has %v", rows)
+	}
+}
+
 // TestIngest_NothingIsLost delivers random batches and asks that every record
 // is in one place, once.
 func TestIngest_NothingIsLost(t *testing.T) {
