@@ -147,8 +147,9 @@ func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 		held.Go(func() { publishBatch(c.partition, t.Context(), 3) })
 		synctest.Wait()
 		other := newPartition(c.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 1}, position{}, c.batchBytes)
-		if publishBatch(other, t.Context(), 0); len(at) != 1 || at[0] != 0 {
-			t.Errorf("the other partition waited: %v", at)
+		publishBatch(other, t.Context(), 0)
+		if time.Since(began) != 0 {
+			t.Errorf("the other partition waited %v", time.Since(began))
 		}
 		held.Wait()
 		if len(at) != 3 || at[1] < 40*time.Second || at[2] < 40*time.Second || at[2] > 45*time.Second {
