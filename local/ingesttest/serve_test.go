@@ -140,7 +140,7 @@ func testRefusals(t *testing.T, url string, log *logged) {
 		"no topic id":            {binary(func(h http.Header) { h.Del("ce-topicid") }), good.Data(), "topicid", "topicid"},
 		"a time that is none":    {set("ce-time", "noon"), good.Data(), "attributes", "noon"},
 		"wrong id":               {set("ce-id", "7"), good.Data(), "id", "id"},
-		"wrong count":            {set("ce-recordcount", "4"), good.Data(), "data", "data"},
+		"wrong count":            {set("ce-recordcount", "4"), good.Data(), "recordcount", "recordcount"},
 		"unknown topic":          {binary(func(h http.Header) { h.Set("ce-source", "//kafka/c/cats/3"); h.Set("ce-subject", "cats") }), good.Data(), "topic", "cats"},
 		"other content":          {set("Content-Type", "text/plain"), good.Data(), "datacontenttype", "text/plain"},
 		"no data":                {binary(func(http.Header) {}), nil, "data", "data"},
