@@ -16,7 +16,11 @@ func FromHTTP(header http.Header, data []byte) (cloudevents.Event, error) {
 	if version := header.Get("Ce-Specversion"); version != cloudevents.VersionV1 {
 		return cloudevents.Event{}, malformed("specversion", "is %q, not %s", version, cloudevents.VersionV1)
 	}
-	e, err := binding.ToEvent(context.Background(), cehttp.NewMessage(header, nil))
+	message := cehttp.NewMessage(header, http.NoBody)
+	if message.ReadEncoding() != binding.EncodingBinary {
+		return cloudevents.Event{}, malformed("datacontenttype", "is %q, which is not that of binary mode", header.Get("Content-Type"))
+	}
+	e, err := binding.ToEvent(context.Background(), message)
 	if err != nil {
 		return cloudevents.Event{}, malformed("attributes", "cannot be read: %v", err)
 	}
