@@ -279,7 +279,7 @@ func TestHTTP_KilledUnderLoad(t *testing.T) {
 		}
 	})
 	c := httpConfig(config(cluster), f.url)
-	for kill := range 4 {
+	for kill := range 2 {
 		killed := c
 		killed.DrainTimeout = time.Millisecond // what is in flight is given up, what was taken is not committed
 		m := startHTTP(t, killed, d)
