@@ -170,6 +170,10 @@ func FuzzCloudEvent(f *testing.F) {
 	f.Add("application/json", "", "", "", "", "", "", "", "", "", wrapped(f, map[string]any{"attributes": a, "data": e.Data()}))
 	f.Add("application/json", "1.0", "7", "//pubsub.googleapis.com/t", messagePublished, "", "", "", "", "", wrapped(f, map[string]any{"attributes": a, "data": e.Data()}))
 	f.Add(a["Content-Type"], "0.3", a["ce-id"], a["ce-source"], a["ce-type"], "", "", "", "", "", []byte("Obj\x01"))
+	topics, decoders := map[string]*topic{}, map[string]*decoded{}
+	for _, name := range event.Topics() {
+		topics[name], decoders[name] = offline(name)
+	}
 	f.Fuzz(func(t *testing.T, media, version, id, source, kind, subject, topicID, first, last, count string, body []byte) {
 		header := make(http.Header)
 		for name, value := range map[string]string{"Content-Type": media, "ce-specversion": version, "ce-id": id, "ce-source": source, "ce-type": kind,
@@ -187,11 +191,11 @@ func FuzzCloudEvent(f *testing.F) {
 			checkRefusal(t, err)
 			return
 		}
-		if _, known := event.SchemaOf(b.Topic); !known {
+		d, known := decoders[b.Topic]
+		if !known {
 			return
 		}
-		tp, d := offline(b.Topic)
-		if d.decode(tp, b, noon); len(d.rows)+len(d.rejections) != len(b.Records) {
+		if d.decode(topics[b.Topic], b, noon); len(d.rows)+len(d.rejections) != len(b.Records) {
 			t.Fatalf("%d rows and %d rejections of %d records", len(d.rows), len(d.rejections), len(b.Records))
 		}
 	})
