@@ -57,7 +57,7 @@ func Main(ctx context.Context, args []string, streams Streams, commands []Comman
 func usage(out io.Writer, commands []Command) {
 	fmt.Fprint(out, "usage: stationflow COMMAND [FLAGS]\n\n")
 	for _, command := range commands {
-		fmt.Fprintf(out, "  %-10s %s\n", command.Name, command.Summary)
+		fmt.Fprintf(out, "  %-12s %s\n", command.Name, command.Summary)
 	}
 	fmt.Fprint(out, "\nstationflow COMMAND --help lists the command's flags.\n")
 }

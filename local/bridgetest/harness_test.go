@@ -68,7 +68,13 @@ type member struct {
 
 func start(t testing.TB, c bridge.Config, transport bridge.Transport) *member {
 	t.Helper()
-	b, err := bridge.New(c, bridge.Dependencies{Transport: transport, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))})
+	return startWith(t, c, bridge.Dependencies{Transport: transport})
+}
+
+func startWith(t testing.TB, c bridge.Config, with bridge.Dependencies) *member {
+	t.Helper()
+	with.Logger = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	b, err := bridge.New(c, with)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +138,12 @@ func (r *recorder) Publish(ctx context.Context, e cloudevents.Event) error {
 			return err
 		}
 	}
+	r.take(b, err)
+	return nil
+}
+
+// take notes a batch, or why one could not be read.
+func (r *recorder) take(b *batch.Batch, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
@@ -144,7 +156,6 @@ func (r *recorder) Publish(ctx context.Context, e cloudevents.Event) error {
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})
-	return nil
 }
 
 // wait returns once so many different records were published.

@@ -18,15 +18,22 @@ import (
 )
 
 // BenchmarkFreshness measures how long a record takes from the append to Kafka
-// until it is visible in staging: 1,000 events a second for 60 s into an empty
-// warehouse, with the scheduler running. Run it alone on the machine:
+// until it is visible in staging, over each transport: 1,000 events a second
+// for 60 s into an empty warehouse, with the scheduler running. Run it alone on
+// the machine:
 //
 //	go test ./e2e -run '^$' -bench Freshness -benchtime 1x
 func BenchmarkFreshness(b *testing.B) {
+	for _, transport := range []string{"pubsub", "http"} {
+		b.Run(transport, func(b *testing.B) { benchmarkFreshness(b, transport) })
+	}
+}
+
+func benchmarkFreshness(b *testing.B, transport string) {
 	const perSecond, seconds, tick = 1000, 60, 10 * time.Millisecond
 	for b.Loop() {
 		folder := b.TempDir()
-		system := up(b, nil, "--data", folder)
+		system := up(b, nil, "--data", folder, "--transport", transport)
 		events := goodEvents(b, perSecond*seconds)
 		produced := sendPaced(b, producer(b, system.Kafka, kgo.ProducerLinger(0)), events, perSecond/int(time.Second/tick), tick)
 		system.awaitRecords(len(events))

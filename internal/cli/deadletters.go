@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/terraform"
+)
+
+const deadLettersUsage = `usage: stationflow deadletters list [FLAGS]
+       stationflow deadletters resend [FLAGS] --all | ID ...
+
+list shows the batches that were given up and wait in the dead letter
+subscription; it takes none away. resend sends them on their way again, all of
+them or those named by message or event id, and takes away what has arrived:
+whoever is interrupted loses nothing, and a batch sent twice counts once.
+GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
+
+`
+
+// runDeadLetters lists dead letters or sends them again.
+func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
+	deployment, err := terraform.ReadDeployment()
+	if err != nil {
+		return err
+	}
+	flags := flag.NewFlagSet("deadletters", flag.ContinueOnError)
+	flags.SetOutput(streams.Err)
+	flags.Usage = func() { fmt.Fprint(streams.Err, deadLettersUsage); flags.PrintDefaults() }
+	subscription := flags.String("subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
+	wait := flags.Duration("wait", 5*time.Second, "how long no further dead letter must come before there are no more")
+	all := flags.Bool("all", false, "resend: every dead letter")
+	url := flags.String("url", "", "resend: post to the ingest function at `URL` instead of publishing to the records topic")
+	verb := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		verb, args = args[0], args[1:]
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ids := flags.Args()
+	if err := checkDeadLetters(verb, *all, *url, ids); err != nil {
+		return err
+	}
+	r := env.NewReader(streams.Getenv)
+	project := r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
+	topic := r.String("BRIDGE_PUBSUB_TOPIC", deployment.RecordsTopic)
+	if err := r.Err(); err != nil {
+		return err
+	}
+	box, err := openMailbox(ctx, project, *subscription, *wait)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = box.Close() }()
+	if verb == "list" {
+		return list(ctx, box, streams.Out)
+	}
+	send, err := newSender(ctx, box, *url, topic)
+	if err != nil {
+		return err
+	}
+	return resend(ctx, box, send, ids, streams.Out)
+}
+
+func checkDeadLetters(verb string, all bool, url string, ids []string) error {
+	switch {
+	case verb != "list" && verb != "resend":
+		return errors.New("say list or resend: stationflow deadletters --help explains both")
+	case verb == "list" && (all || url != "" || len(ids) > 0):
+		return errors.New("list takes neither ids nor --all nor --url")
+	case verb == "resend" && all == (len(ids) > 0):
+		return errors.New("resend needs either --all or the ids of those to send again (flags come first); stationflow deadletters list shows them")
+	}
+	return nil
+}
+
+// list prints a line for each dead letter.
+func list(ctx context.Context, box *mailbox, out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	count, records := 0, 0
+	err := box.each(ctx, 10, func(l *letter) (bool, error) {
+		if count == 0 {
+			fmt.Fprintln(table, "MESSAGE\tEVENT\tFROM\tRECORDS\tBURIED\tATTEMPTS\tWHY")
+		}
+		count++
+		records += l.records()
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.id, cmp.Or(l.event(), "no CloudEvent"), cmp.Or(l.from(), "-"),
+			numberOrDash(l.records()), l.published.UTC().Format(time.RFC3339), numberOrDash(l.cause.Attempts), l.why())
+		return false, nil
+	})
+	if err := errors.Join(err, table.Flush()); err != nil {
+		return err
+	}
+	if count == 0 {
+		fmt.Fprintln(out, "no dead letters")
+		return nil
+	}
+	fmt.Fprintf(out, "\n%d dead letters with %d records\n", count, records)
+	return nil
+}
+
+func numberOrDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+// resend sends the dead letters with these message or event ids, or all
+// without ids, and takes each away once it was sent.
+func resend(ctx context.Context, box *mailbox, send sender, ids []string, out io.Writer) error {
+	missing := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		missing[id] = true
+	}
+	sent := 0
+	err := box.each(ctx, send.atOnce, func(l *letter) (bool, error) {
+		if len(ids) > 0 && !missing[l.id] && !missing[l.event()] {
+			return false, nil
+		}
+		if err := send.send(ctx, l); err != nil {
+			return false, fmt.Errorf("sending dead letter %s again, which stays where it is: %w", l.id, err)
+		}
+		sent++
+		delete(missing, l.id) // the event's id stays: the same batch may be buried twice
+		fmt.Fprintf(out, "sent again: %s  %s  %s\n", l.id, l.event(), l.from())
+		return true, nil
+	})
+	fmt.Fprintf(out, "%d dead letters sent again\n", sent)
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 && sent == 0 {
+		return fmt.Errorf("none of the dead letters is %s: stationflow deadletters list shows those that wait", strings.Join(ids, ", "))
+	}
+	return nil
+}

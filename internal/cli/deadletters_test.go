@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/deadletter"
+)
+
+const topicID = "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"
+
+// A mail is a Pub/Sub with the topic of records and that of dead letters.
+type mail struct {
+	*pstest.Server
+	t *testing.T
+}
+
+func newMail(t *testing.T) *mail {
+	t.Helper()
+	m := &mail{pstest.NewServer(), t}
+	t.Cleanup(func() { m.Close() })
+	t.Setenv("PUBSUB_EMULATOR_HOST", m.Addr)
+	for topic, subscription := range map[string]string{"stationflow-records": "records", "stationflow-dead-letter": "stationflow-dead-letter"} {
+		if _, err := m.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/p/topics/" + topic}); err != nil {
+			t.Fatal(err)
+		}
+		s := &pubsubpb.Subscription{Name: "projects/p/subscriptions/" + subscription, Topic: "projects/p/topics/" + topic, AckDeadlineSeconds: 60}
+		if _, err := m.GServer.CreateSubscription(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// bury puts a batch at the offset into the dead letter topic.
+func (m *mail) bury(offset int64, more map[string]string) *pubsubpb.PubsubMessage {
+	m.t.Helper()
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 3,
+		Records: []batch.Record{{Offset: offset, Value: []byte("v")}, {Offset: offset + 1}}}
+	e, err := b.Event(time.Unix(1, 0), "")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	original := &pubsubpb.PubsubMessage{Data: e.Data(), Attributes: batch.Attributes(e)}
+	buried := proto.Clone(original).(*pubsubpb.PubsubMessage)
+	for name, value := range more {
+		buried.Attributes[name] = value
+	}
+	m.publish(buried)
+	return original
+}
+
+func (m *mail) publish(message *pubsubpb.PubsubMessage) {
+	m.t.Helper()
+	request := &pubsubpb.PublishRequest{Topic: "projects/p/topics/stationflow-dead-letter", Messages: []*pubsubpb.PubsubMessage{message}}
+	if _, err := m.GServer.Publish(m.t.Context(), request); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// resent returns what is in the records topic.
+func (m *mail) resent() (all []*pubsubpb.PubsubMessage) {
+	for _, message := range m.Messages() {
+		if message.Topic == "projects/p/topics/stationflow-records" {
+			all = append(all, &pubsubpb.PubsubMessage{Data: message.Data, Attributes: message.Attributes})
+		}
+	}
+	return all
+}
+
+// run runs the command and returns its exit code and all it said.
+func (m *mail) run(args ...string) (code int, said string) {
+	var out strings.Builder
+	streams := Streams{Getenv: func(name string) string { return map[string]string{"GOOGLE_CLOUD_PROJECT": "p"}[name] }, Out: &out, Err: &out}
+	code = Main(m.t.Context(), append([]string{"deadletters"}, args...), streams, Commands())
+	return code, out.String()
+}
+
+func (m *mail) mustSay(code int, args []string, parts ...string) {
+	m.t.Helper()
+	got, said := m.run(args...)
+	if got != code {
+		m.t.Errorf("%v: exit code %d, want %d: %s", args, got, code, said)
+	}
+	for _, part := range parts {
+		if !strings.Contains(said, part) {
+			m.t.Errorf("%v does not say %q:\n%s", args, part, said)
+		}
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	m := newMail(t)
+	list := []string{"list", "--wait", "1s"}
+	m.mustSay(0, list, "no dead letters")
+
+	first := m.bury(10, deadletter.Cause{Attempts: 20, Since: time.Unix(2, 0), Source: "bridge g", Reason: "answered 422:\nno batch"}.Attributes())
+	second := m.bury(20, map[string]string{"CloudPubSubDeadLetterSourceDeliveryCount": "7", "CloudPubSubDeadLetterSourceSubscription": "stationflow-ingest",
+		"CloudPubSubDeadLetterSourceSubscriptionProject": "p", "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-11-22T07:30:00.000+00:00"})
+	foreign := &pubsubpb.PubsubMessage{Data: []byte("hello"), Attributes: map[string]string{"a": "b"}}
+	m.publish(proto.Clone(foreign).(*pubsubpb.PubsubMessage))
+	for range 2 { // listing takes nothing away
+		m.mustSay(0, list, "incidents/3 10-11", topicID+"-3-10-11", "20", "answered 422: no batch",
+			"incidents/3 20-21", "7", "Pub/Sub gave up delivering to stationflow-ingest", "no CloudEvent", "3 dead letters with 4 records")
+	}
+
+	m.mustSay(1, []string{"resend", "--wait", "1s", "nobody"}, "none of the dead letters is nobody", "0 dead letters sent again")
+	m.mustSay(0, []string{"resend", "--wait", "1s", topicID + "-3-20-21"}, "1 dead letters sent again")
+	if got := m.resent(); len(got) != 1 || !proto.Equal(got[0], second) {
+		t.Errorf("sent %v, want %v", got, second)
+	}
+	m.mustSay(0, list, "2 dead letters with 2 records")
+
+	m.mustSay(0, []string{"resend", "--wait", "1s", "--all"}, "2 dead letters sent again")
+	if got := m.resent(); len(got) != 3 || !(proto.Equal(got[1], first) && proto.Equal(got[2], foreign) || proto.Equal(got[2], first) && proto.Equal(got[1], foreign)) {
+		t.Errorf("sent %v", got)
+	}
+	m.mustSay(0, list, "no dead letters")
+}
+
+// What cannot be sent stays where it is.
+func TestDeadLetters_ResendFails(t *testing.T) {
+	m := newMail(t)
+	m.bury(10, nil)
+	m.bury(20, nil)
+	var taken []string
+	answers := []int{http.StatusServiceUnavailable, http.StatusOK, http.StatusInternalServerError, http.StatusOK}
+	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		code := answers[0]
+		answers = answers[1:]
+		if code == http.StatusOK {
+			taken = append(taken, r.Header.Get("Ce-Id"))
+		}
+		w.WriteHeader(code)
+	}))
+	defer function.Close()
+	post := []string{"resend", "--wait", "1s", "--all", "--url", function.URL}
+	m.mustSay(1, post, "503", "0 dead letters sent again", "stays where it is")
+	m.mustSay(1, post, "500", "1 dead letters sent again", "stays where it is")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+	m.mustSay(0, post, "1 dead letters sent again")
+	if len(taken) != 2 || taken[0] == taken[1] {
+		t.Errorf("the function took %v", taken)
+	}
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "no dead letters")
+
+	m.bury(30, nil)
+	if _, err := m.GServer.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: "projects/p/topics/stationflow-records"}); err != nil {
+		t.Fatal(err)
+	}
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "stays where it is")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+}
+
+func TestDeadLetters_Mistakes(t *testing.T) {
+	m := newMail(t)
+	for _, test := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"", 1, "say list or resend"},
+		{"burn", 1, "say list or resend"},
+		{"--help", 0, "usage: stationflow deadletters list"},
+		{"list --all", 1, "list takes neither"},
+		{"resend", 1, "either --all or the ids"},
+		{"resend --all 7", 1, "either --all or the ids"},
+		{"list --subscription nothing", 1, "there is no projects/p/subscriptions/nothing: check GOOGLE_CLOUD_PROJECT"},
+	} {
+		m.mustSay(test.code, strings.Fields(test.args), test.says)
+	}
+	var out strings.Builder
+	code := Main(t.Context(), []string{"deadletters", "list"}, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, Commands())
+	if code != 1 || !strings.Contains(out.String(), "GOOGLE_CLOUD_PROJECT is not set") {
+		t.Errorf("without a project: %d, %s", code, fmt.Sprint(out.String()))
+	}
+}

@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/internal/deadletter"
+)
+
+// callTimeout bounds the calls that should be answered at once.
+const callTimeout = 15 * time.Second
+
+// A mailbox is the subscription in which dead letters wait.
+type mailbox struct {
+	client       *pubsub.Client
+	project      string
+	subscription string // its full name
+	wait         time.Duration
+}
+
+func openMailbox(ctx context.Context, project, subscription string, wait time.Duration) (*mailbox, error) {
+	client, err := pubsub.NewClient(ctx, project)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to Pub/Sub in project %s: %w", project, err)
+	}
+	m := &mailbox{client: client, project: project, subscription: fullName(project, "subscriptions", subscription), wait: wait}
+	calling, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err = client.SubscriptionAdminClient.GetSubscription(calling, &pubsubpb.GetSubscriptionRequest{Subscription: m.subscription})
+	if status.Code(err) == codes.NotFound {
+		err = fmt.Errorf("there is no %s: check GOOGLE_CLOUD_PROJECT and --subscription, and PUBSUB_EMULATOR_HOST for the local system", m.subscription)
+	} else if err != nil {
+		err = fmt.Errorf("reaching %s: %w", m.subscription, err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return m, nil
+}
+
+func fullName(project, collection, name string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	return "projects/" + project + "/" + collection + "/" + name
+}
+
+// Close ends the connection.
+func (m *mailbox) Close() error { return m.client.Close() }
+
+// each shows every dead letter to take once, so many pulled at a time. Those
+// for which take returns true are acknowledged at once; all others are given
+// back at the end, after an error and after an interrupt too.
+func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (done bool, err error)) (err error) {
+	var kept []string // acknowledgement ids
+	defer func() { err = errors.Join(err, m.giveBack(context.WithoutCancel(ctx), kept)) }()
+	seen := map[string]bool{}
+	for {
+		received, err := m.pull(ctx, atOnce)
+		if err != nil || len(received) == 0 {
+			return err
+		}
+		for i, r := range received {
+			l := letterOf(r.Message)
+			if seen[l.id] { // its lease ran out meanwhile
+				kept = append(kept, r.AckId)
+				continue
+			}
+			seen[l.id] = true
+			done, err := take(l)
+			if err == nil && done {
+				err = m.acknowledge(ctx, r.AckId, l.id)
+			} else {
+				kept = append(kept, r.AckId)
+			}
+			if err != nil {
+				for _, rest := range received[i+1:] {
+					kept = append(kept, rest.AckId)
+				}
+				return err
+			}
+		}
+	}
+}
+
+// pull returns none when none came for as long as to wait.
+func (m *mailbox) pull(ctx context.Context, most int32) ([]*pubsubpb.ReceivedMessage, error) {
+	waiting, cancel := context.WithTimeout(ctx, m.wait)
+	defer cancel()
+	response, err := m.client.SubscriptionAdminClient.Pull(waiting, &pubsubpb.PullRequest{Subscription: m.subscription, MaxMessages: most})
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && waiting.Err() != nil:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("pulling from %s: %w", m.subscription, err)
+	}
+	return response.ReceivedMessages, nil
+}
+
+func (m *mailbox) acknowledge(ctx context.Context, ackID, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	request := &pubsubpb.AcknowledgeRequest{Subscription: m.subscription, AckIds: []string{ackID}}
+	if err := m.client.SubscriptionAdminClient.Acknowledge(ctx, request); err != nil {
+		return fmt.Errorf("dead letter %s was sent again but could not be taken away; to send it once more does no harm: %w", id, err)
+	}
+	return nil
+}
+
+// giveBack has messages wait again, for whoever comes next.
+func (m *mailbox) giveBack(ctx context.Context, ackIDs []string) error {
+	const most = 1000 // of one request
+	for len(ackIDs) > 0 {
+		n := min(most, len(ackIDs))
+		calling, cancel := context.WithTimeout(ctx, callTimeout)
+		err := m.client.SubscriptionAdminClient.ModifyAckDeadline(calling, &pubsubpb.ModifyAckDeadlineRequest{Subscription: m.subscription, AckIds: ackIDs[:n]})
+		cancel()
+		if err != nil {
+			return fmt.Errorf("giving dead letters back to %s; they wait again once the subscription's deadline has passed: %w", m.subscription, err)
+		}
+		ackIDs = ackIDs[n:]
+	}
+	return nil
+}
+
+// A letter is one dead letter.
+type letter struct {
+	id         string // the message's
+	published  time.Time
+	attributes map[string]string // as they were before it became one
+	data       []byte
+	cause      deadletter.Cause
+}
+
+func letterOf(m *pubsubpb.PubsubMessage) *letter {
+	return &letter{
+		id: m.MessageId, published: m.PublishTime.AsTime(), data: m.Data,
+		attributes: deadletter.Original(m.Attributes), cause: deadletter.CauseOf(m.Attributes),
+	}
+}
+
+// event is the id of its CloudEvent; "" when it is none.
+func (l *letter) event() string { return l.attributes["ce-id"] }
+
+func (l *letter) records() int {
+	n, _ := strconv.Atoi(l.attributes["ce-recordcount"])
+	return n
+}
+
+var sourcePattern = regexp.MustCompile(`^//kafka/[^/]+/([^/]+/[0-9]+)$`)
+
+// from is its topic, partition and offsets; "" when it names none.
+func (l *letter) from() string {
+	part := sourcePattern.FindStringSubmatch(l.attributes["ce-source"])
+	if part == nil {
+		return ""
+	}
+	return part[1] + " " + l.attributes["ce-firstoffset"] + "-" + l.attributes["ce-lastoffset"]
+}
+
+func (l *letter) why() string {
+	switch {
+	case l.cause.Reason != "":
+		return l.cause.Reason
+	case l.cause.Source != "":
+		return "Pub/Sub gave up delivering to " + l.cause.Source + "; the function's log says why"
+	}
+	return "unknown"
+}
+
+// A sender sends a dead letter on its way again.
+type sender struct {
+	atOnce int32 // how many to hold meanwhile: all must be sent before their leases run out
+	send   func(context.Context, *letter) error
+}
+
+// newSender publishes to the topic, or posts to the function at the URL when
+// there is one.
+func newSender(ctx context.Context, m *mailbox, url, topic string) (sender, error) {
+	if url == "" {
+		return sender{10, func(ctx context.Context, l *letter) error {
+			calling, cancel := context.WithTimeout(ctx, callTimeout)
+			defer cancel()
+			_, err := m.client.TopicAdminClient.Publish(calling, &pubsubpb.PublishRequest{
+				Topic:    fullName(m.project, "topics", topic),
+				Messages: []*pubsubpb.PubsubMessage{{Data: l.data, Attributes: l.attributes}},
+			})
+			return err
+		}}, nil
+	}
+	function, err := bridge.NewHTTP(ctx, url, url)
+	if err != nil {
+		return sender{}, err
+	}
+	return sender{1, func(ctx context.Context, l *letter) error {
+		e, err := batch.FromMessage(l.attributes, l.data)
+		if err != nil {
+			return err
+		}
+		calling, cancel := context.WithTimeout(ctx, 3*time.Minute) // as long as ingest may take
+		defer cancel()
+		return function.Publish(calling, e)
+	}}, nil
+}
