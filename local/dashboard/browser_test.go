@@ -58,9 +58,9 @@ func browse(t *testing.T, handler http.Handler, hash string, options ...string) 
 }
 
 // open returns what the document of a page has become.
-func open(t *testing.T, handler http.Handler, hash string) *html.Node {
+func open(t *testing.T, handler http.Handler, hash string, options ...string) *html.Node {
 	t.Helper()
-	document, err := html.Parse(bytes.NewReader(browse(t, handler, hash, "--dump-dom")))
+	document, err := html.Parse(bytes.NewReader(browse(t, handler, hash, append(slices.Clone(options), "--dump-dom")...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,11 @@ func TestPage_MarkupInNamesIsText(t *testing.T) {
 	flow.by("station", image, "passengers_entered", "passengers", new(2.0))
 	flow.by("station", script, "passengers_entered", "passengers", new(1.0))
 	flow.by("station", link, "passengers_entered", "passengers", nil)
-	hostile := scene{rows: rows, pipeline: dashboard.Pipeline{Faults: map[dashboard.Stage]string{dashboard.Bridge: image + script}}}
+	hostile := scene{rows: rows, pipeline: dashboard.Pipeline{
+		TransportName: image,
+		Flows:         map[dashboard.Hop]dashboard.Flow{dashboard.Bridge: {Fault: image + script}},
+		Transform:     dashboard.Transform{Models: []dashboard.Model{{Name: link, Status: image}}, Findings: []dashboard.Finding{{Test: script}}},
+	}}
 	shown := hostile.dashboard(at(noon))
 	mustRefresh(t, shown)
 	page := open(t, shown.Handler(), "#today")
@@ -279,40 +283,6 @@ func TestPage_MarkupInNamesIsText(t *testing.T) {
 	for _, name := range []string{image, script, link} {
 		if !strings.Contains(everything, name) {
 			t.Errorf("the page does not show the name %s as text", name)
-		}
-	}
-}
-
-func TestPage_States(t *testing.T) {
-	t.Parallel()
-	all := scenes(noon)
-	for name, want := range map[string]map[dashboard.Stage]dashboard.State{
-		"busy":    {dashboard.Kafka: dashboard.OK, dashboard.Bridge: dashboard.OK, dashboard.TransformRuns: dashboard.OK},
-		"behind":  {dashboard.Kafka: dashboard.OK, dashboard.Bridge: dashboard.Behind, dashboard.Staging: dashboard.Behind},
-		"failing": {dashboard.Bridge: dashboard.OK, dashboard.Ingest: dashboard.Failing, dashboard.TransformRuns: dashboard.Failing},
-		"empty":   {dashboard.Kafka: dashboard.NothingYet, dashboard.TransformRuns: dashboard.NothingYet},
-	} {
-		shown := all[name].dashboard(at(noon))
-		mustRefresh(t, shown)
-		_ = shown.Refresh(t.Context()) // fails in failing
-		page := open(t, shown.Handler(), "")
-		for stage, state := range want {
-			item := find(page, has("data-stage", string(stage)))
-			shownState := find(item, has("class", "state"))
-			if text(shownState) != string(state) || attribute(shownState, "data-state") != string(state) {
-				t.Errorf("%s: %s is shown as %q, want %q", name, stage, text(shownState), state)
-			}
-		}
-		if hidden := find(page, has("id", "lost")); !has("hidden", "")(hidden) {
-			t.Errorf("%s: the page says %q", name, text(hidden))
-		}
-		failure := textOf(t, page, "id", "figures-state")
-		if strings.Contains(failure, "could not be read anew: reading ticket_dashboard") != (name == "failing") {
-			t.Errorf("%s: beside the title it says %q", name, failure)
-		}
-		waiting := textOf(t, page, "id", "empty")
-		if strings.Contains(waiting, "The next transform starts at 12:01:00.") != (name == "empty") {
-			t.Errorf("%s: the page waits for %q", name, waiting)
 		}
 	}
 }
