@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/stationflow/stationflow/local/browser"
 	"github.com/stationflow/stationflow/local/dashboard"
 )
 
@@ -80,8 +81,8 @@ func TestPage_ShowsThePipelineOfTheAPI(t *testing.T) {
 		_ = shown.Refresh(t.Context()) // fails in failing
 		status := shown.Status()
 		page := screens[i%len(screens)].show(t, shown.Handler())
-		if lost := find(page, has("id", "lost")); !has("hidden", "")(lost) {
-			t.Errorf("%s: the page says %q", name, text(lost))
+		if lost := browser.Find(page, browser.Has("id", "lost")); !browser.Has("hidden", "")(lost) {
+			t.Errorf("%s: the page says %q", name, browser.Text(lost))
 		}
 		for _, hop := range status.Hops {
 			shownStates[checkHop(t, name, page, hop, status)] = true
@@ -89,8 +90,8 @@ func TestPage_ShowsThePipelineOfTheAPI(t *testing.T) {
 		checkOverall(t, name, page, status)
 		checkMeasures(t, name, page, status)
 		checkRun(t, name, page, status.Transform)
-		if waiting := find(page, has("id", "empty")); text(waiting) != status.WaitingFor || has("hidden", "")(waiting) != (status.WaitingFor == "") {
-			t.Errorf("%s: the page waits for %q, the API for %q", name, text(waiting), status.WaitingFor)
+		if waiting := browser.Find(page, browser.Has("id", "empty")); browser.Text(waiting) != status.WaitingFor || browser.Has("hidden", "")(waiting) != (status.WaitingFor == "") {
+			t.Errorf("%s: the page waits for %q, the API for %q", name, browser.Text(waiting), status.WaitingFor)
 		}
 	}
 	for _, state := range []dashboard.State{dashboard.NothingYet, dashboard.Flowing, dashboard.Idle, dashboard.Behind, dashboard.Failing} {
@@ -103,15 +104,15 @@ func TestPage_ShowsThePipelineOfTheAPI(t *testing.T) {
 // checkHop returns the state that is shown.
 func checkHop(t *testing.T, scene string, page *html.Node, hop dashboard.HopStatus, status dashboard.Status) string {
 	t.Helper()
-	item := find(page, has("data-hop", string(hop.Hop)))
+	item := browser.Find(page, browser.Has("data-hop", string(hop.Hop)))
 	if item == nil {
 		t.Fatalf("%s: the page has no hop %s", scene, hop.Hop)
 	}
-	state := find(item, has("class", "state"))
+	state := browser.Find(item, browser.Has("class", "state"))
 	got := map[string]string{
-		"name":  text(find(item, func(n *html.Node) bool { return n.Data == "h3" })),
-		"state": text(state), "shape": attribute(state, "data-state"),
-		"rate": text(find(item, has("class", "rate"))), "passed": text(find(item, has("class", "passed"))),
+		"name":  browser.Text(browser.Find(item, func(n *html.Node) bool { return n.Data == "h3" })),
+		"state": browser.Text(state), "shape": browser.Attribute(state, "data-state"),
+		"rate": browser.Text(browser.Find(item, browser.Has("class", "rate"))), "passed": browser.Text(browser.Find(item, browser.Has("class", "passed"))),
 		"waiting": fact(item, "waiting"), "oldest": fact(item, "oldest"), "retries": fact(item, "retries"), "failures": fact(item, "failures"),
 	}
 	want := map[string]string{
@@ -135,11 +136,11 @@ func checkHop(t *testing.T, scene string, page *html.Node, hop dashboard.HopStat
 
 // fact is a line of a hop's; "" when it is hidden.
 func fact(item *html.Node, name string) string {
-	line := find(item, has("data-fact", name))
-	if has("hidden", "")(line) {
+	line := browser.Find(item, browser.Has("data-fact", name))
+	if browser.Has("hidden", "")(line) {
 		return ""
 	}
-	return text(find(line, func(n *html.Node) bool { return n.Data == "dd" }))
+	return browser.Text(browser.Find(line, func(n *html.Node) bool { return n.Data == "dd" }))
 }
 
 func rateOf(hop dashboard.HopStatus, status dashboard.Status) string {
@@ -201,27 +202,27 @@ func writtenSeconds(s *float64) string {
 // otherwise.
 func checkOverall(t *testing.T, scene string, page *html.Node, status dashboard.Status) {
 	t.Helper()
-	overall := find(page, has("id", "overall"))
-	if got := text(find(overall, has("class", "state"))); got != string(status.Overall.State) {
+	overall := browser.Find(page, browser.Has("id", "overall"))
+	if got := browser.Text(browser.Find(overall, browser.Has("class", "state"))); got != string(status.Overall.State) {
 		t.Errorf("%s: overall is shown as %q, want %q", scene, got, status.Overall.State)
 	}
 	troubles := 0
 	for _, hop := range status.Hops {
-		line := find(page, has("data-trouble", string(hop.Hop)))
+		line := browser.Find(page, browser.Has("data-trouble", string(hop.Hop)))
 		if hop.State != dashboard.Failing && hop.State != dashboard.Behind {
 			if line != nil {
-				t.Errorf("%s: %s is %s, and the page says %q", scene, hop.Hop, hop.State, text(line))
+				t.Errorf("%s: %s is %s, and the page says %q", scene, hop.Hop, hop.State, browser.Text(line))
 			}
 			continue
 		}
 		troubles++
 		want := fmt.Sprintf("%s, %s: %s%s", hop.Name, hop.State, hop.Note, strings.ReplaceAll(hop.Remedy, "`", ""))
-		if line == nil || text(line) != want {
-			t.Errorf("%s: of %s the page says %q, want %q", scene, hop.Hop, text(line), want)
+		if line == nil || browser.Text(line) != want {
+			t.Errorf("%s: of %s the page says %q, want %q", scene, hop.Hop, browser.Text(line), want)
 		}
 	}
-	if list := find(page, has("id", "attention")); has("hidden", "")(list) != (troubles == 0) {
-		t.Errorf("%s: with %d troubles the list is hidden: %v", scene, troubles, has("hidden", "")(list))
+	if list := browser.Find(page, browser.Has("id", "attention")); browser.Has("hidden", "")(list) != (troubles == 0) {
+		t.Errorf("%s: with %d troubles the list is hidden: %v", scene, troubles, browser.Has("hidden", "")(list))
 	}
 }
 
@@ -252,15 +253,15 @@ func checkMeasures(t *testing.T, scene string, page *html.Node, status dashboard
 // Each model of the last run has a row, each finding a line.
 func checkRun(t *testing.T, scene string, page *html.Node, run dashboard.TransformStatus) {
 	t.Helper()
-	shown := find(page, has("id", "run"))
-	if has("hidden", "")(shown) != (len(run.Models) == 0) {
-		t.Errorf("%s: with %d models the run is hidden: %v", scene, len(run.Models), has("hidden", "")(shown))
+	shown := browser.Find(page, browser.Has("id", "run"))
+	if browser.Has("hidden", "")(shown) != (len(run.Models) == 0) {
+		t.Errorf("%s: with %d models the run is hidden: %v", scene, len(run.Models), browser.Has("hidden", "")(shown))
 	}
 	var rows []string
-	for row := range find(shown, func(n *html.Node) bool { return n.Data == "tbody" }).ChildNodes() {
+	for row := range browser.Find(shown, func(n *html.Node) bool { return n.Data == "tbody" }).ChildNodes() {
 		var cells []string
 		for cell := range row.ChildNodes() {
-			cells = append(cells, text(cell))
+			cells = append(cells, browser.Text(cell))
 		}
 		rows = append(rows, strings.Join(cells, "|"))
 	}
@@ -275,7 +276,7 @@ func checkRun(t *testing.T, scene string, page *html.Node, run dashboard.Transfo
 	if !slices.Equal(rows, want) {
 		t.Errorf("%s: the models are shown as\n%s\nwant\n%s", scene, strings.Join(rows, "\n"), strings.Join(want, "\n"))
 	}
-	findings := text(find(shown, has("class", "findings")))
+	findings := browser.Text(browser.Find(shown, browser.Has("class", "findings")))
 	for _, f := range run.Findings {
 		if line := fmt.Sprintf("%s %s: %s row", f.Status, f.Test, writtenCount(&f.Rows)); !strings.Contains(findings, line) {
 			t.Errorf("%s: the findings %q lack %q", scene, findings, line)
@@ -328,8 +329,8 @@ func TestPage_CanBeRead(t *testing.T) {
 		shown := all[test.scene].dashboard(at(noon))
 		mustRefresh(t, shown)
 		_ = shown.Refresh(t.Context()) // fails in failing
-		root := find(test.show(t, withScript(shown.Handler(), probe)), func(n *html.Node) bool { return n.Data == "html" })
-		found := func(name string) string { return attribute(root, "data-"+name) }
+		root := browser.Find(test.show(t, withScript(shown.Handler(), probe)), func(n *html.Node) bool { return n.Data == "html" })
+		found := func(name string) string { return browser.Attribute(root, "data-"+name) }
 		if found("width") != strconv.Itoa(test.width) || found("dark") != strconv.FormatBool(test.dark) {
 			t.Fatalf("%+v: the screen is %s wide, dark %s", test, found("width"), found("dark"))
 		}
