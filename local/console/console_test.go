@@ -54,7 +54,7 @@ func TestLine(t *testing.T) {
 		"well": {nil, "12:00:00 flowing  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s  transform 2.3s"},
 		"nothing": {func(s *dashboard.Status) {
 			*s = dashboard.Status{At: s.At, Overall: dashboard.Health{State: dashboard.NothingYet}}
-		}, "12:00:00 nothing yet  lag 0 0.0s"},
+		}, "12:00:00 nothing yet  lag 0"},
 		"dead letters come first": {func(s *dashboard.Status) { s.Overall.State, s.DeadLetters = dashboard.Failing, 2 },
 			"12:00:00 failing  2 dead letters  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
 		"one": {func(s *dashboard.Status) { s.DeadLetters = 1 }, "12:00:00 flowing  1 dead letter  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},

@@ -45,12 +45,19 @@ func parts(s dashboard.Status) []string {
 	return []string{
 		some(s.DeadLetters, "dead letter", "dead letters"),
 		rate,
-		fmt.Sprintf("lag %s %s", short(float64(lag.Records)), seconds(lag.Seconds)),
+		waiting(lag),
 		freshness(s.Freshness),
 		transform(s.Transform),
 		some(retries, "retry", "retries"),
 		quarantined(s),
 	}
+}
+
+func waiting(lag dashboard.LagStatus) string {
+	if lag.Records == 0 {
+		return "lag 0"
+	}
+	return fmt.Sprintf("lag %s %s", short(float64(lag.Records)), seconds(lag.Seconds))
 }
 
 func freshness(f dashboard.FreshnessStatus) string {

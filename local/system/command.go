@@ -47,6 +47,9 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	}
 	defer file.Close()
 	log := slog.New(slog.NewJSONHandler(file, nil))
+	stderr := os.Stderr // where the functions framework writes each failure besides: to the log, not into the status line
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
 
 	began := time.Now()
 	fmt.Fprintln(streams.Out, "starting")

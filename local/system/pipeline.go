@@ -75,9 +75,9 @@ func (s *System) bridgeFlow() dashboard.Flow {
 		}
 	}
 	flow.Retries, flow.Failures = &b.Retries, &stuck
-	flow.Waiting = &dashboard.Lag{Records: b.LagRecords(), Age: b.Lag()}
+	flow.Waiting = &dashboard.Lag{Records: b.LagRecords()}
 	if flow.Waiting.Records > 0 { // those that the bridge has not read have no age: they wait at least since it last moved
-		flow.Waiting.Age = max(flow.Waiting.Age, s.rates.published.Still(time.Now()))
+		flow.Waiting.Age = max(b.Lag(), s.rates.published.Still(time.Now()))
 	}
 	return flow
 }
@@ -95,7 +95,7 @@ func (s *System) transportFlow() dashboard.Flow {
 	flow.Waiting = &dashboard.Lag{}
 	if ingest.Outstanding > 0 {
 		waiting := s.published() - flow.Records - s.rates.settled.Load()
-		flow.Waiting = &dashboard.Lag{Records: max(waiting, 0), Age: ingest.OldestUnacked}
+		flow.Waiting = &dashboard.Lag{Records: max(waiting, ingest.Outstanding), Age: ingest.OldestUnacked} // a batch has a record at least
 	}
 	return flow
 }
@@ -211,13 +211,19 @@ func (s signal) Signal() {
 	}
 }
 
+// seen is how much of staging a transform can have read.
+type seen struct {
+	at   time.Time // when it began; zero for none
+	rows int64     // that were in staging then
+}
+
 // transformFinished notes which rows the run can have seen, and has the page
 // read the tables again.
 func (s *System) transformFinished(run telemetry.Transform) {
 	if run.Status == "success" {
 		began := run.At.Add(-run.Took)
 		s.mu.Lock()
-		s.transformed.at, s.transformed.rows = began, s.rates.ingested.At(began)
+		s.transformed = seen{began, s.rates.ingested.At(began)}
 		s.mu.Unlock()
 	}
 	s.refresh.Signal()
@@ -233,12 +239,16 @@ func (s *System) triggering() {
 // triggered notes how the scheduler's attempt ended.
 func (s *System) triggered(err error) {
 	s.mu.Lock()
+	began := s.running
 	s.running, s.failure = time.Time{}, ""
 	if err != nil {
 		s.failure = err.Error()
 		s.log.Error("the transform failed", "error", err.Error())
 	}
 	s.mu.Unlock()
+	if s.options.without("functions") && err == nil { // its log is not ours to read
+		s.log.Info("transform finished", "status", "success", "took_ms", time.Since(began).Milliseconds(), "changed", 1)
+	}
 }
 
 // ingested waits until so many records are in staging or quarantine.

@@ -67,10 +67,7 @@ type System struct {
 	mu          sync.Mutex
 	running     time.Time // since when the scheduler's attempt is under way; zero when none is
 	failure     string    // of the last attempt
-	transformed struct {  // the last run that succeeded
-		at   time.Time // when it began; zero before the first
-		rows int64     // that were in staging then
-	}
+	transformed seen      // by the last run that succeeded
 
 	parts  []part     // to close, in the order in which they were started
 	failed chan error // a part that ended by itself
