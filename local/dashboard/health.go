@@ -31,9 +31,6 @@ const (
 	maxLate      = 15 * time.Second // a scheduled run that has not begun
 )
 
-// computedLately is how old figures may be and still count as flowing.
-const computedLately = 2 * time.Minute
-
 // A Health is a state with the reason and what to do about it, one sentence
 // each; both are empty for what flows.
 type Health struct {
@@ -51,7 +48,7 @@ func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
 		Ingest:        p.ingestHealth(),
 		Staging:       p.stagingHealth(),
 		TransformRuns: p.Transform.health(now),
-		Prod:          s.health(now),
+		Prod:          s.health(p.Transform.nothingNew(), now),
 	}
 }
 
@@ -136,21 +133,24 @@ func (t *Transform) health(now time.Time) Health {
 		return Health{Behind, "The scheduled run is " + seconds(overdue) + " late.", "See whether the machine is overloaded; POST /transform runs one now."}
 	case t.LastFinished.IsZero():
 		return Health{NothingYet, "No run has finished.", ""}
-	case t.Changed == 0:
+	case t.nothingNew():
 		return Health{Idle, "The last run found nothing new.", ""}
 	}
 	return Health{State: Flowing}
 }
 
+// nothingNew tells whether the last run found nothing to do.
+func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Changed == 0 }
+
 // health judges the snapshot itself.
-func (s *snapshot) health(now time.Time) Health {
-	switch age := now.Sub(s.computedAt()); {
+func (s *snapshot) health(nothingNew bool, now time.Time) Health {
+	switch {
 	case s.failure != "":
 		return Health{Failing, "The figures could not be read anew: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers."}
 	case len(s.rows) == 0:
 		return Health{NothingYet, "There are no figures.", ""}
-	case age > computedLately:
-		return Health{Idle, "The figures have not changed for " + seconds(age) + ".", ""}
+	case nothingNew:
+		return Health{Idle, "The figures have not changed for " + seconds(now.Sub(s.computedAt())) + ".", ""}
 	}
 	return Health{State: Flowing}
 }

@@ -140,19 +140,20 @@ func check(t *testing.T, name string, hop Hop, got Health, want State, note stri
 func TestHealth_Prod(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change func(*snapshot)
-		want   State
-		note   string
+		change  func(*snapshot)
+		changed int64 // models of the last run
+		want    State
+		note    string
 	}{
-		"new":        {func(*snapshot) {}, Flowing, ""},
-		"none":       {func(s *snapshot) { s.rows = nil }, NothingYet, "no figures"},
-		"old":        {func(s *snapshot) { s.rows[0].ComputedAt = evening.Add(-3 * time.Hour) }, Idle, "3 h"},
-		"unread":     {func(s *snapshot) { s.failure = "no answer" }, Failing, "no answer"},
-		"never read": {func(s *snapshot) { *s = snapshot{failure: "no answer"} }, Failing, "no answer"},
+		"new":        {func(*snapshot) {}, 1, Flowing, ""},
+		"none":       {func(s *snapshot) { s.rows = nil }, 0, NothingYet, "no figures"},
+		"old":        {func(s *snapshot) { s.rows[0].ComputedAt = evening.Add(-3 * time.Hour) }, 0, Idle, "3 h"},
+		"unread":     {func(s *snapshot) { s.failure = "no answer" }, 0, Failing, "no answer"},
+		"never read": {func(s *snapshot) { *s = snapshot{failure: "no answer"} }, 0, Failing, "no answer"},
 	} {
 		s := fresh()
 		test.change(s)
-		p := well(nil)
+		p := well(func(p *Pipeline) { p.Transform.Changed = test.changed })
 		check(t, name, Prod, p.health(s, evening)[Prod], test.want, test.note)
 	}
 }

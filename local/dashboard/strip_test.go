@@ -305,6 +305,10 @@ setTimeout(() => {
     const box = e.getBoundingClientRect()
     if (box.right > root.clientWidth + 0.5 || (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)) clipped += e.textContent.slice(0, 40) + "; "
   }
+  for (const canvas of document.querySelectorAll("canvas")) {
+    const [box, room] = [canvas.getBoundingClientRect(), canvas.parentElement.getBoundingClientRect()]
+    if (canvas.offsetParent && (box.right > room.right + 0.5 || box.width < room.width - 1)) clipped += "a chart of " + box.width + " in " + room.width + "; "
+  }
   Object.assign(root.dataset, { contrast: least.toFixed(2), of, clipped, width: root.clientWidth, dark: matchMedia("(prefers-color-scheme: dark)").matches })
 }, 5000)
 `

@@ -20,6 +20,7 @@ export function perSecond(value) {
 
 // share writes a part of 1 in percent.
 export function share(value) {
+  if (value === 0) return "0 %"
   return `${(value > 0 && value < 0.0995 ? twoDigits : oneDigit).format(value * 100)} %`
 }
 
