@@ -61,10 +61,12 @@ func (r *Report) finish(took time.Duration) {
 	}
 }
 
-// log writes one line for the run, and one for each thing that failed.
+// log writes one line for the run, and one for each thing that failed; for
+// debugging also one for each model.
 func (r *Report) log(log *slog.Logger) {
 	changed := 0
 	for _, model := range r.Models {
+		log.Debug("model finished", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS, "error", model.Message)
 		switch model.Status {
 		case failed:
 			log.Error("model failed", "run_id", r.RunID, "model", model.Name, "error", model.Message)

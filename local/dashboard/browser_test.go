@@ -1,7 +1,6 @@
 package dashboard_test
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -12,104 +11,39 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 
+	"github.com/stationflow/stationflow/local/browser"
 	"github.com/stationflow/stationflow/local/dashboard"
 )
 
-// browse shows a page in headless Chromium, lets its scripts run for some
-// seconds of virtual time and returns what Chromium printed. The test is
-// skipped where there is no Chromium.
-func browse(t *testing.T, handler http.Handler, hash string, options ...string) []byte {
+// serving returns the URL of a server of handler that ends with the test.
+func serving(t *testing.T, handler http.Handler) string {
 	t.Helper()
-	chromium := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			chromium = path
-			break
-		}
-	}
-	if chromium == "" {
-		t.Skip("no chromium on this machine: the page is not tested in a browser")
-	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	arguments := append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(), "--virtual-time-budget=9000",
-	}, options...)
-	var complaints strings.Builder
-	command := exec.CommandContext(t.Context(), chromium, append(arguments, server.URL+"/"+hash)...)
-	command.Stderr = &complaints
-	command.WaitDelay = 10 * time.Second
-	printed, err := command.Output()
-	if err != nil {
-		t.Fatalf("running %s: %v\n%s", chromium, err, complaints.String())
-	}
-	return printed
+	return server.URL + "/"
 }
 
 // open returns what the document of a page has become.
-func open(t *testing.T, handler http.Handler, hash string) *html.Node {
+func open(t *testing.T, handler http.Handler, path string, options ...string) *html.Node {
 	t.Helper()
-	document, err := html.Parse(bytes.NewReader(browse(t, handler, hash, "--dump-dom")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return document
-}
-
-// find returns the first element below root of which is holds, or nil.
-func find(root *html.Node, is func(*html.Node) bool) *html.Node {
-	for node := range root.Descendants() {
-		if node.Type == html.ElementNode && is(node) {
-			return node
-		}
-	}
-	return nil
-}
-
-func attribute(node *html.Node, name string) string {
-	for _, a := range node.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-func has(name, value string) func(*html.Node) bool {
-	return func(node *html.Node) bool {
-		return slices.ContainsFunc(node.Attr, func(a html.Attribute) bool { return a.Key == name && a.Val == value })
-	}
+	return browser.Open(t, serving(t, handler)+path, options...)
 }
 
 // textOf is the text below the first element with an attribute.
 func textOf(t *testing.T, root *html.Node, name, value string) string {
 	t.Helper()
-	node := find(root, has(name, value))
+	node := browser.Find(root, browser.Has(name, value))
 	if node == nil {
 		t.Fatalf("the page has no element with %s=%q", name, value)
 	}
-	return text(node)
-}
-
-func text(node *html.Node) string {
-	var all strings.Builder
-	for below := range node.Descendants() {
-		if below.Type == html.TextNode {
-			all.WriteString(below.Data)
-		}
-	}
-	return strings.TrimSpace(all.String())
+	return browser.Text(node)
 }
 
 // written is how the page writes a metric's value.
@@ -154,7 +88,7 @@ func TestPage_ShowsTheFiguresOfTheAPI(t *testing.T) {
 		headlines, cells := 0, 0
 		for node := range page.Descendants() {
 			switch {
-			case attribute(node, "data-metric") != "":
+			case browser.Attribute(node, "data-metric") != "":
 				headlines++
 				checkHeadline(t, node, figures.Periods[period])
 			case node.Data == "figure":
@@ -169,14 +103,14 @@ func TestPage_ShowsTheFiguresOfTheAPI(t *testing.T) {
 
 func checkHeadline(t *testing.T, node *html.Node, metrics dashboard.Period) {
 	t.Helper()
-	id := attribute(node, "data-metric")
+	id := browser.Attribute(node, "data-metric")
 	metric := metrics[id]
 	want := written(id, metric.Total, metric.Unit)
-	if top := attribute(node, "data-top"); top != "" {
+	if top := browser.Attribute(node, "data-top"); top != "" {
 		first := metric.By[top][0]
 		want = first.Name + " " + written(id, first.Value, metric.Unit)
 	}
-	if got := text(node); got != want {
+	if got := browser.Text(node); got != want {
 		t.Errorf("headline %s shows %q, the API says %q", id, got, want)
 	}
 }
@@ -185,7 +119,7 @@ func checkHeadline(t *testing.T, node *html.Node, metrics dashboard.Period) {
 // many cells it has.
 func checkTable(t *testing.T, figure *html.Node, metrics dashboard.Period) int {
 	t.Helper()
-	dimension, ids := attribute(figure, "data-by"), strings.Fields(attribute(figure, "data-metrics"))
+	dimension, ids := browser.Attribute(figure, "data-by"), strings.Fields(browser.Attribute(figure, "data-metrics"))
 	want := map[string]string{}
 	for _, id := range ids {
 		if dimension == "hour" {
@@ -198,17 +132,17 @@ func checkTable(t *testing.T, figure *html.Node, metrics dashboard.Period) int {
 		}
 	}
 	got := 0
-	body := find(figure, func(n *html.Node) bool { return n.Data == "tbody" })
+	body := browser.Find(figure, func(n *html.Node) bool { return n.Data == "tbody" })
 	if body == nil {
 		t.Fatalf("the chart of %s by %s has no table", ids, dimension)
 	}
 	for row := range body.ChildNodes() {
-		name := text(row.FirstChild)
+		name := browser.Text(row.FirstChild)
 		cell := row.FirstChild.NextSibling
 		for _, id := range ids {
 			got++
-			if said := cmp.Or(want[name+" "+id], "no data"); text(cell) != said {
-				t.Errorf("%s of %s %s shows %q, the API says %q", id, dimension, name, text(cell), said)
+			if said := cmp.Or(want[name+" "+id], "no data"); browser.Text(cell) != said {
+				t.Errorf("%s of %s %s shows %q, the API says %q", id, dimension, name, browser.Text(cell), said)
 			}
 			cell = cell.NextSibling
 		}
@@ -252,15 +186,19 @@ func TestPage_MarkupInNamesIsText(t *testing.T) {
 	flow.by("station", image, "passengers_entered", "passengers", new(2.0))
 	flow.by("station", script, "passengers_entered", "passengers", new(1.0))
 	flow.by("station", link, "passengers_entered", "passengers", nil)
-	hostile := scene{rows: rows, pipeline: dashboard.Pipeline{Faults: map[dashboard.Stage]string{dashboard.Bridge: image + script}}}
+	hostile := scene{rows: rows, pipeline: dashboard.Pipeline{
+		TransportName: image,
+		Flows:         map[dashboard.Hop]dashboard.Flow{dashboard.Bridge: {Fault: image + script}},
+		Transform:     dashboard.Transform{Models: []dashboard.Model{{Name: link, Status: image}}, Findings: []dashboard.Finding{{Test: script}}},
+	}}
 	shown := hostile.dashboard(at(noon))
 	mustRefresh(t, shown)
 	page := open(t, shown.Handler(), "#today")
 
-	if title := text(find(page, func(n *html.Node) bool { return n.Data == "title" })); strings.Contains(title, "owned") {
+	if title := browser.Text(browser.Find(page, func(n *html.Node) bool { return n.Data == "title" })); strings.Contains(title, "owned") {
 		t.Error("markup in a name was executed")
 	}
-	if node := find(page, func(n *html.Node) bool { return n.Data == "img" || attribute(n, "autofocus") != "" }); node != nil {
+	if node := browser.Find(page, func(n *html.Node) bool { return n.Data == "img" || browser.Attribute(n, "autofocus") != "" }); node != nil {
 		t.Errorf("markup in a name became the element %s", node.Data)
 	}
 	scripts := 0
@@ -275,44 +213,10 @@ func TestPage_MarkupInNamesIsText(t *testing.T) {
 	if got, want := textOf(t, page, "data-metric", "busiest_station"), image+" 2 "+link; got != want {
 		t.Errorf("busiest station shows %q, want %q", got, want)
 	}
-	everything := text(page)
+	everything := browser.Text(page)
 	for _, name := range []string{image, script, link} {
 		if !strings.Contains(everything, name) {
 			t.Errorf("the page does not show the name %s as text", name)
-		}
-	}
-}
-
-func TestPage_States(t *testing.T) {
-	t.Parallel()
-	all := scenes(noon)
-	for name, want := range map[string]map[dashboard.Stage]dashboard.State{
-		"busy":    {dashboard.Kafka: dashboard.OK, dashboard.Bridge: dashboard.OK, dashboard.TransformRuns: dashboard.OK},
-		"behind":  {dashboard.Kafka: dashboard.OK, dashboard.Bridge: dashboard.Behind, dashboard.Staging: dashboard.Behind},
-		"failing": {dashboard.Bridge: dashboard.OK, dashboard.Ingest: dashboard.Failing, dashboard.TransformRuns: dashboard.Failing},
-		"empty":   {dashboard.Kafka: dashboard.NothingYet, dashboard.TransformRuns: dashboard.NothingYet},
-	} {
-		shown := all[name].dashboard(at(noon))
-		mustRefresh(t, shown)
-		_ = shown.Refresh(t.Context()) // fails in failing
-		page := open(t, shown.Handler(), "")
-		for stage, state := range want {
-			item := find(page, has("data-stage", string(stage)))
-			shownState := find(item, has("class", "state"))
-			if text(shownState) != string(state) || attribute(shownState, "data-state") != string(state) {
-				t.Errorf("%s: %s is shown as %q, want %q", name, stage, text(shownState), state)
-			}
-		}
-		if hidden := find(page, has("id", "lost")); !has("hidden", "")(hidden) {
-			t.Errorf("%s: the page says %q", name, text(hidden))
-		}
-		failure := textOf(t, page, "id", "figures-state")
-		if strings.Contains(failure, "could not be read anew: reading ticket_dashboard") != (name == "failing") {
-			t.Errorf("%s: beside the title it says %q", name, failure)
-		}
-		waiting := textOf(t, page, "id", "empty")
-		if strings.Contains(waiting, "The next transform starts at 12:01:00.") != (name == "empty") {
-			t.Errorf("%s: the page waits for %q", name, waiting)
 		}
 	}
 }
@@ -323,7 +227,7 @@ func TestPage_DrawsCharts(t *testing.T) {
 	shown := scenes(noon)["busy"].dashboard(at(noon))
 	mustRefresh(t, shown)
 	file := filepath.Join(t.TempDir(), "page.png")
-	browse(t, shown.Handler(), "", "--window-size=1440,4900", "--screenshot="+file)
+	browser.Screenshot(t, serving(t, shown.Handler()), file, "--window-size=1440,4900")
 	screenshot, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -366,8 +270,8 @@ func TestPage_ConnectionLost(t *testing.T) {
 		shown.Handler().ServeHTTP(w, r)
 	})
 	page := open(t, dying, "")
-	if lost := find(page, has("id", "lost")); has("hidden", "")(lost) || !strings.HasPrefix(text(lost), "Connection lost: showing what was known at 12:00:40") {
-		t.Errorf("the page says %q, want that the connection is lost", text(lost))
+	if lost := browser.Find(page, browser.Has("id", "lost")); browser.Has("hidden", "")(lost) || !strings.HasPrefix(browser.Text(lost), "Connection lost: showing what was known at 12:00:40") {
+		t.Errorf("the page says %q, want that the connection is lost", browser.Text(lost))
 	}
 	if got := textOf(t, page, "data-metric", "train_arrivals"); got != "1,204 trains" {
 		t.Errorf("train_arrivals shows %q, want what was known", got)

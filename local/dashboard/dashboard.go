@@ -33,8 +33,13 @@ type Config struct {
 	// exist yet is no error; it has no rows. The Dashboard keeps the slice.
 	Tables func(ctx context.Context) ([]Row, error)
 
-	// Pipeline returns the pipeline's state now. It is called for each request
-	// of /api/pipeline, from several goroutines, and must answer from memory.
+	// Sizes, which goes with Tables, returns how many rows each table of the
+	// dataset has, by its name; views have none. Those of Client's dataset
+	// are read as metadata, which costs no query.
+	Sizes func(ctx context.Context) (map[string]int64, error)
+
+	// Pipeline returns the pipeline's state now. It is called for each Status,
+	// from several goroutines, and must answer from memory.
 	Pipeline func() Pipeline
 
 	// Location is the network's time zone (STATION_TIMEZONE), in which the
@@ -52,6 +57,7 @@ const readTimeout = 30 * time.Second
 // be called concurrently.
 type Dashboard struct {
 	tables   func(ctx context.Context) ([]Row, error)
+	sizes    func(ctx context.Context) (map[string]int64, error)
 	pipeline func() Pipeline
 	location *time.Location
 	now      func() time.Time
@@ -64,20 +70,26 @@ type Dashboard struct {
 type snapshot struct {
 	number  int64 // counts Refreshes, so that the page knows when to fetch again
 	rows    []Row
-	readAt  time.Time // of the rows; zero before the first success
-	failure string    // why the last Refresh failed; "" when it did not
+	sizes   map[string]int64 // rows of each table of the dataset
+	readAt  time.Time        // of the rows; zero before the first success
+	failure string           // why the last Refresh failed; "" when it did not
 }
 
 // New returns a Dashboard that shows nothing until the first Refresh.
 func New(config Config) *Dashboard {
 	d := &Dashboard{
 		tables:   config.Tables,
+		sizes:    config.Sizes,
 		pipeline: config.Pipeline,
 		location: config.Location,
 		now:      config.Now,
 	}
 	if d.tables == nil {
-		d.tables = source{config.Client, config.Dataset}.rows
+		from := source{config.Client, config.Dataset}
+		d.tables, d.sizes = from.rows, from.sizes
+	}
+	if d.sizes == nil {
+		d.sizes = func(context.Context) (map[string]int64, error) { return nil, nil }
 	}
 	if d.pipeline == nil {
 		d.pipeline = func() Pipeline { return Pipeline{} }
@@ -103,6 +115,10 @@ func (d *Dashboard) Refresh(ctx context.Context) error {
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := d.tables(reading)
+	var sizes map[string]int64
+	if err == nil {
+		sizes, err = d.sizes(reading)
+	}
 	next := *d.last.Load()
 	next.number++
 	if err != nil {
@@ -113,7 +129,17 @@ func (d *Dashboard) Refresh(ctx context.Context) error {
 	for i := range rows {
 		rows[i].MetricValue = finite(rows[i].MetricValue)
 	}
-	next.rows, next.readAt, next.failure = rows, d.now(), ""
+	next.rows, next.sizes, next.readAt, next.failure = rows, sizes, d.now(), ""
 	d.last.Store(&next)
 	return nil
+}
+
+// computedAt is when the newest row was computed; zero without rows.
+func (s *snapshot) computedAt() (newest time.Time) {
+	for i := range s.rows {
+		if at := s.rows[i].ComputedAt; at.After(newest) {
+			newest = at
+		}
+	}
+	return newest
 }

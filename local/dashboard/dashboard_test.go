@@ -64,20 +64,24 @@ func mustRefresh(t *testing.T, d *dashboard.Dashboard) {
 
 func TestAPI_Golden(t *testing.T) {
 	t.Parallel()
-	busy := scene{pipeline: scenes(noon)["busy"].pipeline, rows: small()}
-	shown := busy.dashboard(at(noon))
+	all := scenes(noon)
+	shown := scene{pipeline: all["busy"].pipeline, sizes: all["busy"].sizes, rows: small()}.dashboard(at(noon))
 	mustRefresh(t, shown)
+	broken := scene{pipeline: all["failing"].pipeline, err: all["failing"].err, rows: small()}.dashboard(at(noon))
+	mustRefresh(t, broken)
+	_ = broken.Refresh(t.Context())      // fails
 	fresh := scene{}.dashboard(at(noon)) // never refreshed, zero Pipeline
 	for name, document := range map[string]struct {
 		handler http.Handler
 		path    string
 	}{
-		"dashboard":       {shown.Handler(), "/api/dashboard"},
-		"tables":          {shown.Handler(), "/api/tables"},
-		"pipeline":        {shown.Handler(), "/api/pipeline"},
-		"dashboard_empty": {fresh.Handler(), "/api/dashboard"},
-		"tables_empty":    {fresh.Handler(), "/api/tables"},
-		"pipeline_empty":  {fresh.Handler(), "/api/pipeline"},
+		"dashboard":        {shown.Handler(), "/api/dashboard"},
+		"tables":           {shown.Handler(), "/api/tables"},
+		"pipeline":         {shown.Handler(), "/api/pipeline"},
+		"dashboard_empty":  {fresh.Handler(), "/api/dashboard"},
+		"tables_empty":     {fresh.Handler(), "/api/tables"},
+		"pipeline_failing": {broken.Handler(), "/api/pipeline"},
+		"pipeline_empty":   {fresh.Handler(), "/api/pipeline"},
 	} {
 		got := get(t, document.handler, document.path)
 		golden := filepath.Join("testdata", name+".json")
@@ -127,15 +131,13 @@ func TestRefresh_ErrorKeepsTheSnapshot(t *testing.T) {
 	if diff := cmp.Diff(before, get(t, shown.Handler(), "/api/tables")); diff != "" {
 		t.Errorf("the failed Refresh changed the tables (-before +after):\n%s", diff)
 	}
-	var strip struct{ Overall, Figures dashboard.Health }
-	if err := json.Unmarshal([]byte(get(t, shown.Handler(), "/api/pipeline")), &strip); err != nil {
-		t.Fatal(err)
+	status := shown.Status()
+	prod := status.Hops[len(status.Hops)-1]
+	if prod.Hop != dashboard.Prod || prod.State != dashboard.Failing || !strings.Contains(prod.Note, "warehouse away") {
+		t.Errorf("the last hop is %+v, want prod failing with the reason", prod)
 	}
-	if strip.Figures.State != dashboard.Failing || !strings.Contains(strip.Figures.Note, "warehouse away") {
-		t.Errorf("the figures are %+v, want failing with the reason", strip.Figures)
-	}
-	if strip.Overall.State != dashboard.Failing {
-		t.Errorf("overall is %+v, want failing", strip.Overall)
+	if status.Overall.State != dashboard.Failing {
+		t.Errorf("overall is %+v, want failing", status.Overall)
 	}
 }
 

@@ -28,40 +28,115 @@ func mustLoad(name string) *time.Location {
 type scene struct {
 	pipeline dashboard.Pipeline
 	rows     []dashboard.Row
+	sizes    map[string]int64
 	err      error // of every read after the first
 }
 
+// busy is a pipeline in which every hop keeps up; change alters it.
+func busy(now time.Time, change func(*dashboard.Pipeline)) dashboard.Pipeline {
+	lag := func(records int64, age time.Duration) *dashboard.Lag {
+		return &dashboard.Lag{Records: records, Age: age}
+	}
+	p := dashboard.Pipeline{
+		TransportName: "Pub/Sub",
+		RateWindow:    30 * time.Second,
+		Flows: map[dashboard.Hop]dashboard.Flow{
+			dashboard.Kafka:     {Records: 1_284_310, PerSecond: new(561.4)},
+			dashboard.Bridge:    {Records: 1_284_180, PerSecond: new(560.9), Waiting: lag(130, 240*time.Millisecond), Retries: new(int64(1)), Failures: new(int64(0))},
+			dashboard.Transport: {Records: 1_284_013, PerSecond: new(559.0), Waiting: lag(167, 410*time.Millisecond), Retries: new(int64(2)), Failures: new(int64(0))},
+			dashboard.Ingest:    {Records: 1_284_013, PerSecond: new(559.0), Failures: new(int64(2))},
+			dashboard.Staging:   {Records: 1_284_013, PerSecond: new(559.0)},
+		},
+		Valid: 1_281_402, Quarantined: 2_611, StagingRows: new(int64(1_284_013)),
+		Freshness: dashboard.Freshness{Records: 33_600, P50: 380 * time.Millisecond, P99: 1240 * time.Millisecond},
+		Transform: dashboard.Transform{
+			LastFinished: now.Add(-37 * time.Second), LastTook: 2300 * time.Millisecond, Next: now.Add(20 * time.Second),
+			Changed: 13, Models: models(), TestsRun: 84, Waiting: lag(22_040, 39*time.Second),
+			Findings: []dashboard.Finding{{Test: "accepted_values_stg_incidents_type", Status: "warned", Rows: 3}},
+		},
+	}
+	if change != nil {
+		change(&p)
+	}
+	return p
+}
+
+// models are those of a run in which every table was built anew.
+func models() []dashboard.Model {
+	all := []dashboard.Model{{Name: "stg_incidents", Status: "unchanged"}, {Name: "stg_train_arrivals", Status: "unchanged"}}
+	for i, name := range []string{"int_train_arrivals_hourly", "train_movements_hourly", "train_dashboard", "incidents_hourly", "incident_dashboard", "ticket_validations_hourly", "ticket_dashboard"} {
+		all = append(all, dashboard.Model{Name: name, Status: "replaced", Took: time.Duration(260-31*i) * time.Millisecond})
+	}
+	return all
+}
+
+// with changes one flow.
+func with(p *dashboard.Pipeline, hop dashboard.Hop, change func(*dashboard.Flow)) {
+	flow := p.Flows[hop]
+	change(&flow)
+	p.Flows[hop] = flow
+}
+
 func scenes(now time.Time) map[string]scene {
-	busy := dashboard.Pipeline{
-		Produced: 1_284_310, Published: 1_284_180, Valid: 1_281_402, Quarantined: 2_611,
-		StagingRows: new(int64(1_284_013)),
-		BridgeLag:   dashboard.Lag{Records: 130, Age: 240 * time.Millisecond},
-		IngestLag:   dashboard.Lag{Records: 167, Age: 410 * time.Millisecond},
-		Freshness:   dashboard.Freshness{Records: 33_600, P50: 380 * time.Millisecond, P99: 1240 * time.Millisecond},
-		Retries:     3,
-		Transform:   dashboard.Transform{LastFinished: now.Add(-37 * time.Second), LastTook: 2300 * time.Millisecond, Next: now.Add(20 * time.Second)},
+	idle := func(p *dashboard.Pipeline) {
+		for hop := range p.Flows {
+			with(p, hop, func(f *dashboard.Flow) {
+				if f.PerSecond = new(0.0); f.Waiting != nil {
+					f.Waiting = &dashboard.Lag{}
+				}
+			})
+		}
+		p.Freshness, p.Transform.Changed, p.Transform.Waiting = dashboard.Freshness{}, 0, &dashboard.Lag{}
 	}
-	behind := busy
-	behind.BridgeLag = dashboard.Lag{Records: 48_210, Age: 86 * time.Second}
-	behind.Freshness = dashboard.Freshness{Records: 8_120, P50: 41 * time.Second, P99: 84 * time.Second}
-	behind.Transform.Next = now.Add(-40 * time.Second)
-	failing := busy
-	failing.Faults = map[dashboard.Stage]string{
-		dashboard.Ingest: `writing rows of train_arrivals-3-1200-3199 to staging_data.train_arrivals: rpc error: code = Unavailable desc = connection refused`,
+	behind := func(p *dashboard.Pipeline) {
+		with(p, dashboard.Bridge, func(f *dashboard.Flow) {
+			f.PerSecond, f.Waiting = new(208.7), &dashboard.Lag{Records: 48_210, Age: 86 * time.Second}
+		})
+		p.Freshness = dashboard.Freshness{Records: 8_120, P50: 41 * time.Second, P99: 84 * time.Second}
+		p.Transform.Next = now.Add(-40 * time.Second)
 	}
-	failing.Retries, failing.DeadLetters = 214, 2
-	failing.Freshness = dashboard.Freshness{}
-	failing.Transform.LastFailure = "model ticket_validations_hourly failed: division by zero"
-	early := dashboard.Pipeline{Produced: 120, Published: 60, Transform: dashboard.Transform{Next: now.Add(20 * time.Second)}}
+	failing := func(p *dashboard.Pipeline) {
+		with(p, dashboard.Transport, func(f *dashboard.Flow) {
+			f.Retries, f.Failures, f.PerSecond = new(int64(214)), new(int64(2)), new(0.0)
+			f.Waiting = &dashboard.Lag{Records: 21_904, Age: 44 * time.Second}
+		})
+		with(p, dashboard.Ingest, func(f *dashboard.Flow) {
+			f.Failures, f.PerSecond = new(int64(216)), new(0.0)
+			f.Fault = "Batches fail, the last one: writing rows of train_arrivals-3-1200-3199 to staging_data.train_arrivals: rpc error: code = Unavailable desc = connection refused"
+		})
+		with(p, dashboard.Staging, func(f *dashboard.Flow) { f.PerSecond = new(0.0) })
+		p.DeadLetters, p.Freshness = 2, dashboard.Freshness{}
+		p.Transform.LastFailure = "building model ticket_validations_hourly: division by zero: -1 / 0"
+		p.Transform.Failures = 3
+		last := len(p.Transform.Models)
+		p.Transform.Models[last-2].Status, p.Transform.Models[last-2].Error = "failed", p.Transform.LastFailure
+		p.Transform.Models[last-1].Status, p.Transform.Models[last-1].Error = "skipped", "ticket_validations_hourly failed"
+		p.Transform.Findings = append(p.Transform.Findings, dashboard.Finding{Test: "unique_train_dashboard_key", Status: "failed", Rows: 1})
+	}
+	early := dashboard.Pipeline{TransportName: "Pub/Sub", RateWindow: 30 * time.Second,
+		Flows: map[dashboard.Hop]dashboard.Flow{
+			dashboard.Kafka:  {Records: 120, PerSecond: new(24.0)},
+			dashboard.Bridge: {Records: 60, PerSecond: new(12.0), Waiting: &dashboard.Lag{Records: 60, Age: time.Second}, Retries: new(int64(0)), Failures: new(int64(0))},
+		},
+		Transform: dashboard.Transform{Next: now.Add(20 * time.Second)}}
+	empty := early
+	empty.Flows = map[dashboard.Hop]dashboard.Flow{dashboard.Kafka: {PerSecond: new(0.0)}}
+	http := func(p *dashboard.Pipeline) {
+		p.TransportName = "HTTP"
+		with(p, dashboard.Transport, func(f *dashboard.Flow) { f.Waiting, f.Retries, f.Failures = nil, nil, nil })
+	}
 
 	rows := realisticRows(now)
+	sizes := map[string]int64{"int_train_arrivals_hourly": 1_204, "train_movements_hourly": 2_398, "train_dashboard": 204, "incidents_hourly": 41, "incident_dashboard": 97, "ticket_validations_hourly": 12_004, "ticket_dashboard": 141}
 	return map[string]scene{
-		"busy":    {pipeline: busy, rows: rows},
-		"behind":  {pipeline: behind, rows: rows},
-		"failing": {pipeline: failing, rows: rows, err: errors.New("reading ticket_dashboard: connection refused")},
-		"empty":   {pipeline: dashboard.Pipeline{Transform: early.Transform}},
+		"busy":    {pipeline: busy(now, nil), rows: rows, sizes: sizes},
+		"idle":    {pipeline: busy(now, idle), rows: rows, sizes: sizes},
+		"behind":  {pipeline: busy(now, behind), rows: rows, sizes: sizes},
+		"failing": {pipeline: busy(now, failing), rows: rows, sizes: sizes, err: errors.New("reading ticket_dashboard: connection refused")},
+		"http":    {pipeline: busy(now, http), rows: rows, sizes: sizes},
+		"empty":   {pipeline: empty},
 		"early":   {pipeline: early},
-		"small":   {pipeline: busy, rows: small()},
+		"small":   {pipeline: busy(now, nil), rows: small()},
 	}
 }
 
@@ -75,6 +150,7 @@ func (s scene) dashboard(now func() time.Time) *dashboard.Dashboard {
 			}
 			return s.rows, nil
 		},
+		Sizes:    func(context.Context) (map[string]int64, error) { return s.sizes, nil },
 		Pipeline: func() dashboard.Pipeline { return s.pipeline },
 		Location: paris,
 		Now:      now,

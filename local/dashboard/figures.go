@@ -43,15 +43,11 @@ func figuresOf(s *snapshot, location *time.Location) Figures {
 		TimeZone: location.String(),
 		Periods:  map[string]Period{},
 	}
-	var computedAt time.Time
 	for i := range s.rows {
 		row := &s.rows[i]
 		f.metric(row).add(row)
-		if row.ComputedAt.After(computedAt) {
-			computedAt = row.ComputedAt
-		}
 	}
-	f.ComputedAt = timeIn(location, computedAt)
+	f.ComputedAt = timeIn(location, s.computedAt())
 	for _, period := range f.Periods {
 		for _, metric := range period {
 			metric.sort()

@@ -24,7 +24,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 //
 //	/api/dashboard  the figures, metric by metric (Figures)
 //	/api/tables     the five dashboard tables, row by row
-//	/api/pipeline   the pipeline's state now, and which snapshot is served
+//	/api/pipeline   the pipeline's state now, and which snapshot is served (Status)
 //
 // all by GET, in JSON. None of them reaches the warehouse.
 func (d *Dashboard) Handler() http.Handler {
@@ -38,7 +38,7 @@ func (d *Dashboard) Handler() http.Handler {
 		writeJSON(w, tablesOf(d.last.Load(), d.location))
 	})
 	mux.HandleFunc("GET /api/pipeline", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, stripOf(d.pipeline(), d.last.Load(), d.now().In(d.location)))
+		writeJSON(w, d.Status())
 	})
 	return secured(mux)
 }

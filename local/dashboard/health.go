@@ -6,19 +6,24 @@ import (
 	"time"
 )
 
-// A State says how a stage does. The words are those of the page.
+// A State says how a hop does. The words are those of the page.
 type State string
 
 const (
-	OK         State = "ok"
-	NothingYet State = "nothing yet"
-	Behind     State = "behind"
-	Failing    State = "failing"
+	NothingYet State = "nothing yet" // nothing has ever come here
+	Flowing    State = "flowing"     // records pass, in time
+	Idle       State = "idle"        // there is nothing to do
+	Behind     State = "behind"      // what waits is too old
+	Failing    State = "failing"     // it does not work, or a person is needed
 )
 
-// How late a stage may be before it is called behind. Events shall reach
-// staging within seconds and prod_data within 90 s, the minute between two
-// scheduled runs included.
+// worst are the states from the one that most needs attention on; the whole
+// is in the worst state of its hops.
+var worst = [...]State{Failing, Behind, NothingYet, Flowing, Idle}
+
+// How late a hop may be before it is called behind. Events shall reach staging
+// within seconds and prod_data within 90 s, the minute between two scheduled
+// runs included.
 const (
 	maxLagAge    = 10 * time.Second
 	maxFreshness = 10 * time.Second
@@ -26,65 +31,94 @@ const (
 	maxLate      = 15 * time.Second // a scheduled run that has not begun
 )
 
-// A Health is the state of a stage with the reason; Note is empty when there
-// is nothing to say.
+// A Health is a state with the reason and what to do about it, one sentence
+// each; both are empty for what flows.
 type Health struct {
-	State State  `json:"state"`
-	Note  string `json:"note"`
+	State  State  `json:"state"`
+	Note   string `json:"note"`
+	Remedy string `json:"remedy"`
 }
 
-// health judges each stage at the time now. Times in notes are in now's zone.
-func (p *Pipeline) health(now time.Time) map[Stage]Health {
-	judged := map[Stage]Health{
+// health judges each hop at the time now. Times in notes are in now's zone.
+func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
+	return map[Hop]Health{
 		Kafka:         p.kafkaHealth(),
 		Bridge:        p.bridgeHealth(),
+		Transport:     p.transportHealth(),
 		Ingest:        p.ingestHealth(),
 		Staging:       p.stagingHealth(),
 		TransformRuns: p.Transform.health(now),
+		Prod:          s.health(p.Transform.nothingNew(), now),
 	}
-	for stage, fault := range p.Faults {
-		judged[stage] = Health{Failing, fault}
-	}
-	return judged
 }
 
 func (p *Pipeline) kafkaHealth() Health {
-	if p.Produced == 0 {
-		return Health{NothingYet, "no record appended yet"}
+	flow := p.Flows[Kafka]
+	if flow.Fault != "" {
+		return Health{Failing, flow.Fault, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials."}
 	}
-	return Health{State: OK}
+	if flow.Records == 0 {
+		return Health{NothingYet, "No record has been appended.", "Send events to the topics, or start with --simulate."}
+	}
+	return p.moving(flow, "appended")
 }
 
 func (p *Pipeline) bridgeHealth() Health {
+	flow := p.Flows[Bridge]
 	switch {
-	case p.BridgeLag.Age > maxLagAge:
-		return p.BridgeLag.health()
-	case p.Published == 0:
-		return Health{NothingYet, "no record published yet"}
+	case flow.Fault != "":
+		return Health{Failing, flow.Fault, "The bridge's /status names the partition and what it waits for."}
+	case flow.Waiting.late():
+		return Health{Behind, flow.Waiting.sentence(), "It catches up once the load falls or the transport takes more; more CPU helps."}
+	case flow.Records == 0:
+		return Health{NothingYet, "No record has been published.", ""}
 	}
-	return Health{State: OK}
+	return p.moving(flow, "published")
+}
+
+func (p *Pipeline) transportHealth() Health {
+	flow := p.Flows[Transport]
+	switch {
+	case p.DeadLetters > 0:
+		return Health{Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
+			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`."}
+	case flow.Fault != "":
+		return Health{Failing, flow.Fault, "Deliveries are repeated until they work; the log has each failure."}
+	case flow.Waiting.late():
+		return Health{Behind, flow.Waiting.sentence(), "It catches up once ingest answers faster; see whether ingest fails or the warehouse is busy."}
+	case flow.Records == 0:
+		return Health{NothingYet, "No batch has been delivered.", ""}
+	}
+	return p.moving(flow, "delivered")
 }
 
 func (p *Pipeline) ingestHealth() Health {
+	flow := p.Flows[Ingest]
 	switch {
-	case p.DeadLetters > 0:
-		return Health{Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter to be replayed"}
-	case p.IngestLag.Age > maxLagAge:
-		return p.IngestLag.health()
-	case p.Valid+p.Quarantined == 0:
-		return Health{NothingYet, "no record ingested yet"}
+	case flow.Fault != "":
+		return Health{Failing, flow.Fault, "Nothing is lost: the batch is delivered again; the log has each failure (batch failed)."}
+	case flow.Records == 0:
+		return Health{NothingYet, "No record has been ingested.", ""}
 	}
-	return Health{State: OK}
+	return p.moving(flow, "ingested")
 }
 
 func (p *Pipeline) stagingHealth() Health {
 	switch {
 	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness:
-		return Health{Behind, "the slowest records took " + seconds(p.Freshness.P99) + " to get here"}
+		return Health{Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them."}
 	case p.StagingRows == nil || *p.StagingRows == 0:
-		return Health{NothingYet, "no row written yet"}
+		return Health{NothingYet, "No row has been written.", ""}
 	}
-	return Health{State: OK}
+	return p.moving(p.Flows[Staging], "written")
+}
+
+// moving tells flowing from idle.
+func (p *Pipeline) moving(flow Flow, verb string) Health {
+	if flow.PerSecond != nil && *flow.PerSecond == 0 && (flow.Waiting == nil || flow.Waiting.Records == 0) {
+		return Health{Idle, "No record was " + verb + " for " + seconds(p.RateWindow) + ".", ""}
+	}
+	return Health{State: Flowing}
 }
 
 func (t *Transform) health(now time.Time) Health {
@@ -92,52 +126,62 @@ func (t *Transform) health(now time.Time) Health {
 	overdue := now.Sub(t.Next)
 	switch {
 	case t.LastFailure != "":
-		return Health{Failing, t.LastFailure}
+		return Health{Failing, t.LastFailure, "prod_data keeps its last good figures; the log has the statement, and the next run tries again."}
 	case running && now.Sub(t.RunningSince) > maxRun:
-		return Health{Behind, "running for " + seconds(now.Sub(t.RunningSince))}
+		return Health{Behind, "Running for " + seconds(now.Sub(t.RunningSince)) + ".", "See in the log which model takes long, or keep fewer days in staging."}
 	case !running && !t.Next.IsZero() && overdue > maxLate:
-		return Health{Behind, "the scheduled run is " + seconds(overdue) + " late"}
+		return Health{Behind, "The scheduled run is " + seconds(overdue) + " late.", "See whether the machine is overloaded; POST /transform runs one now."}
 	case t.LastFinished.IsZero():
-		return Health{NothingYet, "no run has finished yet"}
+		return Health{NothingYet, "No run has finished.", ""}
+	case t.nothingNew():
+		return Health{Idle, "The last run found nothing new.", ""}
 	}
-	return Health{State: OK}
+	return Health{State: Flowing}
 }
 
-func (l Lag) health() Health {
-	return Health{Behind, plural(l.Records, "record waits", "records wait") + ", the oldest for " + seconds(l.Age)}
-}
-
-// overall is the worst of the stages, and of reading the figures.
-func overall(judged map[Stage]Health, figures Health) Health {
-	all := make([]Health, 0, len(stages)+1)
-	for _, stage := range stages {
-		all = append(all, named(string(stage), judged[stage]))
-	}
-	all = append(all, named("dashboard", figures))
-	for _, state := range []State{Failing, Behind, NothingYet} {
-		for _, h := range all {
-			if h.State == state {
-				return h
-			}
-		}
-	}
-	return Health{OK, "every stage keeps up"}
-}
-
-func named(name string, h Health) Health {
-	h.Note = name + ": " + h.Note
-	return h
-}
+// nothingNew tells whether the last run found nothing to do.
+func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Changed == 0 }
 
 // health judges the snapshot itself.
-func (s *snapshot) health() Health {
+func (s *snapshot) health(nothingNew bool, now time.Time) Health {
 	switch {
 	case s.failure != "":
-		return Health{Failing, "the figures could not be read anew: " + s.failure}
+		return Health{Failing, "The figures could not be read anew: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers."}
 	case len(s.rows) == 0:
-		return Health{NothingYet, "no figures yet"}
+		return Health{NothingYet, "There are no figures.", ""}
+	case nothingNew:
+		return Health{Idle, "The figures have not changed for " + seconds(now.Sub(s.computedAt())) + ".", ""}
 	}
-	return Health{State: OK}
+	return Health{State: Flowing}
+}
+
+// overall is the worst of the hops, and of equals the first of the flow.
+func overall(judged map[Hop]Health, name func(Hop) string) Health {
+	for _, state := range worst {
+		for _, hop := range hops {
+			h := judged[hop]
+			if h.State != state {
+				continue
+			}
+			switch state {
+			case Flowing:
+				h.Note = "Every hop keeps up."
+			case Idle:
+				h.Note = "Nothing comes, and nothing waits."
+			default:
+				h.Note = name(hop) + ": " + h.Note
+			}
+			return h
+		}
+	}
+	return Health{State: NothingYet}
+}
+
+// late tells whether what waits is too old.
+func (l *Lag) late() bool { return l != nil && l.Age > maxLagAge }
+
+func (l *Lag) sentence() string {
+	return plural(l.Records, "record waits", "records wait") + ", the oldest for " + seconds(l.Age) + "."
 }
 
 // waitingFor says what has to happen before there are figures; "" when there
@@ -156,7 +200,7 @@ func waitingFor(p *Pipeline, s *snapshot, now time.Time) string {
 	switch {
 	case len(s.rows) > 0:
 		return ""
-	case p.Produced == 0:
+	case p.Flows[Kafka].Records == 0:
 		return "Waiting for the first events: the simulator's arrive within seconds, others when a producer writes to Kafka. " + next
 	case p.StagingRows == nil || *p.StagingRows == 0:
 		return "The first events are on their way to staging. " + next
@@ -172,10 +216,13 @@ func clock(at, now time.Time) string { return at.In(now.Location()).Format(time.
 
 // seconds writes a duration as the page does.
 func seconds(d time.Duration) string {
-	if d < 2*time.Minute {
+	switch {
+	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
 	}
-	return fmt.Sprintf("%.0f min", d.Minutes())
+	return fmt.Sprintf("%.0f h", d.Hours())
 }
 
 // plural writes how many there are, thousands apart.

@@ -8,90 +8,190 @@ import (
 
 var evening = time.Date(2026, 11, 22, 19, 30, 0, 0, time.FixedZone("network", 3600))
 
-// well is a pipeline in which every stage keeps up; change alters it.
+// well is a pipeline in which every hop keeps up; change alters it.
 func well(change func(*Pipeline)) Pipeline {
 	p := Pipeline{
-		Produced: 100, Published: 90, Valid: 80, Quarantined: 2, StagingRows: new(int64(82)),
-		BridgeLag: Lag{Records: 10, Age: time.Second},
-		IngestLag: Lag{Records: 8, Age: time.Second},
+		TransportName: "Pub/Sub", RateWindow: 30 * time.Second,
+		Flows: map[Hop]Flow{
+			Kafka:     {Records: 100, PerSecond: new(10.0)},
+			Bridge:    {Records: 90, PerSecond: new(9.0), Waiting: &Lag{Records: 10, Age: time.Second}},
+			Transport: {Records: 82, PerSecond: new(8.2), Waiting: &Lag{Records: 8, Age: time.Second}},
+			Ingest:    {Records: 82, PerSecond: new(8.2)},
+			Staging:   {Records: 82, PerSecond: new(8.2)},
+		},
+		Valid: 80, Quarantined: 2, StagingRows: new(int64(82)),
 		Freshness: Freshness{Records: 80, P50: time.Second, P99: 2 * time.Second},
-		Transform: Transform{LastFinished: evening.Add(-30 * time.Second), LastTook: time.Second, Next: evening.Add(30 * time.Second)},
+		Transform: Transform{LastFinished: evening.Add(-30 * time.Second), LastTook: time.Second, Changed: 1, Next: evening.Add(30 * time.Second)},
 	}
-	change(&p)
+	if change != nil {
+		change(&p)
+	}
 	return p
 }
 
+// on changes the flow of a hop.
+func on(hop Hop, change func(*Flow)) func(*Pipeline) {
+	return func(p *Pipeline) {
+		flow := p.Flows[hop]
+		change(&flow)
+		p.Flows[hop] = flow
+	}
+}
+
+func waits(records int64, age time.Duration) func(*Flow) {
+	return func(f *Flow) { f.Waiting = &Lag{records, age} }
+}
+
+func fails(why string) func(*Flow) { return func(f *Flow) { f.Fault = why } }
+func nothing(f *Flow)              { *f = Flow{} }
+func still(f *Flow)                { f.PerSecond, f.Waiting = new(0.0), nil }
+
+// fresh is a snapshot read and computed a moment ago.
+func fresh() *snapshot {
+	return &snapshot{rows: []Row{{ComputedAt: evening.Add(-30 * time.Second)}}, readAt: evening}
+}
+
+// Every hop reaches every state that it can be in.
 func TestHealth(t *testing.T) {
 	t.Parallel()
+	reached := map[Hop]map[State]bool{}
 	for name, test := range map[string]struct {
+		hop    Hop
 		change func(*Pipeline)
-		stage  Stage
 		want   State
 		note   string // part of it
 	}{
-		"records appended":       {func(*Pipeline) {}, Kafka, OK, ""},
-		"nothing appended":       {func(p *Pipeline) { p.Produced = 0 }, Kafka, NothingYet, "no record"},
-		"bridge keeps up":        {func(*Pipeline) {}, Bridge, OK, ""},
-		"nothing published":      {func(p *Pipeline) { p.Published = 0 }, Bridge, NothingYet, "no record"},
-		"bridge never published": {func(p *Pipeline) { p.Published, p.BridgeLag.Age = 0, time.Minute }, Bridge, Behind, "60 s"},
-		"bridge at the limit":    {func(p *Pipeline) { p.BridgeLag.Age = 10 * time.Second }, Bridge, OK, ""},
-		"bridge late":            {func(p *Pipeline) { p.BridgeLag = Lag{1_234_567, 11 * time.Second} }, Bridge, Behind, "1,234,567 records wait, the oldest for 11 s"},
-		"one record late":        {func(p *Pipeline) { p.BridgeLag = Lag{1, 5 * time.Minute} }, Bridge, Behind, "1 record waits, the oldest for 5 min"},
-		"bridge fault":           {func(p *Pipeline) { p.Faults = map[Stage]string{Bridge: "topic gone"} }, Bridge, Failing, "topic gone"},
-		"ingest keeps up":        {func(*Pipeline) {}, Ingest, OK, ""},
-		"nothing ingested":       {func(p *Pipeline) { p.Valid, p.Quarantined = 0, 0 }, Ingest, NothingYet, "no record"},
-		"only quarantine":        {func(p *Pipeline) { p.Valid = 0 }, Ingest, OK, ""},
-		"ingest late":            {func(p *Pipeline) { p.IngestLag.Age = time.Minute }, Ingest, Behind, "8 records wait"},
-		"dead letter":            {func(p *Pipeline) { p.DeadLetters = 1 }, Ingest, Failing, "1 batch waits in the dead letter"},
-		"rows in staging":        {func(*Pipeline) {}, Staging, OK, ""},
-		"rows unknown":           {func(p *Pipeline) { p.StagingRows = nil }, Staging, NothingYet, "no row"},
-		"no rows":                {func(p *Pipeline) { p.StagingRows = new(int64(0)) }, Staging, NothingYet, "no row"},
-		"rows come late":         {func(p *Pipeline) { p.Freshness.P99 = 30 * time.Second }, Staging, Behind, "30 s"},
-		"late but long ago":      {func(p *Pipeline) { p.Freshness = Freshness{P99: 30 * time.Second} }, Staging, OK, ""},
-		"transform in time":      {func(*Pipeline) {}, TransformRuns, OK, ""},
-		"no run yet":             {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, TransformRuns, NothingYet, "no run"},
-		"last run failed":        {func(p *Pipeline) { p.Transform.LastFailure = "model x failed" }, TransformRuns, Failing, "model x failed"},
-		"first run failed":       {func(p *Pipeline) { p.Transform = Transform{LastFailure: "no warehouse"} }, TransformRuns, Failing, "no warehouse"},
-		"run overdue":            {func(p *Pipeline) { p.Transform.Next = evening.Add(-20 * time.Second) }, TransformRuns, Behind, "20 s late"},
-		"overdue but running": {func(p *Pipeline) {
+		"records appended":  {Kafka, nil, Flowing, ""},
+		"nothing appended":  {Kafka, on(Kafka, nothing), NothingYet, "No record"},
+		"appending stopped": {Kafka, on(Kafka, still), Idle, "No record was appended for 30 s"},
+		"rate unknown":      {Kafka, on(Kafka, func(f *Flow) { f.PerSecond = nil }), Flowing, ""},
+		"broker away":       {Kafka, on(Kafka, fails("connection refused")), Failing, "connection refused"},
+
+		"bridge keeps up":        {Bridge, nil, Flowing, ""},
+		"nothing published":      {Bridge, on(Bridge, nothing), NothingYet, "No record"},
+		"bridge never published": {Bridge, on(Bridge, func(f *Flow) { f.Records, f.Waiting = 0, &Lag{3, time.Minute} }), Behind, "60 s"},
+		"bridge at the limit":    {Bridge, on(Bridge, waits(10, 10*time.Second)), Flowing, ""},
+		"bridge late":            {Bridge, on(Bridge, waits(1_234_567, 11*time.Second)), Behind, "1,234,567 records wait, the oldest for 11 s"},
+		"one record late":        {Bridge, on(Bridge, waits(1, 5*time.Minute)), Behind, "1 record waits, the oldest for 5 min"},
+		"bridge idle":            {Bridge, on(Bridge, still), Idle, "No record was published"},
+		"still, but some wait":   {Bridge, on(Bridge, func(f *Flow) { f.PerSecond = new(0.0) }), Flowing, ""},
+		"bridge fault":           {Bridge, on(Bridge, fails("topic gone")), Failing, "topic gone"},
+
+		"transport keeps up":    {Transport, nil, Flowing, ""},
+		"nothing delivered":     {Transport, on(Transport, nothing), NothingYet, "No batch"},
+		"transport idle":        {Transport, on(Transport, still), Idle, "delivered"},
+		"transport late":        {Transport, on(Transport, waits(8, time.Minute)), Behind, "8 records wait"},
+		"transport fault":       {Transport, on(Transport, fails("unavailable")), Failing, "unavailable"},
+		"dead letter":           {Transport, func(p *Pipeline) { p.DeadLetters = 1 }, Failing, "1 batch waits in the dead letter"},
+		"dead letters, nothing": {Transport, func(p *Pipeline) { on(Transport, nothing)(p); p.DeadLetters = 2 }, Failing, "2 batches wait"},
+
+		"ingest keeps up":  {Ingest, nil, Flowing, ""},
+		"nothing ingested": {Ingest, on(Ingest, nothing), NothingYet, "No record"},
+		"ingest idle":      {Ingest, on(Ingest, still), Idle, "ingested"},
+		"only quarantine":  {Ingest, func(p *Pipeline) { p.Valid = 0 }, Flowing, ""},
+		"ingest fault":     {Ingest, on(Ingest, fails("warehouse away")), Failing, "warehouse away"},
+
+		"rows in staging":   {Staging, nil, Flowing, ""},
+		"rows unknown":      {Staging, func(p *Pipeline) { p.StagingRows = nil }, NothingYet, "No row"},
+		"no rows":           {Staging, func(p *Pipeline) { p.StagingRows = new(int64(0)) }, NothingYet, "No row"},
+		"staging idle":      {Staging, on(Staging, still), Idle, "written"},
+		"rows come late":    {Staging, func(p *Pipeline) { p.Freshness.P99 = 30 * time.Second }, Behind, "30 s"},
+		"late but long ago": {Staging, func(p *Pipeline) { p.Freshness = Freshness{P99: 30 * time.Second} }, Flowing, ""},
+
+		"transform in time": {TransformRuns, nil, Flowing, ""},
+		"no run yet":        {TransformRuns, func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, NothingYet, "No run"},
+		"nothing new":       {TransformRuns, func(p *Pipeline) { p.Transform.Changed = 0 }, Idle, "nothing new"},
+		"last run failed":   {TransformRuns, func(p *Pipeline) { p.Transform.LastFailure = "model x failed" }, Failing, "model x failed"},
+		"first run failed":  {TransformRuns, func(p *Pipeline) { p.Transform = Transform{LastFailure: "no warehouse"} }, Failing, "no warehouse"},
+		"run overdue":       {TransformRuns, func(p *Pipeline) { p.Transform.Next = evening.Add(-20 * time.Second) }, Behind, "20 s late"},
+		"overdue but running": {TransformRuns, func(p *Pipeline) {
 			p.Transform.Next = evening.Add(-20 * time.Second)
 			p.Transform.RunningSince = p.Transform.Next
-		}, TransformRuns, OK, ""},
-		"run takes long":    {func(p *Pipeline) { p.Transform.RunningSince = evening.Add(-90 * time.Second) }, TransformRuns, Behind, "running for 90 s"},
-		"nothing scheduled": {func(p *Pipeline) { p.Transform.Next = time.Time{} }, TransformRuns, OK, ""},
+		}, Flowing, ""},
+		"run takes long":    {TransformRuns, func(p *Pipeline) { p.Transform.RunningSince = evening.Add(-90 * time.Second) }, Behind, "Running for 90 s"},
+		"nothing scheduled": {TransformRuns, func(p *Pipeline) { p.Transform.Next = time.Time{} }, Flowing, ""},
 	} {
 		p := well(test.change)
-		got := p.health(evening)[test.stage]
-		if got.State != test.want || !strings.Contains(got.Note, test.note) || (got.State == OK) != (got.Note == "") {
-			t.Errorf("%s: %s is %+v, want %s with a note that has %q", name, test.stage, got, test.want, test.note)
+		got := p.health(fresh(), evening)[test.hop]
+		check(t, name, test.hop, got, test.want, test.note)
+		if reached[test.hop] == nil {
+			reached[test.hop] = map[State]bool{}
 		}
+		reached[test.hop][test.want] = true
+	}
+	for hop, cannot := range map[Hop]State{Kafka: Behind, Bridge: "", Transport: "", Ingest: Behind, Staging: Failing, TransformRuns: ""} {
+		for _, state := range worst {
+			if state != cannot && !reached[hop][state] {
+				t.Errorf("no case has %s %s", hop, state)
+			}
+		}
+	}
+}
+
+// A state has a reason unless all is well, and what is wrong has a remedy.
+func check(t *testing.T, name string, hop Hop, got Health, want State, note string) {
+	t.Helper()
+	bad := want == Failing || want == Behind
+	if got.State != want || !strings.Contains(got.Note, note) || (want == Flowing) != (got.Note == "") || bad && got.Remedy == "" {
+		t.Errorf("%s: %s is %+v, want %s with a note that has %q, and a remedy if it is bad", name, hop, got, want, note)
+	}
+}
+
+func TestHealth_Prod(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change  func(*snapshot)
+		changed int64 // models of the last run
+		want    State
+		note    string
+	}{
+		"new":        {func(*snapshot) {}, 1, Flowing, ""},
+		"none":       {func(s *snapshot) { s.rows = nil }, 0, NothingYet, "no figures"},
+		"old":        {func(s *snapshot) { s.rows[0].ComputedAt = evening.Add(-3 * time.Hour) }, 0, Idle, "3 h"},
+		"unread":     {func(s *snapshot) { s.failure = "no answer" }, 0, Failing, "no answer"},
+		"never read": {func(s *snapshot) { *s = snapshot{failure: "no answer"} }, 0, Failing, "no answer"},
+	} {
+		s := fresh()
+		test.change(s)
+		p := well(func(p *Pipeline) { p.Transform.Changed = test.changed })
+		check(t, name, Prod, p.health(s, evening)[Prod], test.want, test.note)
 	}
 }
 
 // The worst state is the whole's, and of equals the one first in the flow.
 func TestOverall(t *testing.T) {
 	t.Parallel()
-	fine := Health{State: OK}
+	allStill := func(p *Pipeline) {
+		for _, hop := range []Hop{Kafka, Bridge, Transport, Ingest, Staging} {
+			on(hop, still)(p)
+		}
+		p.Transform.Changed = 0
+	}
 	for name, test := range map[string]struct {
-		change  func(*Pipeline)
-		figures Health
-		want    Health
+		change func(*Pipeline)
+		shown  *snapshot
+		state  State
+		note   string
 	}{
-		"well":            {func(*Pipeline) {}, fine, Health{OK, "every stage keeps up"}},
-		"starting":        {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, fine, Health{NothingYet, "transform: no run has finished yet"}},
-		"late and new":    {func(p *Pipeline) { p.Transform.LastFinished, p.BridgeLag.Age = time.Time{}, time.Minute }, fine, Health{Behind, "bridge: 10 records wait, the oldest for 60 s"}},
-		"late and broken": {func(p *Pipeline) { p.BridgeLag.Age, p.Transform.LastFailure = time.Minute, "no" }, fine, Health{Failing, "transform: no"}},
-		"unread":          {func(*Pipeline) {}, Health{Failing, "no answer"}, Health{Failing, "dashboard: no answer"}},
+		"well":            {nil, fresh(), Flowing, "Every hop keeps up."},
+		"idle":            {allStill, &snapshot{rows: make([]Row, 1)}, Idle, "Nothing comes, and nothing waits."},
+		"starting":        {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, fresh(), NothingYet, "Transform: No run has finished."},
+		"late and new":    {func(p *Pipeline) { p.Transform.LastFinished = time.Time{}; on(Bridge, waits(10, time.Minute))(p) }, fresh(), Behind, "Bridge: 10 records wait, the oldest for 60 s."},
+		"late and broken": {func(p *Pipeline) { on(Bridge, waits(10, time.Minute))(p); p.Transform.LastFailure = "no" }, fresh(), Failing, "Transform: no"},
+		"two broken":      {func(p *Pipeline) { on(Ingest, fails("no"))(p); p.DeadLetters = 3 }, fresh(), Failing, "Pub/Sub: 3 batches wait in the dead letter."},
+		"unread":          {nil, &snapshot{failure: "no answer"}, Failing, "Prod: The figures could not be read anew: no answer"},
 	} {
 		p := well(test.change)
-		if got := overall(p.health(evening), test.figures); got != test.want {
-			t.Errorf("%s: overall is %+v, want %+v", name, got, test.want)
+		got := overall(p.health(test.shown, evening), p.name)
+		if got.State != test.state || got.Note != test.note {
+			t.Errorf("%s: overall is %+v, want %s: %s", name, got, test.state, test.note)
 		}
 	}
 }
 
 func TestWaitingFor(t *testing.T) {
 	t.Parallel()
+	some := map[Hop]Flow{Kafka: {Records: 1}}
 	utc := evening.Add(40 * time.Second).UTC() // shown in the network's zone
 	for name, test := range map[string]struct {
 		pipeline Pipeline
@@ -101,10 +201,10 @@ func TestWaitingFor(t *testing.T) {
 		"figures": {Pipeline{}, make([]Row, 1), ""},
 		"nothing": {Pipeline{Transform: Transform{Next: utc}}, nil,
 			"Waiting for the first events: the simulator's arrive within seconds, others when a producer writes to Kafka. The next transform starts at 19:30:40."},
-		"on the way":        {Pipeline{Produced: 1}, nil, "The first events are on their way to staging. No transform is scheduled: POST /transform runs one."},
-		"in staging":        {Pipeline{Produced: 1, StagingRows: new(int64(1)), Transform: Transform{RunningSince: utc}}, nil, "Events are in staging; the first transform turns them into figures. A transform has been running since 19:30:40."},
-		"transform failed":  {Pipeline{Produced: 1, StagingRows: new(int64(1)), Transform: Transform{LastFinished: utc, LastFailure: "no", Next: utc}}, nil, "The last transform failed. The next transform starts at 19:30:40."},
-		"transformed, none": {Pipeline{Produced: 1, StagingRows: new(int64(1)), Transform: Transform{LastFinished: utc, Next: utc}}, nil, "The dashboard tables hold no figures yet. The next transform starts at 19:30:40."},
+		"on the way":        {Pipeline{Flows: some}, nil, "The first events are on their way to staging. No transform is scheduled: POST /transform runs one."},
+		"in staging":        {Pipeline{Flows: some, StagingRows: new(int64(1)), Transform: Transform{RunningSince: utc}}, nil, "Events are in staging; the first transform turns them into figures. A transform has been running since 19:30:40."},
+		"transform failed":  {Pipeline{Flows: some, StagingRows: new(int64(1)), Transform: Transform{LastFinished: utc, LastFailure: "no", Next: utc}}, nil, "The last transform failed. The next transform starts at 19:30:40."},
+		"transformed, none": {Pipeline{Flows: some, StagingRows: new(int64(1)), Transform: Transform{LastFinished: utc, Next: utc}}, nil, "The dashboard tables hold no figures yet. The next transform starts at 19:30:40."},
 	} {
 		if got := waitingFor(&test.pipeline, &snapshot{rows: test.rows}, evening); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)

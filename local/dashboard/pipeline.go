@@ -2,13 +2,37 @@ package dashboard
 
 import "time"
 
+// A Hop is one step on the way from Kafka to prod_data.
+type Hop string
+
+const (
+	Kafka         Hop = "kafka"     // the topics
+	Bridge        Hop = "bridge"    // Kafka to the transport
+	Transport     Hop = "transport" // Pub/Sub or HTTP, to ingest
+	Ingest        Hop = "ingest"    // decodes, validates, refuses
+	Staging       Hop = "staging"   // the lake and staging_data
+	TransformRuns Hop = "transform" // staging_data to prod_data
+	Prod          Hop = "prod"      // prod_data, as this page reads it
+)
+
+// hops are all hops in the order of the flow.
+var hops = [...]Hop{Kafka, Bridge, Transport, Ingest, Staging, TransformRuns, Prod}
+
 // A Pipeline is the state of everything between Kafka and prod_data at one
 // moment, as whoever runs the system sees it. The zero value means that
-// nothing has happened yet. Counts are of Kafka records, since the system
-// started, and never fall.
+// nothing has happened yet. Counts of records never fall, but for Kafka's when
+// records expire.
 type Pipeline struct {
-	Produced    int64 // appended to the six topics
-	Published   int64 // handed to the transport by the bridge
+	// TransportName is what the page calls the transport.
+	TransportName string
+
+	// Flows says what passed each hop up to Staging; the others have
+	// Transform and the snapshot. A hop that is missing has passed nothing.
+	Flows map[Hop]Flow
+
+	// RateWindow is what the flows' rates are means over.
+	RateWindow time.Duration
+
 	Valid       int64 // accepted by ingest and durable; a redelivered record counts again
 	Quarantined int64 // refused by ingest and kept with a reason; likewise
 
@@ -16,22 +40,26 @@ type Pipeline struct {
 	// duplicates included; nil while unknown.
 	StagingRows *int64
 
-	BridgeLag Lag // in Kafka, not yet published
-	IngestLag Lag // published, not yet acknowledged by ingest
-
 	Freshness Freshness
 
-	Retries     int64 // deliveries that had to be repeated
-	DeadLetters int64 // batches given up after the last attempt, that wait to be replayed
+	DeadLetters int64 // batches given up after the last attempt, that wait to be sent again
 
 	Transform Transform
-
-	// Faults holds one sentence for each stage whose last attempt failed; a
-	// stage that works again is taken out.
-	Faults map[Stage]string
 }
 
-// A Lag is what waits in front of a stage.
+// A Flow is what passes one hop.
+type Flow struct {
+	Records   int64    // that have passed
+	PerSecond *float64 // nil while unknown
+
+	Waiting  *Lag   // in front of the hop; nil where nothing waits or nobody can tell
+	Retries  *int64 // attempts that failed and were made again; nil where there are none to make
+	Failures *int64 // what was given up or needs a person; nil where nothing can be
+
+	Fault string // why the last attempt failed; "" once one worked
+}
+
+// A Lag is what waits in front of a hop.
 type Lag struct {
 	Records int64
 	Age     time.Duration // of the oldest record that waits; 0 when none does
@@ -52,20 +80,29 @@ type Transform struct {
 	LastFinished time.Time
 	LastTook     time.Duration
 	LastFailure  string // what failed, in one sentence; "" for success
+	Changed      int64  // models that it built anew; 0: there was nothing new
+	Models       []Model
+	TestsRun     int64
+	Findings     []Finding
+
+	Waiting  *Lag  // rows in staging that came after the last run began; nil while unknown
+	Failures int64 // runs that failed
 
 	Next time.Time // the next scheduled run; zero when none is scheduled
 }
 
-// A Stage is one step of the pipeline, in the order of the flow.
-type Stage string
+// A Model is what became of one model in a run.
+type Model struct {
+	Name   string
+	Status string // created, replaced, unchanged, failed or skipped
+	Took   time.Duration
+	Error  string // "" unless it failed or was skipped
+}
 
-const (
-	Kafka         Stage = "kafka"     // the topics
-	Bridge        Stage = "bridge"    // Kafka to Pub/Sub
-	Ingest        Stage = "ingest"    // Pub/Sub to lake and staging
-	Staging       Stage = "staging"   // staging_data
-	TransformRuns Stage = "transform" // staging_data to prod_data
-)
-
-// stages are all stages in the order of the flow.
-var stages = [...]Stage{Kafka, Bridge, Ingest, Staging, TransformRuns}
+// A Finding is a test that found rows which must not be, or could not run.
+type Finding struct {
+	Test   string
+	Status string // failed or warned
+	Rows   int64
+	Error  string
+}

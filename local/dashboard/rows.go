@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -59,14 +60,38 @@ func (s source) rows(ctx context.Context) ([]Row, error) {
 	return all, nil
 }
 
+// name is the dataset's.
+func (s source) name() string { return cmp.Or(s.dataset, "prod_data") }
+
+// sizes returns how many rows each table of the dataset has. A table that goes
+// away meanwhile is left out.
+func (s source) sizes(ctx context.Context) (map[string]int64, error) {
+	sizes := map[string]int64{}
+	listed := s.client.Dataset(s.name()).Tables(ctx)
+	for {
+		table, err := listed.Next()
+		if errors.Is(err, iterator.Done) || isMissing(err) {
+			return sizes, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing the tables of %s: %w", s.name(), err)
+		}
+		about, err := table.Metadata(ctx)
+		switch {
+		case isMissing(err):
+		case err != nil:
+			return nil, fmt.Errorf("counting the rows of %s: %w", table.TableID, err)
+		case about.Type == bigquery.RegularTable:
+			sizes[table.TableID] = int64(about.NumRows)
+		}
+	}
+}
+
 func (s source) table(ctx context.Context, table string) ([]Row, error) {
 	// Neither a destination nor a priority is set: then the client uses
 	// jobs.query, one short round trip, and no result table is left behind.
 	query := s.client.Query(strings.ReplaceAll(rowsSQL, "{table}", table))
-	query.DefaultDatasetID = s.dataset
-	if s.dataset == "" {
-		query.DefaultDatasetID = "prod_data"
-	}
+	query.DefaultDatasetID = s.name()
 	found, err := query.Read(ctx)
 	if isMissing(err) {
 		return nil, nil

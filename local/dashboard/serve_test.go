@@ -12,7 +12,7 @@ import (
 
 var (
 	serve     = flag.String("serve", "", "serve a scene at this address until interrupted, e.g. 127.0.0.1:8090")
-	sceneName = flag.String("scene", "busy", "which scene: busy, behind, failing, empty, early or small")
+	sceneName = flag.String("scene", "busy", "which scene: busy, idle, behind, failing, http, empty, early or small")
 )
 
 // TestServe is for working on the page without the system behind it:

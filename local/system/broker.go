@@ -18,6 +18,7 @@ import (
 type broker struct {
 	client  sarama.Client
 	records atomic.Int64
+	failure atomic.Pointer[string] // of the last look; nil when it worked
 	stop    context.CancelFunc
 	done    chan struct{}
 }
@@ -46,7 +47,11 @@ func watchBroker(getenv func(string) string) (*broker, error) {
 	go func() {
 		defer close(b.done)
 		for pause(ctx, time.Second) == nil {
-			_ = b.look() // a broker that is away shows in the bridge's state
+			if err := b.look(); err != nil {
+				b.failure.Store(new(err.Error()))
+			} else {
+				b.failure.Store(nil)
+			}
 		}
 	}()
 	return b, nil
@@ -68,6 +73,15 @@ func (b *broker) firstLook(ctx context.Context) error {
 
 // produced is how many records the topics held when last looked at.
 func (b *broker) produced() int64 { return b.records.Load() }
+
+// fault says why the broker could not be asked the last time; "" when it
+// answered.
+func (b *broker) fault() string {
+	if failure := b.failure.Load(); failure != nil {
+		return *failure
+	}
+	return ""
+}
 
 // look counts the records of all partitions now.
 func (b *broker) look() error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/local/console"
 )
 
 // Commands are demo and up. engine is the command that runs the warehouse's
@@ -46,6 +47,9 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	}
 	defer file.Close()
 	log := slog.New(slog.NewJSONHandler(file, nil))
+	stderr := os.Stderr // where the functions framework writes each failure besides: to the log, not into the status line
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
 
 	began := time.Now()
 	fmt.Fprintln(streams.Out, "starting")
@@ -58,7 +62,7 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 		return err
 	}
 	defer func() {
-		fmt.Fprintln(streams.Out, "\nstopping: what is under way still arrives")
+		fmt.Fprintln(streams.Out, "stopping: what is under way still arrives")
 		err = errors.Join(err, s.Close())
 	}()
 	if o.Endpoints != "" {
@@ -113,13 +117,12 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	fmt.Fprint(out, ".\n\n")
 }
 
-// reportEvery is how often the state is printed.
-const reportEvery = 10 * time.Second
-
-// report prints one line about the pipeline now and then until ctx is done or
-// a part ends by itself.
+// report shows how the pipeline does until ctx is done or a part ends by
+// itself.
 func (s *System) report(ctx context.Context, out io.Writer) error {
-	ticker := time.NewTicker(reportEvery)
+	shown := console.New(out, console.IsTerminal(out, s.getenv))
+	defer shown.Done()
+	ticker := time.NewTicker(console.Every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -128,30 +131,7 @@ func (s *System) report(ctx context.Context, out io.Writer) error {
 		case err := <-s.failed:
 			return err
 		case <-ticker.C:
-			fmt.Fprintln(out, s.line())
+			shown.Show(s.dashboard.Status())
 		}
 	}
-}
-
-// line sums the pipeline's state up.
-func (s *System) line() string {
-	p := s.pipeline()
-	text := fmt.Sprintf("%s  in Kafka %d, in staging %d, in quarantine %d, under way %d",
-		time.Now().In(s.location).Format("15:04:05"), p.Produced, p.Valid, p.Quarantined, p.BridgeLag.Records+p.IngestLag.Records)
-	if p.Freshness.Records > 0 {
-		text += fmt.Sprintf(" · Kafka to staging p50 %d ms, p99 %d ms over the last minute", p.Freshness.P50.Milliseconds(), p.Freshness.P99.Milliseconds())
-	}
-	if last := p.Transform; !last.LastFinished.IsZero() {
-		text += fmt.Sprintf(" · transform at %s took %.1f s", last.LastFinished.In(s.location).Format("15:04:05"), last.LastTook.Seconds())
-	}
-	if p.DeadLetters > 0 {
-		text += fmt.Sprintf(" · %d dead letters", p.DeadLetters)
-	}
-	if refused := s.watcher.Figures().NoBatch; refused > 0 {
-		text += fmt.Sprintf(" · %d deliveries were no batch and refused", refused)
-	}
-	for stage, fault := range p.Faults {
-		text += fmt.Sprintf(" · %s: %s", stage, fault)
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -12,71 +13,153 @@ import (
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
-// pipeline is the state that the strip on the page shows. It is put together
-// from what every part counts for itself, without a query.
+// pipeline is the state that the page and the terminal show. It is put
+// together from what every part counts for itself, without a query.
 func (s *System) pipeline() dashboard.Pipeline {
 	figures := s.watcher.Figures()
 	valid, quarantined := s.held()
-	staging := valid + quarantined
+	staging, failures := valid+quarantined, figures.Failures+figures.NoBatch
 	p := dashboard.Pipeline{
-		Produced:    s.broker.produced(),
-		Published:   s.kept.valid + s.kept.quarantined,
-		Valid:       valid,
-		Quarantined: quarantined,
-		StagingRows: &staging,
-		Freshness:   dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
-		Faults:      map[dashboard.Stage]string{},
+		TransportName: s.transportName(),
+		RateWindow:    telemetry.RateWindow,
+		Valid:         valid,
+		Quarantined:   quarantined,
+		StagingRows:   &staging,
+		Freshness:     dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
+		DeadLetters:   s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
+		Transform:     s.transform(figures),
 	}
-	if figures.Failing != "" {
-		p.Faults[dashboard.Ingest] = figures.Failing
+	rates := &s.rates
+	p.Flows = map[dashboard.Hop]dashboard.Flow{
+		dashboard.Kafka:     {Records: s.broker.produced(), PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
+		dashboard.Bridge:    s.bridgeFlow(),
+		dashboard.Transport: s.transportFlow(),
+		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures)},
+		dashboard.Staging:   {Records: staging, PerSecond: perSecond(&rates.ingested)},
 	}
-	s.addBridge(&p)
-	s.addDeliveries(&p)
-	s.addTransform(&p, figures.Transform)
 	return p
 }
 
-func (s *System) addBridge(p *dashboard.Pipeline) {
+// transportName is what people call the way from the bridge to ingest.
+func (s *System) transportName() string {
+	if s.options.Transport == "http" {
+		return "HTTP"
+	}
+	return "Pub/Sub"
+}
+
+// failing says why batches fail, while some do.
+func failing(figures telemetry.Figures) string {
+	switch figures.Failing {
+	case 0:
+		return ""
+	case 1:
+		return "A batch fails: " + figures.Cause
+	}
+	return "Batches fail, the last one: " + figures.Cause
+}
+
+// bridgeFlow is what the bridge published. Of one that runs elsewhere only
+// what arrives is known.
+func (s *System) bridgeFlow() dashboard.Flow {
+	flow := dashboard.Flow{Records: s.published(), PerSecond: perSecond(&s.rates.published)}
 	if s.bridge == nil {
-		return
+		return flow
 	}
 	b := s.bridge.Snapshot()
-	p.Published += b.Records
-	p.BridgeLag = dashboard.Lag{Records: b.LagRecords(), Age: b.Lag()}
-	p.Retries += b.Retries
+	var stuck int64
 	for _, one := range b.Partitions {
 		if one.Stuck {
-			p.Faults[dashboard.Bridge] = one.Problem
+			stuck++
+			flow.Fault = one.Topic + ": " + one.Problem
 		}
 	}
+	flow.Retries, flow.Failures = &b.Retries, &stuck
+	flow.Waiting = &dashboard.Lag{Records: b.LagRecords()}
+	if flow.Waiting.Records > 0 { // those that the bridge has not read have no age: they wait at least since it last moved
+		flow.Waiting.Age = max(b.Lag(), s.rates.published.Still(time.Now()))
+	}
+	return flow
 }
 
-func (s *System) addDeliveries(p *dashboard.Pipeline) {
-	if s.pubsub == nil {
-		return
+// transportFlow is what was delivered to ingest. Over HTTP the bridge
+// delivers by itself: what waits, waits in front of the bridge.
+func (s *System) transportFlow() dashboard.Flow {
+	valid, quarantined := s.held()
+	flow := dashboard.Flow{Records: valid + quarantined, PerSecond: perSecond(&s.rates.ingested)}
+	if s.options.Transport == "http" {
+		return flow
 	}
 	ingest := s.subscription(s.deployment.IngestSubscription)
-	p.Retries += ingest.Failed
-	p.IngestLag = dashboard.Lag{Records: max(p.Published-p.Valid-p.Quarantined, 0), Age: ingest.OldestUnacked}
-	if ingest.Outstanding == 0 {
-		p.IngestLag = dashboard.Lag{}
+	flow.Retries, flow.Failures = &ingest.Failed, &ingest.DeadLettered
+	flow.Waiting = &dashboard.Lag{}
+	if ingest.Outstanding > 0 {
+		waiting := s.published() - flow.Records - s.rates.settled.Load()
+		flow.Waiting = &dashboard.Lag{Records: max(waiting, ingest.Outstanding), Age: ingest.OldestUnacked} // a batch has a record at least
 	}
-	p.DeadLetters = s.subscription(s.deployment.DeadLetterSubscription).Outstanding
+	return flow
 }
 
-func (s *System) addTransform(p *dashboard.Pipeline, last telemetry.Transform) {
+// published counts the records that the bridge published, and those that an
+// earlier run left; of a bridge elsewhere those that arrived.
+func (s *System) published() int64 {
+	if s.bridge == nil {
+		valid, quarantined := s.held()
+		return valid + quarantined
+	}
+	return s.kept.valid + s.kept.quarantined + s.bridge.Snapshot().Records
+}
+
+// transform is the state of the transform: what the scheduler knows, and what
+// the function logged.
+func (s *System) transform(figures telemetry.Figures) dashboard.Transform {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.Transform = dashboard.Transform{RunningSince: s.running, LastFinished: last.At, LastTook: last.Took, LastFailure: s.failure}
-	if last.Status == "failed" && s.failure == "" { // triggered by somebody else
-		p.Transform.LastFailure = "a model or a test failed; the log says which"
+	last := figures.Transform
+	t := dashboard.Transform{
+		RunningSince: s.running, LastFinished: last.At, LastTook: last.Took, LastFailure: s.failure,
+		Changed: last.Changed, TestsRun: last.Tests, Failures: figures.FailedTransforms,
+	}
+	for _, m := range last.Models {
+		t.Models = append(t.Models, dashboard.Model(m))
+	}
+	for _, f := range last.Found {
+		t.Findings = append(t.Findings, dashboard.Finding(f))
+	}
+	if last.Status == "failed" {
+		t.LastFailure = cmp.Or(whyFailed(last), t.LastFailure, "A model or a test failed; the log says which.")
 	}
 	if s.scheduler != nil {
-		p.Transform.Next = s.scheduler.Next()
+		t.Next = s.scheduler.Next()
 	}
+	if !s.transformed.at.IsZero() {
+		valid, quarantined := s.held()
+		if t.Waiting = (&dashboard.Lag{Records: max(valid+quarantined-s.transformed.rows, 0)}); t.Waiting.Records > 0 {
+			t.Waiting.Age = time.Since(s.transformed.at)
+		}
+	}
+	return t
+}
+
+// whyFailed is the first thing that failed in a run.
+func whyFailed(run telemetry.Transform) string {
+	for _, m := range run.Models {
+		if m.Status == "failed" {
+			return cmp.Or(m.Error, "Model "+m.Name+" failed.")
+		}
+	}
+	for _, f := range run.Found {
+		if f.Status == "failed" {
+			return cmp.Or(f.Error, "Test "+f.Test+" failed.")
+		}
+	}
+	return ""
 }
 
 func (s *System) subscription(name string) pubsub.SubscriptionStats {
+	if s.pubsub == nil {
+		return pubsub.SubscriptionStats{}
+	}
 	for _, one := range s.pubsub.Stats().Subscriptions {
 		if strings.HasSuffix(one.Name, "/"+name) {
 			return one
@@ -128,8 +211,23 @@ func (s signal) Signal() {
 	}
 }
 
-// transformFinished has the page read the tables again.
-func (s *System) transformFinished(telemetry.Transform) { s.refresh.Signal() }
+// seen is how much of staging a transform can have read.
+type seen struct {
+	at   time.Time // when it began; zero for none
+	rows int64     // that were in staging then
+}
+
+// transformFinished notes which rows the run can have seen, and has the page
+// read the tables again.
+func (s *System) transformFinished(run telemetry.Transform) {
+	if run.Status == "success" {
+		began := run.At.Add(-run.Took)
+		s.mu.Lock()
+		s.transformed = seen{began, s.rates.ingested.At(began)}
+		s.mu.Unlock()
+	}
+	s.refresh.Signal()
+}
 
 // triggering notes that the scheduler's attempt begins.
 func (s *System) triggering() {
@@ -141,12 +239,16 @@ func (s *System) triggering() {
 // triggered notes how the scheduler's attempt ended.
 func (s *System) triggered(err error) {
 	s.mu.Lock()
+	began := s.running
 	s.running, s.failure = time.Time{}, ""
 	if err != nil {
 		s.failure = err.Error()
 		s.log.Error("the transform failed", "error", err.Error())
 	}
 	s.mu.Unlock()
+	if s.options.without("functions") && err == nil { // its log is not ours to read
+		s.log.Info("transform finished", "status", "success", "took_ms", time.Since(began).Milliseconds(), "changed", 1)
+	}
 }
 
 // ingested waits until so many records are in staging or quarantine.

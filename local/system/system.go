@@ -62,10 +62,12 @@ type System struct {
 	out     io.Writer
 	kept    struct{ valid, quarantined int64 } // rows in staging from an earlier run
 	refresh signal                             // the page should read the tables again
+	rates   rates
 
-	mu      sync.Mutex
-	running time.Time // since when the scheduler's attempt is under way; zero when none is
-	failure string    // of the last attempt
+	mu          sync.Mutex
+	running     time.Time // since when the scheduler's attempt is under way; zero when none is
+	failure     string    // of the last attempt
+	transformed seen      // by the last run that succeeded
 
 	parts  []part     // to close, in the order in which they were started
 	failed chan error // a part that ended by itself
@@ -317,14 +319,12 @@ func (s *System) startDashboard(context.Context) error {
 	}
 	s.started("dashboard", closeServer(server))
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.keepPageFresh(ctx)
-	}()
+	var ended sync.WaitGroup
+	ended.Go(func() { s.keepPageFresh(ctx) })
+	ended.Go(func() { s.readRates(ctx) })
 	s.started("page", func(context.Context) error {
 		stop()
-		<-ended
+		ended.Wait()
 		return nil
 	})
 	return nil

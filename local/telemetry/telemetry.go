@@ -1,19 +1,24 @@
 // Package telemetry watches the structured log lines that the functions
 // write, as log-based metrics do in the cloud, and keeps the figures that the
-// local system shows: records ingested and quarantined, freshness, the last
-// transform.
+// local system shows: records ingested and quarantined, freshness, batches
+// that fail, the last transform with its models. A Meter makes rates of counts.
 package telemetry
 
 import (
 	"context"
 	"log/slog"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 )
 
 // Window is how far back freshness looks.
 const Window = time.Minute
+
+// failureLasts is how long a batch that failed counts as failing unless it
+// succeeds or fails again: longer than the longest pause between deliveries.
+const failureLasts = 90 * time.Second
 
 // A Watcher is a slog.Handler that notes the lines it knows and passes every
 // line on. It is safe for concurrent use.
@@ -32,9 +37,25 @@ type state struct {
 	refused   int64
 	noBatch   int64
 	fresh     []sample // within Window, oldest first
-	failed    string   // what the last batch failed for; "" once one succeeded
+	failures  int64
+	failing   map[batchKey]failure // batches that have not succeeded since
 	transform Transform
+	failed    int64                 // transforms
+	running   map[string]*Transform // by run id, of runs whose end has not been seen
 	finished  func(Transform)
+}
+
+// A batchKey tells batches apart; a batch that could not be read has its
+// CloudEvent's id alone.
+type batchKey struct {
+	topic            string
+	partition, first int64
+	id               string
+}
+
+type failure struct {
+	at    time.Time
+	cause string
 }
 
 // A sample is one batch: how long its oldest record took from Kafka to
@@ -47,9 +68,27 @@ type sample struct {
 
 // A Transform is a finished run of the transform function.
 type Transform struct {
-	At     time.Time
-	Status string
-	Took   time.Duration
+	At      time.Time
+	Status  string // success or failed
+	Took    time.Duration
+	Changed int64 // models that were built anew; 0: there was nothing new
+	Models  []Model
+	Tests   int64 // that were run
+	Found   []Finding
+}
+
+// A Model is what became of one model in a run.
+type Model struct {
+	Name, Status string // created, replaced, unchanged, failed or skipped
+	Took         time.Duration
+	Error        string
+}
+
+// A Finding is a test that found something, or could not run.
+type Finding struct {
+	Test, Status string // failed or warned
+	Rows         int64  // that must not be
+	Error        string
 }
 
 // Figures are what has been seen since the start.
@@ -64,23 +103,28 @@ type Figures struct {
 	Recent        int64
 	P50, P99, Max time.Duration
 
-	// NoBatch counts deliveries that were no batch of a known topic.
+	// NoBatch counts deliveries that were no batch of a known topic, and were
+	// refused.
 	NoBatch int64
 
-	// Failing is why the last batch failed; "" when it succeeded.
-	Failing string
+	// Failures counts attempts to ingest a batch. Failing is how many batches
+	// failed and have not succeeded since, Cause why the last of them did.
+	Failures, Failing int64
+	Cause             string
 
-	Transform Transform // the last one; zero when there was none
+	Transform        Transform // the last one; zero when there was none
+	FailedTransforms int64
 }
 
 // Watch returns a Watcher in front of next. finished, if not nil, is called
 // after each transform.
 func Watch(next slog.Handler, now func() time.Time, finished func(Transform)) *Watcher {
-	return &Watcher{next: next, state: &state{now: now, finished: finished}}
+	return &Watcher{next: next, state: &state{now: now, finished: finished, failing: map[batchKey]failure{}, running: map[string]*Transform{}}}
 }
 
-// Enabled tells whether next takes the level, or the watcher needs it.
-func (w *Watcher) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+// Enabled is true: the lines about single models are for debugging, and the
+// watcher needs them.
+func (w *Watcher) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle notes the line and passes it on.
 func (w *Watcher) Handle(ctx context.Context, line slog.Record) error {
@@ -89,6 +133,10 @@ func (w *Watcher) Handle(ctx context.Context, line slog.Record) error {
 		w.batch(attributes(line))
 	case "batch failed":
 		w.batchFailed(attributes(line))
+	case "model finished":
+		w.modelFinished(attributes(line))
+	case "test failed", "test warned":
+		w.testFound(line.Message, attributes(line))
 	case "transform finished":
 		w.transformed(attributes(line))
 	}
@@ -121,7 +169,7 @@ func (s *state) batch(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.batches++
-	s.failed = ""
+	delete(s.failing, keyOf(line))
 	s.records += number(line["records"])
 	s.valid += number(line["valid"])
 	s.refused += number(line["quarantined"])
@@ -134,21 +182,89 @@ func (s *state) batch(line map[string]slog.Value) {
 func (s *state) batchFailed(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed = line["error"].String()
 	if line["cause"].String() == "no_batch" {
 		s.noBatch++
+		return
 	}
+	s.failures++
+	s.failing[keyOf(line)] = failure{s.now(), line["error"].String()}
+}
+
+// keyOf names the batch of a line.
+func keyOf(line map[string]slog.Value) batchKey {
+	if topic, read := line["topic"]; read {
+		return batchKey{topic: topic.String(), partition: number(line["partition"]), first: number(line["first_offset"])}
+	}
+	return batchKey{id: line["batch"].String()}
+}
+
+// stillFailing drops the batches of which nothing was heard for long: they
+// were given up. It returns how many are left, and the last failure. The lock
+// is held.
+func (s *state) stillFailing() (batches int64, cause string) {
+	var last time.Time
+	for key, failed := range s.failing {
+		switch {
+		case s.now().Sub(failed.at) > failureLasts:
+			delete(s.failing, key)
+			continue
+		case !failed.at.Before(last):
+			last, cause = failed.at, failed.cause
+		}
+		batches++
+	}
+	return batches, cause
+}
+
+// run is the run that a line belongs to. The lock is held.
+func (s *state) run(line map[string]slog.Value) *Transform {
+	id := line["run_id"].String()
+	if s.running[id] == nil {
+		s.running[id] = &Transform{}
+	}
+	return s.running[id]
+}
+
+func (s *state) modelFinished(line map[string]slog.Value) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	run := s.run(line)
+	run.Models = append(run.Models, Model{Name: text(line["model"]), Status: text(line["status"]), Took: milliseconds(line["took_ms"]), Error: text(line["error"])})
+}
+
+func (s *state) testFound(message string, line map[string]slog.Value) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	run := s.run(line)
+	run.Found = append(run.Found, Finding{Test: text(line["test"]), Status: strings.TrimPrefix(message, "test "), Rows: number(line["failures"]), Error: text(line["error"])})
 }
 
 func (s *state) transformed(line map[string]slog.Value) {
 	s.mu.Lock()
-	s.transform = Transform{At: s.now(), Status: line["status"].String(), Took: time.Duration(number(line["took_ms"])) * time.Millisecond}
-	transform := s.transform
+	transform := *s.run(line)
+	clear(s.running) // one run at a time: what is left belongs to none
+	transform.At, transform.Status = s.now(), text(line["status"])
+	transform.Took = milliseconds(line["took_ms"])
+	transform.Changed, transform.Tests = number(line["changed"]), number(line["tests"])
+	if transform.Status == "failed" {
+		s.failed++
+	}
+	s.transform = transform
 	s.mu.Unlock()
 	if s.finished != nil {
 		s.finished(transform)
 	}
 }
+
+// text is the text of an attribute, "" when the line has none.
+func text(v slog.Value) string {
+	if v.Kind() == slog.KindString {
+		return v.String()
+	}
+	return ""
+}
+
+func milliseconds(v slog.Value) time.Duration { return time.Duration(number(v)) * time.Millisecond }
 
 func number(v slog.Value) int64 {
 	switch v.Kind() {
@@ -178,7 +294,9 @@ func (s *state) recent() []sample {
 func (s *state) Figures() Figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, NoBatch: s.noBatch, Failing: s.failed, Transform: s.transform}
+	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, NoBatch: s.noBatch,
+		Failures: s.failures, Transform: s.transform, FailedTransforms: s.failed}
+	f.Failing, f.Cause = s.stillFailing()
 	s.fresh = s.recent()
 	sorted := append([]sample(nil), s.fresh...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].latency < sorted[j].latency })

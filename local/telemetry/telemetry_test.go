@@ -3,16 +3,19 @@ package telemetry_test
 import (
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
 func TestWatcher(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_000, 0)
-	var finished []telemetry.Transform
-	w := telemetry.Watch(slog.NewJSONHandler(io.Discard, nil), func() time.Time { return now }, func(f telemetry.Transform) { finished = append(finished, f) })
+	w := telemetry.Watch(slog.NewJSONHandler(io.Discard, nil), func() time.Time { return now }, nil)
 	log := slog.New(w).With("function", "ingest")
 	batch := func(records, quarantined int, latency int64) {
 		log.Info("batch ingested", "records", records, "valid", records-quarantined, "quarantined", quarantined,
@@ -25,8 +28,8 @@ func TestWatcher(t *testing.T) {
 	got := w.Figures()
 	want := telemetry.Figures{Batches: 3, Records: 100, Valid: 98, Quarantined: 2, Recent: 100,
 		P50: 200 * time.Millisecond, P99: 500 * time.Millisecond, Max: 3 * time.Second}
-	if got != want {
-		t.Errorf("after three batches: got %+v, want %+v", got, want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after three batches (-want +got):\n%s", diff)
 	}
 
 	// What left the window no longer counts for freshness, but stays counted.
@@ -35,23 +38,89 @@ func TestWatcher(t *testing.T) {
 	if got := w.Figures(); got.Max != 100*time.Millisecond || got.Records != 110 {
 		t.Errorf("after the window: got %+v", got)
 	}
+}
 
-	// A failure shows until a batch succeeds.
-	log.Warn("batch failed", "error", "the warehouse is away")
-	if got := w.Figures().Failing; got != "the warehouse is away" {
-		t.Errorf("after a failure: failing %q", got)
+// A batch is failing until it succeeds or has not been heard of for long,
+// whatever becomes of others meanwhile.
+func TestWatcher_FailingBatches(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000, 0)
+	w := telemetry.Watch(slog.DiscardHandler, func() time.Time { return now }, nil)
+	log := slog.New(w)
+	batch := func(message string, first int, more ...any) {
+		log.Info(message, append(more, "topic", "incidents", "partition", 3, "first_offset", first, "records", 1)...)
 	}
-	log.Error("batch failed", "error", "the type is foreign", "cause", "no_batch")
-	if got := w.Figures(); got.NoBatch != 1 {
+	expect := func(when string, failures, failing int64, cause string) {
+		t.Helper()
+		got := w.Figures()
+		if got.Failures != failures || got.Failing != failing || got.Cause != cause {
+			t.Errorf("%s: %d failures, %d batches failing of %q, want %d, %d of %q", when, got.Failures, got.Failing, got.Cause, failures, failing, cause)
+		}
+	}
+
+	batch("batch failed", 10, "error", "the warehouse is away")
+	now = now.Add(time.Second)
+	log.Error("batch failed", "batch", "x", "error", "no batch")
+	expect("two failed", 2, 2, "no batch")
+	batch("batch ingested", 20)
+	expect("another succeeded", 2, 2, "no batch")
+	now = now.Add(time.Second)
+	batch("batch failed", 10, "error", "still away")
+	expect("one failed again", 3, 2, "still away")
+	batch("batch ingested", 10)
+	expect("it succeeded", 3, 1, "no batch")
+	now = now.Add(89 * time.Second)
+	expect("the other may still come", 3, 1, "no batch")
+	now = now.Add(time.Second)
+	expect("the other was given up", 3, 0, "")
+}
+
+// A delivery that was no batch is counted, and nothing is failing because of it.
+func TestWatcher_NoBatch(t *testing.T) {
+	t.Parallel()
+	w := telemetry.Watch(slog.DiscardHandler, time.Now, nil)
+	slog.New(w).Error("batch failed", "error", "the type is foreign", "cause", "no_batch")
+	if got := w.Figures(); got.NoBatch != 1 || got.Failing != 0 || got.Failures != 0 {
 		t.Errorf("after a foreign event: got %+v", got)
 	}
-	batch(1, 0, 100)
-	if got := w.Figures().Failing; got != "" {
-		t.Errorf("after a success: failing %q", got)
+}
+
+// The lines of a run make up what is shown of it, whether its models are
+// logged for everybody or not.
+func TestWatcher_Transform(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000, 0)
+	var told []telemetry.Transform
+	var shown strings.Builder
+	next := slog.NewTextHandler(&shown, nil) // takes no debugging
+	w := telemetry.Watch(next, func() time.Time { return now }, func(f telemetry.Transform) { told = append(told, f) })
+	log := slog.New(w)
+
+	log.Debug("model finished", "run_id", "1", "model", "stg_incidents", "status", "unchanged", "took_ms", 0, "error", "")
+	log.Debug("model finished", "run_id", "1", "model", "incidents_hourly", "status", "failed", "took_ms", 120, "error", "division by zero")
+	log.Warn("test warned", "run_id", "1", "test", "rates", "failures", 3, "error", "")
+	log.Debug("model finished", "run_id", "2", "model", "of another run", "status", "created")
+	log.Error("transform finished", "run_id", "1", "status", "failed", "took_ms", 1234, "models", 2, "changed", 1, "tests", 7)
+	want := telemetry.Transform{At: now, Status: "failed", Took: 1234 * time.Millisecond, Changed: 1, Tests: 7,
+		Models: []telemetry.Model{
+			{Name: "stg_incidents", Status: "unchanged"},
+			{Name: "incidents_hourly", Status: "failed", Took: 120 * time.Millisecond, Error: "division by zero"},
+		},
+		Found: []telemetry.Finding{{Test: "rates", Status: "warned", Rows: 3}},
+	}
+	got := w.Figures()
+	if diff := cmp.Diff(want, got.Transform); diff != "" || got.FailedTransforms != 1 {
+		t.Errorf("after a failed run, %d counted (-want +got):\n%s", got.FailedTransforms, diff)
+	}
+	if diff := cmp.Diff([]telemetry.Transform{want}, told); diff != "" {
+		t.Errorf("told of (-want +got):\n%s", diff)
+	}
+	if strings.Contains(shown.String(), "model finished") {
+		t.Errorf("debugging was passed on to a handler that takes none:\n%s", shown.String())
 	}
 
-	log.Info("transform finished", "status", "success", "took_ms", 1234)
-	if got := w.Figures().Transform; got.Status != "success" || got.Took != 1234*time.Millisecond || len(finished) != 1 || finished[0] != got {
-		t.Errorf("after a transform: got %+v and told %v", got, finished)
+	log.Info("transform finished", "run_id", "3", "status", "success", "took_ms", 5)
+	if got := w.Figures(); len(got.Transform.Models) != 0 || got.Transform.Status != "success" || got.FailedTransforms != 1 {
+		t.Errorf("after a run without a word on its models: %+v", got.Transform)
 	}
 }

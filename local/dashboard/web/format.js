@@ -4,11 +4,24 @@ export const NO_DATA = "no data"
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 })
 const oneDigit = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+const twoDigits = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
 
 // count writes a count; null is one that is not known yet.
 export function count(value) {
   return value == null ? "–" : whole.format(value)
+}
+
+// perSecond writes a rate; null is one that is not known yet.
+export function perSecond(value) {
+  if (value == null) return "–"
+  return (value > 0 && value < 9.95 ? oneDigit : whole).format(value)
+}
+
+// share writes a part of 1 in percent.
+export function share(value) {
+  if (value === 0) return "0 %"
+  return `${(value > 0 && value < 0.0995 ? twoDigits : oneDigit).format(value * 100)} %`
 }
 
 // tick writes a number in little room: 12K.
@@ -21,7 +34,8 @@ export function seconds(value) {
   if (value == null) return NO_DATA
   if (value < 1) return `${Math.round(value * 1000)} ms`
   if (value < 120) return `${value < 10 ? oneDigit.format(value) : whole.format(value)} s`
-  return `${whole.format(value / 60)} min`
+  if (value < 7200) return `${whole.format(value / 60)} min`
+  return `${whole.format(value / 3600)} h`
 }
 
 // clock is the time of day of an RFC 3339 timestamp in its own zone, which is

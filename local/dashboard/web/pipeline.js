@@ -1,6 +1,6 @@
 // The strip at the top: what happens between Kafka and the figures.
 
-import { age, clock, count, seconds } from "./format.js"
+import { age, clock, count, perSecond, seconds, share } from "./format.js"
 
 const $ = (selector, within = document) => within.querySelector(selector)
 
@@ -10,8 +10,10 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
-function measure(name, text) {
-  setText($(`[data-measure=${name}]`), text)
+function measure(name, text, level = "") {
+  const element = $(`[data-measure=${name}]`)
+  setText(element, text)
+  element.dataset.level = level
 }
 
 // setState shows a state by word, colour and shape (style.css).
@@ -20,25 +22,22 @@ function setState(element, state) {
   element.dataset.state = state
 }
 
+// isBad tells what needs attention.
+const isBad = ({ state }) => state === "failing" || state === "behind"
+
 export function drawPipeline(pipeline, figures) {
   drawOverall(pipeline, figures)
-  for (const [stage, health] of Object.entries(pipeline.stages)) {
-    const item = $(`[data-stage=${stage}]`)
-    setState($(".state", item), health.state)
-    setText($(".note", item), health.note)
-  }
-  for (const element of document.querySelectorAll("[data-count]")) {
-    setText(element, count(pipeline[element.dataset.count]))
-  }
-  $(".measures [data-count=dead_letters]").dataset.level = pipeline.dead_letters > 0 ? "bad" : ""
-  drawLag(pipeline)
-  drawTransform(pipeline)
+  drawAttention(pipeline.hops.filter(isBad))
+  for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
+  drawMeasures(pipeline)
+  drawRun(pipeline.transform)
 }
 
 function drawOverall(pipeline, figures) {
-  setState($("#overall .state"), pipeline.overall.state)
-  setText($("#overall .muted"), pipeline.overall.note)
-  document.title = pipeline.overall.state === "ok" ? "Stations" : `Stations: ${pipeline.overall.state}`
+  const { state, note, remedy } = pipeline.overall
+  setState($("#overall .state"), state)
+  setText($("#overall .why"), isBad({ state }) ? troubles(pipeline.hops) : [note, remedy].join(" ").trim())
+  document.title = isBad({ state }) ? `Stations: ${state}` : "Stations"
 
   setText($("#empty"), pipeline.waiting_for)
   $("#empty").hidden = pipeline.waiting_for === ""
@@ -48,29 +47,182 @@ function drawOverall(pipeline, figures) {
     ? `Figures of ${figures.computed_at.slice(0, 10)} at ${clock(figures.computed_at)}`
     : "No figures yet"
   setText($("#as-of"), `${computed} (${figures.time_zone})`)
-  const failing = pipeline.figures.state === "failing"
-  setState($("#figures-state .state"), failing ? "failing" : "")
-  setText($("#figures-state .muted"), failing ? pipeline.figures.note : "")
 }
 
-function drawLag({ lag, freshness }) {
-  measure("lag", count(lag.records))
-  measure("lag-age", lag.records > 0 ? `oldest ${seconds(lag.seconds)}` : "records waiting")
+// troubles says in a few words which hops need attention: unlike the reasons
+// it stays the same while nothing changes, and can be read aloud.
+function troubles(hops) {
+  const said = ["failing", "behind"].map((state) => {
+    const names = hops.filter((hop) => hop.state === state).map((hop) => hop.name)
+    return names.length === 0 ? "" : `${names.join(", ")} ${names.length === 1 ? "is" : "are"} ${state}`
+  })
+  return `${said.filter(Boolean).join("; ")}.`
+}
+
+// drawAttention has a line for each hop that is failing or behind, those
+// failing first, with the reason and what to do.
+function drawAttention(troubled) {
+  const list = $("#attention")
+  const inOrder = [...troubled.filter((hop) => hop.state === "failing"), ...troubled.filter((hop) => hop.state !== "failing")]
+  while (list.children.length > inOrder.length) list.lastChild.remove()
+  inOrder.forEach((hop, i) => drawTrouble(list.children[i] ?? list.appendChild(newTrouble()), hop))
+  list.hidden = inOrder.length === 0
+}
+
+function newTrouble() {
+  const item = document.createElement("li")
+  const why = document.createElement("p")
+  why.append(document.createElement("b"), " ", document.createElement("span"))
+  const remedy = document.createElement("p")
+  remedy.className = "remedy"
+  item.append(why, remedy)
+  return item
+}
+
+function drawTrouble(item, hop) {
+  item.dataset.state = hop.state
+  item.dataset.trouble = hop.hop
+  setText($("b", item), `${hop.name}, ${hop.state}:`)
+  setText($("span", item), hop.note)
+  const remedy = $(".remedy", item)
+  if (item.dataset.remedy !== hop.remedy) {
+    item.dataset.remedy = hop.remedy
+    remedy.replaceChildren(...withCode(hop.remedy))
+  }
+}
+
+// withCode makes code of what stands between backticks.
+function withCode(text) {
+  return text.split("`").map((part, i) => {
+    if (i % 2 === 0) return part
+    const code = document.createElement("code")
+    code.textContent = part
+    return code
+  })
+}
+
+// What has passed a hop, in its own words.
+const PASSED = {
+  kafka: "in Kafka",
+  bridge: "published",
+  transport: "delivered",
+  ingest: "ingested",
+  staging: "rows",
+}
+
+function drawHop(hop, pipeline, figures) {
+  const item = hopItem(hop.hop)
+  item.dataset.state = hop.state
+  setText($("h3", item), hop.name)
+  setState($(".state", item), hop.state)
+  const [big, unit, passed] = headline(hop, pipeline, figures)
+  setText($(".rate b", item), big)
+  setText($(".rate span", item), unit)
+  setText($(".passed", item), passed)
+  const { waiting, retries, failures } = hop
+  drawFact(item, "waiting", waiting && count(waiting.records), hop.state === "behind" ? "behind" : "")
+  drawFact(item, "oldest", waiting && (waiting.records > 0 ? seconds(waiting.seconds) : "–"), hop.state === "behind" ? "behind" : "")
+  drawFact(item, "retries", retries != null && count(retries), "")
+  drawFact(item, "failures", failures != null && count(failures), failures > 0 && hop.state === "failing" ? "bad" : "")
+  setText($(".note", item), isBad(hop) ? "" : hop.note)
+}
+
+function hopItem(id) {
+  const there = $(`[data-hop=${id}]`)
+  if (there) return there
+  $("#hops").append($("#hop").content.cloneNode(true))
+  const item = $("#hops").lastElementChild
+  item.dataset.hop = id
+  return item
+}
+
+// headline is the number that says most about a hop, its unit, and how much
+// has passed.
+function headline(hop, { at, transform }, figures) {
+  switch (hop.hop) {
+    case "transform":
+      return transform.last_finished
+        ? [seconds(transform.last_took_seconds), "", `last run, ${clock(transform.last_finished)}`]
+        : ["–", "", "no run yet"]
+    case "prod":
+      return [count(hop.records), "rows", figures.computed_at ? `computed ${seconds(Math.max(0, age(figures.computed_at, at)))} ago` : "no figures yet"]
+  }
+  return [perSecond(hop.per_second), hop.per_second == null ? "" : "records/s", `${count(hop.records)} ${PASSED[hop.hop]}`]
+}
+
+function drawFact(item, name, text, level) {
+  const fact = $(`[data-fact=${name}]`, item)
+  fact.hidden = text === false || text == null
+  setText($("dd", fact), text || "")
+  $("dd", fact).dataset.level = level
+}
+
+function drawMeasures({ at, freshness, valid, quarantined, quarantined_share, dead_letters, transform, rate_window_seconds }) {
   measure("p50", seconds(freshness.p50_seconds))
   measure("p99", seconds(freshness.p99_seconds))
-}
-
-function drawTransform({ at, transform }) {
+  measure("fresh-over", freshness.records > 0 ? `over ${count(freshness.records)} records` : "Kafka to staging")
+  measure("quarantined", count(quarantined))
+  measure("quarantined-share", quarantined_share == null ? "records, kept" : `${share(quarantined_share)} of ${count(valid + quarantined)} records`)
+  measure("dead-letters", count(dead_letters), dead_letters > 0 ? "bad" : "")
+  measure("dead-letters-todo", dead_letters > 0 ? "batches to send again" : "batches waiting")
   const running = transform.running_since
-  measure("took", transform.last_finished ? seconds(transform.last_took_seconds) : "–")
   measure("last", clock(transform.last_finished))
-  measure("last-status", transform.last_status ?? "none yet")
+  measure("last-status", transform.last_finished ? `${transform.last_status}, took ${seconds(transform.last_took_seconds)}` : "none yet", transform.last_status === "failed" ? "bad" : "")
   measure("next", running ? "running" : clock(transform.next))
   measure("next-in", running ? `for ${seconds(age(running, at))}` : untilNext(transform.next, at))
+  measure("window", rate_window_seconds > 0 ? `Rates are means over the last ${seconds(rate_window_seconds)}. Waiting: how many records wait in front of a hop, and since when the oldest. Retries and failures count since the start.` : "")
 }
 
 function untilNext(next, at) {
   if (!next) return "none scheduled"
   const left = -age(next, at)
   return left > 0 ? `in ${seconds(Math.ceil(left))}` : "due"
+}
+
+// drawRun lists what the last transform did, model by model.
+function drawRun(transform) {
+  const run = $("#run")
+  const { models, findings, tests_run, last_finished } = transform
+  const known = JSON.stringify([models, findings, tests_run, last_finished])
+  run.hidden = models.length === 0
+  if (run.dataset.known === known) return // a selection in it survives
+  run.dataset.known = known
+  setText($("summary", run), `Last transform at ${clock(last_finished)}: ${inWords(models)}; ${testsInWords(tests_run, findings)}`)
+  $("tbody", run).replaceChildren(...models.map(modelRow))
+  $(".findings", run).replaceChildren(...findings.map(findingItem))
+}
+
+function inWords(models) {
+  const statuses = new Map()
+  for (const { status } of models) statuses.set(status, (statuses.get(status) ?? 0) + 1)
+  const each = [...statuses].map(([status, n]) => `${n} ${status}`)
+  return `${models.length} models (${each.join(", ")})`
+}
+
+function testsInWords(run, findings) {
+  const failed = findings.filter((f) => f.status === "failed").length
+  const warned = findings.length - failed
+  const found = [failed && `${failed} failed`, warned && `${warned} warned`].filter(Boolean)
+  return `${run} tests, ${found.length > 0 ? found.join(", ") : "all passed"}`
+}
+
+function modelRow({ name, status, rows, took_seconds, error }) {
+  const row = document.createElement("tr")
+  const cell = (tag, text) => row.appendChild(Object.assign(document.createElement(tag), { textContent: text }))
+  const head = cell("th", name)
+  head.scope = "row"
+  const shown = cell("td", status)
+  if (status === "failed" || status === "skipped") shown.dataset.state = status === "failed" ? "failing" : "behind"
+  if (error) shown.append(Object.assign(document.createElement("span"), { className: "error", textContent: error }))
+  cell("td", rows == null ? "view" : count(rows))
+  cell("td", seconds(took_seconds))
+  return row
+}
+
+function findingItem({ test, status, rows, error }) {
+  const item = document.createElement("li")
+  const word = Object.assign(document.createElement("b"), { textContent: status })
+  word.dataset.state = status === "failed" ? "failing" : "behind"
+  item.append(word, ` ${test}: ${error || `${count(rows)} ${rows === 1 ? "row" : "rows"}`}`)
+  return item
 }

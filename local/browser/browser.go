@@ -1,0 +1,102 @@
+// Package browser shows pages in headless Chromium, for tests of what a person
+// sees.
+package browser
+
+import (
+	"bytes"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+)
+
+// Open shows a page, lets its scripts run for some seconds of virtual time and
+// returns what its document has become. The test is skipped where there is no
+// Chromium.
+func Open(t testing.TB, url string, options ...string) *html.Node {
+	t.Helper()
+	document, err := html.Parse(bytes.NewReader(run(t, url, append(slices.Clone(options), "--dump-dom"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+// Screenshot writes what a page looks like to a PNG file. Otherwise it is like
+// Open.
+func Screenshot(t testing.TB, url, file string, options ...string) {
+	t.Helper()
+	run(t, url, append(slices.Clone(options), "--screenshot="+file))
+}
+
+// run returns what Chromium printed.
+func run(t testing.TB, url string, options []string) []byte {
+	t.Helper()
+	chromium := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			chromium = path
+			break
+		}
+	}
+	if chromium == "" {
+		t.Skip("no chromium on this machine: the page is not tested in a browser")
+	}
+	arguments := append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(), "--virtual-time-budget=9000",
+	}, options...)
+	var complaints strings.Builder
+	command := exec.CommandContext(t.Context(), chromium, append(arguments, url)...)
+	command.Stderr = &complaints
+	command.WaitDelay = 10 * time.Second
+	printed, err := command.Output()
+	if err != nil {
+		t.Fatalf("running %s: %v\n%s", chromium, err, complaints.String())
+	}
+	return printed
+}
+
+// Find returns the first element below root of which is holds, or nil.
+func Find(root *html.Node, is func(*html.Node) bool) *html.Node {
+	for node := range root.Descendants() {
+		if node.Type == html.ElementNode && is(node) {
+			return node
+		}
+	}
+	return nil
+}
+
+// Has tells whether an element has an attribute of a value.
+func Has(name, value string) func(*html.Node) bool {
+	return func(node *html.Node) bool {
+		return slices.ContainsFunc(node.Attr, func(a html.Attribute) bool { return a.Key == name && a.Val == value })
+	}
+}
+
+// Attribute is the value of an element's attribute, or "".
+func Attribute(node *html.Node, name string) string {
+	for _, a := range node.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// Text is the text below a node, without the space around it; "" for nil.
+func Text(node *html.Node) string {
+	if node == nil {
+		return ""
+	}
+	var all strings.Builder
+	for below := range node.Descendants() {
+		if below.Type == html.TextNode {
+			all.WriteString(below.Data)
+		}
+	}
+	return strings.TrimSpace(all.String())
+}

@@ -1,0 +1,176 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stationflow/stationflow/local/dashboard"
+)
+
+// Line sums a status up within Width: what does not fit is left out, the least
+// telling first.
+func Line(s dashboard.Status) string {
+	line := s.At.Format("15:04:05 ") + string(s.Overall.State)
+	for _, part := range parts(s) {
+		if part == "" {
+			continue
+		}
+		if utf8.RuneCountInString(line)+2+utf8.RuneCountInString(part) > Width {
+			break
+		}
+		line += "  " + part
+	}
+	return line
+}
+
+// parts are the facts in the order in which they matter; "" for one that is
+// not worth a word.
+func parts(s dashboard.Status) []string {
+	var lag dashboard.LagStatus
+	var retries int64
+	var rate string
+	for _, hop := range s.Hops {
+		if hop.Waiting != nil && hop.Hop != dashboard.TransformRuns {
+			lag.Records += hop.Waiting.Records
+			lag.Seconds = max(lag.Seconds, hop.Waiting.Seconds)
+		}
+		if hop.Retries != nil {
+			retries += *hop.Retries
+		}
+		if hop.Hop == dashboard.Ingest && hop.PerSecond != nil {
+			rate = perSecond(*hop.PerSecond)
+		}
+	}
+	return []string{
+		some(s.DeadLetters, "dead letter", "dead letters"),
+		rate,
+		waiting(lag),
+		freshness(s.Freshness),
+		transform(s.Transform),
+		some(retries, "retry", "retries"),
+		quarantined(s),
+	}
+}
+
+func waiting(lag dashboard.LagStatus) string {
+	if lag.Records == 0 {
+		return "lag 0"
+	}
+	return fmt.Sprintf("lag %s %s", short(float64(lag.Records)), seconds(lag.Seconds))
+}
+
+func freshness(f dashboard.FreshnessStatus) string {
+	if f.P50 == nil || f.P99 == nil {
+		return ""
+	}
+	return fmt.Sprintf("fresh %s p99 %s", seconds(*f.P50), seconds(*f.P99))
+}
+
+func transform(t dashboard.TransformStatus) string {
+	switch {
+	case t.LastStatus == nil || t.LastTook == nil:
+		return ""
+	case *t.LastStatus != "ok":
+		return "transform " + *t.LastStatus
+	}
+	return "transform " + seconds(*t.LastTook)
+}
+
+func quarantined(s dashboard.Status) string {
+	if s.Quarantined == 0 || s.QuarantinedShare == nil {
+		return ""
+	}
+	return fmt.Sprintf("quarantined %s (%.1f%%)", short(float64(s.Quarantined)), *s.QuarantinedShare*100)
+}
+
+func some(n int64, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + one
+	}
+	return short(float64(n)) + " " + many
+}
+
+func perSecond(rate float64) string {
+	if rate > 0 && rate < 9.95 {
+		return fmt.Sprintf("%.1f/s", rate)
+	}
+	return short(rate) + "/s"
+}
+
+// short writes a number in at most five columns.
+func short(n float64) string {
+	switch {
+	case n < 9_999.5:
+		return fmt.Sprintf("%.0f", n)
+	case n < 999_500:
+		return fmt.Sprintf("%.0fk", n/1e3)
+	case n < 999_500_000:
+		return fmt.Sprintf("%.1fM", n/1e6)
+	}
+	return fmt.Sprintf("%.1fG", n/1e9)
+}
+
+func seconds(s float64) string {
+	switch {
+	case s < 9.95:
+		return fmt.Sprintf("%.1fs", s)
+	case s < 120:
+		return fmt.Sprintf("%.0fs", s)
+	case s < 7200:
+		return fmt.Sprintf("%.0fmin", s/60)
+	}
+	return fmt.Sprintf("%.0fh", s/3600)
+}
+
+// maxLines bounds what is told of one change: an error can be a page long,
+// and the page and the log have it whole.
+const maxLines = 6
+
+// wrap breaks text into lines of at most Width, the first after head and the
+// others below its text.
+func wrap(head, text string) string {
+	indent := strings.Repeat(" ", utf8.RuneCountInString(head))
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for _, word := range strings.Fields(printable(paragraph)) {
+			for _, piece := range pieces(word, Width-len(indent)) {
+				if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(piece) > Width-len(indent) {
+					lines, line = append(lines, line), ""
+				}
+				line = strings.TrimLeft(line+" "+piece, " ")
+			}
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) > maxLines { // the end is what to do
+		lines = append(append(lines[:maxLines-2:maxLines-2], "…"), lines[len(lines)-1])
+	}
+	return head + strings.Join(lines, "\n"+indent) + "\n"
+}
+
+// pieces cuts a word that is longer than a line.
+func pieces(word string, width int) []string {
+	var all []string
+	runes := []rune(word)
+	for len(runes) > width {
+		all, runes = append(all, string(runes[:width])), runes[width:]
+	}
+	return append(all, string(runes))
+}
+
+// printable keeps what comes from data from steering the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
