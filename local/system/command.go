@@ -146,7 +146,7 @@ func (s *System) line() string {
 		text += fmt.Sprintf(" · %d dead letters", p.DeadLetters)
 	}
 	if refused := s.watcher.Figures().NoBatch; refused > 0 {
-		text += fmt.Sprintf(" · %d deliveries were no batch and refused", refused)
+		text += fmt.Sprintf(" · refused as no batch %d", refused)
 	}
 	for stage, fault := range p.Faults {
 		text += fmt.Sprintf(" · %s: %s", stage, fault)
