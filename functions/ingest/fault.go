@@ -95,7 +95,12 @@ type failure struct {
 	err   error
 }
 
-func (f *failure) Error() string { return fmt.Sprintf("ingesting batch %q: %v", f.batch, f.err) }
+func (f *failure) Error() string {
+	if f.batch == "" {
+		return fmt.Sprintf("ingesting: %v", f.err)
+	}
+	return fmt.Sprintf("ingesting batch %s: %v", f.batch, f.err)
+}
 
 // Unwrap returns the cause.
 func (f *failure) Unwrap() error { return f.err }
