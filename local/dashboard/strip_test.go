@@ -271,7 +271,7 @@ func checkRun(t *testing.T, scene string, page *html.Node, run dashboard.Transfo
 		if m.Rows != nil {
 			size = writtenCount(m.Rows)
 		}
-		want = append(want, fmt.Sprintf("%s|%s%s|%s|%s", m.Name, m.Status, m.Error, size, writtenSeconds(&m.Took)))
+		want = append(want, fmt.Sprintf("%s%s|%s|%s|%s", m.Name, m.Error, m.Status, size, writtenSeconds(&m.Took)))
 	}
 	if !slices.Equal(rows, want) {
 		t.Errorf("%s: the models are shown as\n%s\nwant\n%s", scene, strings.Join(rows, "\n"), strings.Join(want, "\n"))

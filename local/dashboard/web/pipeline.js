@@ -208,21 +208,30 @@ function testsInWords(run, findings) {
 
 function modelRow({ name, status, rows, took_seconds, error }) {
   const row = document.createElement("tr")
-  const cell = (tag, text) => row.appendChild(Object.assign(document.createElement(tag), { textContent: text }))
-  const head = cell("th", name)
+  const cell = (tag, ...children) => {
+    const made = row.appendChild(document.createElement(tag))
+    made.append(...children)
+    return made
+  }
+  const head = cell("th", ...breakable(name))
   head.scope = "row"
+  if (error) head.append(Object.assign(document.createElement("span"), { className: "error", textContent: error }))
   const shown = cell("td", status)
   if (status === "failed" || status === "skipped") shown.dataset.state = status === "failed" ? "failing" : "behind"
-  if (error) shown.append(Object.assign(document.createElement("span"), { className: "error", textContent: error }))
   cell("td", rows == null ? "view" : count(rows))
   cell("td", seconds(took_seconds))
   return row
+}
+
+// breakable lets a long name break after its underscores.
+function breakable(name) {
+  return name.split("_").flatMap((part, i) => (i === 0 ? [part] : ["_", document.createElement("wbr"), part]))
 }
 
 function findingItem({ test, status, rows, error }) {
   const item = document.createElement("li")
   const word = Object.assign(document.createElement("b"), { textContent: status })
   word.dataset.state = status === "failed" ? "failing" : "behind"
-  item.append(word, ` ${test}: ${error || `${count(rows)} ${rows === 1 ? "row" : "rows"}`}`)
+  item.append(word, " ", ...breakable(test), `: ${error || `${count(rows)} ${rows === 1 ? "row" : "rows"}`}`)
   return item
 }
