@@ -88,6 +88,10 @@ func (s *System) transportFlow() dashboard.Flow {
 	valid, quarantined := s.held()
 	flow := dashboard.Flow{Records: valid + quarantined, PerSecond: perSecond(&s.rates.ingested)}
 	if s.options.Transport == "http" {
+		if s.bridge != nil {
+			b := s.bridge.Snapshot()
+			flow.Retries, flow.Failures = &b.Retries, &b.DeadLetteredBatches
+		}
 		return flow
 	}
 	ingest := s.subscription(s.deployment.IngestSubscription)
