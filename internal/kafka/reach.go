@@ -16,7 +16,7 @@ import (
 
 // patience is how long a broker may take for each step until its first
 // answer.
-const patience = 8 * time.Second
+const patience = 7 * time.Second
 
 // Reach asks the bootstrap servers until one lets this client in, and returns
 // nil then. Otherwise it returns a *Fault, a lasting one if there is any,
@@ -82,14 +82,14 @@ func (c Config) insecure(ctx context.Context, address string, err error) error {
 	if fault := c.alerted(address, err); fault != nil {
 		return fault
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return passing(err, "whoever listens at %s does not finish a TLS handshake within %v: wait if the broker is starting or busy, or correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, patience)
-	}
 	if plain, e := dial(ctx, address); e == nil {
 		defer plain.Close()
 		if askVersions(plain) == nil {
 			return lasting(err, "Kafka at %s speaks no TLS: set KAFKA_SECURITY_PROTOCOL to %s, or KAFKA_BOOTSTRAP_SERVERS to its TLS port", address, c.without("TLS"))
 		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return passing(err, "whoever listens at %s does not finish a TLS handshake within %v: wait if the broker is starting or busy, or correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, patience)
 	}
 	return passing(err, "whoever listens at %s does not speak TLS (%v): correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, innermost(err))
 }
