@@ -88,7 +88,7 @@ func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest
 	for _, h := range byHour(rows, t.timestamp) {
 		group.Go(func() error {
 			return guarded(func() error {
-				duplicate, err := f.archiveHour(ctx, t, b, digest, h)
+				duplicate, err := f.archiveFile(ctx, t.table, lake.RawObject(b, h.start), digest, h.rows)
 				if duplicate {
 					existed.Add(1)
 				}
@@ -103,13 +103,14 @@ func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest
 // files holds the memory of Parquet files on their way.
 var files = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func (f *Function) archiveHour(ctx context.Context, t *topic, b *batch.Batch, digest uint64, h hour) (duplicate bool, err error) {
+// archiveFile makes rows of a table durable as one Parquet object.
+func (f *Function) archiveFile(ctx context.Context, t *table, name string, digest uint64, rows []event.Row) (duplicate bool, err error) {
 	file := files.Get().(*bytes.Buffer)
 	file.Reset()
-	if err := t.parquet.encode(file, h.rows, f.config.Now().UnixMicro()); err != nil {
+	if err := t.parquet.encode(file, rows, f.config.Now().UnixMicro()); err != nil {
 		return false, err
 	}
-	duplicate, err = f.create(ctx, lake.RawObject(b, h.start), digest, file.Bytes())
+	duplicate, err = f.create(ctx, name, digest, file.Bytes())
 	if err == nil {
 		files.Put(file) // after an error the upload may not have let go of it
 	}

@@ -16,9 +16,9 @@ const benchRecords = 5000
 // offline returns what is needed of a topic to decode and encode its events.
 func offline(name string) (*topic, *decoded) {
 	schema, _ := event.SchemaOf(name)
-	t := &topic{schema: schema, columns: schema.StagingColumns()}
+	columns := schema.StagingColumns()
+	t := &topic{schema: schema, table: &table{columns: columns, parquet: newParquetFormat(name, columns)}}
 	t.timestamp = position(t.columns, "timestamp")
-	t.parquet = newParquetFormat(name, t.columns)
 	return t, &decoded{decoder: event.NewDecoder(schema, time.UTC)}
 }
 

@@ -17,6 +17,11 @@ type Config struct {
 	Bucket    string         // the lake's bucket
 	Location  *time.Location // of event timestamps without an offset
 
+	// LakeOnly leaves the warehouse out, for deployments that query the lake
+	// through external tables: good records are Parquet under raw/ alone, and
+	// quarantined ones are Parquet under quarantine/.
+	LakeOnly bool
+
 	// AppendTimeout bounds one attempt to append rows; a stream that does
 	// not answer within it is replaced.
 	AppendTimeout time.Duration
@@ -30,8 +35,9 @@ type Config struct {
 	StorageOptions []option.ClientOption // besides those of the environment
 }
 
-// FromEnv reads INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET,
-// STATION_TIMEZONE and the variables of warehouse.FromEnv. The error lists
+// FromEnv reads INGEST_SINKS (lake,warehouse or lake), INGEST_APPEND_TIMEOUT,
+// INGEST_CALL_TIMEOUT, LAKE_BUCKET, STATION_TIMEZONE and the variables of
+// warehouse.FromEnv. The error lists
 // every fault. Cloud Storage's client itself reads STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
@@ -39,6 +45,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Warehouse:     warehouse.FromEnv(r),
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
+		LakeOnly:      r.OneOf("INGEST_SINKS", "lake,warehouse", "lake") == "lake",
 		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),
 		CallTimeout:   r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute),
 	}

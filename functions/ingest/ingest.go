@@ -33,7 +33,7 @@ type Function struct {
 	storage     *storage.Client
 	bucket      *storage.BucketHandle
 	topics      map[string]*topic
-	quarantined *stream
+	quarantined *table
 	counters    counters
 }
 
@@ -52,23 +52,28 @@ func New(life context.Context, config Config) (*Function, error) {
 	for _, name := range event.Topics() {
 		f.topics[name] = newTopic(life, &config, name)
 	}
-	f.quarantined = newStream(life, config.Warehouse, "quarantine", newRowEncoder(event.QuarantineColumns()), config.AppendTimeout)
+	f.quarantined = newTable(life, &config, "quarantine", event.QuarantineColumns())
 	return f, nil
 }
 
 func newTopic(life context.Context, config *Config, name string) *topic {
 	schema, _ := event.SchemaOf(name)
-	t := &topic{schema: schema, columns: schema.StagingColumns()}
+	t := &topic{schema: schema, table: newTable(life, config, name, schema.StagingColumns())}
 	t.timestamp = position(t.columns, "timestamp")
-	t.parquet = newParquetFormat(name, t.columns)
-	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(t.columns), config.AppendTimeout)
 	t.decoded.New = func() any { return &decoded{decoder: event.NewDecoder(schema, config.Location)} }
+	return t
+}
+
+// newTable returns what rows with the columns are written with.
+func newTable(life context.Context, config *Config, name string, columns []event.Column) *table {
+	t := &table{columns: columns, parquet: newParquetFormat(name, columns)}
+	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(columns), config.AppendTimeout)
 	return t
 }
 
 // Close ends the function's connections. Calls that run then fail.
 func (f *Function) Close() error {
-	errs := []error{f.storage.Close(), f.quarantined.close()}
+	errs := []error{f.storage.Close(), f.quarantined.stream.close()}
 	for _, t := range f.topics {
 		errs = append(errs, t.stream.close())
 	}
@@ -117,7 +122,8 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	return nil
 }
 
-// store makes the decoded batch durable in the lake and in the warehouse.
+// store makes the decoded batch durable in the lake and, unless it is left
+// out, in the warehouse.
 // Neither waits for the other, since both can be done again without harm; nor
 // does the failure of one stop the other, which leaves less to do again.
 func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decoded, s *summary) error {
@@ -129,9 +135,14 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 			return err
 		})
 	})
-	inWarehouse := guarded(func() error { return f.load(ctx, t, b, d) })
+	elsewhere := guarded(func() error {
+		if f.config.LakeOnly {
+			return f.quarantine(ctx, b, d.rejections)
+		}
+		return f.load(ctx, t, b, d)
+	})
 	archiving.Wait()
-	return errors.Join(inLake, inWarehouse)
+	return errors.Join(inLake, elsewhere)
 }
 
 // load appends the good records to the staging table and the bad ones to the

@@ -26,26 +26,24 @@ const (
 	maxDetailBytes = 4 << 10
 )
 
-// quarantine makes the rejected records durable in the quarantine table with
-// their bytes; what is too large for a row goes to the lake first. A row that
-// the warehouse refuses even here is an error: the delivery then fails, and
-// the batch ends in the dead letter with all its bytes.
+// quarantine makes the rejected records durable with their bytes, in the
+// quarantine table or, without a warehouse, in one Parquet object with the
+// table's columns; what is too large for a row goes to the lake first. A row
+// that the warehouse refuses even here is an error: the delivery then fails,
+// and the batch ends in the dead letter with all its bytes.
 func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection) error {
 	if len(rejections) == 0 {
 		return nil
 	}
-	origin := originOf(b)
-	width := len(f.quarantined.encoder.columns)
-	values := make([]event.Value, 0, len(rejections)*width)
-	rows := make([]event.Row, 0, len(rejections))
-	for i := range rejections {
-		var err error
-		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i], &origin); err != nil {
-			return err
-		}
-		rows = append(rows, values[i*width:(i+1)*width])
+	rows, err := f.quarantineRows(ctx, b, rejections)
+	if err != nil {
+		return err
 	}
-	refusals, err := f.appendRows(ctx, f.quarantined, rows)
+	if f.config.LakeOnly {
+		_, err := f.archiveFile(ctx, f.quarantined, lake.QuarantineBatch(b), lake.Digest(b), rows)
+		return err
+	}
+	refusals, err := f.appendRows(ctx, f.quarantined.stream, rows)
 	if err != nil {
 		return err
 	}
@@ -55,6 +53,21 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 			len(refusals), first, refusals[0].detail)
 	}
 	return nil
+}
+
+func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) ([]event.Row, error) {
+	origin := originOf(b)
+	width := len(f.quarantined.columns)
+	values := make([]event.Value, 0, len(rejections)*width)
+	rows := make([]event.Row, 0, len(rejections))
+	for i := range rejections {
+		var err error
+		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i], &origin); err != nil {
+			return nil, err
+		}
+		rows = append(rows, values[i*width:(i+1)*width])
+	}
+	return rows, nil
 }
 
 // appendQuarantined adds a row's values in the order of

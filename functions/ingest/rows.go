@@ -110,9 +110,15 @@ func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *e
 // is safe for concurrent use.
 type topic struct {
 	schema    *event.Schema
-	columns   []event.Column // of the staging table and the Parquet files
-	timestamp int            // the position of the event's timestamp
-	parquet   *parquetFormat
-	stream    *stream
+	*table              // of its good records
+	timestamp int       // the position of the event's timestamp
 	decoded   sync.Pool // of *decoded
+}
+
+// A table is where rows go that have its columns: to Parquet files in the
+// lake, to a stream of the warehouse, or both.
+type table struct {
+	columns []event.Column
+	parquet *parquetFormat
+	stream  *stream
 }
