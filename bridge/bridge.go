@@ -30,19 +30,21 @@ import (
 // Dependencies are what a Bridge can be given from outside; the zero value
 // has it make everything from its Config.
 type Dependencies struct {
-	Transport Transport    // nil: the one that Config names
-	Listener  net.Listener // nil: one on Config.Addr
-	Logger    *slog.Logger // nil: slog.Default()
+	Transport   Transport    // nil: the one that Config names
+	DeadLetters DeadLetters  // nil: those that Config names, or none for a Transport given here
+	Listener    net.Listener // nil: one on Config.Addr
+	Logger      *slog.Logger // nil: slog.Default()
 }
 
 // A Bridge is one member of the consumer group. Its methods are safe for
 // concurrent use; Run is called once.
 type Bridge struct {
-	config    Config
-	transport Transport
-	listener  net.Listener
-	log       *slog.Logger
-	metrics   *metrics
+	config      Config
+	transport   Transport
+	deadLetters DeadLetters // nil: every batch is tried for ever
+	listener    net.Listener
+	log         *slog.Logger
+	metrics     *metrics
 
 	bucket   *storage.BucketHandle // nil without a lake
 	encoders sync.Pool             // of *batch.Encoder, with the memory of batches that are published
@@ -62,12 +64,13 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 		return nil, err
 	}
 	b := &Bridge{
-		config:    config,
-		transport: with.Transport,
-		listener:  with.Listener,
-		log:       with.Logger,
-		large:     make(chan struct{}, 1),
-		detached:  time.Now(),
+		config:      config,
+		transport:   with.Transport,
+		deadLetters: with.DeadLetters,
+		listener:    with.Listener,
+		log:         with.Logger,
+		large:       make(chan struct{}, 1),
+		detached:    time.Now(),
 	}
 	if b.log == nil {
 		b.log = slog.Default()
@@ -134,13 +137,8 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 		}
 	}()
 	ctx = context.WithoutCancel(ctx) // clients outlive ctx while the bridge drains
-	if b.transport == nil {
-		transport, err := NewPubSub(ctx, b.config.Project, b.config.pubSubTopic())
-		if err != nil {
-			return nil, err
-		}
-		b.transport = transport
-		closers = append(closers, transport.Close)
+	if closers, err = b.connectTransport(ctx); err != nil {
+		return nil, err
 	}
 	if b.config.LakeBucket != "" {
 		client, err := storage.NewClient(ctx)

@@ -3,7 +3,6 @@ package bridge
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -21,10 +20,12 @@ type Config struct {
 	GroupID string
 	Start   Start // where a partition begins that the group never committed
 
-	Transport   string // pubsub
-	Project     string // of the Pub/Sub topic
-	PubSubTopic string // its short or its full name
-	LakeBucket  string // for values too large for a batch; "" stops a partition that has one
+	Transport       string // pubsub or http
+	Project         string // of the Pub/Sub topics
+	PubSubTopic     string // its short or its full name
+	DeadLetterTopic string // likewise; where the http transport puts batches that fail for good
+	HTTP            HTTPConfig
+	LakeBucket      string // for values too large for a batch; "" stops a partition that has one
 
 	// A batch is published when it reaches one of these.
 	BatchRecords int
@@ -43,6 +44,19 @@ type Config struct {
 	Addr string // of the HTTP endpoints, host:port; "" serves none
 }
 
+// HTTPConfig is what the http transport needs to know.
+type HTTPConfig struct {
+	URL      string // of the ingest function, path included
+	Audience string // of the identity token that goes to an https URL
+
+	// MaxAttempts is how often the function may refuse a batch before it is
+	// a dead letter. Attempts that say nothing of the batch do not count.
+	MaxAttempts int
+	// RefusedMin and RefusedMax bound the pause after a refusal, which
+	// doubles each time: the attempts have to outlast a bad deployment.
+	RefusedMin, RefusedMax time.Duration
+}
+
 // Start says where a partition begins that the group never committed.
 type Start struct {
 	Latest bool
@@ -59,7 +73,6 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		GroupID: r.String("KAFKA_GROUP_ID", "stationflow"),
 		Start:   start(r),
 
-		Transport:  r.OneOf("BRIDGE_TRANSPORT", "pubsub"),
 		LakeBucket: r.String("LAKE_BUCKET", ""),
 
 		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 5000, 1, batch.MaxRecords)),
@@ -70,7 +83,6 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		MemoryBytes:    r.Int("BRIDGE_MEMORY_BYTES", 64<<20, 2*batch.MaxEncodedBytes, 8<<30),
 		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 2<<20, 64<<10, 64<<20)),
 		CommitInterval: r.Duration("BRIDGE_COMMIT_INTERVAL", time.Second, 10*time.Millisecond, time.Minute),
-		PublishTimeout: r.Duration("BRIDGE_PUBLISH_TIMEOUT", 10*time.Second, 100*time.Millisecond, 5*time.Minute),
 		RetryMax:       r.Duration("BRIDGE_RETRY_MAX", 5*time.Second, 10*time.Millisecond, time.Minute),
 		StuckAfter:     r.Duration("BRIDGE_STUCK_AFTER", 2*time.Minute, time.Second, time.Hour),
 		DrainTimeout:   r.Duration("BRIDGE_DRAIN_TIMEOUT", 8*time.Second, time.Second, time.Minute),
@@ -78,7 +90,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Addr: r.String("BRIDGE_ADDR", portAddress(r)),
 	}
 	c.Project = r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
-	c.PubSubTopic = r.String("BRIDGE_PUBSUB_TOPIC", "stationflow-records")
+	c.transportFromEnv(r)
 	if err := r.Err(); err != nil {
 		return Config{}, fmt.Errorf("configuring the bridge: %w", err)
 	}
@@ -113,14 +125,6 @@ func start(r *env.Reader) Start {
 		}
 		return Start{At: at}
 	}
-}
-
-// pubSubTopic is the full name of the Pub/Sub topic.
-func (c Config) pubSubTopic() string {
-	if strings.Contains(c.PubSubTopic, "/") {
-		return c.PubSubTopic
-	}
-	return "projects/" + c.Project + "/topics/" + c.PubSubTopic
 }
 
 // sarama is the library's configuration for consuming in a group.
@@ -167,6 +171,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible", c.InFlight, c.MemoryBytes)
 	case c.CommitInterval <= 0 || c.PublishTimeout <= 0 || c.RetryMax <= 0 || c.StuckAfter <= 0 || c.DrainTimeout <= 0:
 		return fmt.Errorf("configuring the bridge: every duration must be positive")
+	case c.Transport == "http" && (c.HTTP.URL == "" || c.HTTP.MaxAttempts < 1 || c.HTTP.RefusedMin <= 0 || c.HTTP.RefusedMax < c.HTTP.RefusedMin):
+		return fmt.Errorf("configuring the bridge: the http transport needs a URL, at least one attempt, and pauses that grow")
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestFromEnv_Defaults(t *testing.T) {
 	if len(c.Topics) != 6 || c.GroupID != "stationflow" || c.Start != (Start{}) || c.Addr != "127.0.0.1:8080" {
 		t.Errorf("got %+v", c)
 	}
-	if topic := c.pubSubTopic(); topic != "projects/p/topics/stationflow-records" {
+	if topic := c.topicName(c.PubSubTopic); topic != "projects/p/topics/stationflow-records" {
 		t.Errorf("publishes to %s", topic)
 	}
 	if err := c.sarama().Validate(); err != nil {

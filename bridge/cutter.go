@@ -2,12 +2,9 @@ package bridge
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/IBM/sarama"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/batch"
@@ -177,26 +174,4 @@ func (c *cutter) read(m *sarama.ConsumerMessage) *batch.Record {
 	}
 	c.record = batch.Record{Offset: m.Offset, Timestamp: timestamp, Key: m.Key, Value: m.Value, Headers: c.headers}
 	return &c.record
-}
-
-// attempt is one try to publish.
-func (p *partition) attempt(work context.Context, event cloudevents.Event) error {
-	ctx, cancel := context.WithTimeout(work, p.bridge.config.PublishTimeout)
-	defer cancel()
-	return p.bridge.transport.Publish(ctx, event)
-}
-
-// fail takes note of a failed try.
-func (p *partition) fail(what string, failed int, err error) {
-	p.bridge.metrics.failed(p.of.Topic)
-	text := err.Error()
-	if p.failing.Swap(&text) == nil || failed%10 == 9 {
-		p.bridge.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.of.Partition,
-			"batch", what, "attempts", failed+1, "error", text)
-	}
-}
-
-// traceParent begins a trace (https://www.w3.org/TR/trace-context/#traceparent-header).
-func traceParent() string {
-	return fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64()|1, rand.Uint64()|1)
 }

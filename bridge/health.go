@@ -23,6 +23,11 @@ type Snapshot struct {
 	Batches int64 `json:"batches"`
 	Bytes   int64 `json:"bytes"`
 	Retries int64 `json:"retries"` // attempts to publish that failed
+
+	// What was given up and put into the dead letter topic; it is not among
+	// the published.
+	DeadLetteredRecords int64 `json:"dead_lettered_records"`
+	DeadLetteredBatches int64 `json:"dead_lettered_batches"`
 }
 
 // A PartitionStatus is the state of one partition that the bridge holds.
@@ -67,6 +72,7 @@ func (b *Bridge) Snapshot() Snapshot {
 	b.mu.Unlock()
 	current.Records, current.Batches = b.metrics.totalRecords.Load(), b.metrics.totalBatches.Load()
 	current.Bytes, current.Retries = b.metrics.totalBytes.Load(), b.metrics.totalRetries.Load()
+	current.DeadLetteredRecords, current.DeadLetteredBatches = b.metrics.totalBuriedRecords.Load(), b.metrics.totalBuriedBatches.Load()
 	if session == nil {
 		return current
 	}

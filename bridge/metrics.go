@@ -16,8 +16,10 @@ type metrics struct {
 	records, batches, bytes, retries *prometheus.CounterVec // by topic
 	latency                          prometheus.Histogram
 	commitFailures                   prometheus.Counter
+	buriedRecords, buriedBatches     *prometheus.CounterVec // by topic
 
 	totalRecords, totalBatches, totalBytes, totalRetries atomic.Int64
+	totalBuriedRecords, totalBuriedBatches               atomic.Int64
 }
 
 func newMetrics(b *Bridge) *metrics {
@@ -35,8 +37,11 @@ func newMetrics(b *Bridge) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
 		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "bridge_commit_failures_total",
 			Help: "Commits of offsets that Kafka did not take."}),
+		buriedRecords: counter("bridge_dead_lettered_records_total", "Records in the batches given up."),
+		buriedBatches: counter("bridge_dead_lettered_batches_total", "Batches given up and put into the dead letter topic."),
 	}
-	m.registry.MustRegister(m.records, m.batches, m.bytes, m.retries, m.latency, m.commitFailures, gauges{b})
+	m.registry.MustRegister(m.records, m.batches, m.bytes, m.retries, m.latency, m.commitFailures,
+		m.buriedRecords, m.buriedBatches, gauges{b})
 	return m
 }
 
@@ -53,6 +58,13 @@ func (m *metrics) published(topic string, records, bytes int, took time.Duration
 func (m *metrics) failed(topic string) {
 	m.retries.WithLabelValues(topic).Inc()
 	m.totalRetries.Add(1)
+}
+
+func (m *metrics) buried(topic string, records int) {
+	m.buriedRecords.WithLabelValues(topic).Add(float64(records))
+	m.buriedBatches.WithLabelValues(topic).Inc()
+	m.totalBuriedRecords.Add(int64(records))
+	m.totalBuriedBatches.Add(1)
 }
 
 // gauges collects the state of the partitions held.

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +24,8 @@ type partition struct {
 	openBytes     atomic.Int64 // of the batch that is being filled
 	openTimestamp atomic.Int64 // of its first record, in milliseconds; -1 for no batch
 	moved         atomic.Int64 // when it last made progress or had nothing to do, in Unix nanoseconds
+
+	heldUntil atomic.Int64 // nothing is published before, in Unix nanoseconds: the other side asked for it
 
 	stopped atomic.Pointer[string] // why it is not read at all
 	failing atomic.Pointer[string] // why publishing does not succeed at the moment
@@ -50,35 +51,4 @@ func (p *partition) stop(why string) {
 	if p.stopped.Swap(&why) == nil {
 		p.bridge.log.Error("a partition stopped", "topic", p.of.Topic, "partition", p.of.Partition, "reason", why)
 	}
-}
-
-// publish hands the batch to the transport, again and again until it is
-// taken over or work is done; in the latter case it returns false, and the
-// position stays before the batch.
-func (p *partition) publish(work context.Context, e *batch.Encoder, f *flight) bool {
-	if work.Err() != nil {
-		return false
-	}
-	begin := time.Now()
-	event := e.Event(&p.of, begin, traceParent())
-	for failed := 0; ; failed++ {
-		err := p.attempt(work, event)
-		if err == nil {
-			break
-		}
-		if work.Err() != nil {
-			return false
-		}
-		p.fail(event.ID(), failed, err)
-		if pause(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
-			return false
-		}
-	}
-	if p.failing.Swap(nil) != nil {
-		p.bridge.log.Info("publishing succeeds again", "topic", p.of.Topic, "partition", p.of.Partition)
-	}
-	p.bridge.metrics.published(p.of.Topic, e.Records(), len(event.Data()), time.Since(begin))
-	p.window.arrive(f)
-	p.progress()
-	return true
 }

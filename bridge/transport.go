@@ -2,14 +2,13 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
-	"cloud.google.com/go/pubsub/v2"
-	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-	"github.com/googleapis/gax-go/v2"
 
-	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/deadletter"
 )
 
 // A Transport carries batches away from the bridge. It is safe for concurrent
@@ -18,43 +17,75 @@ type Transport interface {
 	// Publish makes one attempt and returns nil only when the other side has
 	// taken over: from then on the bridge commits the records' offsets. After
 	// an error the event may have arrived all the same; it is published
-	// again. Publish returns soon after ctx is done, and does not keep the
-	// event's data.
+	// again. An error that is a *PublishError says how. Publish returns soon
+	// after ctx is done; it keeps the event's data no longer than it runs
+	// when it returns nil, and may still be reading it after an error.
 	Publish(ctx context.Context, event cloudevents.Event) error
 }
 
-// A PubSub is the Transport that publishes each batch as one message of a
-// Pub/Sub topic: the event's data, and its attributes as those of binary
-// mode.
-type PubSub struct {
-	client *pubsub.Client
-	topic  string
+// DeadLetters takes the batches that a Transport refused for good. It is safe
+// for concurrent use.
+type DeadLetters interface {
+	// Bury makes one attempt; its rules are those of Publish.
+	Bury(ctx context.Context, event cloudevents.Event, why deadletter.Cause) error
 }
 
-// NewPubSub connects to Pub/Sub, or to the emulator that PUBSUB_EMULATOR_HOST
-// names. topic is a full name.
-func NewPubSub(ctx context.Context, project, topic string) (*PubSub, error) {
-	client, err := pubsub.NewClient(ctx, project)
+// A PublishError is a failed attempt of which more is known than that it
+// failed. Any other error tells nothing of the batch: it is tried again for
+// ever.
+type PublishError struct {
+	Err error
+
+	// Verdict: the other side works, and refuses this very batch. After so
+	// many verdicts (Config.HTTP.MaxAttempts) the batch is a dead letter.
+	Verdict bool
+
+	// After is how long the other side asks to be left alone; 0 for no wish.
+	After time.Duration
+}
+
+func (e *PublishError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e *PublishError) Unwrap() error { return e.Err }
+
+// understand returns what is known of a failed attempt.
+func understand(err error) *PublishError {
+	var known *PublishError
+	if errors.As(err, &known) {
+		return known
+	}
+	return &PublishError{Err: err}
+}
+
+// connectTransport makes the transport and the dead letters that the
+// configuration names, where they were not given.
+func (b *Bridge) connectTransport(ctx context.Context) (closers []func() error, err error) {
+	if b.transport != nil {
+		return nil, nil
+	}
+	c := b.config
+	if c.Transport != "http" {
+		transport, err := NewPubSub(ctx, c.Project, c.topicName(c.PubSubTopic))
+		if err != nil {
+			return nil, err
+		}
+		b.transport = transport
+		return append(closers, transport.Close), nil
+	}
+	transport, err := NewHTTP(ctx, c.HTTP.URL, c.HTTP.Audience)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to Pub/Sub in project %s: %w", project, err)
+		return nil, err
 	}
-	return &PubSub{client: client, topic: topic}, nil
+	b.transport = transport
+	closers = append(closers, transport.Close)
+	if b.deadLetters == nil {
+		letters, err := NewPubSub(ctx, c.Project, c.topicName(c.DeadLetterTopic))
+		if err != nil {
+			return closers, fmt.Errorf("connecting to the dead letters (BRIDGE_DEAD_LETTER_TOPIC): %w", err)
+		}
+		b.deadLetters = letters
+		closers = append(closers, letters.Close)
+	}
+	return closers, nil
 }
-
-// Publish sends the message and waits for Pub/Sub's answer. It calls the API
-// itself: the client's Publisher collects messages into requests, and a batch
-// is one already; it also retries beyond the caller's context.
-func (p *PubSub) Publish(ctx context.Context, event cloudevents.Event) error {
-	request := &pubsubpb.PublishRequest{
-		Topic:    p.topic,
-		Messages: []*pubsubpb.PubsubMessage{{Data: event.Data(), Attributes: batch.Attributes(event)}},
-	}
-	once := gax.WithRetry(func() gax.Retryer { return nil })
-	if _, err := p.client.TopicAdminClient.Publish(ctx, request, once); err != nil {
-		return fmt.Errorf("publishing to %s: %w", p.topic, err)
-	}
-	return nil
-}
-
-// Close ends the connection.
-func (p *PubSub) Close() error { return p.client.Close() }

@@ -1,0 +1,154 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/deadletter"
+)
+
+// publish hands the batch to the transport, again and again until it is
+// taken over, has become a dead letter, or work is done; in the last case it
+// returns false, and the position stays before the batch.
+func (p *partition) publish(work context.Context, e *batch.Encoder, f *flight) bool {
+	if work.Err() != nil {
+		return false
+	}
+	begin := time.Now()
+	event := e.Event(&p.of, begin, traceParent())
+	refused, ok := p.deliver(work, event)
+	if !ok {
+		return false
+	}
+	if refused == nil {
+		p.bridge.metrics.published(p.of.Topic, e.Records(), len(event.Data()), time.Since(begin))
+	} else {
+		refused.Since, refused.Source = begin, "bridge "+p.bridge.config.GroupID
+		if !p.bury(work, event, e.Records(), *refused) {
+			return false
+		}
+	}
+	if p.failing.Swap(nil) != nil {
+		p.bridge.log.Info("publishing succeeds again", "topic", p.of.Topic, "partition", p.of.Partition)
+	}
+	p.window.arrive(f)
+	p.progress()
+	return true
+}
+
+// deliver tries until the event is taken over (nil, true), was refused too
+// often (why, true), or work is done (nil, false).
+func (p *partition) deliver(work context.Context, event cloudevents.Event) (refused *deadletter.Cause, ok bool) {
+	config := &p.bridge.config
+	verdicts := 0
+	for failed := 0; ; failed++ {
+		if p.awaitTurn(work) != nil {
+			return nil, false
+		}
+		err := p.attempt(work, event)
+		if err == nil {
+			return nil, true
+		}
+		if work.Err() != nil {
+			return nil, false
+		}
+		p.fail(event.ID(), failed, err)
+		known := understand(err)
+		wait := backoff(failed, config.RetryMax)
+		if known.Verdict && p.bridge.deadLetters != nil {
+			if verdicts++; verdicts >= config.HTTP.MaxAttempts {
+				return &deadletter.Cause{Attempts: verdicts, Reason: err.Error()}, true
+			}
+			wait = backoffFrom(config.HTTP.RefusedMin, verdicts-1, config.HTTP.RefusedMax)
+		}
+		p.hold(known.After)
+		if pause(work, wait) != nil {
+			return nil, false
+		}
+	}
+}
+
+// bury puts the event into the dead letter topic. It tries until that has
+// taken it, for the offset must not be committed before, or work is done.
+func (p *partition) bury(work context.Context, event cloudevents.Event, records int, why deadletter.Cause) bool {
+	for failed := 0; ; failed++ {
+		ctx, cancel := context.WithTimeout(work, buryTimeout)
+		err := p.bridge.deadLetters.Bury(ctx, event, why)
+		cancel()
+		if err == nil {
+			break
+		}
+		if work.Err() != nil {
+			return false
+		}
+		p.fail(event.ID(), failed, fmt.Errorf("the batch was refused %d times (%s), and the dead letter topic does not take it: %w",
+			why.Attempts, why.Reason, err))
+		if pause(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
+			return false
+		}
+	}
+	p.bridge.metrics.buried(p.of.Topic, records)
+	p.bridge.log.Error("batch dead-lettered", "batch", event.ID(), "topic", p.of.Topic, "partition", p.of.Partition,
+		"records", records, "attempts", why.Attempts, "reason", why.Reason)
+	return true
+}
+
+// buryTimeout bounds one attempt to publish a dead letter.
+const buryTimeout = 10 * time.Second
+
+// attempt is one try to publish.
+func (p *partition) attempt(work context.Context, event cloudevents.Event) error {
+	ctx, cancel := context.WithTimeout(work, p.bridge.config.PublishTimeout)
+	defer cancel()
+	return p.bridge.transport.Publish(ctx, event)
+}
+
+// hold keeps the whole partition from publishing for so long, and a little
+// longer, so that partitions which were held together do not come back
+// together.
+func (p *partition) hold(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	until := time.Now().Add(d + rand.N(d/10+1)).UnixNano()
+	for {
+		before := p.heldUntil.Load()
+		if until <= before || p.heldUntil.CompareAndSwap(before, until) {
+			return
+		}
+	}
+}
+
+// awaitTurn returns when nothing holds the partition, or with the context's
+// error.
+func (p *partition) awaitTurn(work context.Context) error {
+	for {
+		left := time.Until(time.Unix(0, p.heldUntil.Load()))
+		if left <= 0 {
+			return nil
+		}
+		if err := pause(work, left); err != nil {
+			return err
+		}
+	}
+}
+
+// fail takes note of a failed try.
+func (p *partition) fail(what string, failed int, err error) {
+	p.bridge.metrics.failed(p.of.Topic)
+	text := err.Error()
+	if p.failing.Swap(&text) == nil || failed%10 == 9 {
+		p.bridge.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.of.Partition,
+			"batch", what, "attempts", failed+1, "error", text)
+	}
+}
+
+// traceParent begins a trace (https://www.w3.org/TR/trace-context/#traceparent-header).
+func traceParent() string {
+	return fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64()|1, rand.Uint64()|1)
+}

@@ -1,0 +1,174 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/deadletter"
+)
+
+// letters are DeadLetters that keep the causes.
+type letters struct {
+	mu     sync.Mutex
+	causes []deadletter.Cause
+	fail   int // so many attempts fail
+}
+
+func (l *letters) Bury(_ context.Context, _ cloudevents.Event, why deadletter.Cause) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail > 0 {
+		l.fail--
+		return errors.New("no such topic")
+	}
+	l.causes = append(l.causes, why)
+	return nil
+}
+
+// publishOne has a partition publish one batch of three records, and returns the
+// partition and whether that ended with the batch taken over or buried.
+func publishOne(t *testing.T, work context.Context, transport Transport, dead DeadLetters) (*partition, bool) {
+	t.Helper()
+	c := testCutter(t, nil, transport)
+	c.bridge.deadLetters = dead
+	return c.partition, publishBatch(c.partition, work, 0)
+}
+
+func publishBatch(p *partition, work context.Context, first int64) bool {
+	e := &batch.Encoder{}
+	for offset := first; offset < first+3; offset++ {
+		r := batch.Record{Offset: offset}
+		e.Grow(e.Size() + batch.EncodedSize(&r))
+		e.Add(&r)
+	}
+	f := &flight{next: first + 3}
+	p.window.depart(f)
+	return p.publish(work, e, f)
+}
+
+func verdict(text string) error { return &PublishError{Err: errors.New(text), Verdict: true} }
+
+// A batch that is refused again and again is tried for minutes: time enough to
+// take back a bad deployment.
+func TestPublish_GivesUpSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, attempts := time.Now(), 0
+		dead := &letters{}
+		p, done := publishOne(t, t.Context(), sink(func(cloudevents.Event) error {
+			attempts++
+			return verdict("422: no batch")
+		}), dead)
+		if took := time.Since(began); !done || attempts != 20 || took < 6*time.Minute || took > 16*time.Minute {
+			t.Errorf("%d attempts in %v", attempts, took)
+		}
+		want := deadletter.Cause{Attempts: 20, Since: began, Source: "bridge stationflow", Reason: "422: no batch"}
+		if len(dead.causes) != 1 || dead.causes[0] != want {
+			t.Errorf("buried %+v, want %+v", dead.causes, want)
+		}
+		if position, _ := p.window.committable(); position != 3 {
+			t.Errorf("%d is committable", position)
+		}
+		if now := p.bridge.Snapshot(); now.Batches != 0 || now.DeadLetteredBatches != 1 || now.DeadLetteredRecords != 3 {
+			t.Errorf("the snapshot is %+v", now)
+		}
+	})
+}
+
+// An outage is waited out, however long, and an attempt that says nothing of
+// the batch does not count among its verdicts.
+func TestPublish_WaitsAnOutageOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, verdicts := time.Now(), 0
+		dead := &letters{}
+		p, done := publishOne(t, t.Context(), sink(func(cloudevents.Event) error {
+			switch {
+			case time.Since(began) > 24*time.Hour:
+				return nil
+			case verdicts < 19:
+				verdicts++
+				return verdict("500")
+			}
+			return &PublishError{Err: errors.New("connection refused"), After: time.Minute}
+		}), dead)
+		if now := p.bridge.Snapshot(); !done || len(dead.causes) != 0 || now.Batches != 1 || now.Retries < 1000 {
+			t.Errorf("buried %+v, the snapshot is %+v", dead.causes, now)
+		}
+	})
+}
+
+// The offset waits for the dead letter topic, and forever if need be.
+func TestPublish_CommitsNothingBeforeTheDeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuse := sink(func(cloudevents.Event) error { return verdict("no") })
+		p, done := publishOne(t, t.Context(), refuse, &letters{fail: 50})
+		if position, _ := p.window.committable(); !done || position != 3 {
+			t.Errorf("%d is committable in the end", position)
+		}
+		work, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		p, done = publishOne(t, work, refuse, &letters{fail: 1 << 30})
+		if position, _ := p.window.committable(); done || position != 0 {
+			t.Errorf("%d is committable although no dead letter was kept", position)
+		}
+		if text := *p.failing.Load(); !strings.Contains(text, "refused 20 times (no)") || !strings.Contains(text, "no such topic") {
+			t.Errorf("it says %q", text)
+		}
+	})
+}
+
+// What the other side asks for holds the partition, all its batches, and no
+// other partition.
+func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, first := time.Now(), true
+		var mu sync.Mutex
+		var at []time.Duration
+		c := testCutter(t, nil, sink(func(e cloudevents.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if first {
+				first = false
+				return &PublishError{Err: errors.New("429"), After: 40 * time.Second}
+			}
+			at = append(at, time.Since(began))
+			return nil
+		}))
+		var held sync.WaitGroup
+		held.Go(func() { publishBatch(c.partition, t.Context(), 0) })
+		synctest.Wait()
+		held.Go(func() { publishBatch(c.partition, t.Context(), 3) })
+		synctest.Wait()
+		other := newPartition(c.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 1}, position{}, c.batchBytes)
+		publishBatch(other, t.Context(), 0)
+		if time.Since(began) != 0 {
+			t.Errorf("the other partition waited %v", time.Since(began))
+		}
+		held.Wait()
+		if len(at) != 3 || at[1] < 40*time.Second || at[2] < 40*time.Second || at[2] > 45*time.Second {
+			t.Errorf("the attempts came after %v", at)
+		}
+	})
+}
+
+// Told to stop, a partition that waits does so at once.
+func TestPublish_EndsWithItsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, err := range []error{verdict("no"), errors.New("away"), &PublishError{Err: errors.New("busy"), After: time.Minute}} {
+			began := time.Now()
+			work, stop := context.WithTimeout(t.Context(), 700*time.Millisecond)
+			p, done := publishOne(t, work, sink(func(cloudevents.Event) error { return err }), &letters{})
+			stop()
+			if position, _ := p.window.committable(); done || position != 0 || time.Since(began) != 700*time.Millisecond {
+				t.Errorf("%v: ended after %v, %d is committable", err, time.Since(began), position)
+			}
+		}
+	})
+}
