@@ -142,13 +142,13 @@ func (r *run) watch(ctx context.Context, sender *sender, paced []message) error 
 	began := time.Now()
 	var sending sync.WaitGroup
 	var sent error
-	ctx, cancel := context.WithCancel(ctx)
+	sendingContext, cancel := context.WithCancel(ctx)
 	sending.Go(func() {
-		if sent = sender.sendPaced(ctx, paced, r.options.Rate); sent != nil {
+		if sent = sender.sendPaced(sendingContext, paced, r.options.Rate); sent != nil {
 			cancel()
 		}
 	})
-	err = r.finished(ctx, began)
+	err = r.finished(sendingContext, began)
 	cancel()
 	sending.Wait()
 	if sent != nil && !errors.Is(sent, context.Canceled) {
