@@ -120,6 +120,9 @@ func (l *load) expect(messages []message) error {
 	return group.Wait()
 }
 
+// badKinds is how many ways of being bad there are.
+const badKinds = 9
+
 // spoil makes the event one that must be quarantined, with each reason in turn.
 func spoil(m *message, turn int) {
 	var fields map[string]any
@@ -129,7 +132,7 @@ func spoil(m *message, turn int) {
 		value, _ := json.Marshal(fields)
 		return value
 	}
-	switch turn % 9 {
+	switch turn % badKinds {
 	case 0:
 		m.reason, m.value = event.Empty, nil
 	case 1:
