@@ -19,6 +19,6 @@ func init() {
 	if os.Getenv("K_SERVICE") != "" { // set by Cloud Run
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}
-	functions.CloudEvent("ingest", ingest.Handle)
+	functions.HTTP("ingest", ingest.Handle)
 	functions.HTTP("transform", transform.Handle)
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"google.golang.org/api/googleapi"
@@ -23,21 +26,24 @@ type faultClass string
 const (
 	transient     faultClass = "transient"     // trying again, soon
 	misconfigured faultClass = "misconfigured" // a person who grants a right or creates what is missing; then trying again
+	unknown       faultClass = "unknown"       // trying again, perhaps; a batch tried too often ends in the dead letter, where it is seen
 	permanent     faultClass = "permanent"     // nothing: the batch itself is the cause
 )
 
+// worse are the classes, each worse than those before it.
+var worse = []faultClass{transient, misconfigured, unknown, permanent}
+
 // classify is the one place that decides; of joined errors the worst counts.
-// What it does not know is transient: a batch tried too often ends in the
-// dead letter, where it is seen.
 func classify(err error) faultClass {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		worst := transient
-		for _, err := range joined.Unwrap() {
-			if class := classify(err); worst == transient || class == permanent {
-				worst = class
-			}
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		worst := 0
+		for _, err := range e.Unwrap() {
+			worst = max(worst, slices.Index(worse, classify(err)))
 		}
-		return worst
+		return worse[worst]
+	case *failure:
+		return classify(e.err)
 	}
 	var malformed *batch.Malformed
 	var foreign *foreignTopic
@@ -50,7 +56,9 @@ func classify(err error) faultClass {
 	if errors.As(err, &refused) {
 		return classifyHTTP(refused.Code)
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errInterrupted) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return transient
 	}
 	return classifyGRPC(status.Code(err))
@@ -75,9 +83,22 @@ func classifyGRPC(code codes.Code) faultClass {
 	switch code {
 	case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.Unimplemented:
 		return misconfigured
+	case codes.Unknown: // every error that is none of gRPC's
+		return unknown
 	}
 	return transient
 }
+
+// A failure is what Ingest returns.
+type failure struct {
+	batch string // its id; "" when the event has none
+	err   error
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("ingesting batch %q: %v", f.batch, f.err) }
+
+// Unwrap returns the cause.
+func (f *failure) Unwrap() error { return f.err }
 
 // A foreignTopic is a batch of a topic that is none of the six.
 type foreignTopic struct{ topic string }
@@ -112,14 +133,17 @@ const (
 	firstPause  = 100 * time.Millisecond
 )
 
-// retrying runs attempt until it succeeds, fails with an error that is not
-// transient, has been tried maxAttempts times, or ctx ends. Pauses double,
+// retrying runs attempt until it succeeds, fails with an error that trying
+// again soon will not cure, has been tried maxAttempts times, or ctx ends. Pauses double,
 // each of random length up to its bound so that instances spread out.
 func retrying(ctx context.Context, attempt func() error) error {
 	pause := firstPause
 	for tries := 1; ; tries++ {
 		err := attempt()
-		if err == nil || classify(err) != transient || tries == maxAttempts {
+		if err == nil || tries == maxAttempts {
+			return err
+		}
+		if class := classify(err); class != transient && class != unknown {
 			return err
 		}
 		select {

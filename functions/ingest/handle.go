@@ -1,58 +1,81 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"sync"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-	"github.com/cloudevents/sdk-go/v2/binding"
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
-
 	"github.com/stationflow/stationflow/batch"
 )
 
-// The answers to whoever delivers. The functions framework prints an error's
-// text as a format string: the texts are fixed, and what went wrong is in the
-// log.
-var (
-	errFailed  = errors.New("the batch is not ingested; the log says why")
-	errForeign = cehttp.NewResult(http.StatusUnprocessableEntity, "the event carries no batch of a known topic; the log says why")
-	errSetUp   = errors.New("ingest is not set up; the log says why")
-)
-
-// Handle is the function's entry point: it has a Function made from the
-// environment ingest the event. It returns nil once all is durable (2xx), and
-// otherwise an error: 422 for an event that is no batch of a known topic, 500
-// for everything else. Pub/Sub delivers both again until the subscription's
-// limit of attempts and then puts the event into the dead letter; that holds
-// for 422 too, since acknowledging a foreign event would lose it unseen.
-func Handle(ctx context.Context, e cloudevents.Event) error {
+// Handle is the function's entry point: a Function made from the environment
+// answers; see ServeHTTP. While it cannot be made the answer is 503.
+//
+// It is an HTTP function that reads CloudEvents, rather than one that the
+// functions framework gives them to: the framework answers what it cannot
+// read by itself, 400 or 500, with the whole body in answer and log, and
+// nothing counts that.
+func Handle(w http.ResponseWriter, r *http.Request) {
 	f, err := fromEnvironment.get()
 	if err != nil {
 		slog.Error("setting up ingest", "error", err.Error())
-		return errSetUp
+		http.Error(w, "ingest is not set up; the log says why", http.StatusServiceUnavailable)
+		return
 	}
-	return f.Handle(ctx, e)
+	f.ServeHTTP(w, r)
 }
 
-// Handle ingests the event and returns what its deliverer is answered; see
-// the function Handle.
-func (f *Function) Handle(ctx context.Context, e cloudevents.Event) error {
-	switch err := f.Ingest(ctx, e); {
-	case err == nil:
-		return nil
-	case isForeign(err):
-		return errForeign
-	default:
-		return errFailed
+// ServeHTTP ingests the batch that a POST carries and answers, with the
+// reason as text,
+//
+//   - 200 once all of the batch is durable;
+//   - 422 for what is no batch of a known topic, and never will be;
+//   - 503 for what is not the batch's fault: the same delivery succeeds once
+//     the lake or the warehouse is there again, or a person has granted what
+//     is missing;
+//   - 500 for what is, or what nobody knows.
+//
+// Pub/Sub delivers all but the first again until the subscription's limit of
+// attempts and then puts the event into the dead letter; that holds for 422
+// too, since acknowledging a foreign event would lose it unseen. The bridge,
+// when it posts itself, counts 422 and 500 as verdicts on the batch, and
+// waits a 503 out.
+func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "ingest takes a batch by POST", http.StatusMethodNotAllowed)
+		return
 	}
+	if err := f.take(r); err != nil {
+		http.Error(w, clean(err.Error()), statusOf(err))
+	}
+}
+
+func (f *Function) take(r *http.Request) error {
+	body, err := readBody(r)
+	if err != nil {
+		return f.refuse(err)
+	}
+	e, err := receive(r.Header, body)
+	if err != nil {
+		return f.refuse(err)
+	}
+	return f.Ingest(r.Context(), e)
+}
+
+// statusOf is the answer to a delivery that failed.
+func statusOf(err error) int {
+	if isForeign(err) {
+		return http.StatusUnprocessableEntity
+	}
+	switch classify(err) {
+	case transient, misconfigured:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
 }
 
 // fromEnvironment makes the process's one Function when the first event
@@ -83,35 +106,4 @@ func isForeign(err error) bool {
 	var malformed *batch.Malformed
 	var foreign *foreignTopic
 	return errors.As(err, &malformed) || errors.As(err, &foreign)
-}
-
-// messagePublished is the type of the event that stands for a Pub/Sub
-// message, from Eventarc and from a push subscription that wraps messages.
-const messagePublished = "google.cloud.pubsub.topic.v1.messagePublished"
-
-// unwrap returns the event that a wrapped Pub/Sub message carries in its
-// attributes and data; any other event is returned as it is.
-func unwrap(ctx context.Context, e cloudevents.Event) (cloudevents.Event, error) {
-	if e.Type() != messagePublished {
-		return e, nil
-	}
-	var envelope struct {
-		Message struct {
-			Attributes map[string]string `json:"attributes"`
-			Data       []byte            `json:"data"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(e.Data(), &envelope); err != nil {
-		return e, &batch.Malformed{Attribute: "data", Detail: "is no Pub/Sub message: " + err.Error()}
-	}
-	header := make(http.Header)
-	for name, value := range envelope.Message.Attributes {
-		header.Set(name, value)
-	}
-	body := io.NopCloser(bytes.NewReader(envelope.Message.Data))
-	inner, err := binding.ToEvent(ctx, cehttp.NewMessage(header, body))
-	if err != nil {
-		return e, &batch.Malformed{Attribute: "data", Detail: "is a Pub/Sub message without a CloudEvent: " + err.Error()}
-	}
-	return *inner, nil
 }

@@ -92,17 +92,19 @@ func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
 	s.took = f.config.Now().Sub(began)
 	f.report(e, &s, err)
 	if err != nil {
-		return fmt.Errorf("ingesting batch %s: %w", e.ID(), err)
+		return &failure{batch: e.ID(), err: err}
 	}
 	return nil
 }
 
+// refuse counts and logs a delivery of which no event could be read.
+func (f *Function) refuse(err error) error {
+	f.reportFailure(cloudevents.Event{}, &summary{}, err)
+	return &failure{err: err}
+}
+
 func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
-	e, err := unwrap(ctx, e)
-	if err != nil {
-		return err
-	}
-	b, err := batch.FromEvent(e)
+	b, e, err := open(e)
 	if err != nil {
 		return err
 	}

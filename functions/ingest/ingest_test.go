@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/parquet-go/parquet-go"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/grpc/codes"
@@ -178,7 +178,9 @@ func TestClassify(t *testing.T) {
 	}{
 		{io.EOF, transient},
 		{context.DeadlineExceeded, transient},
-		{errors.New("connection reset"), transient},
+		{errors.New("something else"), unknown},
+		{fmt.Errorf("creating x: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}), transient},
+		{errors.Join(errInterrupted, io.ErrUnexpectedEOF), transient},
 		{down, transient},
 		{&googleapi.Error{Code: 429}, transient},
 		{&googleapi.Error{Code: 408}, transient},
@@ -199,6 +201,8 @@ func TestClassify(t *testing.T) {
 		{errors.Join(forbidden, conflict), permanent},
 		{errors.Join(conflict, forbidden), permanent},
 		{errors.Join(down, io.EOF), transient},
+		{errors.Join(down, errors.New("something else")), unknown},
+		{&failure{err: errors.Join(down, conflict)}, permanent},
 	} {
 		if got := classify(test.err); got != test.want {
 			t.Errorf("%v is %s, want %s", test.err, got, test.want)
@@ -237,45 +241,6 @@ func TestClean(t *testing.T) {
 	}
 	if got := clean(strings.Repeat("é", maxDetailBytes)); len(got) > maxDetailBytes+8 || strings.ToValidUTF8(got, "") != got {
 		t.Errorf("%d bytes", len(got))
-	}
-}
-
-func TestUnwrap(t *testing.T) {
-	inner, err := sampleBatch("incidents", 3, 1).Event(noon, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wrapped := cloudevents.NewEvent()
-	wrapped.SetType(messagePublished)
-	wrapped.SetID("1")
-	wrapped.SetSource("//pubsub.googleapis.com/projects/p/topics/t")
-	set := func(data any) {
-		if err := wrapped.SetData(cloudevents.ApplicationJSON, data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set(map[string]any{"subscription": "s", "message": map[string]any{
-		"messageId": "7", "attributes": batch.Attributes(inner), "data": inner.Data(),
-	}})
-	for name, e := range map[string]cloudevents.Event{"as it is": inner, "wrapped": wrapped} {
-		got, err := unwrap(t.Context(), e)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		b, err := batch.FromEvent(got)
-		if err != nil || len(b.Records) != 3 || b.ID() != inner.ID() {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for name, data := range map[string]any{
-		"no message":    map[string]any{"hello": 1},
-		"no CloudEvent": map[string]any{"message": map[string]any{"data": []byte("x"), "attributes": map[string]string{"a": "b"}}},
-		"no object":     "text",
-	} {
-		set(data)
-		if _, err := unwrap(t.Context(), wrapped); !isForeign(err) {
-			t.Errorf("%s: error %v, want that it is no batch", name, err)
-		}
 	}
 }
 

@@ -90,8 +90,9 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, "batch ingested", attributes...)
 }
 
-// reportFailure logs at level ERROR what a person must look into, and at
-// WARN what the next delivery may well get over.
+// reportFailure counts, and logs at level ERROR what a person must look into,
+// and at WARN what the next delivery may well get over. Of what was refused
+// the line has cause "no_batch", and refused_for says which part is wrong.
 func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 	class := classify(err)
 	level := slog.LevelError
@@ -99,9 +100,12 @@ func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{
-		slog.String("batch", e.ID()), slog.String("source", e.Source()),
+		slog.String("batch", clean(e.ID())), slog.String("source", clean(e.Source())),
 		slog.String("class", string(class)), slog.String("cause", f.countFailure(err)),
-		slog.String("error", err.Error()), slog.Int64("took_ms", s.took.Milliseconds()),
+		slog.String("error", clean(err.Error())), slog.Int64("took_ms", s.took.Milliseconds()),
+	}
+	if part := refusedFor(err); part != "" {
+		attributes = append(attributes, slog.String("refused_for", part))
 	}
 	if s.batch != nil {
 		attributes = append(attributes, whereabouts(s.batch)...)
@@ -130,6 +134,20 @@ func (f *Function) countFailure(err error) string {
 		return "panic"
 	}
 	return "storing"
+}
+
+// refusedFor names what keeps an event from being a batch of a known topic, in
+// one word of few, fit for the label of a log-based metric; "" when it is one.
+func refusedFor(err error) string {
+	var malformed *batch.Malformed
+	var foreign *foreignTopic
+	switch {
+	case errors.As(err, &malformed):
+		return malformed.Attribute
+	case errors.As(err, &foreign):
+		return "topic"
+	}
+	return ""
 }
 
 func whereabouts(b *batch.Batch) []slog.Attr {

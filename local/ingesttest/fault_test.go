@@ -1,29 +1,15 @@
 package ingesttest
 
 import (
-	"errors"
 	"net/http"
 	"sync/atomic"
 	"testing"
 
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/stationflow/stationflow/functions/ingest"
 )
-
-// statusOf returns what HTTP status the framework answers for the error.
-func statusOf(err error) int {
-	var result *cehttp.Result
-	switch {
-	case err == nil:
-		return http.StatusOK
-	case errors.As(err, &result):
-		return result.StatusCode
-	}
-	return http.StatusInternalServerError
-}
 
 // patience is little only where a fault is that nothing happens.
 func patience(hang <-chan struct{}) func(*ingest.Config) {
@@ -109,16 +95,20 @@ func TestIngest_LastingFaultsAreNotAcknowledged(t *testing.T) {
 				l.warehouse.decide(func(string, []row) verdict { return test.warehouse })
 			}
 			e := eventOf(t, batchOf(incidents(3)...))
-			if got := statusOf(l.function.Handle(t.Context(), e)); got != http.StatusInternalServerError {
-				t.Errorf("answer %d, want 500", got)
+			want := http.StatusServiceUnavailable // it is not the batch's fault
+			if name == "lake refuses contents" {
+				want = http.StatusInternalServerError
+			}
+			if got := l.answer(t, e); got != want {
+				t.Errorf("answer %d, want %d", got, want)
 			}
 			if c := l.function.Counts(); c.Batches != 0 || c.Failed != 1 {
 				t.Errorf("counts %+v", c)
 			}
 			l.lake.decide(nil)
 			l.warehouse.decide(nil)
-			if err := l.function.Handle(t.Context(), e); err != nil {
-				t.Errorf("after the fault: %v", err)
+			if got := l.answer(t, e); got != http.StatusOK {
+				t.Errorf("answer %d after the fault", got)
 			}
 			if n := len(offsets(l.warehouse.rows("incidents"))); n != 3 || len(l.lake.objects(t, "raw/")) != 1 {
 				t.Errorf("after the fault %d records are in staging, want 3", n)

@@ -4,11 +4,14 @@
 package ingesttest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -69,6 +72,18 @@ func newLab(t *testing.T, adjust ...func(*ingest.Config)) *lab {
 func (l *lab) deliver(t *testing.T, b *batch.Batch) error {
 	t.Helper()
 	return l.function.Ingest(t.Context(), eventOf(t, b))
+}
+
+// answer returns what the function answers to a POST of the event.
+func (l *lab) answer(t *testing.T, e cloudevents.Event) int {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ingest", bytes.NewReader(e.Data()))
+	for name, value := range batch.Attributes(e) {
+		request.Header.Set(name, value)
+	}
+	recorded := httptest.NewRecorder()
+	l.function.ServeHTTP(recorded, request)
+	return recorded.Code
 }
 
 func (l *lab) mustDeliver(t *testing.T, b *batch.Batch) {

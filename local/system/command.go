@@ -147,6 +147,9 @@ func (s *System) line() string {
 	if p.DeadLetters > 0 {
 		text += fmt.Sprintf(" · %d dead letters", p.DeadLetters)
 	}
+	if refused := s.watcher.Figures().NoBatch; refused > 0 {
+		text += fmt.Sprintf(" · %d deliveries were no batch and refused", refused)
+	}
 	for stage, fault := range p.Faults {
 		text += fmt.Sprintf(" · %s: %s", stage, fault)
 	}

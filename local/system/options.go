@@ -24,7 +24,7 @@ type Options struct {
 	Port      int           // of the dashboard, the others follow; 0 takes free ones
 	DataDir   string        // kept between runs; "" starts empty and keeps nothing
 	Kafka     string        // bootstrap servers of a broker to use; "" starts one
-	Transport string        // from the bridge to the functions: pubsub
+	Transport string        // from the bridge to the functions: pubsub or http
 
 	// Without names parts that run as processes of their own: bridge,
 	// functions. Functions must then be served at FunctionsURL.
@@ -48,7 +48,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.IntVar(&o.Port, "port", 8080, "port of the dashboard page, the others follow it; 0 takes free ones")
 	flags.StringVar(&o.DataDir, "data", "", "keep Kafka, objects and warehouse in `DIR` (default: start empty, keep nothing)")
 	flags.StringVar(&o.Kafka, "kafka", "", "read this broker, `HOST:PORT`, instead of starting one")
-	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub")
+	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub, or http without it in between")
 	flags.Func("without", "leave out `PART`, bridge or functions, to run it yourself as a process of its own; repeatable", func(part string) error {
 		o.Without = append(o.Without, part)
 		return nil
@@ -69,8 +69,8 @@ func (o Options) validate() error {
 	if o.Port < 0 || o.Port > 65535-len(portNames) {
 		fault("--port is %d: use a port below %d, or 0 for free ones", o.Port, 65535-len(portNames))
 	}
-	if o.Transport != "pubsub" {
-		fault("--transport is %q: pubsub is the only one there is", o.Transport)
+	if o.Transport != "pubsub" && o.Transport != "http" {
+		fault("--transport is %q: use pubsub or http", o.Transport)
 	}
 	if o.Speed <= 0 {
 		fault("--speed is %v: use a number above 0", o.Speed)

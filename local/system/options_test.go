@@ -17,10 +17,11 @@ func TestParseOptions(t *testing.T) {
 		args    []string
 		want    func(system.Options) bool
 	}{
-		"demo has the stations":   {"demo", nil, func(o system.Options) bool { return o.Simulate && o.Port == 8080 }},
-		"up has none":             {"up", nil, func(o system.Options) bool { return !o.Simulate && o.Transport == "pubsub" }},
-		"up with stations":        {"up", []string{"--simulate", "--for", "60s"}, func(o system.Options) bool { return o.Simulate && o.For == time.Minute }},
-		"functions run elsewhere": {"up", []string{"--without", "functions", "--functions", "http://127.0.0.1:1"}, func(o system.Options) bool { return o.FunctionsURL == "http://127.0.0.1:1" }},
+		"demo has the stations":    {"demo", nil, func(o system.Options) bool { return o.Simulate && o.Port == 8080 }},
+		"up has none":              {"up", nil, func(o system.Options) bool { return !o.Simulate && o.Transport == "pubsub" }},
+		"up with stations":         {"up", []string{"--simulate", "--for", "60s"}, func(o system.Options) bool { return o.Simulate && o.For == time.Minute }},
+		"straight to the function": {"up", []string{"--transport", "http"}, func(o system.Options) bool { return o.Transport == "http" }},
+		"functions run elsewhere":  {"up", []string{"--without", "functions", "--functions", "http://127.0.0.1:1"}, func(o system.Options) bool { return o.FunctionsURL == "http://127.0.0.1:1" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := system.ParseOptions(test.command, test.args, &bytes.Buffer{})

@@ -283,7 +283,12 @@ func (s *System) startFunctions(ctx context.Context) error {
 }
 
 func (s *System) startBridge(context.Context) error {
-	config, err := bridge.FromEnv(overlay(s.getenv, []string{"BRIDGE_ADDR=" + host(s.Endpoints.Bridge)}))
+	config, err := bridge.FromEnv(overlay(s.getenv, []string{
+		"BRIDGE_ADDR=" + host(s.Endpoints.Bridge),
+		"BRIDGE_TRANSPORT=" + s.options.Transport,
+		"BRIDGE_HTTP_URL=" + s.Endpoints.Functions + "/ingest",
+		"BRIDGE_DEAD_LETTER_TOPIC=" + s.deployment.DeadLetterTopic,
+	}))
 	if err != nil {
 		return err
 	}

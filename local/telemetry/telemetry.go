@@ -30,6 +30,7 @@ type state struct {
 	records   int64
 	valid     int64
 	refused   int64
+	noBatch   int64
 	fresh     []sample // within Window, oldest first
 	failed    string   // what the last batch failed for; "" once one succeeded
 	transform Transform
@@ -62,6 +63,9 @@ type Figures struct {
 	// rest without meaning.
 	Recent        int64
 	P50, P99, Max time.Duration
+
+	// NoBatch counts deliveries that were no batch of a known topic.
+	NoBatch int64
 
 	// Failing is why the last batch failed; "" when it succeeded.
 	Failing string
@@ -131,6 +135,9 @@ func (s *state) batchFailed(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failed = line["error"].String()
+	if line["cause"].String() == "no_batch" {
+		s.noBatch++
+	}
 }
 
 func (s *state) transformed(line map[string]slog.Value) {
@@ -171,7 +178,7 @@ func (s *state) recent() []sample {
 func (s *state) Figures() Figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Failing: s.failed, Transform: s.transform}
+	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, NoBatch: s.noBatch, Failing: s.failed, Transform: s.transform}
 	s.fresh = s.recent()
 	sorted := append([]sample(nil), s.fresh...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].latency < sorted[j].latency })

@@ -41,6 +41,10 @@ func TestWatcher(t *testing.T) {
 	if got := w.Figures().Failing; got != "the warehouse is away" {
 		t.Errorf("after a failure: failing %q", got)
 	}
+	log.Error("batch failed", "error", "the type is foreign", "cause", "no_batch")
+	if got := w.Figures(); got.NoBatch != 1 {
+		t.Errorf("after a foreign event: got %+v", got)
+	}
 	batch(1, 0, 100)
 	if got := w.Figures().Failing; got != "" {
 		t.Errorf("after a success: failing %q", got)
