@@ -92,7 +92,7 @@ func TestReadBody(t *testing.T) {
 	read := func(body io.Reader, length int64) error {
 		r := httptest.NewRequest(http.MethodPost, "/ingest", body)
 		r.ContentLength = length
-		_, err := readBody(r)
+		_, err := readBody(r, nil)
 		return err
 	}
 	endless := func() io.Reader { return io.LimitReader(zeros{}, 1<<40) }

@@ -34,6 +34,7 @@ type Function struct {
 	bucket      *storage.BucketHandle
 	topics      map[string]*topic
 	quarantined *table
+	turns       chan struct{} // holds one for each request that is worked on
 	counters    counters
 }
 
@@ -48,7 +49,8 @@ func New(life context.Context, config Config) (*Function, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up ingest: connecting to Cloud Storage: %w", err)
 	}
-	f := &Function{config: config, storage: client, bucket: client.Bucket(config.Bucket), topics: make(map[string]*topic)}
+	f := &Function{config: config, storage: client, bucket: client.Bucket(config.Bucket), topics: make(map[string]*topic),
+		turns: make(chan struct{}, config.Concurrency)}
 	for _, name := range event.Topics() {
 		f.topics[name] = newTopic(life, &config, name)
 	}
