@@ -112,7 +112,8 @@ func unwrap(body []byte) (cloudevents.Event, error) {
 }
 
 // open returns the batch that an event carries, also one within Eventarc's.
-func open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
+// Its records are in memory if that has room for them.
+func open(memory []batch.Record, e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
 	if e.Type() == messagePublished {
 		inner, err := unwrap(e.Data())
 		if err != nil {
@@ -120,6 +121,6 @@ func open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
 		}
 		e = inner
 	}
-	b, err := batch.FromEvent(e)
+	b, err := batch.FromEventIn(memory, e)
 	return b, e, err
 }

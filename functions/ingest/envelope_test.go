@@ -81,7 +81,7 @@ func TestReceive_Forms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		b, _, err := open(got)
+		b, _, err := open(nil, got)
 		if err != nil || len(b.Records) != 3 || b.ID() != e.ID() {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -147,7 +147,7 @@ func FuzzEnvelope(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := unwrap(body)
 		if err == nil {
-			_, _, err = open(e)
+			_, _, err = open(nil, e)
 		}
 		if err != nil {
 			checkRefusal(t, err)
@@ -181,7 +181,7 @@ func FuzzCloudEvent(f *testing.F) {
 		e, err := receive(header, bytes.Clone(body))
 		var b *batch.Batch
 		if err == nil {
-			b, _, err = open(e)
+			b, _, err = open(nil, e)
 		}
 		if err != nil {
 			checkRefusal(t, err)

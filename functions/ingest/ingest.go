@@ -35,6 +35,7 @@ type Function struct {
 	topics      map[string]*topic
 	quarantined *table
 	turns       chan struct{} // holds one for each request that is worked on
+	decoded     sync.Pool     // of *decoded
 	counters    counters
 }
 
@@ -51,6 +52,7 @@ func New(life context.Context, config Config) (*Function, error) {
 	}
 	f := &Function{config: config, storage: client, bucket: client.Bucket(config.Bucket), topics: make(map[string]*topic),
 		turns: make(chan struct{}, config.Concurrency)}
+	f.decoded.New = func() any { return newDecoded() }
 	for _, name := range event.Topics() {
 		f.topics[name] = newTopic(life, &config, name)
 	}
@@ -60,9 +62,8 @@ func New(life context.Context, config Config) (*Function, error) {
 
 func newTopic(life context.Context, config *Config, name string) *topic {
 	schema, _ := event.SchemaOf(name)
-	t := &topic{schema: schema, table: newTable(life, config, name, schema.StagingColumns())}
+	t := &topic{schema: schema, location: config.Location, table: newTable(life, config, name, schema.StagingColumns())}
 	t.timestamp = position(t.columns, "timestamp")
-	t.decoded.New = func() any { return &decoded{decoder: event.NewDecoder(schema, config.Location)} }
 	return t
 }
 
@@ -106,15 +107,16 @@ func (f *Function) refuse(err error) error {
 }
 
 func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
-	b, e, err := open(e)
+	d := f.decoded.Get().(*decoded)
+	b, e, err := open(d.memory, e)
 	if err != nil {
 		return err
 	}
+	d.memory = b.Records
 	t, known := f.topics[b.Topic]
 	if !known {
 		return &foreignTopic{topic: b.Topic}
 	}
-	d := t.decoded.Get().(*decoded)
 	d.decode(t, b, f.config.Now())
 	s.describe(b, e, d)
 	if err := f.store(ctx, t, b, d, s); err != nil {
@@ -122,7 +124,7 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	}
 	s.quarantined = len(d.rejections)
 	s.durable = f.config.Now()
-	t.decoded.Put(d) // not after a failure, which may have been a panic
+	f.decoded.Put(d) // not after a failure, which may have been a panic
 	return nil
 }
 

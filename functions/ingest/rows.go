@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"sync"
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
@@ -59,19 +58,34 @@ func bytesOrNull(b []byte) event.Value {
 }
 
 // A decoded batch: the rows of its good records, and why the others are bad.
-// Its memory is reused; the rows also share that of the batch.
+// Its memory is reused, for whichever topic comes next; the rows also share
+// that of the batch.
 type decoded struct {
-	decoder    *event.Decoder
+	memory     []batch.Record            // of the batch
+	decoders   map[string]*event.Decoder // by topic
 	values     []event.Value
 	rows       []event.Row
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
 }
 
+func newDecoded() *decoded { return &decoded{decoders: make(map[string]*event.Decoder)} }
+
+// decoder returns the topic's, with nothing decoded.
+func (d *decoded) decoder(t *topic) *event.Decoder {
+	decoder, known := d.decoders[t.schema.Topic]
+	if !known {
+		decoder = event.NewDecoder(t.schema, t.location)
+		d.decoders[t.schema.Topic] = decoder
+	}
+	decoder.Reset()
+	return decoder
+}
+
 // decode decides about every record of the batch: each becomes one row or one
 // rejection. now stands in for a timestamp that Kafka did not give.
 func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
-	d.decoder.Reset()
+	decoder := d.decoder(t)
 	width, fields := len(t.columns), len(t.schema.Columns)+1
 	if size := len(b.Records) * width; cap(d.values) < size {
 		d.values = make([]event.Value, size)
@@ -81,7 +95,7 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 	values := d.values[:cap(d.values)]
 	for i := range b.Records {
 		row := event.Row(values[:width:width])
-		if refused := d.decodeRecord(row[:fields], &b.Records[i], now); refused != nil {
+		if refused := decodeRecord(decoder, row[:fields], &b.Records[i], now); refused != nil {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
@@ -91,7 +105,7 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 	}
 }
 
-func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *event.Rejection {
+func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, now time.Time) *event.Rejection {
 	if r.ValueURI != "" {
 		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
 	}
@@ -99,7 +113,7 @@ func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *e
 	if hasTimestamp(r) {
 		reference = time.UnixMilli(r.Timestamp)
 	}
-	refused := d.decoder.Decode(row, r.Value, reference)
+	refused := decoder.Decode(row, r.Value, reference)
 	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {
 		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "the row is larger than an append takes"}
 	}
@@ -110,9 +124,9 @@ func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *e
 // is safe for concurrent use.
 type topic struct {
 	schema    *event.Schema
-	*table              // of its good records
-	timestamp int       // the position of the event's timestamp
-	decoded   sync.Pool // of *decoded
+	*table                   // of its good records
+	timestamp int            // the position of the event's timestamp
+	location  *time.Location // of timestamps without an offset
 }
 
 // A table is where rows go that have its columns: to Parquet files in the
