@@ -191,8 +191,8 @@ func FuzzCloudEvent(f *testing.F) {
 			return
 		}
 		tp, d := offline(b.Topic)
-		if d.decode(tp, b, noon); len(d.rows)+len(d.rejections) != len(b.Records) {
-			t.Fatalf("%d rows and %d rejections of %d records", len(d.rows), len(d.rejections), len(b.Records))
+		if d.decode(tp, b, noon); len(d.good.own)+len(d.rejections) != len(b.Records) {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.own), len(d.rejections), len(b.Records))
 		}
 	})
 }

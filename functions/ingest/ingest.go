@@ -63,14 +63,15 @@ func New(life context.Context, config Config) (*Function, error) {
 func newTopic(life context.Context, config *Config, name string) *topic {
 	schema, _ := event.SchemaOf(name)
 	t := &topic{schema: schema, location: config.Location, table: newTable(life, config, name, schema.StagingColumns())}
-	t.timestamp = position(t.columns, "timestamp")
+	t.timestamp = t.own[position(t.columns, "timestamp")]
 	return t
 }
 
 // newTable returns what rows with the columns are written with.
 func newTable(life context.Context, config *Config, name string, columns []event.Column) *table {
-	t := &table{columns: columns, parquet: newParquetFormat(name, columns)}
-	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(columns), config.AppendTimeout)
+	t := &table{layout: newLayout(columns)}
+	t.parquet = newParquetFormat(name, t.layout)
+	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(t.layout), config.AppendTimeout)
 	return t
 }
 
@@ -137,7 +138,7 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	var archiving sync.WaitGroup
 	archiving.Go(func() {
 		inLake = guarded(func() (err error) {
-			s.duplicates, err = f.archive(ctx, t, b, lake.Digest(b), d.rows)
+			s.duplicates, err = f.archive(ctx, t, b, lake.Digest(b), d.good)
 			return err
 		})
 	})
@@ -154,7 +155,7 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 // load appends the good records to the staging table and the bad ones to the
 // quarantine, among them those that the staging table refuses.
 func (f *Function) load(ctx context.Context, t *topic, b *batch.Batch, d *decoded) error {
-	refusals, err := f.appendRows(ctx, t.stream, d.rows)
+	refusals, err := f.appendRows(ctx, t.stream, d.good)
 	if err != nil {
 		return err
 	}

@@ -35,15 +35,15 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	if len(rejections) == 0 {
 		return nil
 	}
-	rows, err := f.quarantineRows(ctx, b, rejections)
+	refused, err := f.quarantineRows(ctx, b, rejections)
 	if err != nil {
 		return err
 	}
 	if f.config.LakeOnly {
-		_, err := f.archiveFile(ctx, f.quarantined, lake.QuarantineBatch(b), lake.Digest(b), rows)
+		_, err := f.archiveFile(ctx, f.quarantined, lake.QuarantineBatch(b), lake.Digest(b), refused)
 		return err
 	}
-	refusals, err := f.appendRows(ctx, f.quarantined.stream, rows)
+	refusals, err := f.appendRows(ctx, f.quarantined.stream, refused)
 	if err != nil {
 		return err
 	}
@@ -55,33 +55,31 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	return nil
 }
 
-func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) ([]event.Row, error) {
-	origin := originOf(b)
-	width := len(f.quarantined.columns)
+func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) (rows, error) {
+	width := f.quarantined.width
 	values := make([]event.Value, 0, len(rejections)*width)
-	rows := make([]event.Row, 0, len(rejections))
+	refused := rows{shared: f.quarantined.shared(b), own: make([]event.Row, 0, len(rejections))}
 	for i := range rejections {
 		var err error
-		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i], &origin); err != nil {
-			return nil, err
+		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i]); err != nil {
+			return rows{}, err
 		}
-		rows = append(rows, values[i*width:(i+1)*width])
+		refused.own = append(refused.own, values[i*width:(i+1)*width])
 	}
-	return rows, nil
+	return refused, nil
 }
 
-// appendQuarantined adds a row's values in the order of
+// appendQuarantined adds the values that a row does not share, in the order of
 // event.QuarantineColumns.
-func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, b *batch.Batch, r *rejection, o *origin) ([]event.Value, error) {
+func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, b *batch.Batch, r *rejection) ([]event.Value, error) {
 	record := &b.Records[r.record]
 	key, value, detail, err := f.offload(ctx, b, record, r.detail)
 	if err != nil {
 		return nil, err
 	}
-	values = o.appendCoordinates(values, record)
-	values = append(values, bytesOrNull(key), bytesOrNull(value),
-		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail))))
-	return o.appendArrival(values), nil
+	values = appendCoordinates(values, record)
+	return append(values, bytesOrNull(key), bytesOrNull(value),
+		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail)))), nil
 }
 
 // offload returns what of the record goes into its quarantine row. Bytes that
