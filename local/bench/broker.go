@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -51,9 +52,25 @@ func (b *broker) prepare() (err error) {
 		return fmt.Errorf("connecting to Kafka at %v: %w", b.addresses, err)
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
+	// A broker may take a moment until it knows topics that were just made.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		if err = b.locate(client); err == nil {
+			return b.commit(client)
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// locate finds out what the topics are called and where they end.
+func (b *broker) locate(client sarama.Client) error {
 	identity, err := kafka.Identify(client, event.Topics())
 	if err != nil {
 		return err
+	}
+	if err := client.RefreshMetadata(event.Topics()...); err != nil {
+		return fmt.Errorf("reading the topics' metadata: %w", err)
 	}
 	b.topicIDs, b.first = identity.TopicIDs, map[place]int64{}
 	for _, topic := range event.Topics() {
@@ -67,7 +84,7 @@ func (b *broker) prepare() (err error) {
 			}
 		}
 	}
-	return b.commit(client)
+	return nil
 }
 
 // commit has the group begin at first. Of an empty group anybody may commit.
