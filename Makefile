@@ -3,7 +3,7 @@ GO ?= go
 EMULATOR_NOTE = The local BigQuery links GoogleSQL's own parser and analyzer, translated to Go: \
 one very large package. Compiling it takes 5 to 10 minutes on 2 cores, the first time only; later builds take seconds.
 
-.PHONY: help demo up build test race vet generate clean
+.PHONY: help demo up bench build test race vet generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,10 @@ demo: build ## the whole system with simulated stations and a dashboard page, on
 
 up: build ## the same without the simulator: send your own events
 	@bin/stationflow up $(ARGS)
+
+bench: build ## how fast the pipeline is, as a whole and stage by stage
+	@bin/stationflow bench $(ARGS)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 100ms ./event ./batch ./bridge ./functions/ingest ./simulator
 
 build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/functions
 	@mkdir -p bin

@@ -17,8 +17,9 @@ const (
 
 // decode reads an Object Container File that holds exactly count records of
 // this package's schema, in any valid layout: several blocks, further
-// metadata, the schema in other words. Only the null codec is read.
-func decode(data []byte, count int) ([]Record, error) {
+// metadata, the schema in other words. Only the null codec is read. The records
+// are in memory if it has room for them.
+func decode(memory []Record, data []byte, count int) ([]Record, error) {
 	if len(data) > MaxEncodedBytes {
 		return nil, malformed("data", "has %d bytes, the limit is %d", len(data), MaxEncodedBytes)
 	}
@@ -30,7 +31,10 @@ func decode(data []byte, count int) ([]Record, error) {
 	if left := len(r.data) - r.at; count > left/minRecordBytes {
 		return nil, malformed(extensionRecordCount, "is %d, more than the data can hold", count)
 	}
-	records := make([]Record, 0, count)
+	if cap(memory) < count {
+		memory = make([]Record, count)
+	}
+	records := memory[:0:count]
 	for r.err == nil && r.at < len(r.data) {
 		records = r.block(records, sync)
 	}

@@ -110,7 +110,11 @@ func Attributes(e cloudevents.Event) map[string]string {
 // FromEvent reads the batch that an event carries. Keys, values and header
 // values share the event's data. Whatever keeps the event from being a batch,
 // or contradicts its data, is a *Malformed error.
-func FromEvent(e cloudevents.Event) (*Batch, error) {
+func FromEvent(e cloudevents.Event) (*Batch, error) { return FromEventIn(nil, e) }
+
+// FromEventIn is FromEvent with the records in the given memory, or in new
+// memory where that is too small.
+func FromEventIn(memory []Record, e cloudevents.Event) (*Batch, error) {
 	b, err := originOf(e)
 	if err != nil {
 		return nil, err
@@ -119,7 +123,7 @@ func FromEvent(e cloudevents.Event) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Records, err = decode(e.Data(), count); err != nil {
+	if b.Records, err = decode(memory, e.Data(), count); err != nil {
 		return nil, err
 	}
 	if err := compare(b, e); err != nil {

@@ -82,7 +82,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 
 		InFlight:       int(r.Int("BRIDGE_IN_FLIGHT", 2, 1, 64)),
 		MemoryBytes:    r.Int("BRIDGE_MEMORY_BYTES", 64<<20, 2*batch.MaxEncodedBytes, 8<<30),
-		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 2<<20, 64<<10, 64<<20)),
+		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 1<<20, 64<<10, 64<<20)),
 		CommitInterval: r.Duration("BRIDGE_COMMIT_INTERVAL", time.Second, 10*time.Millisecond, time.Minute),
 		RetryMax:       r.Duration("BRIDGE_RETRY_MAX", 5*time.Second, 10*time.Millisecond, time.Minute),
 		StuckAfter:     r.Duration("BRIDGE_STUCK_AFTER", 2*time.Minute, time.Second, time.Hour),

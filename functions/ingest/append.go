@@ -7,8 +7,6 @@ import (
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/stationflow/stationflow/event"
 )
 
 // maxRequestBytes bounds the rows of one append. BigQuery takes 10 MB a
@@ -30,11 +28,11 @@ type refusal struct {
 // After an error any of the rows may have been appended, some more than once:
 // readers keep one of each coordinate. No row may be larger than
 // maxRequestBytes once it is encoded.
-func (f *Function) appendRows(ctx context.Context, s *stream, rows []event.Row) ([]refusal, error) {
+func (f *Function) appendRows(ctx context.Context, s *stream, all rows) ([]refusal, error) {
 	var refusals []refusal
-	pending := count(len(rows)) // indexes of the rows to append
+	pending := count(len(all.own)) // indexes of the rows to append
 	for len(pending) > 0 {
-		sent, refused, err := f.appendSome(ctx, s, rows, pending)
+		sent, refused, err := f.appendSome(ctx, s, all, pending)
 		if err != nil {
 			return nil, err
 		}
@@ -75,10 +73,10 @@ func without(pending []int, refused []refusal) []int {
 // appendSome sends one request with as many pending rows as fit, again while
 // the errors are transient. It returns how many rows it appended, or, when
 // that is none, the rows the warehouse refused.
-func (f *Function) appendSome(ctx context.Context, s *stream, rows []event.Row, pending []int) (sent int, refused []refusal, err error) {
+func (f *Function) appendSome(ctx context.Context, s *stream, all rows, pending []int) (sent int, refused []refusal, err error) {
 	err = retrying(ctx, func() error {
 		r := requests.Get().(*request)
-		r.fill(s.encoder, rows, pending, f.config.Now().UnixMicro())
+		r.fill(s.encoder, all, pending, f.config.Now().UnixMicro())
 		sent = len(r.rows)
 		answer, err := s.send(ctx, r.rows)
 		if err == nil || answer != nil { // the library is done with the memory
@@ -113,20 +111,22 @@ func refusedRows(answer *storagepb.AppendRowsResponse, sent []int) []refusal {
 
 // A request is the memory of one append's encoded rows.
 type request struct {
-	bytes []byte
-	rows  [][]byte // slices of bytes
-	ends  []int
+	bytes  []byte
+	rows   [][]byte // slices of bytes
+	ends   []int
+	shared []byte // what each row ends with
 }
 
 var requests = sync.Pool{New: func() any { return new(request) }}
 
 // fill encodes pending rows, at least one, until the next would not fit.
-func (r *request) fill(encoder *rowEncoder, rows []event.Row, pending []int, stamp int64) {
+func (r *request) fill(encoder *rowEncoder, all rows, pending []int, stamp int64) {
 	r.bytes, r.rows, r.ends = r.bytes[:0], r.rows[:0], r.ends[:0]
+	r.shared = encoder.appendShared(r.shared[:0], all.shared, stamp)
 	size := 0
 	for _, row := range pending {
 		start := len(r.bytes)
-		r.bytes = encoder.append(r.bytes, rows[row], stamp)
+		r.bytes = append(encoder.append(r.bytes, all.own[row]), r.shared...)
 		size += 1 + protowire.SizeBytes(len(r.bytes)-start) // as a field of the request
 		if size > maxRequestBytes && len(r.ends) > 0 {
 			r.bytes = r.bytes[:start]

@@ -27,7 +27,7 @@ type hour struct {
 	rows  []event.Row
 }
 
-// byHour parts rows by the TIMESTAMP in the column, keeping their order.
+// byHour parts rows by the TIMESTAMP in the place, keeping their order.
 func byHour(rows []event.Row, column int) []hour {
 	var hours []hour
 	places := make(map[int64]int) // of each hour in hours
@@ -81,14 +81,14 @@ func floorHour(micros int64) int64 {
 // archive makes the rows durable in the lake, one object for each event hour,
 // and returns how many of the objects an earlier delivery had created. After
 // an error some objects may exist; the next delivery finds them.
-func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest uint64, rows []event.Row) (duplicates int64, err error) {
+func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest uint64, all rows) (duplicates int64, err error) {
 	var existed atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelObjects)
-	for _, h := range byHour(rows, t.timestamp) {
+	for _, h := range byHour(all.own, t.timestamp) {
 		group.Go(func() error {
 			return guarded(func() error {
-				duplicate, err := f.archiveHour(ctx, t, b, digest, h)
+				duplicate, err := f.archiveFile(ctx, t.table, lake.RawObject(b, h.start), digest, rows{shared: all.shared, own: h.rows})
 				if duplicate {
 					existed.Add(1)
 				}
@@ -103,13 +103,14 @@ func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest
 // files holds the memory of Parquet files on their way.
 var files = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func (f *Function) archiveHour(ctx context.Context, t *topic, b *batch.Batch, digest uint64, h hour) (duplicate bool, err error) {
+// archiveFile makes rows of a table durable as one Parquet object.
+func (f *Function) archiveFile(ctx context.Context, t *table, name string, digest uint64, some rows) (duplicate bool, err error) {
 	file := files.Get().(*bytes.Buffer)
 	file.Reset()
-	if err := t.parquet.encode(file, h.rows, f.config.Now().UnixMicro()); err != nil {
+	if err := t.parquet.encode(file, some, f.config.Now().UnixMicro()); err != nil {
 		return false, err
 	}
-	duplicate, err = f.create(ctx, lake.RawObject(b, h.start), digest, file.Bytes())
+	duplicate, err = f.create(ctx, name, digest, file.Bytes())
 	if err == nil {
 		files.Put(file) // after an error the upload may not have let go of it
 	}

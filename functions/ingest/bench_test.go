@@ -16,10 +16,10 @@ const benchRecords = 5000
 // offline returns what is needed of a topic to decode and encode its events.
 func offline(name string) (*topic, *decoded) {
 	schema, _ := event.SchemaOf(name)
-	t := &topic{schema: schema, columns: schema.StagingColumns()}
-	t.timestamp = position(t.columns, "timestamp")
-	t.parquet = newParquetFormat(name, t.columns)
-	return t, &decoded{decoder: event.NewDecoder(schema, time.UTC)}
+	of := newLayout(schema.StagingColumns())
+	t := &topic{schema: schema, location: time.UTC, table: &table{layout: of, parquet: newParquetFormat(name, of)}}
+	t.timestamp = t.own[position(t.columns, "timestamp")]
+	return t, newDecoded()
 }
 
 // BenchmarkStages measures what a processor does for one event, stage by
@@ -40,26 +40,27 @@ func benchmarkTopic(b *testing.B, name string) {
 	if d.decode(t, micro, noon); len(d.rejections) > 0 {
 		b.Fatal(d.rejections[0])
 	}
-	encoder, all := newRowEncoder(t.columns), count(len(d.rows))
+	encoder, all := newRowEncoder(t.layout), count(len(d.good.own))
 	var file bytes.Buffer
 	var r request
 
 	read := func() {
-		if micro, err = batch.FromEvent(e); err != nil {
+		if micro, err = batch.FromEventIn(d.memory, e); err != nil {
 			b.Fatal(err)
 		}
+		d.memory = micro.Records
 	}
 	digest := func() { lake.Digest(micro) }
 	decode := func() { d.decode(t, micro, noon) }
 	parquet := func() {
-		for _, h := range byHour(d.rows, t.timestamp) {
+		for _, h := range byHour(d.good.own, t.timestamp) {
 			file.Reset()
-			if err := t.parquet.encode(&file, h.rows, 1); err != nil {
+			if err := t.parquet.encode(&file, rows{d.good.shared, h.rows}, 1); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	proto := func() { r.fill(encoder, d.rows, all, 1) }
+	proto := func() { r.fill(encoder, d.good, all, 1) }
 
 	parquet()
 	proto()

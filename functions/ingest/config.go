@@ -17,6 +17,14 @@ type Config struct {
 	Bucket    string         // the lake's bucket
 	Location  *time.Location // of event timestamps without an offset
 
+	// LakeOnly leaves the warehouse out, for deployments that query the lake
+	// through external tables: good records are Parquet under raw/ alone, and
+	// quarantined ones are Parquet under quarantine/.
+	LakeOnly bool
+
+	// Concurrency is how many requests are worked on at once, each with its
+	// batch in memory; more wait with their bodies unread. 0 is the default.
+	Concurrency int
 	// AppendTimeout bounds one attempt to append rows; a stream that does
 	// not answer within it is replaced.
 	AppendTimeout time.Duration
@@ -30,8 +38,13 @@ type Config struct {
 	StorageOptions []option.ClientOption // besides those of the environment
 }
 
-// FromEnv reads INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET,
-// STATION_TIMEZONE and the variables of warehouse.FromEnv. The error lists
+// defaultConcurrency is also how many requests the deployment sends to one
+// instance at once: there none ever waits.
+const defaultConcurrency = 8
+
+// FromEnv reads INGEST_SINKS (lake,warehouse or lake), INGEST_CONCURRENCY,
+// INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET, STATION_TIMEZONE and
+// the variables of warehouse.FromEnv. The error lists
 // every fault. Cloud Storage's client itself reads STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
@@ -39,6 +52,8 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Warehouse:     warehouse.FromEnv(r),
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
+		LakeOnly:      r.OneOf("INGEST_SINKS", "lake,warehouse", "lake") == "lake",
+		Concurrency:   int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000)),
 		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),
 		CallTimeout:   r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute),
 	}
@@ -52,6 +67,9 @@ func (c *Config) check() error {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = defaultConcurrency
 	}
 	if c.Location == nil {
 		c.Location = time.UTC

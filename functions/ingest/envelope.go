@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -27,8 +28,9 @@ const messagePublished = "google.cloud.pubsub.topic.v1.messagePublished"
 
 var errInterrupted = errors.New("the request ended before its body did")
 
-// readBody reads the request's body into memory of the right size.
-func readBody(r *http.Request) ([]byte, error) {
+// readBody reads the request's body into the given memory, or into new memory
+// of the right size where that is too small.
+func readBody(r *http.Request, memory []byte) ([]byte, error) {
 	tooLarge := &batch.Malformed{Attribute: "data", Detail: "is larger than any batch"}
 	if r.ContentLength > maxBodyBytes {
 		return nil, tooLarge
@@ -36,7 +38,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	var body []byte
 	var err error
 	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
+		body = slices.Grow(memory[:0], int(r.ContentLength))[:r.ContentLength]
 		_, err = io.ReadFull(r.Body, body)
 	} else {
 		body, err = io.ReadAll(io.LimitReader(r.Body, maxBodyBytes+1))
@@ -110,7 +112,8 @@ func unwrap(body []byte) (cloudevents.Event, error) {
 }
 
 // open returns the batch that an event carries, also one within Eventarc's.
-func open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
+// Its records are in memory if that has room for them.
+func open(memory []batch.Record, e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
 	if e.Type() == messagePublished {
 		inner, err := unwrap(e.Data())
 		if err != nil {
@@ -118,6 +121,6 @@ func open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
 		}
 		e = inner
 	}
-	b, err := batch.FromEvent(e)
+	b, err := batch.FromEventIn(memory, e)
 	return b, e, err
 }

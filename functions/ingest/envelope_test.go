@@ -81,7 +81,7 @@ func TestReceive_Forms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		b, _, err := open(got)
+		b, _, err := open(nil, got)
 		if err != nil || len(b.Records) != 3 || b.ID() != e.ID() {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -92,7 +92,7 @@ func TestReadBody(t *testing.T) {
 	read := func(body io.Reader, length int64) error {
 		r := httptest.NewRequest(http.MethodPost, "/ingest", body)
 		r.ContentLength = length
-		_, err := readBody(r)
+		_, err := readBody(r, nil)
 		return err
 	}
 	endless := func() io.Reader { return io.LimitReader(zeros{}, 1<<40) }
@@ -147,7 +147,7 @@ func FuzzEnvelope(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := unwrap(body)
 		if err == nil {
-			_, _, err = open(e)
+			_, _, err = open(nil, e)
 		}
 		if err != nil {
 			checkRefusal(t, err)
@@ -185,7 +185,7 @@ func FuzzCloudEvent(f *testing.F) {
 		e, err := receive(header, bytes.Clone(body))
 		var b *batch.Batch
 		if err == nil {
-			b, _, err = open(e)
+			b, _, err = open(nil, e)
 		}
 		if err != nil {
 			checkRefusal(t, err)
@@ -195,8 +195,8 @@ func FuzzCloudEvent(f *testing.F) {
 		if !known {
 			return
 		}
-		if d.decode(topics[b.Topic], b, noon); len(d.rows)+len(d.rejections) != len(b.Records) {
-			t.Fatalf("%d rows and %d rejections of %d records", len(d.rows), len(d.rejections), len(b.Records))
+		if d.decode(topics[b.Topic], b, noon); len(d.good.own)+len(d.rejections) != len(b.Records) {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.own), len(d.rejections), len(b.Records))
 		}
 	})
 }

@@ -49,22 +49,38 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "ingest takes a batch by POST", http.StatusMethodNotAllowed)
 		return
 	}
+	// A batch that waits for its turn is still on its way: it takes no memory
+	// of this process.
+	select {
+	case f.turns <- struct{}{}:
+		defer func() { <-f.turns }()
+	case <-r.Context().Done():
+		return // whoever asked is gone
+	}
 	if err := f.take(r); err != nil {
 		http.Error(w, clean(err.Error()), statusOf(err))
 	}
 }
 
 func (f *Function) take(r *http.Request) error {
-	body, err := readBody(r)
+	body := bodies.Get().(*[]byte)
+	var err error
+	if *body, err = readBody(r, *body); err != nil {
+		return f.refuse(err)
+	}
+	e, err := receive(r.Header, *body)
 	if err != nil {
 		return f.refuse(err)
 	}
-	e, err := receive(r.Header, body)
-	if err != nil {
-		return f.refuse(err)
+	if err := f.Ingest(r.Context(), e); err != nil {
+		return err
 	}
-	return f.Ingest(r.Context(), e)
+	bodies.Put(body) // not after a failure, when something may still read it
+	return nil
 }
+
+// bodies holds the memory of requests that are answered.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // statusOf is the answer to a delivery that failed.
 func statusOf(err error) int {

@@ -33,7 +33,9 @@ type Function struct {
 	storage     *storage.Client
 	bucket      *storage.BucketHandle
 	topics      map[string]*topic
-	quarantined *stream
+	quarantined *table
+	turns       chan struct{} // holds one for each request that is worked on
+	decoded     sync.Pool     // of *decoded
 	counters    counters
 }
 
@@ -48,27 +50,34 @@ func New(life context.Context, config Config) (*Function, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up ingest: connecting to Cloud Storage: %w", err)
 	}
-	f := &Function{config: config, storage: client, bucket: client.Bucket(config.Bucket), topics: make(map[string]*topic)}
+	f := &Function{config: config, storage: client, bucket: client.Bucket(config.Bucket), topics: make(map[string]*topic),
+		turns: make(chan struct{}, config.Concurrency)}
+	f.decoded.New = func() any { return newDecoded() }
 	for _, name := range event.Topics() {
 		f.topics[name] = newTopic(life, &config, name)
 	}
-	f.quarantined = newStream(life, config.Warehouse, "quarantine", newRowEncoder(event.QuarantineColumns()), config.AppendTimeout)
+	f.quarantined = newTable(life, &config, "quarantine", event.QuarantineColumns())
 	return f, nil
 }
 
 func newTopic(life context.Context, config *Config, name string) *topic {
 	schema, _ := event.SchemaOf(name)
-	t := &topic{schema: schema, columns: schema.StagingColumns()}
-	t.timestamp = position(t.columns, "timestamp")
-	t.parquet = newParquetFormat(name, t.columns)
-	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(t.columns), config.AppendTimeout)
-	t.decoded.New = func() any { return &decoded{decoder: event.NewDecoder(schema, config.Location)} }
+	t := &topic{schema: schema, location: config.Location, table: newTable(life, config, name, schema.StagingColumns())}
+	t.timestamp = t.own[position(t.columns, "timestamp")]
+	return t
+}
+
+// newTable returns what rows with the columns are written with.
+func newTable(life context.Context, config *Config, name string, columns []event.Column) *table {
+	t := &table{layout: newLayout(columns)}
+	t.parquet = newParquetFormat(name, t.layout)
+	t.stream = newStream(life, config.Warehouse, name, newRowEncoder(t.layout), config.AppendTimeout)
 	return t
 }
 
 // Close ends the function's connections. Calls that run then fail.
 func (f *Function) Close() error {
-	errs := []error{f.storage.Close(), f.quarantined.close()}
+	errs := []error{f.storage.Close(), f.quarantined.stream.close()}
 	for _, t := range f.topics {
 		errs = append(errs, t.stream.close())
 	}
@@ -99,15 +108,16 @@ func (f *Function) refuse(err error) error {
 }
 
 func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
-	b, e, err := open(e)
+	d := f.decoded.Get().(*decoded)
+	b, e, err := open(d.memory, e)
 	if err != nil {
 		return err
 	}
+	d.memory = b.Records
 	t, known := f.topics[b.Topic]
 	if !known {
 		return &foreignTopic{topic: b.Topic}
 	}
-	d := t.decoded.Get().(*decoded)
 	d.decode(t, b, f.config.Now())
 	s.describe(b, e, d)
 	if err := f.store(ctx, t, b, d, s); err != nil {
@@ -115,11 +125,12 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	}
 	s.quarantined = len(d.rejections)
 	s.durable = f.config.Now()
-	t.decoded.Put(d) // not after a failure, which may have been a panic
+	f.decoded.Put(d) // not after a failure, which may have been a panic
 	return nil
 }
 
-// store makes the decoded batch durable in the lake and in the warehouse.
+// store makes the decoded batch durable in the lake and, unless it is left
+// out, in the warehouse.
 // Neither waits for the other, since both can be done again without harm; nor
 // does the failure of one stop the other, which leaves less to do again.
 func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decoded, s *summary) error {
@@ -127,19 +138,24 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	var archiving sync.WaitGroup
 	archiving.Go(func() {
 		inLake = guarded(func() (err error) {
-			s.duplicates, err = f.archive(ctx, t, b, lake.Digest(b), d.rows)
+			s.duplicates, err = f.archive(ctx, t, b, lake.Digest(b), d.good)
 			return err
 		})
 	})
-	inWarehouse := guarded(func() error { return f.load(ctx, t, b, d) })
+	elsewhere := guarded(func() error {
+		if f.config.LakeOnly {
+			return f.quarantine(ctx, b, d.rejections)
+		}
+		return f.load(ctx, t, b, d)
+	})
 	archiving.Wait()
-	return errors.Join(inLake, inWarehouse)
+	return errors.Join(inLake, elsewhere)
 }
 
 // load appends the good records to the staging table and the bad ones to the
 // quarantine, among them those that the staging table refuses.
 func (f *Function) load(ctx context.Context, t *topic, b *batch.Batch, d *decoded) error {
-	refusals, err := f.appendRows(ctx, t.stream, d.rows)
+	refusals, err := f.appendRows(ctx, t.stream, d.good)
 	if err != nil {
 		return err
 	}

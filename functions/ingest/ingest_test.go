@@ -38,7 +38,7 @@ func TestShapes(t *testing.T) {
 			fmt.Fprintf(&shapes, "%s\n\n", parquet.NewSchema(name, newColumnGroup(columns)))
 		}
 		fmt.Fprintf(&shapes, "row of %s {\n", name)
-		for _, field := range newRowEncoder(columns).descriptor().Field {
+		for _, field := range newRowEncoder(newLayout(columns)).descriptor().Field {
 			fmt.Fprintf(&shapes, "\t%v %v %s = %d;\n", field.GetLabel(), field.GetType(), field.GetName(), field.GetNumber())
 		}
 		shapes.WriteString("}\n\n")
@@ -94,28 +94,29 @@ func TestByHour_KeepsEveryRowInOrder(t *testing.T) {
 }
 
 func TestRequest_HoldsAsManyRowsAsFit(t *testing.T) {
-	encoder := newRowEncoder([]event.Column{{Name: ingestedAt, Type: event.Timestamp}, {Name: "a", Type: event.String}})
-	rows := make([]event.Row, 9)
-	for i := range rows {
-		rows[i] = event.Row{event.TimeValue(0), event.StringValue(bytes.Repeat([]byte{'a' + byte(i)}, 1<<20))}
+	encoder := newRowEncoder(newLayout([]event.Column{{Name: ingestedAt, Type: event.Timestamp}, {Name: "a", Type: event.String}}))
+	all := rows{shared: make(event.Row, 2), own: make([]event.Row, 9)}
+	for i := range all.own {
+		all.own[i] = event.Row{event.StringValue(bytes.Repeat([]byte{'a' + byte(i)}, 1<<20))}
 	}
-	pending, taken := count(len(rows)), 0
+	shared := encoder.appendShared(nil, all.shared, noon.UnixMicro())
+	pending, taken := count(len(all.own)), 0
 	for len(pending) > 0 {
 		var r request
-		r.fill(encoder, rows, pending, noon.UnixMicro())
+		r.fill(encoder, all, pending, noon.UnixMicro())
 		if len(r.rows) != 2 && len(pending) > 1 {
 			t.Fatalf("%d rows of 1 MiB in a request of at most 3 MiB with their overhead, want 2", len(r.rows))
 		}
 		for _, encoded := range r.rows {
-			if want := encoder.append(nil, rows[taken], noon.UnixMicro()); !bytes.Equal(encoded, want) {
+			if want := append(encoder.append(nil, all.own[taken]), shared...); !bytes.Equal(encoded, want) {
 				t.Fatalf("row %d is not as encoded alone", taken)
 			}
 			taken++
 		}
 		pending = pending[len(r.rows):]
 	}
-	if taken != len(rows) {
-		t.Errorf("%d rows taken, want %d", taken, len(rows))
+	if taken != len(all.own) {
+		t.Errorf("%d rows taken, want %d", taken, len(all.own))
 	}
 }
 
@@ -129,10 +130,11 @@ func TestLargestRowFitsARequest(t *testing.T) {
 		t.Fatalf("the record has %d bytes, want %d", size, maxRecordBytes)
 	}
 	d.decode(tp, b, noon)
-	if len(d.rows) != 1 {
+	if len(d.good.own) != 1 {
 		t.Fatalf("the record is rejected: %v", d.rejections)
 	}
-	if n := len(newRowEncoder(tp.columns).append(nil, d.rows[0], noon.UnixMicro())); n > maxRequestBytes-16 {
+	encoder := newRowEncoder(tp.layout)
+	if n := len(encoder.appendShared(encoder.append(nil, d.good.own[0]), d.good.shared, noon.UnixMicro())); n > maxRequestBytes-16 {
 		t.Errorf("its row has %d bytes", n)
 	}
 	b.Records[0].Key = append(b.Records[0].Key, 'x')
@@ -147,12 +149,12 @@ func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
 		b := sampleBatch("incidents", 1+int(seed*37%90), seed)
 		b.Records[0].Value = []byte("x")
 		d.decode(tp, b, noon)
-		if len(d.rows) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
-			t.Fatalf("%d rows and %d rejections of %d records", len(d.rows), len(d.rejections), len(b.Records))
+		if len(d.good.own) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.own), len(d.rejections), len(b.Records))
 		}
-		for i, row := range d.rows {
+		for i, row := range d.good.own {
 			record := &b.Records[d.records[i]]
-			if string(row[0].Text()) != string(record.Key) || row[position(tp.columns, "kafka_offset")].Int() != record.Offset {
+			if string(row[0].Text()) != string(record.Key) || row[tp.own[position(tp.columns, "kafka_offset")]].Int() != record.Offset {
 				t.Fatalf("row %d holds event %s, want %s", i, row[0].Text(), record.Key)
 			}
 		}

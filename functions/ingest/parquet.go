@@ -15,25 +15,25 @@ import (
 // A parquetFormat writes rows of one table as Parquet files. It is safe for
 // concurrent use.
 type parquetFormat struct {
-	columns []event.Column
+	layout
 	stamp   int // the position of ingested_at
 	schema  *parquet.Schema
 	writers sync.Pool // of *parquetWriter
 }
 
-func newParquetFormat(name string, columns []event.Column) *parquetFormat {
-	f := &parquetFormat{columns: columns, stamp: position(columns, ingestedAt)}
-	f.schema = parquet.NewSchema(name, newColumnGroup(columns))
+func newParquetFormat(name string, l layout) *parquetFormat {
+	f := &parquetFormat{layout: l, stamp: position(l.columns, ingestedAt)}
+	f.schema = parquet.NewSchema(name, newColumnGroup(l.columns))
 	f.writers.New = func() any { return f.newWriter() }
 	return f
 }
 
 // encode writes one file with the rows to dst. stamp is the rows'
 // ingested_at, in microseconds since 1970-01-01 UTC.
-func (f *parquetFormat) encode(dst *bytes.Buffer, rows []event.Row, stamp int64) error {
+func (f *parquetFormat) encode(dst *bytes.Buffer, all rows, stamp int64) error {
 	w := f.writers.Get().(*parquetWriter)
-	if err := w.write(dst, rows, stamp); err != nil {
-		return fmt.Errorf("encoding %d rows as Parquet: %w", len(rows), err)
+	if err := w.write(dst, all, stamp); err != nil {
+		return fmt.Errorf("encoding %d rows as Parquet: %w", len(all.own), err)
 	}
 	f.writers.Put(w) // after an error or a panic its state is unknown: not reused
 	return nil
@@ -64,13 +64,20 @@ func (f *parquetFormat) newWriter() *parquetWriter {
 	}
 }
 
-func (w *parquetWriter) write(dst *bytes.Buffer, rows []event.Row, stamp int64) error {
+func (w *parquetWriter) write(dst *bytes.Buffer, all rows, stamp int64) error {
 	w.file.Reset(dst)
-	columns := w.file.ColumnWriters()
-	for chunk := range slices.Chunk(rows, chunkRows) {
-		for c, column := range columns {
+	for c, column := range w.file.ColumnWriters() {
+		if err := w.writeShared(column, c, all, stamp); err != nil {
+			return fmt.Errorf("column %s: %w", w.format.columns[c].Name, err)
+		}
+	}
+	for chunk := range slices.Chunk(all.own, chunkRows) {
+		for c, column := range w.file.ColumnWriters() {
+			if w.format.own[c] < 0 {
+				continue
+			}
 			values := w.values[:len(chunk)]
-			w.fill(values, c, chunk, stamp)
+			w.fill(values, c, chunk)
 			if _, err := column.WriteRowValues(values); err != nil {
 				return fmt.Errorf("column %s: %w", w.format.columns[c].Name, err)
 			}
@@ -79,24 +86,39 @@ func (w *parquetWriter) write(dst *bytes.Buffer, rows []event.Row, stamp int64) 
 	return w.file.Close()
 }
 
-// fill sets values to column c of the rows.
-func (w *parquetWriter) fill(values []parquet.Value, c int, rows []event.Row, stamp int64) {
-	column := &w.format.columns[c]
-	switch {
-	case c == w.format.stamp:
-		for i := range values {
-			values[i] = parquet.Int64Value(stamp)
+// writeShared writes the whole of column c if the rows share its value.
+func (w *parquetWriter) writeShared(column *parquet.ColumnWriter, c int, all rows, stamp int64) error {
+	if w.format.own[c] >= 0 {
+		return nil
+	}
+	value := parquetValue(w.format.columns[c].Type, &all.shared[c])
+	if c == w.format.stamp {
+		value = parquet.Int64Value(stamp)
+	}
+	for i := range w.values {
+		w.values[i] = value
+	}
+	for left := len(all.own); left > 0; left -= chunkRows {
+		if _, err := column.WriteRowValues(w.values[:min(left, chunkRows)]); err != nil {
+			return err
 		}
-	case column.Nullable:
+	}
+	return nil
+}
+
+// fill sets values to column c of the rows, each of which has its own.
+func (w *parquetWriter) fill(values []parquet.Value, c int, own []event.Row) {
+	column, at := &w.format.columns[c], w.format.own[c]
+	if !column.Nullable {
 		for i := range values {
-			values[i] = parquet.NullValue()
-			if v := &rows[i][c]; !v.Null() {
-				values[i] = parquetValue(column.Type, v).Level(0, 1, c)
-			}
+			values[i] = parquetValue(column.Type, &own[i][at])
 		}
-	default:
-		for i := range values {
-			values[i] = parquetValue(column.Type, &rows[i][c])
+		return
+	}
+	for i := range values {
+		values[i] = parquet.NullValue()
+		if v := &own[i][at]; !v.Null() {
+			values[i] = parquetValue(column.Type, v).Level(0, 1, c)
 		}
 	}
 }

@@ -18,15 +18,15 @@ const ingestedAt = "ingested_at"
 // https://cloud.google.com/bigquery/docs/supported-data-types gives the
 // pairs of types: a TIMESTAMP is an int64 of microseconds.
 type rowEncoder struct {
-	columns []event.Column
-	tags    []uint64 // field number and wire type, as they precede a value
-	stamp   int      // the position of ingested_at
+	layout
+	tags  []uint64 // field number and wire type, as they precede a value
+	stamp int      // the position of ingested_at
 }
 
-func newRowEncoder(columns []event.Column) *rowEncoder {
-	e := &rowEncoder{columns: columns, stamp: position(columns, ingestedAt)}
-	for i := range columns {
-		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(columns[i].Type)))
+func newRowEncoder(l layout) *rowEncoder {
+	e := &rowEncoder{layout: l, stamp: position(l.columns, ingestedAt)}
+	for i := range l.columns {
+		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(l.columns[i].Type)))
 	}
 	return e
 }
@@ -59,30 +59,43 @@ func (e *rowEncoder) descriptor() *descriptorpb.DescriptorProto {
 	return d
 }
 
-// append adds the row's encoding to dst. stamp is the row's ingested_at, in
-// microseconds since 1970-01-01 UTC.
-func (e *rowEncoder) append(dst []byte, row event.Row, stamp int64) []byte {
-	for i := range row {
-		v := &row[i]
+// appendShared adds the part of the encoding that every row ends with. stamp
+// is the rows' ingested_at, in microseconds since 1970-01-01 UTC.
+func (e *rowEncoder) appendShared(dst []byte, shared event.Row, stamp int64) []byte {
+	at := event.TimeValue(stamp)
+	for i := range shared {
 		if i == e.stamp {
-			dst = protowire.AppendVarint(dst, e.tags[i])
-			dst = protowire.AppendVarint(dst, uint64(stamp))
-			continue
-		}
-		if v.Null() {
-			continue
-		}
-		dst = protowire.AppendVarint(dst, e.tags[i])
-		switch e.columns[i].Type {
-		case event.String, event.Bytes:
-			dst = protowire.AppendBytes(dst, v.Text())
-		case event.Float64:
-			dst = protowire.AppendFixed64(dst, math.Float64bits(v.Float()))
-		default:
-			dst = protowire.AppendVarint(dst, uint64(v.Int()))
+			dst = e.appendValue(dst, i, &at)
+		} else if e.own[i] < 0 {
+			dst = e.appendValue(dst, i, &shared[i])
 		}
 	}
 	return dst
+}
+
+// append adds the part of the encoding that is the row's own.
+func (e *rowEncoder) append(dst []byte, row event.Row) []byte {
+	for i, at := range e.own {
+		if at >= 0 {
+			dst = e.appendValue(dst, i, &row[at])
+		}
+	}
+	return dst
+}
+
+// appendValue adds a value of column i.
+func (e *rowEncoder) appendValue(dst []byte, i int, v *event.Value) []byte {
+	if v.Null() {
+		return dst
+	}
+	dst = protowire.AppendVarint(dst, e.tags[i])
+	switch e.columns[i].Type {
+	case event.String, event.Bytes:
+		return protowire.AppendBytes(dst, v.Text())
+	case event.Float64:
+		return protowire.AppendFixed64(dst, math.Float64bits(v.Float()))
+	}
+	return protowire.AppendVarint(dst, uint64(v.Int()))
 }
 
 func wireType(t event.Type) protowire.Type {

@@ -26,26 +26,24 @@ const (
 	maxDetailBytes = 4 << 10
 )
 
-// quarantine makes the rejected records durable in the quarantine table with
-// their bytes; what is too large for a row goes to the lake first. A row that
-// the warehouse refuses even here is an error: the delivery then fails, and
-// the batch ends in the dead letter with all its bytes.
+// quarantine makes the rejected records durable with their bytes, in the
+// quarantine table or, without a warehouse, in one Parquet object with the
+// table's columns; what is too large for a row goes to the lake first. A row
+// that the warehouse refuses even here is an error: the delivery then fails,
+// and the batch ends in the dead letter with all its bytes.
 func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection) error {
 	if len(rejections) == 0 {
 		return nil
 	}
-	origin := originOf(b)
-	width := len(f.quarantined.encoder.columns)
-	values := make([]event.Value, 0, len(rejections)*width)
-	rows := make([]event.Row, 0, len(rejections))
-	for i := range rejections {
-		var err error
-		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i], &origin); err != nil {
-			return err
-		}
-		rows = append(rows, values[i*width:(i+1)*width])
+	refused, err := f.quarantineRows(ctx, b, rejections)
+	if err != nil {
+		return err
 	}
-	refusals, err := f.appendRows(ctx, f.quarantined, rows)
+	if f.config.LakeOnly {
+		_, err := f.archiveFile(ctx, f.quarantined, lake.QuarantineBatch(b), lake.Digest(b), refused)
+		return err
+	}
+	refusals, err := f.appendRows(ctx, f.quarantined.stream, refused)
 	if err != nil {
 		return err
 	}
@@ -57,18 +55,31 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	return nil
 }
 
-// appendQuarantined adds a row's values in the order of
+func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) (rows, error) {
+	width := f.quarantined.width
+	values := make([]event.Value, 0, len(rejections)*width)
+	refused := rows{shared: f.quarantined.shared(b), own: make([]event.Row, 0, len(rejections))}
+	for i := range rejections {
+		var err error
+		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i]); err != nil {
+			return rows{}, err
+		}
+		refused.own = append(refused.own, values[i*width:(i+1)*width])
+	}
+	return refused, nil
+}
+
+// appendQuarantined adds the values that a row does not share, in the order of
 // event.QuarantineColumns.
-func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, b *batch.Batch, r *rejection, o *origin) ([]event.Value, error) {
+func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, b *batch.Batch, r *rejection) ([]event.Value, error) {
 	record := &b.Records[r.record]
 	key, value, detail, err := f.offload(ctx, b, record, r.detail)
 	if err != nil {
 		return nil, err
 	}
-	values = o.appendCoordinates(values, record)
-	values = append(values, bytesOrNull(key), bytesOrNull(value),
-		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail))))
-	return o.appendArrival(values), nil
+	values = appendCoordinates(values, record)
+	return append(values, bytesOrNull(key), bytesOrNull(value),
+		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail)))), nil
 }
 
 // offload returns what of the record goes into its quarantine row. Bytes that

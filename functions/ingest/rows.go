@@ -1,37 +1,62 @@
 package ingest
 
 import (
-	"sync"
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 )
 
-// An origin holds the values that all rows of a batch share.
-type origin struct {
-	topic, topicID, batchID event.Value
-	partition               event.Value
+// Rows are those of one table and one batch. What all of them have in common
+// they hold once.
+type rows struct {
+	shared event.Row   // by column; NULL where each has its own, or where the table's writers fill it in
+	own    []event.Row // of each, the other columns in their order
 }
 
-func originOf(b *batch.Batch) origin {
-	return origin{
-		topic:     event.StringValue([]byte(b.Topic)),
-		topicID:   event.StringValue([]byte(b.TopicID)),
-		batchID:   event.StringValue([]byte(b.ID())),
-		partition: event.IntValue(int64(b.Partition)),
+// A layout says which columns of a table are shared by the rows of a batch.
+type layout struct {
+	columns []event.Column
+	own     []int // of each column, its place in a row; -1 when it is shared
+	width   int   // of a row
+}
+
+func newLayout(columns []event.Column) layout {
+	l := layout{columns: columns, own: make([]int, len(columns))}
+	for i := range columns {
+		switch columns[i].Name {
+		case "kafka_topic", "kafka_topic_id", "kafka_partition", ingestedAt, "batch_id":
+			l.own[i] = -1
+		default:
+			l.own[i] = l.width
+			l.width++
+		}
 	}
+	return l
 }
 
-// appendCoordinates adds the kafka_ columns of a record's row.
-func (o *origin) appendCoordinates(values []event.Value, r *batch.Record) []event.Value {
-	return append(values, o.topic, o.topicID, o.partition, event.IntValue(r.Offset), kafkaTimestamp(r))
+// shared returns what the rows of the batch have in common. ingested_at is
+// filled in when they are written.
+func (l *layout) shared(b *batch.Batch) event.Row {
+	row := make(event.Row, len(l.columns))
+	for i := range row {
+		switch l.columns[i].Name {
+		case "kafka_topic":
+			row[i] = event.StringValue([]byte(b.Topic))
+		case "kafka_topic_id":
+			row[i] = event.StringValue([]byte(b.TopicID))
+		case "kafka_partition":
+			row[i] = event.IntValue(int64(b.Partition))
+		case "batch_id":
+			row[i] = event.StringValue([]byte(b.ID()))
+		}
+	}
+	return row
 }
 
-// appendArrival adds ingested_at, which is filled in while the row is
-// written, and batch_id.
-func (o *origin) appendArrival(values []event.Value) []event.Value {
-	return append(values, event.TimeValue(0), o.batchID)
+// appendCoordinates adds the kafka_ columns that a record's row does not share.
+func appendCoordinates(values []event.Value, r *batch.Record) []event.Value {
+	return append(values, event.IntValue(r.Offset), kafkaTimestamp(r))
 }
 
 // lastMillis is the last millisecond of the year 9999, where BigQuery's
@@ -59,39 +84,54 @@ func bytesOrNull(b []byte) event.Value {
 }
 
 // A decoded batch: the rows of its good records, and why the others are bad.
-// Its memory is reused; the rows also share that of the batch.
+// Its memory is reused, for whichever topic comes next; the rows also share
+// that of the batch.
 type decoded struct {
-	decoder    *event.Decoder
+	memory     []batch.Record            // of the batch
+	decoders   map[string]*event.Decoder // by topic
 	values     []event.Value
-	rows       []event.Row
+	good       rows
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
+}
+
+func newDecoded() *decoded { return &decoded{decoders: make(map[string]*event.Decoder)} }
+
+// decoder returns the topic's, with nothing decoded.
+func (d *decoded) decoder(t *topic) *event.Decoder {
+	decoder, known := d.decoders[t.schema.Topic]
+	if !known {
+		decoder = event.NewDecoder(t.schema, t.location)
+		d.decoders[t.schema.Topic] = decoder
+	}
+	decoder.Reset()
+	return decoder
 }
 
 // decode decides about every record of the batch: each becomes one row or one
 // rejection. now stands in for a timestamp that Kafka did not give.
 func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
-	d.decoder.Reset()
-	width, fields := len(t.columns), len(t.schema.Columns)+1
+	decoder := d.decoder(t)
+	width, fields := t.width, len(t.schema.Columns)+1
 	if size := len(b.Records) * width; cap(d.values) < size {
 		d.values = make([]event.Value, size)
 	}
-	d.rows, d.records, d.rejections = d.rows[:0], d.records[:0], d.rejections[:0]
-	origin := originOf(b)
+	d.good = rows{shared: t.shared(b), own: d.good.own[:0]}
+	d.records, d.rejections = d.records[:0], d.rejections[:0]
 	values := d.values[:cap(d.values)]
 	for i := range b.Records {
 		row := event.Row(values[:width:width])
-		if refused := d.decodeRecord(row[:fields], &b.Records[i], now); refused != nil {
+		if refused := decodeRecord(decoder, row[:fields], &b.Records[i], now); refused != nil {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
-		origin.appendArrival(origin.appendCoordinates(row[:fields], &b.Records[i]))
-		d.rows, d.records = append(d.rows, row), append(d.records, i)
+		appendCoordinates(row[:fields], &b.Records[i])
+		d.good.own, d.records = append(d.good.own, row), append(d.records, i)
 		values = values[width:]
 	}
 }
 
-func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *event.Rejection {
+func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, now time.Time) *event.Rejection {
 	if r.ValueURI != "" {
 		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
 	}
@@ -99,7 +139,7 @@ func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *e
 	if hasTimestamp(r) {
 		reference = time.UnixMilli(r.Timestamp)
 	}
-	refused := d.decoder.Decode(row, r.Value, reference)
+	refused := decoder.Decode(row, r.Value, reference)
 	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {
 		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "the row is larger than an append takes"}
 	}
@@ -110,9 +150,15 @@ func (d *decoded) decodeRecord(row event.Row, r *batch.Record, now time.Time) *e
 // is safe for concurrent use.
 type topic struct {
 	schema    *event.Schema
-	columns   []event.Column // of the staging table and the Parquet files
-	timestamp int            // the position of the event's timestamp
-	parquet   *parquetFormat
-	stream    *stream
-	decoded   sync.Pool // of *decoded
+	*table                   // of its good records
+	timestamp int            // the place of the event's timestamp in a row
+	location  *time.Location // of timestamps without an offset
+}
+
+// A table is where rows go that have its columns: to Parquet files in the
+// lake, to a stream of the warehouse, or both.
+type table struct {
+	layout
+	parquet *parquetFormat
+	stream  *stream
 }

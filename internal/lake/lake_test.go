@@ -32,6 +32,9 @@ func TestNames(t *testing.T) {
 	if got, want := QuarantineKeyObject("incidents", b.TopicID, 3, 42), "quarantine/incidents/incidents-0f9b3c52-00003-00000000000000000042.key.bin"; got != want {
 		t.Errorf("quarantine key object\n%s, want\n%s", got, want)
 	}
+	if got, want := QuarantineBatch(b), "quarantine/incidents/incidents-0f9b3c52-00003-00000000000000000041-00000000009000000000.parquet"; got != want {
+		t.Errorf("quarantined batch\n%s, want\n%s", got, want)
+	}
 	if got, want := URI("lake", "a/b"), "gs://lake/a/b"; got != want {
 		t.Errorf("URI %s, want %s", got, want)
 	}

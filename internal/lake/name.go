@@ -37,6 +37,13 @@ func QuarantineKeyObject(topic, topicID string, partition int32, offset int64) s
 	return strings.TrimSuffix(QuarantineObject(topic, topicID, partition, offset), ".bin") + ".key.bin"
 }
 
+// QuarantineBatch names the Parquet object that holds the quarantined records
+// of a batch where no warehouse does. The batch has at least one record.
+func QuarantineBatch(b *batch.Batch) string {
+	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-%020d-%020d.parquet",
+		b.Topic, b.Topic, topicIDPrefix(b.TopicID), b.Partition, b.FirstOffset(), b.LastOffset())
+}
+
 // URI returns the gs:// address of an object.
 func URI(bucket, name string) string { return "gs://" + bucket + "/" + name }
 

@@ -170,6 +170,8 @@ func valueAt(t *testing.T, chunk arrow.Array, i int) any {
 	switch values := chunk.(type) {
 	case *array.String:
 		return values.Value(i)
+	case *array.Binary:
+		return values.Value(i)
 	case *array.Int64:
 		return values.Value(i)
 	case *array.Float64:

@@ -1,5 +1,5 @@
 // Command stationflow is the command-line tool with the local system linked
-// in: up and demo besides the commands of the root module's tool.
+// in: up, demo and bench besides the commands of the root module's tool.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/local/bench"
 	"github.com/stationflow/stationflow/local/system"
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/local/warehouse/engine"
@@ -27,6 +28,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	streams := cli.Streams{Getenv: os.Getenv, Out: os.Stdout, Err: os.Stderr}
-	commands := append(system.Commands(self, warehouse.EngineCommand), cli.Commands()...)
+	commands := append(system.Commands(self, warehouse.EngineCommand), bench.Command(self))
+	commands = append(commands, cli.Commands()...)
 	os.Exit(cli.Main(ctx, os.Args[1:], streams, commands))
 }

@@ -1,0 +1,39 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/stationflow/stationflow/internal/cli"
+)
+
+// Command is bench. self is the path of this program: the programs under
+// measurement are looked for beside it.
+func Command(self string) cli.Command {
+	return cli.Command{
+		Name:    "bench",
+		Summary: "measure the bridge and the functions, and check every record they wrote",
+		Run: func(ctx context.Context, args []string, streams cli.Streams) error {
+			o, err := parseOptions(args, streams.Err)
+			if err != nil {
+				return err
+			}
+			o.Programs = filepath.Dir(self)
+			return measure(ctx, o, streams)
+		},
+	}
+}
+
+func measure(ctx context.Context, o Options, streams cli.Streams) error {
+	result, err := Run(ctx, o, streams.Getenv, streams.Err)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(streams.Out)
+	result.print(streams.Out)
+	if o.JSON != "" {
+		return result.save(o.JSON)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+// Package bench measures the pipeline's speed: the bridge and the functions,
+// as the processes that are deployed, between a Kafka broker and sinks that
+// only acknowledge. Every record is checked in what they wrote, outside the
+// measured time: a fast pipeline that loses or changes one fails.
+package bench
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+)
+
+// Options are the flags of `stationflow bench`.
+type Options struct {
+	Events int
+	Sinks  string // lake, or lake,warehouse
+	Kafka  string // bootstrap server of a broker to use; "" starts one
+	Rate   int    // events a second, sent while they are read; 0 reads a backlog
+	JSON   string // file to write the result to; "" writes none
+
+	Programs string // the folder with the programs bridge and functions; no flag
+
+	// tamper, in tests, changes what the sinks hold before it is checked.
+	tamper func(folder string) error
+}
+
+// Sinks that the pipeline can be measured with.
+const (
+	lakeOnly         = "lake"
+	lakeAndWarehouse = "lake,warehouse"
+)
+
+const (
+	defaultEvents  = 2_000_000
+	defaultSeconds = 30 // of events at a rate
+)
+
+// parseOptions reads the flags. flag.ErrHelp means that the usage was printed.
+func parseOptions(args []string, output io.Writer) (Options, error) {
+	var o Options
+	flags := flag.NewFlagSet("stationflow bench", flag.ContinueOnError)
+	flags.SetOutput(output)
+	flags.IntVar(&o.Events, "events", 0, fmt.Sprintf("how many `N` to send (default %d, or %d s of --rate)", defaultEvents, defaultSeconds))
+	flags.StringVar(&o.Sinks, "sinks", lakeAndWarehouse, "where ingest writes: lake or lake,warehouse")
+	flags.StringVar(&o.Kafka, "kafka", "", "use the broker at `HOST:PORT` (PLAINTEXT) instead of one in this process;\nmissing topics are created, and the events stay in them")
+	flags.IntVar(&o.Rate, "rate", 0, "send `N` events a second while they are read, to measure freshness\n(default: send all before, and measure throughput)")
+	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: stationflow bench takes flags only, see --help", flags.Arg(0))
+	}
+	return o, o.complete()
+}
+
+// complete checks the options and fills in what depends on others.
+func (o *Options) complete() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if o.Events < 0 {
+		fault("--events is %d: use a number above 0", o.Events)
+	}
+	if o.Rate < 0 || o.Rate > 1_000_000 {
+		fault("--rate is %d: use a number from 1 to 1000000, or leave it out", o.Rate)
+	}
+	if o.Sinks = strings.ReplaceAll(o.Sinks, " ", ""); o.Sinks != lakeOnly && o.Sinks != lakeAndWarehouse {
+		fault("--sinks is %q: use %s or %s", o.Sinks, lakeOnly, lakeAndWarehouse)
+	}
+	if o.Kafka != "" {
+		if host, port, err := net.SplitHostPort(o.Kafka); err != nil || host == "" || port == "" {
+			fault("--kafka is %q: use HOST:PORT", o.Kafka)
+		}
+	}
+	if o.Events == 0 {
+		o.Events = defaultEvents
+		if o.Rate > 0 {
+			o.Events = o.Rate * defaultSeconds
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// programs are what `make build` puts beside this program.
+const (
+	bridgeProgram    = "bridge"
+	functionsProgram = "functions"
+)

@@ -1,0 +1,77 @@
+package ingesttest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/functions/ingest"
+)
+
+// A watched body knows whether anybody read of it.
+type watched struct {
+	io.Reader
+	read bool
+}
+
+func (w *watched) Read(to []byte) (int, error) {
+	w.read = true
+	return w.Reader.Read(to)
+}
+
+// A request beyond the bound waits without its batch in memory, and is served
+// when one before it is done.
+func TestServeHTTP_LeavesBodiesUnreadBeyondItsConcurrency(t *testing.T) {
+	l := newLab(t, func(c *ingest.Config) { c.Concurrency = 1 })
+	entered, release := make(chan struct{}), make(chan struct{})
+	l.lake.decide(func(r *http.Request) outcome {
+		if isUpload(r) {
+			l.lake.decide(nil)
+			close(entered)
+			return outcome{hang: release}
+		}
+		return outcome{}
+	})
+	request := func(ctx context.Context) (*http.Request, *watched) {
+		e := eventOf(t, batchOf(incident("inc-1", noon)))
+		body := &watched{Reader: bytes.NewReader(e.Data())}
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/ingest", body)
+		r.ContentLength = int64(len(e.Data()))
+		for name, value := range batch.Attributes(e) {
+			r.Header.Set(name, value)
+		}
+		return r, body
+	}
+	first := make(chan int, 1)
+	go func() {
+		r, _ := request(context.Background())
+		answer := httptest.NewRecorder()
+		l.function.ServeHTTP(answer, r)
+		first <- answer.Code
+	}()
+	<-entered
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // a function that has a place besides takes it by chance
+		r, body := request(gone)
+		l.function.ServeHTTP(httptest.NewRecorder(), r)
+		if body.read {
+			t.Fatal("the body of a second request was read while the only place was taken")
+		}
+	}
+
+	close(release)
+	if code := <-first; code != http.StatusOK {
+		t.Errorf("the first request is answered %d", code)
+	}
+	r, _ := request(t.Context())
+	answer := httptest.NewRecorder()
+	if l.function.ServeHTTP(answer, r); answer.Code != http.StatusOK {
+		t.Errorf("a request after it is answered %d: %s", answer.Code, answer.Body)
+	}
+}
