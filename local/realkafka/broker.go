@@ -1,12 +1,13 @@
 // Package realkafka runs a real Apache Kafka for tests, which start, kill and
 // restart it. It needs a command that runs a broker, named by the variable
-// STATIONFLOW_KAFKA; without it the tests are skipped.
+// STATIONFLOW_KAFKA, such as the full path of scripts/kafka.sh; without it the
+// tests are skipped.
 //
 // The command is given a folder as its last argument and PORT in the
 // environment. It runs one broker in the foreground, without leaving children
 // behind, on 127.0.0.1: plaintext on PORT, a controller on PORT+1 if it needs
-// one, SASL_PLAINTEXT on PORT+2 and SASL_SSL on PORT+3, both with PLAIN for the
-// user alice with the password alice-secret. It writes the PEM file of the authority that
+// one, SASL_PLAINTEXT on PORT+2 and SASL_SSL on PORT+3, both with PLAIN and
+// SCRAM-SHA-512 for the user alice with the password alice-secret. It writes the PEM file of the authority that
 // signed its certificate to ca.pem in the folder, and goes on with the topics
 // of a folder that was used before.
 package realkafka

@@ -22,8 +22,9 @@ import (
 // A suite is one broker, one protocol, and a stock client beside ours.
 type suite struct {
 	*Broker
-	protocol string
-	client   *kgo.Client
+	protocol  string
+	mechanism string // PLAIN unless set
+	client    *kgo.Client
 }
 
 func newSuite(t *testing.T, b *Broker, protocol string) *suite {
@@ -40,7 +41,7 @@ func newSuite(t *testing.T, b *Broker, protocol string) *suite {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &suite{b, protocol, client}
+	return &suite{Broker: b, protocol: protocol, client: client}
 }
 
 // within bounds every call to the broker.
@@ -164,6 +165,7 @@ func (s *suite) produce(t testing.TB, topic string, partition int32, count int) 
 func (s *suite) config(t testing.TB, topic string, more ...string) bridge.Config {
 	t.Helper()
 	variables := s.Environment(s.protocol)
+	variables["KAFKA_SASL_MECHANISM"] = s.mechanism
 	for name, value := range map[string]string{
 		"GOOGLE_CLOUD_PROJECT":   "test",
 		"KAFKA_TOPICS":           topic,

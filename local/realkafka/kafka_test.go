@@ -29,12 +29,17 @@ func TestKafka(t *testing.T) {
 			t.Run("broker killed under load", s.testKilled)
 		})
 	}
+	t.Run("SCRAM-SHA-512", func(t *testing.T) {
+		s := newSuite(t, broker, "SASL_SSL")
+		s.mechanism = "SCRAM-SHA-512"
+		t.Run("consumes, commits and goes on", s.testRestart)
+	})
 	t.Run("mistakes", func(t *testing.T) { testMistakes(t, broker) })
 }
 
 // name is a topic of this protocol.
 func (s *suite) name(topic string) string {
-	return strings.ToLower(s.protocol) + "_" + topic
+	return strings.ToLower(s.protocol+s.mechanism) + "_" + topic
 }
 
 func (s *suite) testRestart(t *testing.T) {
@@ -228,7 +233,7 @@ func testMistakes(t *testing.T, broker *Broker) {
 		{"none", nil, false, ""},
 		{"wrong password", func(c *kafka.Config) { c.Password = "hunter2" }, true, "Kafka refuses the user (authentication failed): correct KAFKA_SASL_USERNAME"},
 		{"unknown user", func(c *kafka.Config) { c.Username = "bob" }, true, "Kafka refuses the user"},
-		{"another mechanism", func(c *kafka.Config) { c.SASLMechanism = "SCRAM-SHA-512" }, true, "does not offer SCRAM-SHA-512: set KAFKA_SASL_MECHANISM"},
+		{"another mechanism", func(c *kafka.Config) { c.SASLMechanism = "SCRAM-SHA-256" }, true, "does not offer SCRAM-SHA-256: set KAFKA_SASL_MECHANISM"},
 		{"the plaintext port", func(c *kafka.Config) { c.Brokers = []string{broker.Address("PLAINTEXT")} }, true, "speaks no TLS"},
 		{"the SASL port without TLS", func(c *kafka.Config) { c.Brokers = []string{broker.Address("SASL_PLAINTEXT")} }, true, "speaks no TLS: set KAFKA_SECURITY_PROTOCOL to SASL_PLAINTEXT"},
 		{"no TLS", func(c *kafka.Config) { c.SecurityProtocol = "SASL_PLAINTEXT" }, true, "speaks TLS: set KAFKA_SECURITY_PROTOCOL to SASL_SSL"},
