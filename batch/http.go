@@ -16,6 +16,9 @@ func FromHTTP(header http.Header, data []byte) (cloudevents.Event, error) {
 	if version := header.Get("Ce-Specversion"); version != cloudevents.VersionV1 {
 		return cloudevents.Event{}, malformed("specversion", "is %q, not %s", version, cloudevents.VersionV1)
 	}
+	if _, nameless := header["Ce-"]; nameless { // the library panics on it
+		return cloudevents.Event{}, malformed("attributes", "include one without a name")
+	}
 	message := cehttp.NewMessage(header, http.NoBody)
 	if message.ReadEncoding() != binding.EncodingBinary {
 		return cloudevents.Event{}, malformed("datacontenttype", "is %q, which is not that of binary mode", header.Get("Content-Type"))
