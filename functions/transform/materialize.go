@@ -3,7 +3,10 @@ package transform
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
 // Outcomes of a model.
@@ -21,16 +24,16 @@ const (
 // A table's contents change in one transaction, so that readers, and a crash,
 // see the old or the new contents. A table or view that does not fit the
 // model's definition any more is made anew.
-func (r *run) build(ctx context.Context, model *Model, moved bool) (string, error) {
-	if model.Config.Materialized == view {
+func (r *run) build(ctx context.Context, model *project.Model, moved bool) (string, error) {
+	if model.Config.Materialized == project.View {
 		return r.buildView(ctx, model)
 	}
-	fits, err := r.fits(ctx, model, model.shape())
+	fits, err := r.fits(ctx, model, shapeOf(model))
 	if err != nil {
 		return failed, err
 	}
-	compilation := Compilation{Vars: r.vars}
-	if fits && model.Config.Materialized == incremental {
+	compilation := project.Compilation{Vars: r.vars}
+	if fits && model.Config.Materialized == project.Incremental {
 		compilation.Incremental = true
 		compilation.Query = func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }
 	}
@@ -47,7 +50,7 @@ func (r *run) build(ctx context.Context, model *Model, moved bool) (string, erro
 	if compilation.Incremental && compiled.Config.Partitions == "" {
 		return unchanged, nil
 	}
-	if _, err := r.warehouse.query(ctx, r.project.replacement(model, compiled, compilation.Incremental)); err != nil {
+	if _, err := r.warehouse.query(ctx, replacement(r.project, model, compiled, compilation.Incremental)); err != nil {
 		return failed, err
 	}
 	r.memory.compiled[model.Name] = compiled.SQL
@@ -58,16 +61,16 @@ func (r *run) build(ctx context.Context, model *Model, moved bool) (string, erro
 // was at the last build and so is what it reads. Raw rows change without
 // notice, so a model that reads them must have asked for them by run_query:
 // the answers are part of its SQL.
-func (r *run) isCurrent(model *Model, compiled *Compiled, moved bool) bool {
-	if moved || len(model.Sources) > 0 && !compiled.asked {
+func (r *run) isCurrent(model *project.Model, compiled *project.Compiled, moved bool) bool {
+	if moved || readsSource(model) && !compiled.Asked {
 		return false
 	}
 	return r.memory.compiled[model.Name] == compiled.SQL
 }
 
 // fits tells whether the model's relation exists as defined.
-func (r *run) fits(ctx context.Context, model *Model, definition string) (bool, error) {
-	if r.fullRefresh && model.Config.Materialized != view {
+func (r *run) fits(ctx context.Context, model *project.Model, definition string) (bool, error) {
+	if r.fullRefresh && model.Config.Materialized != project.View {
 		return false, nil
 	}
 	if r.memory.definitions[model.Name] == definition {
@@ -77,19 +80,19 @@ func (r *run) fits(ctx context.Context, model *Model, definition string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	if found.exists && found.isView == (model.Config.Materialized == view) && found.definition == definition {
+	if found.exists && found.isView == (model.Config.Materialized == project.View) && found.definition == definition {
 		r.memory.definitions[model.Name] = definition
 		return true, nil
 	}
 	return false, nil
 }
 
-func (r *run) buildView(ctx context.Context, model *Model) (string, error) {
-	compiled, err := r.project.Compile(model, Compilation{Vars: r.vars})
+func (r *run) buildView(ctx context.Context, model *project.Model) (string, error) {
+	compiled, err := r.project.Compile(model, project.Compilation{Vars: r.vars})
 	if err != nil {
 		return failed, err
 	}
-	definition := digest(compiled.SQL)
+	definition := project.Digest(compiled.SQL)
 	fits, err := r.fits(ctx, model, definition)
 	if err != nil {
 		return failed, err
@@ -97,15 +100,15 @@ func (r *run) buildView(ctx context.Context, model *Model) (string, error) {
 	if fits {
 		return unchanged, nil
 	}
-	statement := fmt.Sprintf("create or replace view %s as\n%s", r.project.Relation(model.Name), compiled.SQL)
+	statement := fmt.Sprintf("create or replace view %s as\n%s", r.project.Relation(model), compiled.SQL)
 	if err := r.remake(ctx, model, statement, definition); err != nil {
 		return failed, err
 	}
 	return created, nil
 }
 
-func (r *run) create(ctx context.Context, model *Model, compiled *Compiled) error {
-	if err := r.remake(ctx, model, r.project.creation(model, compiled), model.shape()); err != nil {
+func (r *run) create(ctx context.Context, model *project.Model, compiled *project.Compiled) error {
+	if err := r.remake(ctx, model, creation(r.project, model, compiled), shapeOf(model)); err != nil {
 		return err
 	}
 	r.memory.compiled[model.Name] = compiled.SQL
@@ -114,17 +117,17 @@ func (r *run) create(ctx context.Context, model *Model, compiled *Compiled) erro
 
 // remake creates or replaces a relation and notes its definition. After a
 // crash in between it has no definition, and is made anew.
-func (r *run) remake(ctx context.Context, model *Model, statement, definition string) error {
+func (r *run) remake(ctx context.Context, model *project.Model, statement, definition string) error {
 	found, err := r.warehouse.look(ctx, model.Name)
 	if err != nil {
 		return err
 	}
-	if found.exists && (r.warehouse.dropsFirst || !model.replaces(found)) {
+	if found.exists && (r.warehouse.dropsFirst || !replaces(model, found)) {
 		kind := "table"
 		if found.isView {
 			kind = "view"
 		}
-		if _, err := r.warehouse.query(ctx, fmt.Sprintf("drop %s if exists %s", kind, r.project.Relation(model.Name))); err != nil {
+		if _, err := r.warehouse.query(ctx, fmt.Sprintf("drop %s if exists %s", kind, r.project.Relation(model))); err != nil {
 			return err
 		}
 	}
@@ -140,8 +143,8 @@ func (r *run) remake(ctx context.Context, model *Model, statement, definition st
 
 // replaces tells whether BigQuery lets the model's relation replace a stored
 // one: a view a view, and a table a table with the same partitioning.
-func (m *Model) replaces(found stored) bool {
-	if isView := m.Config.Materialized == view; isView || found.isView {
+func replaces(m *project.Model, found stored) bool {
+	if isView := m.Config.Materialized == project.View; isView || found.isView {
 		return isView && found.isView
 	}
 	partitioned := ""
@@ -152,35 +155,43 @@ func (m *Model) replaces(found stored) bool {
 }
 
 // creation is the statement that makes a model's table with its rows.
-func (p *Project) creation(model *Model, compiled *Compiled) string {
+func creation(p *project.Project, model *project.Model, compiled *project.Compiled) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "create or replace table %s\n", p.Relation(model.Name))
+	fmt.Fprintf(&out, "create or replace table %s\n", p.Relation(model))
 	if model.Config.PartitionBy != nil {
-		fmt.Fprintf(&out, "partition by %s\n", model.Config.PartitionBy.expression())
+		fmt.Fprintf(&out, "partition by %s\n", model.Config.PartitionBy.Expression())
 	}
 	if len(model.Config.ClusterBy) > 0 {
 		fmt.Fprintf(&out, "cluster by %s\n", strings.Join(model.Config.ClusterBy, ", "))
 	}
-	fmt.Fprintf(&out, "as\nselect %s\nfrom (\n%s\n)", model.columnList(), compiled.SQL)
+	fmt.Fprintf(&out, "as\nselect %s\nfrom (\n%s\n)", columnList(model), strings.TrimSpace(compiled.SQL))
 	return out.String()
 }
 
 // replacement is the script that replaces all of a table's rows, or those of
 // the partitions that an incremental run has computed.
-func (p *Project) replacement(model *Model, compiled *Compiled, partly bool) string {
+func replacement(p *project.Project, model *project.Model, compiled *project.Compiled, partly bool) string {
 	condition := "true"
 	if partly {
-		condition = fmt.Sprintf("%s in (%s)", model.Config.PartitionBy.expression(), compiled.Config.Partitions)
+		condition = fmt.Sprintf("%s in (%s)", model.Config.PartitionBy.Expression(), compiled.Config.Partitions)
 	}
-	columns := model.columnList()
+	columns := columnList(model)
 	return fmt.Sprintf("begin transaction;\n\ndelete from %[1]s where %[2]s;\n\ninsert into %[1]s (%[3]s)\nselect %[3]s\nfrom (\n%[4]s\n);\n\ncommit transaction;",
-		p.Relation(model.Name), condition, columns, compiled.SQL)
+		p.Relation(model), condition, columns, strings.TrimSpace(compiled.SQL))
 }
 
-func (m *Model) columnList() string {
+func columnList(m *project.Model) string {
 	names := make([]string, len(m.Columns))
 	for i, column := range m.Columns {
 		names[i] = column.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// shapeOf describes what a stored table depends on besides its rows: a table
+// of another shape is made anew.
+func shapeOf(m *project.Model) string { return project.Digest(m.Layout(), m.Columns) }
+
+func readsSource(m *project.Model) bool {
+	return slices.ContainsFunc(m.Reads, func(id string) bool { return strings.HasPrefix(id, project.TypeSource+".") })
 }

@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
+
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
 // A Runner runs one project against one warehouse. It remembers, in memory,
 // what the last run found and made, so that a run with no new input does
 // nothing; forgetting costs time only. Run must not be called concurrently.
 type Runner struct {
-	project   *Project
+	project   *project.Project
 	warehouse *warehouse
 	location  *time.Location
 	now       func() time.Time
@@ -67,8 +70,8 @@ func (r *run) models(ctx context.Context, report *Report) map[string]bool {
 	for _, model := range r.project.Models {
 		start := time.Now()
 		entry := ModelReport{Name: model.Name}
-		moved := r.memory.moved[model.Name] || firstOf(model.Refs, changed) != ""
-		if cause := firstOf(model.Refs, broken); cause != "" {
+		moved := r.memory.moved[model.Name] || firstOf(models(model.Reads), changed) != ""
+		if cause := firstOf(models(model.Reads), broken); cause != "" {
 			entry.Status, entry.Message = skipped, cause+" failed"
 		} else {
 			status, err := r.build(ctx, model, moved)
@@ -79,7 +82,7 @@ func (r *run) models(ctx context.Context, report *Report) map[string]bool {
 		}
 		entry.TookMS = time.Since(start).Milliseconds()
 		report.Models = append(report.Models, entry)
-		changed[model.Name] = entry.Status == created || entry.Status == replaced || entry.Status == unchanged && model.passesOn(moved)
+		changed[model.Name] = entry.Status == created || entry.Status == replaced || entry.Status == unchanged && passesOn(model, moved)
 		broken[model.Name] = entry.Status == failed || entry.Status == skipped
 		r.memory.moved[model.Name] = broken[model.Name]
 	}
@@ -88,8 +91,8 @@ func (r *run) models(ctx context.Context, report *Report) map[string]bool {
 
 // passesOn tells whether readers of an unchanged model see new rows: through a
 // view they see what it reads, raw rows above all.
-func (m *Model) passesOn(moved bool) bool {
-	return m.Config.Materialized == view && (moved || len(m.Sources) > 0)
+func passesOn(m *project.Model, moved bool) bool {
+	return m.Config.Materialized == project.View && (moved || readsSource(m))
 }
 
 // warned is the status of a test of severity warn that found something.
@@ -99,7 +102,7 @@ const warned = "warned"
 // something the last time.
 func (r *run) tests(ctx context.Context, report *Report, changed map[string]bool) {
 	for _, test := range r.project.Tests {
-		if firstOf(test.Models, changed) == "" && !r.memory.found[test.Name] {
+		if firstOf(models(test.Reads), changed) == "" && !r.memory.found[test.Name] {
 			continue
 		}
 		start := time.Now()
@@ -119,8 +122,12 @@ func (r *run) tests(ctx context.Context, report *Report, changed map[string]bool
 	}
 }
 
-func (r *run) count(ctx context.Context, test *Test) (int64, error) {
-	rows, err := r.warehouse.query(ctx, "select count(*) as failures\nfrom (\n"+test.SQL+"\n)")
+func (r *run) count(ctx context.Context, test *project.Test) (int64, error) {
+	sql, err := r.project.CompileTest(test, project.Compilation{Vars: r.vars})
+	if err != nil {
+		return 0, err
+	}
+	rows, err := r.warehouse.query(ctx, "select count(*) as failures\nfrom (\n"+sql+"\n)")
 	if err != nil {
 		return 0, err
 	}
@@ -140,4 +147,15 @@ func firstOf(names []string, set map[string]bool) string {
 		}
 	}
 	return ""
+}
+
+// models are the names of those that the ids name.
+func models(ids []string) []string {
+	var names []string
+	for _, id := range ids {
+		if !strings.HasPrefix(id, project.TypeSource+".") {
+			names = append(names, id[strings.LastIndex(id, ".")+1:])
+		}
+	}
+	return names
 }

@@ -25,6 +25,7 @@ import (
 	"cloud.google.com/go/bigquery"
 
 	"github.com/stationflow/stationflow/dbt"
+	"github.com/stationflow/stationflow/functions/transform/project"
 	"github.com/stationflow/stationflow/internal/env"
 	warehouseenv "github.com/stationflow/stationflow/internal/warehouse"
 )
@@ -109,7 +110,7 @@ func newRunner(ctx context.Context, config Config) (*Runner, *bigquery.Client, e
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	project, err := Load(config.Files, config.target())
+	loaded, err := project.Load(config.Files, config.target())
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading the dbt project: %w", err)
 	}
@@ -118,7 +119,7 @@ func newRunner(ctx context.Context, config Config) (*Runner, *bigquery.Client, e
 		return nil, nil, fmt.Errorf("connecting to BigQuery: %w", err)
 	}
 	return &Runner{
-		project: project,
+		project: loaded,
 		warehouse: &warehouse{
 			client:     client,
 			dataset:    client.Dataset(config.Warehouse.ProdDataset),
@@ -133,7 +134,7 @@ func newRunner(ctx context.Context, config Config) (*Runner, *bigquery.Client, e
 }
 
 // target is where the project's relations are, and its time zone.
-func (c Config) target() Target {
+func (c Config) target() project.Target {
 	vars := map[string]any{
 		"timezone":        c.Location.String(),
 		"staging_dataset": c.Warehouse.StagingDataset,
@@ -141,7 +142,7 @@ func (c Config) target() Target {
 	for name, value := range c.Vars {
 		vars[name] = value
 	}
-	return Target{Project: c.Warehouse.Project, Dataset: c.Warehouse.ProdDataset, Vars: vars}
+	return project.Target{Project: c.Warehouse.Project, Dataset: c.Warehouse.ProdDataset, Vars: vars}
 }
 
 // Handle is the function's entry point: it has the process's transformer, made

@@ -2,8 +2,6 @@ package transform
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +11,8 @@ import (
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
 // A warehouse runs statements on BigQuery. All go through jobs.query, which
@@ -131,7 +131,7 @@ func (w *warehouse) look(ctx context.Context, name string) (stored, error) {
 }
 
 // describe writes the definition and the model's description to a relation.
-func (w *warehouse) describe(ctx context.Context, model *Model, definition string) error {
+func (w *warehouse) describe(ctx context.Context, model *project.Model, definition string) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	update := bigquery.TableMetadataToUpdate{Description: model.Description}
@@ -140,10 +140,4 @@ func (w *warehouse) describe(ctx context.Context, model *Model, definition strin
 		return fmt.Errorf("describing table %s: %w", model.Name, err)
 	}
 	return nil
-}
-
-// digest is short enough for a label's value (63 characters).
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:16])
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stationflow/stationflow/dbt"
 	"github.com/stationflow/stationflow/functions/transform"
+	dbtproject "github.com/stationflow/stationflow/functions/transform/project"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -140,10 +141,10 @@ func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
 func TestModels_HaveTheDeclaredColumns(t *testing.T) {
 	s := start(t, time.UTC, noon)
 	s.run()
-	project, err := transform.Load(dbt.Files, transform.Target{Project: project, Dataset: prod})
+	loaded, err := dbtproject.Load(dbt.Files, dbtproject.Target{Project: project, Dataset: prod})
 	check(t, err)
 	names := map[string]string{"integer": "int64", "float": "float64", "boolean": "bool"}
-	for _, model := range project.Models {
+	for _, model := range loaded.Models {
 		if len(model.Columns) == 0 {
 			continue
 		}

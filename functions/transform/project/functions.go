@@ -1,4 +1,4 @@
-package transform
+package project
 
 import (
 	"fmt"
@@ -7,54 +7,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nikolalohinski/gonja/v2/builtins"
 	"github.com/nikolalohinski/gonja/v2/exec"
 )
-
-// A Compilation says for which moment a model is compiled.
-type Compilation struct {
-	// Incremental is what is_incremental() answers, for an incremental model.
-	Incremental bool
-	// Query answers run_query, which is allowed when it is given. All columns
-	// of such a query are strings.
-	Query func(sql string) ([]map[string]any, error)
-	// Vars override the project's for this one compilation.
-	Vars map[string]any
-}
-
-// Compiled is a model's SQL and the configuration that rendering it gave.
-type Compiled struct {
-	SQL    string
-	Config ModelConfig
-
-	refs, sources []string
-	asked         bool // whether run_query was called
-}
-
-// Compile renders a model. The same project, compilation and answers of Query
-// always give the same text.
-func (p *Project) Compile(model *Model, c Compilation) (*Compiled, error) {
-	r := &rendering{project: p, compilation: c, model: model, config: map[string]any{}}
-	maps.Copy(r.config, model.folder)
-	maps.Copy(r.config, model.declared)
-	sql, err := p.templates.render(model.template, r.functions())
-	if err != nil {
-		return nil, r.explain(err)
-	}
-	config, err := parseConfig(r.config)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", model.Path, err)
-	}
-	return &Compiled{SQL: sql, Config: config, refs: r.refs, sources: r.sources, asked: r.asked}, nil
-}
 
 // A rendering is what dbt's functions know while one file is rendered.
 type rendering struct {
 	project     *Project
 	compilation Compilation
 	model       *Model // nil for a test
+	file        string
 	config      map[string]any
-	refs        []string
-	sources     []string
+	reads       []string
+	ephemeral   []*Model       // read, in the order of first use
+	extra       map[string]any // further names
 	asked       bool
 	fault       error // the first that one of the functions reported
 }
@@ -86,42 +52,63 @@ var atLine = regexp.MustCompile(`at line (\d+)`)
 // functions returns dbt's context, as far as it is supported. They report
 // errors as values, as gonja's functions do.
 func (r *rendering) functions() map[string]any {
+	namespace, _ := builtins.GlobalFunctions.Get("namespace")
 	functions := map[string]any{
-		"ref":            r.ref,
-		"source":         r.source,
-		"config":         r.configure,
-		"var":            r.variable,
-		"env_var":        r.environment,
-		"is_incremental": func() bool { return r.compilation.Incremental },
-		"run_query":      r.query,
-		"execute":        r.compilation.Query != nil,
+		"ref":                   r.ref,
+		"source":                r.source,
+		"config":                r.configure,
+		"var":                   r.variable,
+		"env_var":               r.environment,
+		"is_incremental":        func() bool { return r.compilation.Incremental },
+		"should_store_failures": func() bool { return r.compilation.StoreFailures },
+		"run_query":             r.query,
+		"execute":               r.compilation.Query != nil,
+		"log":                   func(*exec.VarArgs) *exec.Value { return exec.AsValue("") },
+		"exceptions":            map[string]any{"raise_compiler_error": r.raise},
+		"namespace":             namespace,
+		"range":                 r.numbers,
+		"project_name":          r.project.Name,
 		"target": map[string]any{
-			"project": r.project.target.Project,
-			"dataset": r.project.target.Dataset,
-			"schema":  r.project.target.Dataset,
-			"name":    "prod",
-			"type":    "bigquery",
+			"project":  r.project.target.Project,
+			"database": r.project.target.Project,
+			"dataset":  r.project.target.Dataset,
+			"schema":   r.project.target.Dataset,
+			"name":     "prod",
+			"type":     "bigquery",
 		},
 		"none": nil, "true": true, "false": false,
 	}
 	if r.model != nil {
-		functions["this"] = r.project.Relation(r.model.Name)
+		functions["this"] = r.compilation.relation(r.project, r.model)
 	}
+	maps.Copy(functions, r.extra)
 	return functions
 }
 
 func (r *rendering) ref(arguments *exec.VarArgs) *exec.Value {
-	names, err := words("ref", arguments, 1, 1)
+	names, err := words("ref", arguments, 1, 2)
 	if err != nil {
 		return r.fail("%w", err)
 	}
-	if r.project.models[names[0]] == nil {
-		return r.fail("ref: there is no model %q", names[0])
+	name := names[len(names)-1]
+	model := r.project.models[name]
+	if model == nil || len(names) == 2 && names[0] != r.project.Name {
+		return r.fail("ref: there is no model %q", strings.Join(names, "."))
 	}
-	if !slices.Contains(r.refs, names[0]) {
-		r.refs = append(r.refs, names[0])
+	r.note(model.ID)
+	if model.Config.Materialized == Ephemeral {
+		if !slices.Contains(r.ephemeral, model) {
+			r.ephemeral = append(r.ephemeral, model)
+		}
+		return exec.AsValue(cteOf(model))
 	}
-	return exec.AsValue(r.project.Relation(names[0]))
+	return exec.AsValue(r.compilation.relation(r.project, model))
+}
+
+func (r *rendering) note(id string) {
+	if !slices.Contains(r.reads, id) {
+		r.reads = append(r.reads, id)
+	}
 }
 
 func (r *rendering) source(arguments *exec.VarArgs) *exec.Value {
@@ -129,23 +116,21 @@ func (r *rendering) source(arguments *exec.VarArgs) *exec.Value {
 	if err != nil {
 		return r.fail("%w", err)
 	}
-	key := names[0] + "." + names[1]
-	relation, ok := r.project.sources[key]
-	if !ok {
-		return r.fail("source: no yml file declares %s", key)
+	source := r.project.sources[names[0]+"."+names[1]]
+	if source == nil {
+		return r.fail("source: no yml file declares %s.%s", names[0], names[1])
 	}
-	if !slices.Contains(r.sources, key) {
-		r.sources = append(r.sources, key)
-	}
-	return exec.AsValue(relation)
+	r.note(source.ID)
+	return exec.AsValue(source.Relation)
 }
 
+// configure takes config(...) with named arguments, or with one dict.
 func (r *rendering) configure(arguments *exec.VarArgs) *exec.Value {
 	if len(arguments.Args) > 0 {
 		return r.fail("config takes named arguments only")
 	}
 	for key, value := range arguments.KwArgs {
-		r.config[key] = value.ToGoSimpleType(false)
+		configure(r.config, key, value.ToGoSimpleType(false))
 	}
 	return exec.AsValue("")
 }
@@ -171,13 +156,50 @@ func (r *rendering) environment(arguments *exec.VarArgs) *exec.Value {
 	if err != nil {
 		return r.fail("%w", err)
 	}
-	if value, ok := r.project.target.Env[names[0]]; ok {
-		return exec.AsValue(value)
+	if strings.HasPrefix(names[0], "DBT_ENV_SECRET") {
+		return r.fail("env_var: %s is a secret, and secrets do not belong into SQL", names[0])
+	}
+	if getenv := r.project.target.Getenv; getenv != nil {
+		if value := getenv(names[0]); value != "" {
+			return exec.AsValue(value)
+		}
 	}
 	if len(names) == 2 {
 		return exec.AsValue(names[1])
 	}
-	return r.fail("env_var: %s is not passed to the project", names[0])
+	return r.fail("env_var: %s is not set in the environment", names[0])
+}
+
+func (r *rendering) raise(arguments *exec.VarArgs) *exec.Value {
+	messages, err := words("raise_compiler_error", arguments, 1, 1)
+	if err != nil {
+		return r.fail("%w", err)
+	}
+	return r.fail("%s", messages[0])
+}
+
+// numbers is range, as a list.
+func (r *rendering) numbers(arguments *exec.VarArgs) *exec.Value {
+	bounds := []int{0, 0, 1}
+	switch n := len(arguments.Args); n {
+	case 1:
+		bounds[1] = arguments.Args[0].Integer()
+	case 2, 3:
+		for i, argument := range arguments.Args {
+			bounds[i] = argument.Integer()
+		}
+	default:
+		return r.fail("range takes one to three whole numbers")
+	}
+	const most = 100_000 // dbt's own limit
+	var list []any
+	for n := bounds[0]; bounds[2] > 0 && n < bounds[1] || bounds[2] < 0 && n > bounds[1]; n += bounds[2] {
+		if len(list) == most {
+			return r.fail("range: more than %d numbers", most)
+		}
+		list = append(list, n)
+	}
+	return exec.AsValue(list)
 }
 
 // query answers run_query with a table: rows, each with its columns by name.
