@@ -17,16 +17,20 @@ type Report struct {
 	Status   string        `json:"status"` // success or failed
 	RunID    string        `json:"run_id"`
 	TookMS   int64         `json:"took_ms"`
-	Message  string        `json:"message,omitempty"` // why no model was run
+	Message  string        `json:"message,omitempty"` // what went wrong besides models and tests
+	RowsNew  int64         `json:"rows_new"`          // in the sources since the last run; -1 when that is not known
 	Models   []ModelReport `json:"models"`
 	TestsRun int           `json:"tests_run"`
 	Tests    []TestReport  `json:"tests"` // those that found something, or could not run
+
+	StartedAt time.Time    `json:"-"`
+	results   []TestReport // of all tests that were run
 }
 
 // A ModelReport says what became of a model.
 type ModelReport struct {
 	Name    string `json:"name"`
-	Status  string `json:"status"` // created, replaced, unchanged, failed or skipped
+	Status  string `json:"status"` // created, replaced, unchanged, failed, skipped or held
 	TookMS  int64  `json:"took_ms"`
 	Message string `json:"message,omitempty"`
 }
@@ -38,6 +42,8 @@ type TestReport struct {
 	Failures int64  `json:"failures"` // rows that must not be
 	TookMS   int64  `json:"took_ms"`
 	Message  string `json:"message,omitempty"`
+
+	id string
 }
 
 // OK tells whether all models and all tests of severity error succeeded.
@@ -70,6 +76,7 @@ func (r *Report) log(log *slog.Logger) {
 			log.Error("model failed", "run_id", r.RunID, "model", model.Name, "error", model.Message)
 		case created, replaced:
 			changed++
+			log.Debug("model built", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS)
 		}
 	}
 	for _, test := range r.Tests {
@@ -84,5 +91,5 @@ func (r *Report) log(log *slog.Logger) {
 		level = slog.LevelError
 	}
 	log.Log(context.Background(), level, "transform finished", "run_id", r.RunID, "status", r.Status, "took_ms", r.TookMS,
-		"models", len(r.Models), "changed", changed, "tests", r.TestsRun, "failures", len(r.Tests), "error", r.Message)
+		"models", len(r.Models), "changed", changed, "tests", r.TestsRun, "failures", len(r.Tests), "rows_new", r.RowsNew, "error", r.Message)
 }

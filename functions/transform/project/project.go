@@ -322,3 +322,19 @@ func readYAML(files fs.FS, name string, into any) error {
 	}
 	return nil
 }
+
+// Through replaces the ephemeral models among ids by what these read: what a
+// reader of them depends on.
+func (p *Project) Through(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		model := p.byID(id)
+		switch {
+		case model != nil && model.Config.Materialized == Ephemeral:
+			out = append(out, p.Through(model.Reads)...)
+		default:
+			out = append(out, id)
+		}
+	}
+	return out
+}

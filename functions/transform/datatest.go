@@ -1,0 +1,130 @@
+package transform
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stationflow/stationflow/functions/transform/project"
+)
+
+// Statuses of a test that found something.
+const (
+	warned = "warned"
+	// failed: a model's too
+)
+
+// test runs the selected tests on what is published.
+func (r *run) test(ctx context.Context) {
+	var tests []*project.Test
+	for _, test := range r.project.Tests {
+		if r.selected[test.ID] {
+			tests = append(tests, test)
+		}
+	}
+	carryOut(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
+}
+
+// testOne runs a test when something that it reads changed.
+func (r *run) testOne(ctx context.Context, test *project.Test) {
+	r.mu.Lock()
+	needed := r.isTestNeeded(test)
+	r.mu.Unlock()
+	if !needed {
+		return
+	}
+	start := time.Now()
+	failures, err := r.failures(ctx, test)
+	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds(), id: test.ID}
+	verdict := test.Verdict(failures)
+	switch {
+	case err != nil:
+		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, err)
+	case verdict == project.Fail:
+		entry.Status = failed
+	case verdict == project.Warn:
+		entry.Status = warned
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.TestsRun++
+	r.report.results = append(r.report.results, entry)
+	if entry.Status == project.Pass {
+		return
+	}
+	r.report.Tests = append(r.report.Tests, entry)
+	if entry.Status == failed && !r.options.NoModels {
+		for _, id := range r.project.Through(test.Reads) {
+			if model := r.project.Model(nameOf(id)); model != nil && model.ID == id {
+				r.block(id, "its test "+test.Name+" failed")
+			}
+		}
+	}
+}
+
+func (r *run) isTestNeeded(test *project.Test) bool {
+	if r.options.Always || r.options.NoModels {
+		return true
+	}
+	reads := r.project.Through(test.Reads)
+	if slices.ContainsFunc(reads, func(id string) bool { return r.broken[id] != "" }) {
+		return false
+	}
+	return slices.ContainsFunc(reads, func(id string) bool {
+		model := r.project.Model(nameOf(id))
+		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
+			model != nil && model.ID == id && !model.Stored() && len(r.plan.inputs[model.Name].sources) > 0 // a view shows new rows by itself
+	})
+}
+
+// failures counts the rows that must not be, and keeps them where the test
+// says so.
+func (r *run) failures(ctx context.Context, test *project.Test) (int64, error) {
+	sql, err := r.project.CompileTest(test, r.compilation(ctx))
+	if err != nil {
+		return 0, err
+	}
+	if test.StoreFailures {
+		if sql, err = r.keepFailures(ctx, test, sql); err != nil {
+			return 0, err
+		}
+	}
+	rows, err := r.warehouse.query(ctx, failuresOf(test, sql))
+	if err != nil {
+		return 0, err
+	}
+	if len(rows) == 1 {
+		switch failures := rows[0]["failures"].(type) {
+		case int64:
+			return failures, nil
+		case nil:
+			return 0, nil
+		}
+	}
+	return 0, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
+}
+
+// auditSuffix follows the models' dataset in the name of the one in which dbt
+// keeps the failures of tests.
+const auditSuffix = "_dbt_test__audit"
+
+// keepFailures stores what a test finds, and returns a query of it.
+func (r *run) keepFailures(ctx context.Context, test *project.Test, sql string) (string, error) {
+	target := r.project.Target()
+	dataset := target.Dataset + auditSuffix
+	if err := r.warehouse.makeDataset(ctx, dataset); err != nil {
+		return "", err
+	}
+	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Name)
+	if r.warehouse.dropsFirst {
+		if err := r.send(ctx, "drop table if exists "+relation); err != nil {
+			return "", err
+		}
+	}
+	if err := r.send(ctx, "create or replace table "+relation+" as\n"+sql); err != nil {
+		return "", err
+	}
+	return "select * from " + relation, nil
+}
