@@ -7,14 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stationflow/stationflow/functions/transform/artifact"
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
-// Statuses of a test that found something.
-const (
-	warned = "warned"
-	// failed: a model's too
-)
+// warned is the status of a test of severity warn that found something; one of
+// severity error has failed.
+const warned = "warned"
 
 // test runs the selected tests on what is published.
 func (r *run) test(ctx context.Context) {
@@ -36,8 +35,9 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 		return
 	}
 	start := time.Now()
-	failures, err := r.failures(ctx, test)
-	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds(), id: test.ID}
+	failures, sql, err := r.failures(ctx, test)
+	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds()}
+	entry.result = artifact.Result{ID: test.ID, Started: start, Failures: &failures, SQL: r.asPublished(sql)}
 	verdict := test.Verdict(failures)
 	switch {
 	case err != nil:
@@ -50,8 +50,8 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.TestsRun++
-	r.report.results = append(r.report.results, entry)
 	if entry.Status == project.Pass {
+		r.report.passed = append(r.report.passed, entry)
 		return
 	}
 	r.report.Tests = append(r.report.Tests, entry)
@@ -80,31 +80,34 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 }
 
 // failures counts the rows that must not be, and keeps them where the test
-// says so.
-func (r *run) failures(ctx context.Context, test *project.Test) (int64, error) {
-	sql, err := r.project.CompileTest(test, r.compilation(ctx))
-	if err != nil {
-		return 0, err
+// says so. It returns the compiled test too.
+func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql string, err error) {
+	if sql, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
+		return 0, "", err
 	}
+	found := sql
 	if test.StoreFailures {
-		if sql, err = r.keepFailures(ctx, test, sql); err != nil {
-			return 0, err
+		if found, err = r.keepFailures(ctx, test, sql); err != nil {
+			return 0, sql, err
 		}
 	}
-	rows, err := r.warehouse.query(ctx, failuresOf(test, sql))
+	rows, err := r.warehouse.query(ctx, failuresOf(test, found))
 	if err != nil {
-		return 0, err
+		return 0, sql, err
 	}
 	if len(rows) == 1 {
 		switch failures := rows[0]["failures"].(type) {
 		case int64:
-			return failures, nil
+			return failures, sql, nil
 		case nil:
-			return 0, nil
+			return 0, sql, nil
 		}
 	}
-	return 0, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
+	return 0, sql, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
 }
+
+// asPublished is SQL over the next contents as SQL over the published ones.
+func (r *run) asPublished(sql string) string { return strings.ReplaceAll(sql, nextSuffix+"`", "`") }
 
 // auditSuffix follows the models' dataset in the name of the one in which dbt
 // keeps the failures of tests.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/stationflow/stationflow/functions/transform/artifact"
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
 // Statuses of a run.
@@ -24,7 +27,8 @@ type Report struct {
 	Tests    []TestReport  `json:"tests"` // those that found something, or could not run
 
 	StartedAt time.Time    `json:"-"`
-	results   []TestReport // of all tests that were run
+	passed    []TestReport // tests that found nothing
+	wrote     bool         // whether there was something to do
 }
 
 // A ModelReport says what became of a model.
@@ -33,6 +37,8 @@ type ModelReport struct {
 	Status  string `json:"status"` // created, replaced, unchanged, failed, skipped or held
 	TookMS  int64  `json:"took_ms"`
 	Message string `json:"message,omitempty"`
+
+	result artifact.Result
 }
 
 // A TestReport says what a test found.
@@ -43,7 +49,7 @@ type TestReport struct {
 	TookMS   int64  `json:"took_ms"`
 	Message  string `json:"message,omitempty"`
 
-	id string
+	result artifact.Result
 }
 
 // OK tells whether all models and all tests of severity error succeeded.
@@ -56,7 +62,7 @@ func (r *Report) finish(took time.Duration) {
 		r.Status = statusFailed
 	}
 	for _, model := range r.Models {
-		if model.Status == failed || model.Status == skipped {
+		if model.Status == failed || model.Status == skipped || model.Status == held {
 			r.Status = statusFailed
 		}
 	}
@@ -92,4 +98,39 @@ func (r *Report) log(log *slog.Logger) {
 	}
 	log.Log(context.Background(), level, "transform finished", "run_id", r.RunID, "status", r.Status, "took_ms", r.TookMS,
 		"models", len(r.Models), "changed", changed, "tests", r.TestsRun, "failures", len(r.Tests), "rows_new", r.RowsNew, "error", r.Message)
+}
+
+// dbtStatus is dbt's word for what became of a model or a test.
+var dbtStatus = map[string]string{
+	created: "success", replaced: "success", unchanged: "no-op", failed: "error", skipped: "skipped", held: "skipped",
+	project.Pass: "pass", warned: "warn",
+}
+
+// Artifacts are dbt's manifest.json and run_results.json of the run, by name.
+func (r *Report) Artifacts(p *project.Project) map[string][]byte {
+	compiled := map[string]string{}
+	var results []artifact.Result
+	add := func(result artifact.Result, status, message string, tookMS int64) {
+		result.Status, result.Message, result.Took = dbtStatus[status], message, time.Duration(tookMS)*time.Millisecond
+		if result.Failures != nil && status == failed && message == "" {
+			result.Status = "fail"
+		}
+		if result.SQL != "" {
+			compiled[result.ID] = result.SQL
+		}
+		results = append(results, result)
+	}
+	for _, model := range r.Models {
+		add(model.result, model.Status, model.Message, model.TookMS)
+	}
+	for _, tests := range [][]TestReport{r.passed, r.Tests} {
+		for _, test := range tests {
+			add(test.result, test.Status, test.Message, test.TookMS)
+		}
+	}
+	now := time.Now()
+	return map[string][]byte{
+		artifact.ManifestName:   artifact.Manifest(p, compiled, r.RunID, now),
+		artifact.RunResultsName: artifact.RunResults(r.RunID, now, time.Duration(r.TookMS)*time.Millisecond, results),
+	}
 }

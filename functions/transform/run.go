@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stationflow/stationflow/functions/transform/artifact"
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
@@ -94,6 +95,11 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	case err != nil:
 		current.report.Message = err.Error()
 	}
+	for i := range current.report.Models {
+		if entry := &current.report.Models[i]; current.broken[entry.result.ID] != "" && entry.Status != failed && entry.Status != skipped {
+			entry.Status, entry.Message = held, current.broken[entry.result.ID]
+		}
+	}
 	current.report.finish(time.Since(start))
 	current.report.log(r.log)
 	return current.report, nil
@@ -132,6 +138,7 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 		return err
 	}
 	r.Runner.remember(r.published)
+	r.report.wrote = true
 	return nil
 }
 
@@ -297,6 +304,7 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	entry := ModelReport{Name: model.Name, Status: done.status, TookMS: took.Milliseconds()}
+	entry.result = artifact.Result{ID: model.ID, Started: time.Now().Add(-took), SQL: r.asPublished(done.sql), Relation: r.project.Relation(model)}
 	if done.err != nil {
 		entry.Message = done.err.Error()
 	}

@@ -117,12 +117,9 @@ func (t *Transformer) Close() error { return t.runner.Close() }
 // statement. Close it when it is not used any more.
 func NewRunner(ctx context.Context, config Config) (*Runner, error) {
 	config = config.withDefaults()
-	loaded, err := project.Load(config.Files, config.target())
+	loaded, err := config.Load()
 	if err != nil {
-		return nil, fmt.Errorf("loading the dbt project: %w", err)
-	}
-	for _, warning := range loaded.Warnings {
-		config.Log.Warn(warning)
+		return nil, err
 	}
 	client, err := bigquery.NewClient(ctx, config.Warehouse.Project, config.Warehouse.RESTOptions()...)
 	if err != nil {
@@ -149,6 +146,19 @@ func NewRunner(ctx context.Context, config Config) (*Runner, error) {
 		log:       config.Log,
 		threads:   config.Threads,
 	}, nil
+}
+
+// Load reads the project alone, and logs its warnings.
+func (c Config) Load() (*project.Project, error) {
+	c = c.withDefaults()
+	loaded, err := project.Load(c.Files, c.target())
+	if err != nil {
+		return nil, fmt.Errorf("loading the dbt project: %w", err)
+	}
+	for _, warning := range loaded.Warnings {
+		c.Log.Warn(warning)
+	}
+	return loaded, nil
 }
 
 // Project is the project that the runner runs.
