@@ -64,6 +64,7 @@ type run struct {
 	built     map[string]building
 	changed   map[string]bool   // ids
 	broken    map[string]string // ids of models that must not be published, and why
+	outage    error             // of the warehouse: it makes no sense to go on
 	report    *Report
 }
 
@@ -244,7 +245,7 @@ func (r *run) execute(ctx context.Context) (err error) {
 			r.testOne(ctx, t.test)
 		}
 	})
-	return nil
+	return r.outage
 }
 
 // mayBuild tells whether this run may change a model: it is due, or it reads
@@ -262,9 +263,12 @@ func (r *run) mayBuild(model *project.Model) bool {
 func (r *run) buildOne(ctx context.Context, model *project.Model) {
 	start := time.Now()
 	r.mu.Lock()
-	cause, needed := r.broken[model.ID], r.isNeeded(model)
+	cause, needed, outage := r.broken[model.ID], r.isNeeded(model), r.outage
 	r.mu.Unlock()
 	switch {
+	case outage != nil:
+		r.note(model, building{status: skipped, err: errors.New("the warehouse does not answer")}, 0)
+		return
 	case cause != "":
 		r.note(model, building{status: skipped, err: errors.New(cause)}, 0)
 		return
@@ -309,6 +313,7 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 		entry.Message = done.err.Error()
 	}
 	r.report.Models = append(r.report.Models, entry)
+	r.noteOutage(done.err)
 	if done.status == failed {
 		r.block(model.ID, "it failed")
 	}
@@ -318,6 +323,14 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 		}
 		r.built[model.Name] = done
 		r.changed[model.ID] = done.changed() || done.status == unchanged && r.known.Models[model.Name].Pending
+	}
+}
+
+// noteOutage ends the run when an error is not a statement's own and has not
+// passed while it was tried again. Hold mu.
+func (r *run) noteOutage(err error) {
+	if err != nil && r.outage == nil && retryable(err) {
+		r.outage = fmt.Errorf("giving up, nothing was published: %w", err)
 	}
 }
 
