@@ -47,7 +47,7 @@ func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
 // readTests makes the tests of all yml files and of tests/.
 func (p *Project) readTests(files fs.FS) error {
 	for _, model := range p.Models {
-		subject := subject{resource: &model.Resource, name: model.Name, relation: func(r *rendering) string {
+		subject := subject{name: model.Name, relation: func(r *rendering) string {
 			return r.ref(stringArguments(model.Name)).String()
 		}}
 		for _, c := range model.checks {
@@ -57,7 +57,7 @@ func (p *Project) readTests(files fs.FS) error {
 		}
 	}
 	for _, source := range p.Sources {
-		subject := subject{resource: &source.Resource, name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) string {
+		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) string {
 			return r.source(stringArguments(source.SourceName, source.Name)).String()
 		}}
 		for _, c := range source.checks {

@@ -24,7 +24,6 @@ type check struct {
 
 // A subject is what a generic test looks at.
 type subject struct {
-	resource *Resource
 	name     string
 	prefix   string // of the names of its tests
 	relation func(*rendering) string
@@ -101,7 +100,7 @@ func (p *Project) addGeneric(of subject, c check) error {
 	}
 	test := &Test{Kind: c.kind, Column: c.column, Resource: Resource{
 		ID: TypeTest + "." + p.Name + "." + name, Type: TypeTest, Name: name, Path: c.file,
-		FQN: append(slices.Clone(of.resource.FQN[:len(of.resource.FQN)-1]), name),
+		FQN: p.fqn(p.settings.rootOf(c.file), c.file, name),
 	}}
 	where, _ := c.config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {

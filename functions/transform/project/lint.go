@@ -33,6 +33,10 @@ func lint(found []*tokens.Token) (line int, reason string) {
 			}
 		case tokens.Power:
 			return token.Line, "** gives a number with a fraction here and a whole one in dbt, and keywords taken together are not supported"
+		case tokens.Tilde:
+			if isNone(found, i-1) || isNone(found, i+1) {
+				return token.Line, "~ makes no text of none here and None in dbt"
+			}
 		case tokens.Name:
 			if reason := lintName(found, i); reason != "" {
 				return token.Line, reason
@@ -52,6 +56,10 @@ func lintName(found []*tokens.Token, i int) string {
 		}
 	}
 	return ""
+}
+
+func isNone(found []*tokens.Token, at int) bool {
+	return kindAt(found, at) == tokens.Name && strings.EqualFold(found[at].Val, "none")
 }
 
 func kindAt(found []*tokens.Token, at int) tokens.Type {

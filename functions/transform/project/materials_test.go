@@ -35,7 +35,7 @@ func TestCompile_EphemeralModels(t *testing.T) {
 		"models/marts/a.sql": "-- first\nwith x as (select 1)\nselect n from {{ ref('e2') }}",
 		"models/marts/b.sql": "select n from {{ ref('e1') }}, {{ ref('e2') }}",
 	})
-	want := "-- first\nwith __dbt__cte__e1 as (\n\nselect 1 as n from `p`.`d`.`raw`\n),  __dbt__cte__e2 as (\nselect n from __dbt__cte__e1\n),  x as (select 1)\nselect n from __dbt__cte__e2"
+	want := "-- first\nwith  __dbt__cte__e1 as (\n\nselect 1 as n from `p`.`d`.`raw`\n),  __dbt__cte__e2 as (\nselect n from __dbt__cte__e1\n), x as (select 1)\nselect n from __dbt__cte__e2"
 	if diff := cmp.Diff(want, compiled(t, p, "a")); diff != "" {
 		t.Error(diff)
 	}

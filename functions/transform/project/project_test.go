@@ -87,6 +87,7 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"yml of no model":     {"models/t.yml", "models: [{name: nothing}]", `models/t.yml: there is no model or seed "nothing"`},
 		"threshold":           {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {warn_if: many}}}]}]}]", `warn_if is "many"`},
 		"power":               {"models/raw.sql", "\n{{ 2 ** 3 }}", "models/raw.sql:2: **"},
+		"joined none":         {"models/raw.sql", "{{ 'x' ~ none }}", "models/raw.sql:1: ~ makes no text"},
 		"printed not":         {"models/raw.sql", "{{ not 1 }}", "models/raw.sql:1: not prints"},
 		"printed dict":        {"models/raw.sql", "{% set x = {'a': 1} %}{{ x }}", "a dict prints otherwise"},
 		"loop":                {"models/raw.sql", "{% for i in [1] %}\n{{ loop.cycle('a') }}{% endfor %}", "models/raw.sql:2: loop.cycle"},

@@ -78,6 +78,16 @@ func (s *settings) genericTestPaths() []string {
 	return out
 }
 
+// rootOf is the configured path that a yml file is below.
+func (s *settings) rootOf(file string) string {
+	for _, root := range append(slices.Clone(s.modelPaths), s.seedPaths...) {
+		if strings.HasPrefix(file, root+"/") {
+			return root
+		}
+	}
+	return ""
+}
+
 // unused names the configuration that applies to no resource: most likely a
 // folder that was renamed.
 func (s *settings) unused() []string {
