@@ -37,6 +37,8 @@ type Options struct {
 	FullRefresh bool // make every table anew from what staging retains
 	// Select and Exclude are dbt's selectors; none selects everything.
 	Select, Exclude []string
+	// Types are the types of resources to build, models or seeds; none is both.
+	Types []string
 	// Always builds what is selected, whether or not something changed.
 	Always bool
 	// NoTests builds without testing, NoModels tests what is published.
@@ -227,7 +229,10 @@ func (r *run) execute(ctx context.Context) (err error) {
 	}
 	var models []*project.Model
 	for _, model := range r.project.Models {
-		if r.selected[model.ID] && model.Config.Materialized != project.Ephemeral {
+		if !r.selected[model.ID] || len(r.options.Types) > 0 && !slices.Contains(r.options.Types, model.Type) {
+			continue
+		}
+		if model.Config.Materialized != project.Ephemeral {
 			models = append(models, model)
 			r.building[model.Name] = r.mayBuild(model)
 		}

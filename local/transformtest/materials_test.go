@@ -116,6 +116,17 @@ func TestMaterializations(t *testing.T) {
 	files["models/added.sql"] = strings.Replace(files["models/added.sql"], "'fail'", "'ignore'", 1)
 	run("2", "22", "2026-11-22")
 	s.expect("added", "10,<nil> 20,<nil> 21,new 22,new")
+
+	// What a failed run added to the next contents is not merged a second time.
+	files["tests/never.sql"] = "select * from {{ ref('added') }}"
+	s.config.Vars["n"] = "23"
+	s.small(files)
+	if report := s.transform.Run(t.Context()); report.OK() {
+		t.Error("a failing test passed")
+	}
+	delete(files, "tests/never.sql")
+	run("2", "23", "2026-11-22")
+	s.expect("added", "10,<nil> 20,<nil> 21,new 22,new 23,new")
 }
 
 func TestContract_IsChecked(t *testing.T) {
