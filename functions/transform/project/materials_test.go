@@ -74,6 +74,30 @@ func TestCompile_Macros(t *testing.T) {
 	}
 }
 
+// The texts are what Jinja2 renders.
+func TestCompile_RendersAsJinjaDoes(t *testing.T) {
+	for source, want := range map[string]string{
+		"{% for k in var('d') %}{{ k }}{{ var('d')[k] }}{% endfor %} {{ var('d').b }}":                      "b1a2 1",
+		"{% for k in {'b': 1, 'a': 2} %}{{ k }}{% endfor %}":                                                "ba",
+		"{% for r in var('l') %}{{ r.x }}{{ loop.index }}{% endfor %}":                                      "11",
+		"{{ 'x' | default('y', true) }}{{ '' | default('y', true) }}{{ none | default('y') }}":              "xyNone",
+		"{{ undefined_name | default('y') }}{{ undefined_name is defined }}":                                "yFalse",
+		"{{ 7 // 2 }} {{ 7 / 2 }} {{ 1e3 }} {{ 0.1 + 0.2 }} {{ true }} {{ [1, 'a'] }} {{ 'a' * 3 }}":        "3 3.5 1000.0 0.30000000000000004 True [1, 'a'] aaa",
+		"{% set ns = namespace(v=1) %}{% for i in [1, 2] %}{% set ns.v = ns.v + i %}{% endfor %}{{ ns.v }}": "4",
+		"{% set t = 1 %}{% for i in [1, 2] %}{% set t = t + i %}{% endfor %}{{ t }}":                        "1",
+		"{% set x %}a{% endset %}{{ x }}{% raw %}{{ x }}{% endraw %}{# c #}":                                "a{{ x }}",
+		"a  {%- if true -%}  b  {%- endif %}  c":                                                            "ab  c",
+	} {
+		p := load(t, map[string]string{
+			"dbt_project.yml": "name: p\nvars: {zone: UTC, p: {d: {b: 1, a: 2}, l: [{x: 1}]}}\nmodels: {p: {marts: {+materialized: table}}}\n",
+			"models/raw.sql":  source,
+		})
+		if got := compiled(t, p, "raw"); got != want {
+			t.Errorf("%s renders %q, want %q", source, got, want)
+		}
+	}
+}
+
 func TestTests_ThatTheProjectDefines(t *testing.T) {
 	p := load(t, map[string]string{
 		"tests/generic/positive.sql": "{% test positive(model, column_name, than=0, of=none) %}\nselect * from {{ model }} where {{ column_name }} <= {{ than }}{% if of %} and {{ of }}{% endif %}\n{% endtest %}",

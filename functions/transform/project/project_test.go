@@ -88,6 +88,8 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"threshold":           {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {warn_if: many}}}]}]}]", `warn_if is "many"`},
 		"power":               {"models/raw.sql", "\n{{ 2 ** 3 }}", "models/raw.sql:2: **"},
 		"joined none":         {"models/raw.sql", "{{ 'x' ~ none }}", "models/raw.sql:1: ~ makes no text"},
+		"formatted":           {"models/raw.sql", "{{ '%s' % 3 }}", "models/raw.sql:1: % does not format"},
+		"compared with true":  {"models/raw.sql", "{% if 1 == true %}{% endif %}", "models/raw.sql:1: a number never equals"},
 		"printed not":         {"models/raw.sql", "{{ not 1 }}", "models/raw.sql:1: not prints"},
 		"printed dict":        {"models/raw.sql", "{% set x = {'a': 1} %}{{ x }}", "a dict prints otherwise"},
 		"loop":                {"models/raw.sql", "{% for i in [1] %}\n{{ loop.cycle('a') }}{% endfor %}", "models/raw.sql:2: loop.cycle"},
