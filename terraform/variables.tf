@@ -36,6 +36,12 @@ variable "bridge" {
     error_message = "bridge.settings takes BRIDGE_… and KAFKA_… variables only: everything else has a variable of its own."
   }
   validation {
+    condition = length(setintersection(keys(var.bridge.settings), [
+      "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+    ])) == 0
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's six."
+  }
+  validation {
     condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])
     error_message = "bridge.settings is shown in plans: keep a password in Secret Manager and name it in kafka.sasl_password_secret."
   }

@@ -3,14 +3,17 @@
 # own agents. The outputs wait for all of it, so whoever takes the project or
 # the key from here comes after.
 
+# Tells the project's number, which is in the names of Google's agents.
 data "google_project" "this" {
   project_id = var.project
+
+  depends_on = [google_project_service.api["cloudresourcemanager"]]
 }
 
 locals {
   apis = concat([
-    "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudquotas", "cloudscheduler",
-    "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
+    "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudquotas", "cloudresourcemanager",
+    "cloudscheduler", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
   ], var.kms_key == null ? [] : ["cloudkms"], var.network ? ["compute"] : [])
 
   agents = {
