@@ -55,8 +55,10 @@ func (w *workspace) prepare() string {
 	if err := copyTree(repository, w.folder); err != nil {
 		return err.Error()
 	}
-	if out, err := w.terraform("init", "-backend=false", "-input=false"); err != nil {
-		return "terraform init cannot get the providers: " + last(out)
+	if out, err := w.terraform("init", "-backend=false", "-input=false", "-no-color"); err != nil {
+		_, reason, _ := strings.Cut(string(out), "Error: ")
+		reason, _, _ = strings.Cut(reason, "\n")
+		return "terraform init cannot get the providers: " + reason
 	}
 	return ""
 }
