@@ -39,10 +39,24 @@ func offline(t *testing.T) *workspace {
 	}
 	terraformOrSkip(t)
 	w := &workspace{folder: t.TempDir()}
+	w.gcloud = filepath.Join(t.TempDir(), "calls")
+	fakeGcloud(t, w.gcloud)
 	if reason := w.prepare(); reason != "" {
 		t.Fatal(reason)
 	}
 	return w
+}
+
+// fakeGcloud puts a gcloud on the PATH that does nothing but note its
+// arguments, a line each call.
+func fakeGcloud(t *testing.T, calls string) {
+	t.Helper()
+	bin := t.TempDir()
+	script := "#!/bin/sh\nprintf '%s\\n' \"$*\" >>'" + calls + "'\n"
+	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // run runs a command of Terraform with a scenario's variables.
@@ -72,6 +86,9 @@ func TestTerraform_AppliesAndDestroys(t *testing.T) {
 			w := offline(t)
 			w.run(t, scenario, "apply")
 			w.run(t, scenario, "plan")
+			if calls, err := os.ReadFile(w.gcloud); err == nil && strings.Contains(string(calls), "builds submit") {
+				t.Errorf("apply builds an image although one was named: %s", calls)
+			}
 			uploads, err := filepath.Glob(filepath.Join(w.folder, "terraform/.upload/functions-*.zip"))
 			if err != nil || len(uploads) != 1 {
 				t.Errorf("uploads are %v (%v), want one", uploads, err)
@@ -88,14 +105,6 @@ func TestTerraform_AppliesAndDestroys(t *testing.T) {
 // The image is built by apply when its sources change, and only then.
 func TestTerraform_BuildsTheImageWhenItsSourcesChange(t *testing.T) {
 	w := offline(t)
-	bin := t.TempDir()
-	calls := filepath.Join(bin, "calls")
-	fake := "#!/bin/sh\nprintf '%s\\n' \"$*\" >>'" + calls + "'\n"
-	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte(fake), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-
 	touch := func(name string) {
 		t.Helper()
 		file := filepath.Join(w.folder, name)
@@ -109,7 +118,7 @@ func TestTerraform_BuildsTheImageWhenItsSourcesChange(t *testing.T) {
 	}
 	builds := func() []string {
 		t.Helper()
-		text, err := os.ReadFile(calls)
+		text, err := os.ReadFile(w.gcloud)
 		if err != nil {
 			t.Fatal(err)
 		}

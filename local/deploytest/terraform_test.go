@@ -25,6 +25,7 @@ const repository = "../.."
 type workspace struct {
 	folder  string
 	missing string // why there is none
+	gcloud  string // file with the calls of a fake gcloud; "" for the machine's own
 
 	mu    sync.Mutex
 	plans map[string]*plan
