@@ -119,7 +119,7 @@ module "transport" {
   ingest       = module.functions.ingest
   kms_key      = module.foundation.kms_key
   project      = module.foundation.project
-  pubsub_agent = module.foundation.agents.pubsub
+  pubsub_agent = module.foundation.pubsub_agent
   region       = var.region
 }
 

@@ -61,7 +61,7 @@ run "existing_kafka" {
       bootstrap_servers    = "a.example.com:9092, b.example.com:9092"
       sasl_mechanism       = "SCRAM-SHA-512"
       sasl_username        = "stationflow"
-      sasl_password_secret = "kafka-password"
+      sasl_password_secret = "kafka-password" # checkov:skip=CKV_SECRET_6:the name of a secret
       files                = { KAFKA_CA_FILE = "kafka-ca" }
     }
     simulate = true

@@ -14,7 +14,7 @@ data "google_bigquery_default_service_account" "warehouse" {
 
 resource "terraform_data" "agents" {
   count            = var.kms_key == null ? 0 : 1
-  triggers_replace = sort(keys(local.agents))
+  triggers_replace = local.hosts
 
   provisioner "local-exec" {
     command = "${path.module}/../../../scripts/service-agents.sh ${var.project}"
@@ -24,7 +24,7 @@ resource "terraform_data" "agents" {
 }
 
 resource "google_kms_crypto_key_iam_member" "agent" {
-  for_each = var.kms_key == null ? {} : merge(local.agent, {
+  for_each = var.kms_key == null ? {} : merge(local.agents, {
     storage  = "serviceAccount:${data.google_storage_project_service_account.lake[0].email_address}"
     bigquery = "serviceAccount:${data.google_bigquery_default_service_account.warehouse[0].email}"
   })

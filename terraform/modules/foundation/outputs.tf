@@ -1,8 +1,3 @@
-output "agents" {
-  description = "Members of IAM that are Google's own agents, by service."
-  value       = local.agent
-}
-
 output "build_bucket" {
   description = "Bucket of sources and logs of builds."
   value       = google_storage_bucket.build.name
@@ -30,6 +25,11 @@ output "project" {
   description = "The project's id, once its APIs are enabled."
   value       = var.project
   depends_on  = [terraform_data.settled]
+}
+
+output "pubsub_agent" {
+  description = "Member of IAM that is Pub/Sub's own agent."
+  value       = local.agents["gcp-sa-pubsub"]
 }
 
 output "repository" {
