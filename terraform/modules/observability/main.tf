@@ -8,7 +8,7 @@ locals {
   metrics = {
     stationflow_bridge_lag_ms = {
       description = "Age of the oldest record that the bridge has read and not handed on, once a minute."
-      filter      = "resource.labels.service_name=\"${var.bridge}\" AND (jsonPayload.message=\"batches published\" OR jsonPayload.msg=\"batches published\")"
+      filter      = "resource.labels.service_name=\"${var.bridge}\" AND jsonPayload.message=\"batches published\""
       extract     = "EXTRACT(jsonPayload.lag_ms)"
       unit        = "ms"
     }
