@@ -162,3 +162,20 @@ func TestTerraform_OutputsAreDescribedInOrder(t *testing.T) {
 		}
 	}
 }
+
+// Whoever copies the example and changes nothing but names has a plan.
+func TestTerraform_ExampleIsComplete(t *testing.T) {
+	w := terraformOrSkip(t)
+	example := filepath.Join(w.folder, "terraform/terraform.tfvars.example")
+	variables := filepath.Join(w.folder, "example.tfvars") // Terraform goes by the ending
+	text, err := os.ReadFile(example)
+	if err == nil {
+		err = os.WriteFile(variables, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := w.terraform("plan", "-input=false", "-lock=false", "-var-file="+variables); err != nil {
+		t.Error(last(out))
+	}
+}
