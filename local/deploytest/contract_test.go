@@ -14,6 +14,8 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/lake"
 	"github.com/stationflow/stationflow/terraform"
@@ -241,11 +243,22 @@ func TestContract_TimeLimitsNest(t *testing.T) {
 	for _, f := range p.all("google_cloudfunctions2_function") {
 		limit[f.text("name")] = f.number("service_config.0.timeout_seconds")
 	}
-	if limit["ingest"] <= 120 || limit["ingest"] >= float64(d.PushAckDeadline) {
-		t.Errorf("ingest may take %v s: more than its own 120 s, less than Pub/Sub's %d s", limit["ingest"], d.PushAckDeadline)
+	getenv := func(name string) string {
+		return map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b"}[name]
 	}
-	if limit["transform"] < 240+300 {
-		t.Errorf("transform may take %v s, less than its own wait and run", limit["transform"])
+	receiving, err := ingest.FromEnv(getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if limit["ingest"] <= receiving.CallTimeout.Seconds() || limit["ingest"] >= float64(d.PushAckDeadline) {
+		t.Errorf("ingest may take %v s: more than its own %v, less than Pub/Sub's %d s", limit["ingest"], receiving.CallTimeout, d.PushAckDeadline)
+	}
+	running, err := transform.FromEnv(getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := running.Wait + running.Run; limit["transform"] <= own.Seconds() {
+		t.Errorf("transform may take %v s, no more than its own wait and run, %v", limit["transform"], own)
 	}
 }
 

@@ -15,7 +15,7 @@ func TestTerraform_VariablesAndOutputsAreInOrder(t *testing.T) {
 	block := regexp.MustCompile(`(?ms)^(variable|output) "(\w+)" \{\n(.*?)^\}`)
 	tree := os.DirFS(repository + "/terraform")
 	err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "variables.tf") && !strings.HasSuffix(path, "outputs.tf") {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".tf") || !strings.Contains(path, "variables") && !strings.Contains(path, "outputs") {
 			return err
 		}
 		text, err := fs.ReadFile(tree, path)
