@@ -10,6 +10,7 @@ import (
 	"text/template"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest"
 )
 
 //go:embed templates
@@ -48,6 +49,13 @@ func derive() (map[string][]byte, error) {
 		if files["terraform/schemas/"+t.Name+".json"], err = schemaJSON(t.Columns); err != nil {
 			return nil, err
 		}
+	}
+	for _, t := range topics {
+		reference, err := ingest.ReferenceParquet(t.Topic)
+		if err != nil {
+			return nil, err
+		}
+		files["terraform/reference/"+t.Topic+".parquet"] = reference
 	}
 	var err error
 	files["dbt/models/staging/_sources.yml"], err = render("sources.yml.tmpl", map[string]any{"Notice": notice, "Tables": tables})

@@ -1,6 +1,8 @@
 // Command gen writes every file that is derived from the event types: the
 // staging tables' BigQuery schemas (terraform/schemas) and DDL (sql/staging),
-// dbt's sources, and the reference page docs/events.md.
+// dbt's sources, the Parquet files without rows that external tables take
+// their columns from (terraform/reference), and the reference page
+// docs/events.md.
 //
 //	go run ./event/gen
 //

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/internal/cloudlog"
 )
 
 func main() {
@@ -27,10 +28,17 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	b, err := bridge.New(config, bridge.Dependencies{Logger: log})
+	b, err := bridge.New(config, bridge.Dependencies{Logger: logger(getenv)})
 	if err != nil {
 		return err
 	}
 	return b.Run(ctx)
+}
+
+// logger writes JSON, on Cloud Run with the names that Cloud Logging knows.
+func logger(getenv func(string) string) *slog.Logger {
+	if getenv("K_SERVICE") != "" { // set by Cloud Run
+		return cloudlog.New(os.Stderr)
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, nil))
 }

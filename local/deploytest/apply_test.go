@@ -1,0 +1,170 @@
+package deploytest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTerraform_IsFormattedAndValid(t *testing.T) {
+	w := terraformOrSkip(t)
+	if out, err := w.terraform("fmt", "-check", "-recursive"); err != nil {
+		t.Errorf("run terraform fmt -recursive on these: %s", last(out))
+	}
+	if out, err := w.terraform("validate"); err != nil {
+		t.Error(last(out))
+	}
+}
+
+// Its own tests plan every scenario without providers of the network, and let
+// every validation fail once.
+func TestTerraform_PassesItsOwnTests(t *testing.T) {
+	w := terraformOrSkip(t)
+	out, err := w.terraform("test")
+	if err != nil {
+		t.Fatal(last(out))
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	t.Log(lines[len(lines)-1])
+}
+
+// offline has Terraform apply with providers that create nothing. It cannot
+// be told whether they are such: whoever runs the tests says so.
+func offline(t *testing.T) *workspace {
+	t.Helper()
+	if os.Getenv("STATIONFLOW_TERRAFORM_OFFLINE") == "" {
+		t.Skip("skipped: set STATIONFLOW_TERRAFORM_OFFLINE=1 if terraform finds stand-in providers that create nothing anywhere")
+	}
+	terraformOrSkip(t)
+	w := &workspace{folder: t.TempDir()}
+	w.gcloud = filepath.Join(t.TempDir(), "calls")
+	fakeGcloud(t, w.gcloud)
+	if reason := w.prepare(); reason != "" {
+		t.Fatal(reason)
+	}
+	return w
+}
+
+// fakeGcloud puts a gcloud on the PATH that does nothing but note its
+// arguments, a line each call.
+func fakeGcloud(t *testing.T, calls string) {
+	t.Helper()
+	bin := t.TempDir()
+	script := "#!/bin/sh\nprintf '%s\\n' \"$*\" >>'" + calls + "'\n"
+	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// run runs a command of Terraform with a scenario's variables.
+func (w *workspace) run(t *testing.T, scenario, command string) string {
+	t.Helper()
+	variables, err := w.variables(scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{command, "-input=false", "-var-file=" + variables}
+	if command != "plan" {
+		args = append(args, "-auto-approve")
+	} else {
+		args = append(args, "-detailed-exitcode") // 2 when something would change
+	}
+	out, err := w.terraform(args...)
+	if err != nil {
+		t.Fatalf("%s of %s: %v\n%s", command, scenario, err, last(out))
+	}
+	return string(out)
+}
+
+// After an apply nothing is left to change, and destroy takes all of it.
+func TestTerraform_AppliesAndDestroys(t *testing.T) {
+	for _, scenario := range []string{"kafka", "everything"} {
+		t.Run(scenario, func(t *testing.T) {
+			w := offline(t)
+			w.run(t, scenario, "apply")
+			w.run(t, scenario, "plan")
+			if calls, err := os.ReadFile(w.gcloud); err == nil && strings.Contains(string(calls), "builds submit") {
+				t.Errorf("apply builds an image although one was named: %s", calls)
+			}
+			uploads, err := filepath.Glob(filepath.Join(w.folder, "terraform/.upload/functions-*.zip"))
+			if err != nil || len(uploads) != 1 {
+				t.Errorf("uploads are %v (%v), want one", uploads, err)
+			}
+			outputs, err := w.terraform("output", "-json")
+			if err != nil {
+				t.Fatal(last(outputs))
+			}
+			for _, name := range []string{"looker_studio_url", "logs", "functions", "bridge_image", "scheduler_job"} {
+				if !strings.Contains(string(outputs), `"`+name+`"`) {
+					t.Errorf("there is no output %s, which the docs name", name)
+				}
+			}
+			w.run(t, scenario, "destroy")
+			out, err := w.terraform("state", "list")
+			if err != nil || strings.TrimSpace(string(out)) != "" {
+				t.Errorf("destroy left %s (%v)", out, err)
+			}
+		})
+	}
+}
+
+// The image is built by apply when its sources change, and only then.
+func TestTerraform_BuildsTheImageWhenItsSourcesChange(t *testing.T) {
+	w := offline(t)
+	touch := func(name string) {
+		t.Helper()
+		file := filepath.Join(w.folder, name)
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(file, append(text, '\n'), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	builds := func() []string {
+		t.Helper()
+		text, err := os.ReadFile(w.gcloud)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+
+	w.run(t, "built", "apply")
+	first := builds()
+	if len(first) != 1 || !strings.HasPrefix(first[0], "builds submit . --config=cloudbuild.yaml --project=my-stations-4711 --region=europe-west1 --service-account=projects/my-stations-4711/serviceAccounts/") {
+		t.Fatalf("apply calls gcloud %q", first)
+	}
+	w.run(t, "built", "apply")
+	touch("README.md")
+	touch("bridge/window_test.go")
+	w.run(t, "built", "apply")
+	if again := builds(); len(again) != 1 {
+		t.Errorf("apply builds again although no source changed: %q", again[1:])
+	}
+	touch("bridge/window.go")
+	w.run(t, "built", "apply")
+	if after := builds(); len(after) != 2 || after[0] == after[1] {
+		t.Errorf("apply calls gcloud %q after a source changed", after)
+	}
+}
+
+// Whoever copies the example and changes nothing but names has a plan.
+func TestTerraform_ExampleIsComplete(t *testing.T) {
+	w := terraformOrSkip(t)
+	example := filepath.Join(w.folder, "terraform/terraform.tfvars.example")
+	variables := filepath.Join(w.folder, "example.tfvars") // Terraform goes by the ending
+	text, err := os.ReadFile(example)
+	if err == nil {
+		err = os.WriteFile(variables, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := w.terraform("plan", "-input=false", "-lock=false", "-var-file="+variables); err != nil {
+		t.Error(last(out))
+	}
+}

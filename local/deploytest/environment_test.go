@@ -1,0 +1,171 @@
+package deploytest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+// A setting is an environment variable as planned: its value, or the secret
+// it comes from. Both are "" when they are known only after apply.
+type setting struct{ value, secret string }
+
+// environments returns what each workload is started with.
+func environments(p *plan) map[string]map[string]setting {
+	all := map[string]map[string]setting{}
+	for _, f := range p.all("google_cloudfunctions2_function") {
+		variables := map[string]setting{}
+		values, _ := f.get("service_config.0.environment_variables").(map[string]any)
+		for name, value := range values {
+			text, _ := value.(string)
+			variables[name] = setting{value: text}
+		}
+		all[f.text("name")] = variables
+	}
+	for _, r := range p.all("google_cloud_run_v2_service") {
+		all["bridge"] = container(r, "template.0.containers.0.env")
+	}
+	for _, r := range p.all("google_cloud_run_v2_job") {
+		all["simulator"] = container(r, "template.0.template.0.containers.0.env")
+	}
+	return all
+}
+
+func container(r *resource, path string) map[string]setting {
+	variables := map[string]setting{}
+	list, _ := r.get(path).([]any)
+	for _, item := range list {
+		name, _ := at(item, "name").(string)
+		value, _ := at(item, "value").(string)
+		secret, _ := at(item, "value_source.0.secret_key_ref.0.secret").(string)
+		variables[name] = setting{value, secret}
+	}
+	return variables
+}
+
+// readers are the programs' own readers of their environment.
+var readers = map[string]func(getenv func(string) string) error{
+	"bridge":    func(getenv func(string) string) error { _, err := bridge.FromEnv(getenv); return err },
+	"ingest":    func(getenv func(string) string) error { _, err := ingest.FromEnv(getenv); return err },
+	"transform": func(getenv func(string) string) error { _, err := transform.FromEnv(getenv); return err },
+	// As simulator/cmd/simulator does.
+	"simulator": func(getenv func(string) string) error {
+		r := env.NewReader(getenv)
+		r.Location("STATION_TIMEZONE", "UTC")
+		kafka.FromEnv(r)
+		return r.Err()
+	},
+}
+
+// notOurs are variables that Terraform does not set: the platform does, or
+// the local system, where emulators stand for the cloud.
+var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|FUNCTION_[A-Z]+|[A-Z_]+_EMULATOR_HOST)$`)
+
+// tunable are variables with good defaults that a user may set in the maps
+// called settings, and files in kafka.files.
+var tunable = map[string]*regexp.Regexp{
+	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
+	"ingest":    regexp.MustCompile(`^INGEST_`),
+	"transform": regexp.MustCompile(`^TRANSFORM_`),
+	"simulator": regexp.MustCompile(`^KAFKA_`),
+}
+
+// What Terraform sets is what the program reads, and the other way round; and
+// the program takes it.
+func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
+	authority := certificate(t)
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		for workload, variables := range environments(p) {
+			if workload == "bridge" && variables["BRIDGE_TRANSPORT"].value == "http" && !knowsHTTP() {
+				t.Log("this bridge has no http transport yet: its variables are not compared")
+				continue
+			}
+			read := map[string]bool{}
+			err := readers[workload](func(name string) string {
+				read[name] = true
+				v, set := variables[name]
+				return stand(name, v, set, authority)
+			})
+			if err != nil {
+				t.Errorf("%s refuses its environment: %v", workload, err)
+			}
+			for name := range variables {
+				if !read[name] {
+					t.Errorf("Terraform sets %s for %s, which does not read it", name, workload)
+				}
+			}
+			for name := range read {
+				if _, set := variables[name]; !set && !notOurs.MatchString(name) && !tunable[workload].MatchString(name) {
+					t.Errorf("%s reads %s, which Terraform neither sets nor lets a user set", workload, name)
+				}
+			}
+		}
+		want := []string{"bridge", "ingest", "transform"}
+		if got := len(environments(p)); got != len(want) && scenarios[scenario]["simulate"] == nil {
+			t.Errorf("%d workloads have an environment", got)
+		}
+	})
+}
+
+// stand is the value that a program sees: the planned one, or one of the kind
+// that is known after apply.
+func stand(name string, v setting, set bool, authority string) string {
+	switch {
+	case !set:
+		return ""
+	case strings.HasSuffix(name, "_FILE"):
+		return authority
+	case v.value != "":
+		return v.value
+	case strings.HasSuffix(name, "_SERVERS"):
+		return "pkc-1.europe-west1.gcp.confluent.cloud:9092"
+	case strings.HasSuffix(name, "_URL"), strings.HasSuffix(name, "_AUDIENCE"):
+		return "https://ingest-1.europe-west1.run.app/ingest"
+	default:
+		return "known-after-apply"
+	}
+}
+
+func knowsHTTP() bool {
+	var told []string
+	_, err := bridge.FromEnv(func(name string) string {
+		told = append(told, name)
+		return map[string]string{"BRIDGE_TRANSPORT": "http"}[name]
+	})
+	return slices.Contains(told, "BRIDGE_HTTP_URL") && err != nil
+}
+
+// certificate writes a PEM file of an authority and returns its path.
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

@@ -1,0 +1,310 @@
+package deploytest
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// projectRoles are all rights that are granted on the whole project, by the
+// resource that grants them. BigQuery's jobs run nowhere smaller. The builder
+// runs no workload: its two are what building a function takes.
+var projectRoles = map[string]string{
+	"module.functions.google_project_iam_member.transform_jobs":   "roles/bigquery.jobUser",
+	"module.warehouse.google_project_iam_member.viewer":           "roles/bigquery.jobUser",
+	"module.foundation.google_project_iam_member.builder_logs":    "roles/logging.logWriter",
+	"module.foundation.google_project_iam_member.builder_sources": "roles/storage.objectViewer",
+}
+
+func TestSecurity_RightsAreNarrow(t *testing.T) {
+	each(t, func(t *testing.T, _ string, p *plan) {
+		for _, r := range p.resources {
+			role := r.text("role")
+			if strings.Contains(r.Type, "_iam_binding") || strings.Contains(r.Type, "_iam_policy") {
+				t.Errorf("%s takes away what others have granted", r.Address)
+			}
+			if strings.HasPrefix(r.Type, "google_project_iam") && role != projectRoles[unindexed(r.Address)] {
+				t.Errorf("%s grants %s on the whole project", r.Address, role)
+			}
+			if regexp.MustCompile(`^roles/(owner|editor|viewer)$|[aA]dmin$`).MatchString(role) {
+				t.Errorf("%s grants %s", r.Address, role)
+			}
+		}
+		sources := p.one(t, "module.foundation.google_project_iam_member.builder_sources")
+		if !strings.Contains(sources.text("condition.0.expression"), "buckets/gcf-v2-sources-") {
+			t.Errorf("the builder reads more than the sources of functions")
+		}
+	})
+}
+
+func TestSecurity_NoKeysAndNothingPublic(t *testing.T) {
+	each(t, func(t *testing.T, _ string, p *plan) {
+		for _, r := range p.resources {
+			if r.Type == "google_service_account_key" || r.Type == "google_storage_hmac_key" {
+				t.Errorf("%s is a key that can be lost", r.Address)
+			}
+		}
+		p.strings(func(r *resource, s string) {
+			if s == "allUsers" || s == "allAuthenticatedUsers" {
+				t.Errorf("%s is open to %s", r.Address, s)
+			}
+		})
+		if len(p.all("google_storage_bucket")) != 2 {
+			t.Errorf("there are %d buckets", len(p.all("google_storage_bucket")))
+		}
+		for _, b := range p.all("google_storage_bucket") {
+			if b.get("uniform_bucket_level_access") != true || b.text("public_access_prevention") != "enforced" {
+				t.Errorf("%s could be made public", b.Address)
+			}
+		}
+	})
+}
+
+// identities says which attribute names the identity of each kind of
+// workload.
+var identities = map[string]string{
+	"google_cloudfunctions2_function": "service_config.0.service_account_email",
+	"google_cloud_run_v2_service":     "template.0.service_account",
+	"google_cloud_run_v2_job":         "template.0.template.0.service_account",
+	"google_cloud_scheduler_job":      "http_target.0.oidc_token.0.service_account_email",
+	"google_pubsub_subscription":      "push_config.0.oidc_token.0.service_account_email",
+}
+
+func TestSecurity_EachWorkloadHasItsOwnIdentity(t *testing.T) {
+	each(t, func(t *testing.T, _ string, p *plan) {
+		used := map[string]string{}
+		for kind, path := range identities {
+			for _, r := range p.all(kind) {
+				if strings.HasSuffix(r.Address, ".dead_letter") {
+					continue // nothing runs, a person pulls
+				}
+				references := r.references(path)
+				if !slices.ContainsFunc(references, func(s string) bool { return strings.HasPrefix(s, "google_service_account.") }) {
+					t.Errorf("%s runs as the default identity (%v)", r.Address, references)
+					continue
+				}
+				// Functions choose theirs by their own name.
+				key := references[0]
+				if slices.Contains(references, "each.key") {
+					key += r.Address
+				}
+				if other, taken := used[key]; taken {
+					t.Errorf("%s and %s share an identity", r.Address, other)
+				}
+				used[key] = r.Address
+			}
+		}
+		for _, f := range p.all("google_cloudfunctions2_function") {
+			if !f.from("build_config.0.service_account", "var.builder") {
+				t.Errorf("%s is built by the default identity", f.Address)
+			}
+		}
+	})
+}
+
+func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		want := map[string]string{
+			"module.transport.google_cloud_run_v2_service_iam_member.push":       "google_service_account.push.member",
+			"module.scheduling.google_cloud_run_v2_service_iam_member.scheduler": "google_service_account.scheduler.member",
+		}
+		http := scenario == "http" || scenario == "everything"
+		if http {
+			want["module.bridge.google_cloud_run_v2_service_iam_member.bridge"] = "google_service_account.bridge.member"
+		}
+		for _, r := range p.resources {
+			if !strings.Contains(r.text("role"), "nvoker") {
+				continue
+			}
+			reference, meant := want[unindexed(r.Address)]
+			if !meant || !r.from("member", reference) {
+				t.Errorf("%s lets %v call", r.Address, r.references("member"))
+			}
+			delete(want, unindexed(r.Address))
+		}
+		for address := range want {
+			t.Errorf("%s is missing: its calls would be refused", address)
+		}
+
+		push := p.one(t, "module.transport.google_pubsub_subscription.ingest")
+		if !push.from("push_config.0.oidc_token.0.audience", "var.ingest.uri") {
+			t.Error("Pub/Sub's tokens name no audience")
+		}
+		job := p.one(t, "module.scheduling.google_cloud_scheduler_job.transform")
+		if !job.from("http_target.0.oidc_token.0.audience", "var.transform.uri") {
+			t.Error("the scheduler's tokens name no audience")
+		}
+
+		ingress := map[string]string{}
+		for _, f := range p.all("google_cloudfunctions2_function") {
+			ingress[f.text("name")] = f.text("service_config.0.ingress_settings")
+		}
+		wanted := "ALLOW_INTERNAL_ONLY"
+		if scenario == "http" { // the bridge's calls come over the Internet without a network
+			wanted = "ALLOW_ALL"
+		}
+		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" {
+			t.Errorf("functions take calls from %v", ingress)
+		}
+		if got := p.one(t, "module.bridge.google_cloud_run_v2_service.bridge").text("ingress"); got != "INGRESS_TRAFFIC_INTERNAL_ONLY" {
+			t.Errorf("the bridge takes calls from %s", got)
+		}
+	})
+}
+
+var secretName = regexp.MustCompile(`(?i)password|secret|token|credential|_key$`)
+
+func TestSecurity_SecretsAreReferences(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		for workload, variables := range environments(p) {
+			for name, v := range variables {
+				if secretName.MatchString(name) && v.secret == "" {
+					t.Errorf("%s has %s as plain text", workload, name)
+				}
+			}
+		}
+		if environments(p)["bridge"]["KAFKA_SASL_PASSWORD"].secret == "" {
+			t.Error("the bridge has no password")
+		}
+		for name, v := range p.variables {
+			given := secretName.MatchString(name) && name != "kms_key" // a name, not a key
+			if given && !v.Sensitive {
+				t.Errorf("the variable %s is shown in plans", name)
+			}
+			if v.Description == "" {
+				t.Errorf("the variable %s has no description", name)
+			}
+		}
+	})
+}
+
+func TestSecurity_DataOutlivesDestroyUnlessDemo(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		demo := scenario == "demo"
+		policy := map[bool]string{false: "ABANDON", true: "DELETE"}[demo]
+		for _, r := range p.resources {
+			switch {
+			case r.Type == "google_storage_bucket":
+				if r.get("force_destroy") != demo || r.text("deletion_policy") != policy {
+					t.Errorf("%s: force_destroy %v, deletion_policy %v", r.Address, r.get("force_destroy"), r.get("deletion_policy"))
+				}
+			case r.Type == "google_bigquery_dataset":
+				if r.get("delete_contents_on_destroy") != demo || r.text("deletion_policy") != policy {
+					t.Errorf("%s: delete_contents_on_destroy %v, deletion_policy %v", r.Address, r.get("delete_contents_on_destroy"), r.get("deletion_policy"))
+				}
+			case strings.HasPrefix(r.Address, "module.warehouse.google_bigquery_table.staging"):
+				if r.get("deletion_protection") != !demo || r.text("deletion_policy") != policy {
+					t.Errorf("%s: deletion_protection %v, deletion_policy %v", r.Address, r.get("deletion_protection"), r.get("deletion_policy"))
+				}
+			}
+		}
+	})
+}
+
+func TestSecurity_EverythingHasALimit(t *testing.T) {
+	each(t, func(t *testing.T, _ string, p *plan) {
+		for _, f := range p.all("google_cloudfunctions2_function") {
+			for _, limit := range []string{"max_instance_count", "max_instance_request_concurrency", "timeout_seconds"} {
+				if f.number("service_config.0."+limit) < 1 {
+					t.Errorf("%s has no %s", f.Address, limit)
+				}
+			}
+			if f.text("service_config.0.available_memory") == "" || f.text("service_config.0.available_cpu") == "" {
+				t.Errorf("%s has no limit of memory or CPU", f.Address)
+			}
+		}
+		bridge := p.one(t, "module.bridge.google_cloud_run_v2_service.bridge")
+		for _, limit := range []string{"template.0.scaling.0.max_instance_count", "template.0.max_instance_request_concurrency"} {
+			if bridge.number(limit) < 1 {
+				t.Errorf("the bridge has no %s", limit)
+			}
+		}
+		if bridge.text("template.0.timeout") == "" || at(bridge.get("template.0.containers.0.resources.0.limits"), "memory") == nil {
+			t.Error("the bridge has no limit of time or memory")
+		}
+		quota := p.one(t, "module.warehouse.google_cloud_quotas_quota_preference.query")
+		if quota.text("quota_id") != "QueryUsagePerDay" || quota.text("quota_config.0.preferred_value") == "" {
+			t.Error("BigQuery may bill without limit")
+		}
+		for _, table := range p.all("google_bigquery_table") {
+			if table.get("external_data_configuration.0") != nil && table.get("external_data_configuration.0.hive_partitioning_options.0.require_partition_filter") != true {
+				t.Errorf("%s: one query can read the whole lake", table.Address)
+			}
+		}
+	})
+}
+
+// keyed says which attribute holds the customer's key.
+var keyed = map[string]string{
+	"google_artifact_registry_repository": "kms_key_name",
+	"google_bigquery_dataset":             "default_encryption_configuration.0.kms_key_name",
+	"google_cloud_run_v2_job":             "template.0.template.0.encryption_key",
+	"google_cloud_run_v2_service":         "template.0.encryption_key",
+	"google_cloudfunctions2_function":     "kms_key_name",
+	"google_pubsub_topic":                 "kms_key_name",
+	"google_secret_manager_secret":        "replication.0.user_managed.0.replicas.0.customer_managed_encryption.0.kms_key_name",
+	"google_storage_bucket":               "encryption.0.default_kms_key_name",
+}
+
+func TestSecurity_OneVariableSetsTheKeyEverywhere(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		key, _ := scenarios[scenario]["kms_key"].(string)
+		for kind, path := range keyed {
+			for _, r := range p.all(kind) {
+				if got := r.text(path); got != key {
+					t.Errorf("%s is encrypted with %q, want %q", r.Address, got, key)
+				}
+			}
+		}
+		for _, r := range p.all("google_bigquery_table") {
+			if got := r.text("encryption_configuration.0.kms_key_name"); strings.Contains(r.Address, ".staging[") && got != key {
+				t.Errorf("%s is encrypted with %q, want %q", r.Address, got, key)
+			}
+		}
+		if agents := len(p.all("google_kms_crypto_key_iam_member")); agents != map[bool]int{true: 7, false: 0}[key != ""] {
+			t.Errorf("%d agents may use the key", agents)
+		}
+	})
+}
+
+func TestSecurity_OneVariableSendsTrafficThroughANetwork(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		network, _ := scenarios[scenario]["network"].(map[string]any)
+		subnetwork, _ := network["subnetwork"].(string)
+		paths := map[string]string{
+			"google_cloud_run_v2_job":         "template.0.template.0.vpc_access.0.network_interfaces.0.subnetwork",
+			"google_cloud_run_v2_service":     "template.0.vpc_access.0.network_interfaces.0.subnetwork",
+			"google_cloudfunctions2_function": "service_config.0.direct_vpc_network_interface.0.subnetwork",
+		}
+		for kind, path := range paths {
+			for _, r := range p.all(kind) {
+				if got := r.text(path); got != subnetwork {
+					t.Errorf("%s goes through %q, want %q", r.Address, got, subnetwork)
+				}
+			}
+		}
+	})
+}
+
+func TestSecurity_ProvidersArePinnedByConstraint(t *testing.T) {
+	text, err := os.ReadFile(repository + "/terraform/versions.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := regexp.MustCompile(`source\s*=`).FindAll(text, -1)
+	pinned := regexp.MustCompile(`version\s*= "~> \d+\.\d+\.\d+"`).FindAll(text, -1)
+	if len(sources) == 0 || len(sources) != len(pinned) {
+		t.Errorf("%d providers, %d of them pinned to a minor version", len(sources), len(pinned))
+	}
+	ignored, err := os.ReadFile(repository + "/.gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".terraform.lock.hcl", "*.tfstate", "*.tfvars"} {
+		if !slices.Contains(strings.Split(string(ignored), "\n"), name) {
+			t.Errorf(".gitignore lets %s in", name)
+		}
+	}
+}

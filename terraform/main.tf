@@ -1,0 +1,188 @@
+locals {
+  root       = abspath("${path.root}/..")
+  deployment = jsondecode(file("${path.root}/deployment.json"))
+  sources    = jsondecode(file("${path.root}/sources.json"))
+
+  # A topic is what has a table's schema. All but the quarantine's.
+  tables = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
+  topics = [for t in local.tables : t if t != "quarantine"]
+
+  bucket   = coalesce(var.bucket, "${var.project}-stationflow-lake")
+  group_id = lookup(var.bridge.settings, "KAFKA_GROUP_ID", "stationflow")
+
+  # What is built changes when one of these files does. Tests are no part of
+  # what runs.
+  files = { for what, patterns in local.sources : what => sort([
+    for f in setunion([for p in patterns : fileset(local.root, p)]...) : f
+    if !endswith(f, "_test.go") && !strcontains(f, "/testdata/")
+  ]) }
+  hashes = { for what, files in local.files : what => sha256(join("", [
+    for f in files : "${f}:${filesha256("${local.root}/${f}")}\n"
+  ])) }
+
+  # Both clients reach an existing cluster with the same user.
+  kafka_given = var.kafka == null ? null : {
+    environment = merge(
+      var.kafka.settings,
+      {
+        KAFKA_BOOTSTRAP_SERVERS = replace(var.kafka.bootstrap_servers, " ", "")
+        KAFKA_SECURITY_PROTOCOL = var.kafka.security_protocol
+      },
+      startswith(var.kafka.security_protocol, "SASL_") ? {
+        KAFKA_SASL_MECHANISM = var.kafka.sasl_mechanism
+        KAFKA_SASL_USERNAME  = var.kafka.sasl_username
+      } : {},
+    )
+    password = var.kafka.sasl_password_secret == null ? null : { secret = var.kafka.sasl_password_secret, version = "latest" }
+  }
+}
+
+module "foundation" {
+  source = "./modules/foundation"
+
+  demo                = var.demo
+  kms_key             = var.kms_key
+  network             = var.network != null
+  project             = var.project
+  propagation_seconds = var.propagation_seconds
+  region              = var.region
+}
+
+module "lake" {
+  source = "./modules/lake"
+
+  bucket          = local.bucket
+  cold_after_days = var.lake_cold_after_days
+  demo            = var.demo
+  kms_key         = module.foundation.kms_key
+  project         = module.foundation.project
+  references      = { for t in local.topics : t => "${path.root}/reference/${t}.parquet" }
+  region          = var.region
+  retention_days  = var.lake_retention_days
+}
+
+module "warehouse" {
+  source = "./modules/warehouse"
+
+  bucket          = module.lake.bucket
+  demo            = var.demo
+  kms_key         = module.foundation.kms_key
+  prod_dataset    = var.prod_bq_dataset
+  project         = module.foundation.project
+  query_limit_tib = var.transform.query_limit_tib
+  records_view    = "${local.root}/sql/views/records.sql"
+  references      = module.lake.references
+  region          = var.region
+  retention_days  = var.stg_retention_days
+  schemas         = "${path.root}/schemas"
+  staging_dataset = var.stg_bq_dataset
+  topics          = local.topics
+  viewers         = var.dashboard_viewers
+}
+
+module "functions" {
+  source = "./modules/functions"
+
+  bucket       = module.lake.bucket
+  build_bucket = module.foundation.build_bucket
+  builder      = module.foundation.builder
+  ingest = {
+    concurrency   = var.ingest.concurrency
+    cpu           = var.ingest.cpu
+    max_instances = var.ingest.max_instances
+    memory        = var.ingest.memory
+    # Pub/Sub's calls count as internal. The bridge's do only when all its
+    # traffic goes through a network.
+    public_ingress = var.transport == "http" && try(var.network.egress, "") != "ALL_TRAFFIC"
+    settings       = var.ingest.settings
+    # Longer than the function's own limit on a call, shorter than Pub/Sub
+    # waits.
+    timeout_seconds = local.deployment.push_ack_deadline_seconds - 10
+  }
+  kms_key          = module.foundation.kms_key
+  network          = var.network
+  prod_dataset     = module.warehouse.prod_dataset
+  project          = module.foundation.project
+  region           = var.region
+  repository       = module.foundation.repository.name
+  repository_root  = local.root
+  sources_hash     = local.hashes.functions
+  staging_dataset  = module.warehouse.staging_dataset
+  station_timezone = var.station_timezone
+  transform        = var.transform
+}
+
+module "transport" {
+  source = "./modules/transport"
+
+  deployment   = local.deployment
+  ingest       = module.functions.ingest
+  kms_key      = module.foundation.kms_key
+  project      = module.foundation.project
+  pubsub_agent = module.foundation.pubsub_agent
+  region       = var.region
+}
+
+module "kafka" {
+  source = "./modules/kafka"
+  count  = var.kafka == null ? 1 : 0
+
+  cluster        = var.confluent_cluster
+  group_id       = local.group_id
+  key_generation = var.kafka_key_generation
+  kms_key        = module.foundation.kms_key
+  partitions     = 6
+  project        = module.foundation.project
+  region         = var.region
+  simulate       = var.simulate
+  topics         = local.topics
+}
+
+module "bridge" {
+  source = "./modules/bridge"
+
+  bucket              = module.lake.bucket
+  build_bucket        = module.foundation.build_bucket
+  builder             = module.foundation.builder
+  dead_letter_topic   = module.transport.dead_letter_topic
+  files               = var.kafka == null ? {} : var.kafka.files
+  group_id            = local.group_id
+  image               = var.bridge_image
+  ingest              = module.functions.ingest
+  kafka               = var.kafka == null ? module.kafka[0].clients : { bridge = local.kafka_given, simulator = local.kafka_given }
+  kms_key             = module.foundation.kms_key
+  network             = var.network
+  project             = module.foundation.project
+  propagation_seconds = var.propagation_seconds
+  records_topic       = module.transport.records_topic
+  region              = var.region
+  repository          = module.foundation.repository
+  repository_root     = local.root
+  settings            = var.bridge.settings
+  simulate            = var.simulate
+  size                = var.bridge
+  sources_hash        = local.hashes.image
+  station_timezone    = var.station_timezone
+  topics              = local.topics
+  transport           = var.transport
+}
+
+module "scheduling" {
+  source = "./modules/scheduling"
+
+  deployment = local.deployment
+  project    = module.foundation.project
+  region     = var.region
+  transform  = module.functions.transform
+}
+
+module "observability" {
+  source = "./modules/observability"
+
+  alert_emails             = var.alert_emails
+  bridge                   = module.bridge.service
+  dead_letter_subscription = module.transport.dead_letter_subscription
+  ingest_subscription      = module.transport.ingest_subscription
+  project                  = module.foundation.project
+  runbooks_url             = var.runbooks_url
+}

@@ -1,0 +1,191 @@
+# The one service that always runs: it reads Kafka and hands batches on. And,
+# if asked for, simulated stations, from the same image.
+
+locals {
+  image = var.image == null ? data.google_artifact_registry_docker_image.built[0].self_link : var.image
+  tag   = substr(var.sources_hash, 0, 16)
+
+  http = var.transport == "http"
+  environment = merge(
+    var.settings,
+    var.kafka["bridge"].environment,
+    {
+      BRIDGE_PUBSUB_TOPIC  = var.records_topic
+      BRIDGE_TRANSPORT     = var.transport
+      GOOGLE_CLOUD_PROJECT = var.project
+      KAFKA_GROUP_ID       = var.group_id
+      KAFKA_TOPICS         = join(",", var.topics)
+      LAKE_BUCKET          = var.bucket
+    },
+    local.http ? {
+      BRIDGE_DEAD_LETTER_TOPIC = var.dead_letter_topic
+      BRIDGE_HTTP_AUDIENCE     = var.ingest.uri
+      BRIDGE_HTTP_URL          = "${var.ingest.uri}/ingest"
+    } : {},
+  )
+}
+
+resource "terraform_data" "image" {
+  count            = var.image == null ? 1 : 0
+  triggers_replace = [var.sources_hash, var.repository.address]
+
+  provisioner "local-exec" {
+    working_dir = var.repository_root
+    command     = <<-EOT
+      if ! command -v gcloud >/dev/null; then
+        echo "gcloud builds the bridge's image and is not installed: install it (https://cloud.google.com/sdk), or set bridge_image" >&2
+        exit 1
+      fi
+      gcloud builds submit . --config=cloudbuild.yaml --project="$PROJECT" --region="$REGION" \
+        --service-account="$BUILDER" --gcs-source-staging-dir="gs://$BUCKET/source" --gcs-log-dir="gs://$BUCKET/logs" \
+        --substitutions="_IMAGE=$IMAGE,_TAG=$TAG,_DEPLOY=false"
+    EOT
+    environment = {
+      BUCKET  = var.build_bucket
+      BUILDER = "projects/${var.project}/serviceAccounts/${basename(var.builder)}"
+      IMAGE   = "${var.repository.address}/bridge"
+      PROJECT = var.project
+      REGION  = var.region
+      TAG     = local.tag
+    }
+  }
+}
+
+# Tells the digest: what runs is what was built, whatever becomes of the tag.
+data "google_artifact_registry_docker_image" "built" {
+  count = var.image == null ? 1 : 0
+
+  project       = var.project
+  location      = var.region
+  repository_id = var.repository.id
+  image_name    = "bridge:${local.tag}"
+
+  depends_on = [terraform_data.image]
+}
+
+resource "google_cloud_run_v2_service" "bridge" {
+  project             = var.project
+  location            = var.region
+  name                = "stationflow-bridge"
+  description         = "Reads Kafka, hands batches of records on."
+  ingress             = "INGRESS_TRAFFIC_INTERNAL_ONLY"
+  deletion_protection = false  # holds nothing; offsets are in Kafka
+  launch_stage        = "BETA" # readiness probes are in preview
+
+  template {
+    service_account                  = google_service_account.bridge.email
+    encryption_key                   = var.kms_key
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+    timeout                          = "30s"
+    max_instance_request_concurrency = 10
+
+    scaling {
+      min_instance_count = var.size.min_instances
+      max_instance_count = var.size.max_instances
+    }
+
+    dynamic "vpc_access" {
+      for_each = var.network == null ? [] : [var.network]
+      content {
+        egress = vpc_access.value.egress
+        network_interfaces {
+          subnetwork = vpc_access.value.subnetwork
+        }
+      }
+    }
+
+    containers {
+      image = local.image
+
+      resources {
+        limits            = { cpu = var.size.cpu, memory = var.size.memory }
+        cpu_idle          = false # it works without requests
+        startup_cpu_boost = true
+      }
+      ports {
+        container_port = 8080
+      }
+
+      dynamic "env" {
+        for_each = local.environment
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+      dynamic "env" {
+        for_each = var.kafka["bridge"].password == null ? [] : [var.kafka["bridge"].password]
+        content {
+          name = "KAFKA_SASL_PASSWORD"
+          value_source {
+            secret_key_ref {
+              secret  = env.value.secret
+              version = env.value.version
+            }
+          }
+        }
+      }
+      dynamic "env" {
+        for_each = var.files
+        content {
+          name  = env.key
+          value = "/secrets/${lower(env.key)}/content"
+        }
+      }
+      dynamic "volume_mounts" {
+        for_each = var.files
+        content {
+          name       = replace(lower(volume_mounts.key), "_", "-")
+          mount_path = "/secrets/${lower(volume_mounts.key)}"
+        }
+      }
+
+      # Unhealthy is what a restart may heal; not ready is not yet, or no
+      # longer, in the consumer group.
+      startup_probe {
+        period_seconds    = 5
+        timeout_seconds   = 3
+        failure_threshold = 24
+        http_get {
+          path = "/healthz"
+        }
+      }
+      liveness_probe {
+        period_seconds    = 30
+        timeout_seconds   = 5
+        failure_threshold = 3
+        http_get {
+          path = "/healthz"
+        }
+      }
+      readiness_probe {
+        period_seconds    = 15
+        timeout_seconds   = 5
+        failure_threshold = 3
+        success_threshold = 1
+        http_get {
+          path = "/readyz"
+        }
+      }
+    }
+
+    dynamic "volumes" {
+      for_each = var.files
+      content {
+        name = replace(lower(volumes.key), "_", "-")
+        secret {
+          secret = volumes.value
+          items {
+            path    = "content"
+            version = "latest"
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [launch_stage] # the API answers GA once the feature is
+  }
+  depends_on = [terraform_data.granted]
+}

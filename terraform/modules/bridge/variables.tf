@@ -1,0 +1,122 @@
+variable "bucket" {
+  description = "Name of the lake's bucket."
+  type        = string
+}
+
+variable "build_bucket" {
+  description = "Bucket of sources and logs of builds."
+  type        = string
+}
+
+variable "builder" {
+  description = "Full name of the service account that builds."
+  type        = string
+}
+
+variable "dead_letter_topic" {
+  description = "Pub/Sub topic that the http transport puts refused batches into."
+  type        = string
+}
+
+variable "files" {
+  description = "Secrets that are mounted as files, by the KAFKA_…_FILE variable that names the file."
+  type        = map(string)
+}
+
+variable "group_id" {
+  description = "Consumer group."
+  type        = string
+}
+
+variable "image" {
+  description = "Image by digest, or null to build one."
+  type        = string
+}
+
+variable "ingest" {
+  description = "Service name of ingest, and its URI without a path."
+  type        = object({ service = string, uri = string })
+}
+
+variable "kafka" {
+  description = "How bridge and simulator reach Kafka: variables, and the secret of the password."
+  type = map(object({
+    environment = map(string)
+    password    = object({ secret = string, version = string })
+  }))
+}
+
+variable "kms_key" {
+  description = "Full name of the key that encrypts what instances write, or null."
+  type        = string
+}
+
+variable "network" {
+  description = "Subnetwork and egress of the traffic, or null."
+  type        = object({ egress = string, subnetwork = string })
+}
+
+variable "project" {
+  description = "Id of the project."
+  type        = string
+}
+
+variable "propagation_seconds" {
+  description = "How long to wait for newly granted rights."
+  type        = number
+}
+
+variable "records_topic" {
+  description = "Pub/Sub topic of batches."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the service."
+  type        = string
+}
+
+variable "repository" {
+  description = "The registry: its id, and the address that image names begin with."
+  type        = object({ address = string, id = string, name = string })
+}
+
+variable "repository_root" {
+  description = "Folder of this repository, which images are built from."
+  type        = string
+}
+
+variable "settings" {
+  description = "Further environment variables of the bridge."
+  type        = map(string)
+}
+
+variable "simulate" {
+  description = "Whether simulated stations run once."
+  type        = bool
+}
+
+variable "size" {
+  description = "CPUs, memory and instances of the bridge."
+  type        = object({ cpu = string, max_instances = number, memory = string, min_instances = number })
+}
+
+variable "sources_hash" {
+  description = "Digest of all that the image is built from."
+  type        = string
+}
+
+variable "station_timezone" {
+  description = "IANA time zone of the simulated stations."
+  type        = string
+}
+
+variable "topics" {
+  description = "Names of the topics."
+  type        = list(string)
+}
+
+variable "transport" {
+  description = "pubsub or http."
+  type        = string
+}

@@ -1,0 +1,49 @@
+# Google's own agents use the key in the name of each service. Storage's and
+# BigQuery's exist once they are asked for; the others are made by a script
+# that needs gcloud, because the provider has no resource for it.
+
+data "google_storage_project_service_account" "lake" {
+  count   = var.kms_key == null ? 0 : 1
+  project = var.project
+}
+
+data "google_bigquery_default_service_account" "warehouse" {
+  count   = var.kms_key == null ? 0 : 1
+  project = var.project
+}
+
+resource "terraform_data" "agents" {
+  count            = var.kms_key == null ? 0 : 1
+  triggers_replace = local.hosts
+
+  provisioner "local-exec" {
+    command = "${path.module}/../../../scripts/service-agents.sh ${var.project}"
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_kms_crypto_key_iam_member" "agent" {
+  for_each = var.kms_key == null ? {} : merge(local.agents, {
+    storage  = "serviceAccount:${data.google_storage_project_service_account.lake[0].email_address}"
+    bigquery = "serviceAccount:${data.google_bigquery_default_service_account.warehouse[0].email}"
+  })
+
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = each.value
+
+  depends_on = [terraform_data.agents]
+}
+
+# An API just enabled and a right just granted are not known everywhere at
+# once. Waiting here, once, is what keeps a first apply from failing halfway.
+resource "terraform_data" "settled" {
+  triggers_replace = [local.apis, var.kms_key]
+
+  provisioner "local-exec" {
+    command = "sleep ${var.propagation_seconds}"
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.agent]
+}

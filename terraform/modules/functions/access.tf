@@ -1,0 +1,36 @@
+# Ingest creates objects and reads their digests; it can neither change nor
+# delete one.
+resource "google_storage_bucket_iam_member" "ingest" {
+  for_each = toset(["roles/storage.objectCreator", "roles/storage.objectViewer"])
+
+  bucket = var.bucket
+  role   = each.key
+  member = google_service_account.function["ingest"].member
+}
+
+# Appending rows through the Storage Write API takes no job, so ingest may run
+# none.
+resource "google_bigquery_dataset_iam_member" "ingest" {
+  project    = var.project
+  dataset_id = var.staging_dataset
+  role       = "roles/bigquery.dataEditor"
+  member     = google_service_account.function["ingest"].member
+}
+
+resource "google_bigquery_dataset_iam_member" "transform" {
+  for_each = {
+    staging = { dataset = var.staging_dataset, role = "roles/bigquery.dataViewer" }
+    prod    = { dataset = var.prod_dataset, role = "roles/bigquery.dataEditor" }
+  }
+
+  project    = var.project
+  dataset_id = each.value.dataset
+  role       = each.value.role
+  member     = google_service_account.function["transform"].member
+}
+
+resource "google_project_iam_member" "transform_jobs" {
+  project = var.project
+  role    = "roles/bigquery.jobUser" # there is no smaller place to grant it
+  member  = google_service_account.function["transform"].member
+}

@@ -1,0 +1,129 @@
+# Both functions, built from one upload. Each has its own identity and the
+# rights it needs on the lake and the datasets; who may call them is said
+# where the callers are (transport, scheduling).
+
+locals {
+  # Where the upload is made, next to this configuration. The name tells its
+  # content, so a change is a new object, and a function is built anew only
+  # then.
+  upload = "functions-${substr(var.sources_hash, 0, 16)}.zip"
+
+  functions = {
+    ingest = {
+      concurrency   = var.ingest.concurrency
+      cpu           = var.ingest.cpu
+      description   = "Takes batches of records: Parquet in the lake, rows in BigQuery, quarantine."
+      ingress       = var.ingest.public_ingress ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
+      max_instances = var.ingest.max_instances
+      memory        = var.ingest.memory
+      timeout       = var.ingest.timeout_seconds
+      environment = merge(var.ingest.settings, {
+        GOOGLE_CLOUD_PROJECT = var.project
+        LAKE_BUCKET          = var.bucket
+        PROD_DATASET         = var.prod_dataset
+        STAGING_DATASET      = var.staging_dataset
+        STATION_TIMEZONE     = var.station_timezone
+      })
+    }
+    # One instance: it lets one run happen at a time, and calls that arrive
+    # meanwhile share the next.
+    transform = {
+      concurrency   = 10
+      cpu           = var.transform.cpu
+      description   = "Runs the dbt project: staging to marts."
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      max_instances = 1
+      memory        = var.transform.memory
+      timeout       = 600 # a wait of 240 s, then a run of 300 s
+      environment = merge(var.transform.settings, {
+        GOOGLE_CLOUD_PROJECT = var.project
+        PROD_DATASET         = var.prod_dataset
+        STAGING_DATASET      = var.staging_dataset
+        STATION_TIMEZONE     = var.station_timezone
+      })
+    }
+  }
+}
+
+resource "terraform_data" "upload" {
+  triggers_replace = var.sources_hash
+
+  provisioner "local-exec" {
+    working_dir = var.repository_root
+    command     = "go run ./terraform/upload -o '${abspath(path.root)}/.upload/${local.upload}'"
+  }
+}
+
+resource "google_storage_bucket_object" "upload" {
+  bucket = var.build_bucket
+  name   = "functions/${local.upload}"
+  source = "${path.root}/.upload/${local.upload}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+  depends_on = [terraform_data.upload]
+}
+
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  project      = var.project
+  account_id   = "stationflow-${each.key}"
+  display_name = "stationflow: runs the function ${each.key}"
+}
+
+resource "google_cloudfunctions2_function" "function" {
+  #checkov:skip=CKV_GCP_124:ingest takes calls from outside the network only with transport = "http" and no network; IAM lets the bridge alone in
+  for_each = local.functions
+
+  project      = var.project
+  location     = var.region
+  name         = each.key
+  description  = each.value.description
+  kms_key_name = var.kms_key
+
+  build_config {
+    runtime           = "go126"
+    entry_point       = each.key
+    docker_repository = var.repository
+    service_account   = var.builder
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket_object.upload.bucket
+        object = google_storage_bucket_object.upload.name
+      }
+    }
+    automatic_update_policy {}
+  }
+
+  service_config {
+    service_account_email            = google_service_account.function[each.key].email
+    ingress_settings                 = each.value.ingress
+    available_cpu                    = each.value.cpu
+    available_memory                 = each.value.memory
+    min_instance_count               = 0
+    max_instance_count               = each.value.max_instances
+    max_instance_request_concurrency = each.value.concurrency
+    timeout_seconds                  = each.value.timeout
+    all_traffic_on_latest_revision   = true
+    environment_variables            = each.value.environment
+
+    direct_vpc_egress = var.network == null ? null : "VPC_EGRESS_${var.network.egress}"
+    dynamic "direct_vpc_network_interface" {
+      for_each = var.network == null ? [] : [var.network.subnetwork]
+      content {
+        subnetwork = direct_vpc_network_interface.value
+      }
+    }
+  }
+
+  # A function that starts without its rights fails its first calls.
+  depends_on = [
+    google_bigquery_dataset_iam_member.ingest,
+    google_bigquery_dataset_iam_member.transform,
+    google_project_iam_member.transform_jobs,
+    google_storage_bucket_iam_member.ingest,
+  ]
+}

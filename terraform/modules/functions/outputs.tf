@@ -1,0 +1,20 @@
+output "ingest" {
+  description = "The function's service: name, and URI without a path."
+  value = {
+    service = google_cloudfunctions2_function.function["ingest"].name
+    uri     = google_cloudfunctions2_function.function["ingest"].service_config[0].uri
+  }
+}
+
+output "service_accounts" {
+  description = "E-mail addresses of the functions' identities."
+  value       = { for name, a in google_service_account.function : name => a.email }
+}
+
+output "transform" {
+  description = "The function's service: name, and URI without a path."
+  value = {
+    service = google_cloudfunctions2_function.function["transform"].name
+    uri     = google_cloudfunctions2_function.function["transform"].service_config[0].uri
+  }
+}

@@ -1,0 +1,86 @@
+variable "bucket" {
+  description = "Name of the lake's bucket."
+  type        = string
+}
+
+variable "build_bucket" {
+  description = "Bucket that the upload goes to."
+  type        = string
+}
+
+variable "builder" {
+  description = "Full name of the service account that builds."
+  type        = string
+}
+
+variable "ingest" {
+  description = "Size and settings of ingest; public_ingress lets calls in from outside the network, with IAM still to pass."
+  type = object({
+    concurrency     = number
+    cpu             = string
+    max_instances   = number
+    memory          = string
+    public_ingress  = bool
+    settings        = map(string)
+    timeout_seconds = number
+  })
+}
+
+variable "kms_key" {
+  description = "Full name of the key that encrypts sources and images, or null."
+  type        = string
+}
+
+variable "network" {
+  description = "Subnetwork and egress of the functions' traffic, or null."
+  type        = object({ egress = string, subnetwork = string })
+}
+
+variable "prod_dataset" {
+  description = "Id of the dataset of marts."
+  type        = string
+}
+
+variable "project" {
+  description = "Id of the project."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the functions."
+  type        = string
+}
+
+variable "repository" {
+  description = "Full name of the registry that images are built into."
+  type        = string
+}
+
+variable "repository_root" {
+  description = "Folder of this repository, where the upload is made."
+  type        = string
+}
+
+variable "sources_hash" {
+  description = "Digest of all that is uploaded."
+  type        = string
+}
+
+variable "staging_dataset" {
+  description = "Id of the dataset of raw records."
+  type        = string
+}
+
+variable "station_timezone" {
+  description = "IANA time zone of the stations."
+  type        = string
+}
+
+variable "transform" {
+  description = "Size and settings of transform."
+  type = object({
+    cpu      = string
+    memory   = string
+    settings = map(string)
+  })
+}

@@ -1,0 +1,81 @@
+# The data lake: every valid record as Parquet under raw/, values too large
+# for a row under quarantine/, and one file without rows per topic under
+# reference/, from which BigQuery takes the columns while raw/ is empty.
+
+resource "google_storage_bucket" "lake" {
+  #checkov:skip=CKV_GCP_63:it writes no access logs at all, to itself or elsewhere
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs tell who reads; access logs to another bucket are the user's choice
+  project                     = var.project
+  name                        = var.bucket
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = var.demo
+  deletion_policy             = var.demo ? "DELETE" : "ABANDON"
+
+  # Names are never written twice: versions guard against a mistake by hand.
+  versioning {
+    enabled = true
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 30
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type          = "SetStorageClass"
+      storage_class = "NEARLINE"
+    }
+    condition {
+      age                   = var.cold_after_days
+      matches_prefix        = ["raw/", "quarantine/"]
+      matches_storage_class = ["STANDARD"]
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.retention_days == null ? [] : [var.retention_days]
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value
+        matches_prefix = ["raw/", "quarantine/"]
+        with_state     = "LIVE"
+      }
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "AbortIncompleteMultipartUpload"
+    }
+    condition {
+      age = 1
+    }
+  }
+}
+
+resource "google_storage_bucket_object" "reference" {
+  for_each = var.references
+
+  bucket       = google_storage_bucket.lake.name
+  name         = "reference/${each.key}.parquet"
+  source       = each.value
+  content_type = "application/vnd.apache.parquet"
+}

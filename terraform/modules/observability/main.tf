@@ -1,0 +1,164 @@
+# Alerts, and the metrics that are counted from log lines. Conditions are
+# written in PromQL without validation, because a metric is unknown until its
+# first line is logged and a first apply would otherwise fail.
+
+locals {
+  run = "monitored_resource=\"cloud_run_revision\""
+
+  metrics = {
+    stationflow_bridge_lag_ms = {
+      description = "Age of the oldest record that the bridge has read and not handed on, once a minute."
+      filter      = "resource.labels.service_name=\"${var.bridge}\" AND jsonPayload.message=\"batches published\""
+      extract     = "EXTRACT(jsonPayload.lag_ms)"
+      unit        = "ms"
+    }
+    stationflow_quarantined_records = {
+      description = "Records of a batch that ingest refused."
+      filter      = "resource.labels.service_name=\"ingest\" AND jsonPayload.message=\"batch ingested\""
+      extract     = "EXTRACT(jsonPayload.quarantined)"
+      unit        = "1"
+    }
+    stationflow_records = {
+      description = "Records of a batch that ingest took."
+      filter      = "resource.labels.service_name=\"ingest\" AND jsonPayload.message=\"batch ingested\""
+      extract     = "EXTRACT(jsonPayload.records)"
+      unit        = "1"
+    }
+    stationflow_transform_failures = {
+      description = "Runs of the transform that failed."
+      filter      = "resource.labels.service_name=\"transform\" AND jsonPayload.message=\"transform finished\" AND jsonPayload.status!=\"success\""
+      extract     = null
+      unit        = "1"
+    }
+    stationflow_transform_successes = {
+      description = "Runs of the transform that succeeded."
+      filter      = "resource.labels.service_name=\"transform\" AND jsonPayload.message=\"transform finished\" AND jsonPayload.status=\"success\""
+      extract     = null
+      unit        = "1"
+    }
+  }
+
+  # Each has a section of docs/runbooks.md, named as here.
+  alerts = {
+    dead-letters = {
+      title    = "Batches wait in the dead letter"
+      severity = "CRITICAL"
+      query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=\"${var.dead_letter_subscription}\"}) > 0"
+      duration = "60s"
+    }
+    failed-transforms = {
+      title    = "Transforms fail"
+      severity = "ERROR"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_transform_failures{${local.run}}[10m])) >= 3"
+      duration = "0s"
+    }
+    freshness = {
+      title    = "Records arrive late in staging"
+      severity = "ERROR"
+      query    = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=\"${var.ingest_subscription}\"}) > 120"
+      duration = "120s"
+    }
+    function-errors = {
+      title    = "A function answers with errors"
+      severity = "WARNING"
+      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"ingest|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+      duration = "300s"
+    }
+    lag = {
+      title    = "The bridge lags behind Kafka"
+      severity = "ERROR"
+      query    = "histogram_quantile(0.5, sum by (le) (increase(logging_googleapis_com:user_stationflow_bridge_lag_ms_bucket{${local.run}}[5m]))) > 60000"
+      duration = "300s"
+    }
+    missing-transforms = {
+      title    = "No transform has succeeded for 15 minutes"
+      severity = "CRITICAL"
+      query    = "(sum(increase(logging_googleapis_com:user_stationflow_transform_successes{${local.run}}[15m])) or vector(0)) < 1"
+      duration = "300s"
+    }
+    quarantine-rate = {
+      title    = "More than 1 % of the records are quarantined"
+      severity = "WARNING"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_quarantined_records_sum{${local.run}}[15m])) / sum(increase(logging_googleapis_com:user_stationflow_records_sum{${local.run}}[15m])) > 0.01"
+      duration = "300s"
+    }
+    stopped-bridge = {
+      title    = "The bridge does not stay up"
+      severity = "CRITICAL"
+      query    = "(max(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.bridge}\",state=\"active\"}) or vector(0)) < 1"
+      duration = "300s"
+    }
+  }
+}
+
+resource "google_logging_metric" "metric" {
+  for_each = local.metrics
+
+  project         = var.project
+  name            = each.key
+  description     = each.value.description
+  filter          = "resource.type=\"cloud_run_revision\" AND ${each.value.filter}"
+  value_extractor = each.value.extract
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = each.value.extract == null ? "INT64" : "DISTRIBUTION"
+    unit        = each.value.unit
+  }
+
+  # From 1 to 2^24 ms, some 4.7 hours.
+  dynamic "bucket_options" {
+    for_each = each.value.extract == null ? [] : [1]
+    content {
+      exponential_buckets {
+        growth_factor      = 2
+        num_finite_buckets = 24
+        scale              = 1
+      }
+    }
+  }
+}
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each = var.alert_emails
+
+  project      = var.project
+  display_name = "stationflow: ${each.value}"
+  type         = "email"
+  labels       = { email_address = each.value }
+}
+
+resource "google_monitoring_alert_policy" "alert" {
+  for_each = local.alerts
+
+  project               = var.project
+  display_name          = "stationflow: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = [for c in google_monitoring_notification_channel.email : c.id]
+
+  conditions {
+    display_name = each.value.title
+    condition_prometheus_query_language {
+      query                     = each.value.query
+      duration                  = each.value.duration
+      evaluation_interval       = "60s"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "What it means and what to do: ${var.runbooks_url}#${each.key}"
+    links {
+      display_name = "Runbook"
+      url          = "${var.runbooks_url}#${each.key}"
+    }
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+
+  depends_on = [google_logging_metric.metric]
+}

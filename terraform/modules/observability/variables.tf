@@ -1,0 +1,29 @@
+variable "alert_emails" {
+  description = "Addresses that alerts go to."
+  type        = set(string)
+}
+
+variable "bridge" {
+  description = "Name of the bridge's service."
+  type        = string
+}
+
+variable "dead_letter_subscription" {
+  description = "Name of the subscription that keeps dead letters."
+  type        = string
+}
+
+variable "ingest_subscription" {
+  description = "Name of the subscription that pushes to ingest."
+  type        = string
+}
+
+variable "project" {
+  description = "Id of the project."
+  type        = string
+}
+
+variable "runbooks_url" {
+  description = "Where the runbooks can be read."
+  type        = string
+}

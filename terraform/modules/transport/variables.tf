@@ -1,0 +1,38 @@
+variable "deployment" {
+  description = "Names and delivery policy, from deployment.json."
+  type = object({
+    dead_letter_subscription     = string
+    dead_letter_topic            = string
+    ingest_subscription          = string
+    push_ack_deadline_seconds    = number
+    push_max_delivery_attempts   = number
+    push_maximum_backoff_seconds = number
+    push_minimum_backoff_seconds = number
+    records_topic                = string
+  })
+}
+
+variable "ingest" {
+  description = "Service name of ingest, and its URI without a path."
+  type        = object({ service = string, uri = string })
+}
+
+variable "kms_key" {
+  description = "Full name of the key that encrypts messages, or null."
+  type        = string
+}
+
+variable "project" {
+  description = "Id of the project."
+  type        = string
+}
+
+variable "pubsub_agent" {
+  description = "Member of IAM that is Pub/Sub's own agent."
+  type        = string
+}
+
+variable "region" {
+  description = "Region that messages stay in."
+  type        = string
+}

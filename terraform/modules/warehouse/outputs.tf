@@ -1,0 +1,10 @@
+output "prod_dataset" {
+  description = "Id of the dataset of marts."
+  value       = google_bigquery_dataset.dataset["prod"].dataset_id
+}
+
+output "staging_dataset" {
+  description = "Id of the dataset of raw records, once its tables exist."
+  value       = google_bigquery_dataset.dataset["staging"].dataset_id
+  depends_on  = [google_bigquery_table.staging]
+}

@@ -1,0 +1,69 @@
+variable "bucket" {
+  description = "Name of the lake's bucket."
+  type        = string
+}
+
+variable "demo" {
+  description = "Whether destroy takes the data too."
+  type        = bool
+}
+
+variable "kms_key" {
+  description = "Full name of the key that encrypts the datasets, or null."
+  type        = string
+}
+
+variable "prod_dataset" {
+  description = "Id of the dataset of marts."
+  type        = string
+}
+
+variable "project" {
+  description = "Id of the project."
+  type        = string
+}
+
+variable "query_limit_tib" {
+  description = "Most that BigQuery bills in the project a day, in TiB."
+  type        = number
+}
+
+variable "records_view" {
+  description = "Path of the SQL of a view with one row per record."
+  type        = string
+}
+
+variable "references" {
+  description = "Address of the Parquet file without rows, by topic."
+  type        = map(string)
+}
+
+variable "region" {
+  description = "Location of the datasets, the same as the bucket's."
+  type        = string
+}
+
+variable "retention_days" {
+  description = "How long staging tables keep a day's rows."
+  type        = number
+}
+
+variable "schemas" {
+  description = "Folder of the tables' schemas, one NAME.json each."
+  type        = string
+}
+
+variable "staging_dataset" {
+  description = "Id of the dataset of raw records."
+  type        = string
+}
+
+variable "topics" {
+  description = "Names of the topics."
+  type        = list(string)
+}
+
+variable "viewers" {
+  description = "Members who may read the marts."
+  type        = set(string)
+}

@@ -1,0 +1,86 @@
+locals {
+  dashboards = ["passenger_flow_dashboard", "ticket_dashboard", "train_dashboard", "incident_dashboard", "equipment_failure_dashboard"]
+
+  # https://developers.google.com/looker-studio/integrate/linking-api
+  looker_parameters = merge(
+    { "c.mode" = "edit", "r.reportName" = "stationflow" },
+    merge([for table in local.dashboards : {
+      "ds.${table}.billingProjectId" = var.project
+      "ds.${table}.connector"        = "bigQuery"
+      "ds.${table}.datasourceName"   = table
+      "ds.${table}.datasetId"        = var.prod_bq_dataset
+      "ds.${table}.projectId"        = var.project
+      "ds.${table}.tableId"          = table
+      "ds.${table}.type"             = "TABLE"
+    }]...),
+  )
+}
+
+output "alerts" {
+  description = "Alerts, named as their sections in docs/runbooks.md."
+  value       = module.observability.alerts
+}
+
+output "bridge_image" {
+  description = "Image of the bridge that runs, by digest: what bridge_image is set to for a roll back."
+  value       = module.bridge.image
+}
+
+output "bucket" {
+  description = "Address of the lake."
+  value       = "gs://${module.lake.bucket}"
+}
+
+output "dead_letter_subscription" {
+  description = "Subscription that keeps batches that failed for good."
+  value       = module.transport.dead_letter_subscription
+}
+
+output "functions" {
+  description = "Address of each function. Only the callers that Terraform knows may call them."
+  value = {
+    ingest    = "${module.functions.ingest.uri}/ingest"
+    transform = "${module.functions.transform.uri}/transform"
+  }
+}
+
+output "kafka_cluster" {
+  description = "Id of the Confluent cluster that was made, or null."
+  value       = one(module.kafka[*].cluster)
+}
+
+output "logs" {
+  description = "Commands that show what happens."
+  value = {
+    bridge    = "gcloud run services logs read ${module.bridge.service} --region=${var.region} --project=${var.project}"
+    ingest    = "gcloud functions logs read ingest --gen2 --region=${var.region} --project=${var.project}"
+    transform = "gcloud functions logs read transform --gen2 --region=${var.region} --project=${var.project}"
+  }
+}
+
+output "looker_studio_url" {
+  description = "Opens a new Looker Studio report that has the dashboard tables as data sources."
+  value = "https://lookerstudio.google.com/reporting/create?${join("&", [
+    for k, v in local.looker_parameters : "${k}=${urlencode(v)}"
+  ])}"
+}
+
+output "prod_bq_dataset" {
+  description = "Dataset of the marts."
+  value       = module.warehouse.prod_dataset
+}
+
+output "scheduler_job" {
+  description = "Job that triggers the transform; gcloud scheduler jobs run starts it by hand."
+  value       = module.scheduling.job
+}
+
+output "simulator_job" {
+  description = "Job of the simulated stations, or null; gcloud run jobs execute starts it again."
+  value       = module.bridge.simulator
+}
+
+output "stg_bq_dataset" {
+  description = "Dataset of the raw records."
+  value       = module.warehouse.staging_dataset
+}

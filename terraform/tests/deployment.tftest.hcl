@@ -1,0 +1,123 @@
+# Plans of the whole configuration: the defaults, and each large choice.
+# Nothing here needs an account. What resources must look like in each of
+# these plans is held by local/deploytest.
+
+mock_provider "confluent" {}
+
+mock_provider "google" {
+  override_data {
+    target = module.foundation.data.google_project.this
+    values = { number = "123456789012" }
+  }
+}
+
+variables {
+  project             = "my-stations-4711"
+  region              = "europe-west1"
+  bridge_image        = "europe-west1-docker.pkg.dev/p/r/bridge@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  propagation_seconds = 0
+}
+
+run "defaults" {
+  command = plan
+
+  assert {
+    condition     = output.bucket == "gs://my-stations-4711-stationflow-lake"
+    error_message = "The bucket is not named after the project: ${output.bucket}"
+  }
+  assert {
+    condition     = output.stg_bq_dataset == "staging_data" && output.prod_bq_dataset == "prod_data"
+    error_message = "The datasets have other names than the contract's."
+  }
+  assert {
+    condition     = length(module.kafka) == 1 && output.simulator_job == null
+    error_message = "By default a cluster is made, and nothing is simulated."
+  }
+  assert {
+    condition = alltrue([for t in ["passenger_flow", "ticket", "train", "incident", "equipment_failure"] :
+      strcontains(output.looker_studio_url, "ds.${t}_dashboard.tableId=${t}_dashboard&")
+    ])
+    error_message = "A dashboard table is no data source of the Looker Studio link."
+  }
+  assert {
+    condition     = length(output.alerts) == 8
+    error_message = "There are ${length(output.alerts)} alerts."
+  }
+}
+
+run "image_is_built" {
+  command = plan
+
+  variables {
+    bridge_image = null
+  }
+}
+
+run "existing_kafka" {
+  command = plan
+
+  variables {
+    kafka = {
+      bootstrap_servers    = "a.example.com:9092, b.example.com:9092"
+      sasl_mechanism       = "SCRAM-SHA-512"
+      sasl_username        = "stationflow"
+      sasl_password_secret = "kafka-password" # checkov:skip=CKV_SECRET_6:the name of a secret
+      files                = { KAFKA_CA_FILE = "kafka-ca" }
+    }
+    simulate = true
+  }
+
+  assert {
+    condition     = length(module.kafka) == 0 && output.kafka_cluster == null
+    error_message = "A cluster is made although one exists."
+  }
+  assert {
+    condition     = output.simulator_job == "stationflow-simulator"
+    error_message = "Simulated stations do not run."
+  }
+}
+
+run "existing_kafka_without_security" {
+  command = plan
+
+  variables {
+    kafka = {
+      bootstrap_servers = "10.0.0.5:9092"
+      security_protocol = "PLAINTEXT"
+    }
+    network = { subnetwork = "projects/my-stations-4711/regions/europe-west1/subnetworks/stations" }
+  }
+}
+
+run "demo" {
+  command = plan
+
+  variables {
+    demo     = true
+    simulate = true
+  }
+}
+
+run "customer_managed_keys" {
+  command = plan
+
+  variables {
+    kms_key = "projects/my-stations-4711/locations/europe-west1/keyRings/r/cryptoKeys/k"
+  }
+}
+
+run "straight_to_the_function" {
+  command = plan
+
+  variables {
+    transport = "http"
+  }
+}
+
+run "standard_cluster" {
+  command = plan
+
+  variables {
+    confluent_cluster = { type = "standard", availability = "MULTI_ZONE" }
+  }
+}

@@ -1,0 +1,313 @@
+variable "alert_emails" {
+  description = "Addresses that alerts go to. Without one, alerts are shown in the console only."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for a in var.alert_emails : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", a))])
+    error_message = "An address in alert_emails is no e-mail address: write each as name@example.com."
+  }
+}
+
+variable "bridge" {
+  description = <<-EOT
+    The service that reads Kafka. min_instances run always; each takes its share of the partitions, so more than one is
+    for throughput and for a faster takeover. settings are further environment variables of the bridge (BRIDGE_… or
+    KAFKA_…, see docs/deploy.md).
+  EOT
+  type = object({
+    cpu           = optional(string, "1")
+    max_instances = optional(number, 2)
+    memory        = optional(string, "512Mi")
+    min_instances = optional(number, 1)
+    settings      = optional(map(string), {})
+  })
+  default = {}
+
+  validation {
+    condition = (
+      var.bridge.min_instances >= 1 && var.bridge.max_instances >= var.bridge.min_instances
+      && var.bridge.max_instances <= 36
+    )
+    error_message = "bridge needs 1 <= min_instances <= max_instances <= 36: with none nothing reads Kafka, and more than the 36 partitions would idle."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.bridge.settings) : can(regex("^(BRIDGE|KAFKA)_[A-Z_]+$", name))])
+    error_message = "bridge.settings takes BRIDGE_… and KAFKA_… variables only: everything else has a variable of its own."
+  }
+  validation {
+    condition = length(setintersection(keys(var.bridge.settings), [
+      "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+    ])) == 0
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's six."
+  }
+  validation {
+    condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])
+    error_message = "bridge.settings is shown in plans: keep a password in Secret Manager and name it in kafka.sasl_password_secret."
+  }
+  validation {
+    condition     = can(regex("^([1-8]|0\\.[5-9][0-9]?)$", var.bridge.cpu)) && can(regex("^[0-9]+(Mi|Gi)$", var.bridge.memory))
+    error_message = "bridge.cpu is a number of CPUs such as \"1\", bridge.memory a size such as \"512Mi\" or \"1Gi\"."
+  }
+}
+
+variable "bridge_image" {
+  description = "A ready image of bridge and simulator, by digest. Without it apply builds one with Cloud Build, which needs gcloud."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bridge_image == null || can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", var.bridge_image))
+    error_message = "bridge_image must be named by digest, NAME@sha256:…, because a tag can move under a running service: gcloud artifacts docker images describe NAME:TAG prints the digest."
+  }
+}
+
+variable "bucket" {
+  description = "Name of the lake's bucket, which is made. Without it PROJECT-stationflow-lake."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket == null || can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "bucket must be 3 to 63 lower-case letters, digits, dashes, dots or underscores, without gs://."
+  }
+}
+
+variable "dashboard_viewers" {
+  description = "Who may read prod_data, for Looker Studio: members such as user:ana@example.com or group:ops@example.com. They may also run queries in the project."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.dashboard_viewers : can(regex("^(user|group|serviceAccount):[^@ ]+@[^@ ]+$", m))])
+    error_message = "A member in dashboard_viewers must begin with user:, group: or serviceAccount: and name one address. Nothing is made public: allUsers, allAuthenticatedUsers and whole domains are refused."
+  }
+}
+
+variable "demo" {
+  description = "For a project that is thrown away: terraform destroy then destroys the data too, without asking."
+  type        = bool
+  default     = false
+}
+
+variable "ingest" {
+  description = "The function that receives batches. settings are further environment variables, INGEST_…."
+  type = object({
+    concurrency   = optional(number, 8)
+    cpu           = optional(string, "1")
+    max_instances = optional(number, 20)
+    memory        = optional(string, "1Gi")
+    settings      = optional(map(string), {})
+  })
+  default = {}
+
+  validation {
+    condition     = var.ingest.max_instances >= 1 && var.ingest.max_instances <= 100 && var.ingest.concurrency >= 1 && var.ingest.concurrency <= 80
+    error_message = "ingest needs max_instances from 1 to 100 and concurrency from 1 to 80: a batch takes up to 50 MB while it is worked on."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.ingest.settings) : can(regex("^INGEST_[A-Z_]+$", name))])
+    error_message = "ingest.settings takes INGEST_… variables only: everything else has a variable of its own."
+  }
+}
+
+variable "kms_key" {
+  description = "A Cloud KMS key that everything at rest is encrypted with: projects/P/locations/REGION/keyRings/R/cryptoKeys/K, in the same region. Without it Google's own keys are used."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key is the key's full name, projects/P/locations/REGION/keyRings/R/cryptoKeys/K: gcloud kms keys list prints it."
+  }
+  validation {
+    condition     = var.kms_key == null || try(split("/", var.kms_key)[3], "") == var.region
+    error_message = "kms_key must be in the same region as everything else: use a key ring in var.region, neither global nor a multi-region."
+  }
+}
+
+variable "labels" {
+  description = "Labels of every resource that takes some."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for k, v in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", k)) && can(regex("^[a-z0-9_-]{0,63}$", v))])
+    error_message = "Labels are lower-case letters, digits, dashes and underscores, at most 63, and keys begin with a letter."
+  }
+}
+
+variable "lake_cold_after_days" {
+  description = "Age at which files of the lake move to a cheaper storage class (Nearline)."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.lake_cold_after_days >= 30
+    error_message = "lake_cold_after_days must be 30 or more: Nearline bills 30 days at least, and reading from it costs."
+  }
+}
+
+variable "lake_retention_days" {
+  description = "Age at which files of the lake are deleted; null keeps them for ever. The lake is what a replay reads."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.lake_retention_days == null ? true : var.lake_retention_days >= 1
+    error_message = "lake_retention_days must be 1 or more; leave it out to keep the lake for ever."
+  }
+}
+
+variable "network" {
+  description = <<-EOT
+    A subnetwork that bridge and functions send their traffic through, for a Kafka without a public address:
+    { subnetwork = "projects/P/regions/REGION/subnetworks/S" }. egress is PRIVATE_RANGES_ONLY, or ALL_TRAFFIC to send
+    everything there; then the network needs Private Google Access, and Cloud NAT to reach a public Kafka.
+  EOT
+  type = object({
+    egress     = optional(string, "PRIVATE_RANGES_ONLY")
+    subnetwork = string
+  })
+  default = null
+
+  validation {
+    condition     = var.network == null || can(regex("^projects/[^/]+/regions/[^/]+/subnetworks/[^/]+$", try(var.network.subnetwork, "")))
+    error_message = "network.subnetwork is the full name, projects/P/regions/REGION/subnetworks/S: gcloud compute networks subnets list --uri prints it."
+  }
+  validation {
+    condition     = var.network == null || try(split("/", var.network.subnetwork)[3], "") == var.region
+    error_message = "network.subnetwork must be in the same region as everything else: use one in var.region."
+  }
+  validation {
+    condition     = var.network == null || contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], try(var.network.egress, ""))
+    error_message = "network.egress is PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
+  }
+}
+
+variable "prod_bq_dataset" {
+  description = "BigQuery dataset of the marts that dashboards read, which is made."
+  type        = string
+  default     = "prod_data"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_]+$", var.prod_bq_dataset))
+    error_message = "prod_bq_dataset takes letters, digits and underscores only, without the project."
+  }
+  validation {
+    condition     = var.prod_bq_dataset != var.stg_bq_dataset
+    error_message = "prod_bq_dataset and stg_bq_dataset must differ: who reads dashboards does not read raw records."
+  }
+}
+
+variable "project" {
+  description = "Id of the Google Cloud project, which exists and has billing."
+  type        = string
+
+  validation {
+    condition     = can(regex("^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project is the project's id, such as my-stations-4711, neither its name nor its number: gcloud projects list prints it."
+  }
+}
+
+variable "propagation_seconds" {
+  description = "How long a first apply waits for newly enabled APIs and newly granted rights to be known everywhere."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.propagation_seconds >= 0 && var.propagation_seconds <= 600
+    error_message = "propagation_seconds is from 0 to 600: Google says that a grant takes up to 2 minutes typically."
+  }
+}
+
+variable "region" {
+  description = "The one region of everything: functions, bridge, bucket, datasets and (unless kafka is set) the Confluent cluster."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region is a single region such as europe-west1: neither a multi-region such as EU nor a zone, because bucket, datasets and functions must agree."
+  }
+}
+
+variable "runbooks_url" {
+  description = "Where docs/runbooks.md can be read; alerts link to it."
+  type        = string
+  default     = "https://github.com/stationflow/stationflow/blob/main/docs/runbooks.md"
+
+  validation {
+    condition     = can(regex("^https://[^ #]+$", var.runbooks_url))
+    error_message = "runbooks_url is an https:// address without #: each alert adds its own section."
+  }
+}
+
+variable "simulate" {
+  description = "Runs simulated stations once, for 20 minutes after the first apply, so that a new deployment shows data at once. Not for a cluster with real events."
+  type        = bool
+  default     = false
+}
+
+variable "station_timezone" {
+  description = "IANA time zone of the stations: of timestamps without an offset, and of hours and days on dashboards."
+  type        = string
+  default     = "UTC"
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z0-9_+-]+)+)$", var.station_timezone))
+    error_message = "station_timezone is a name such as Europe/Paris or UTC: neither CET nor +01:00, which know no summer time."
+  }
+}
+
+variable "stg_bq_dataset" {
+  description = "BigQuery dataset of the raw records, which is made."
+  type        = string
+  default     = "staging_data"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_]+$", var.stg_bq_dataset))
+    error_message = "stg_bq_dataset takes letters, digits and underscores only, without the project."
+  }
+}
+
+variable "stg_retention_days" {
+  description = "How long staging tables keep rows, by the day they arrived. What marts have aggregated stays, and the lake keeps the records."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.stg_retention_days >= 2 && var.stg_retention_days <= 3650
+    error_message = "stg_retention_days is from 2 to 3650: the transform looks back over the rows of the last day."
+  }
+}
+
+variable "transform" {
+  description = "The function that runs the dbt project. settings are further environment variables, TRANSFORM_…."
+  type = object({
+    cpu             = optional(string, "1")
+    memory          = optional(string, "512Mi")
+    query_limit_tib = optional(number, 1)
+    settings        = optional(map(string), {})
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.transform.settings) : can(regex("^TRANSFORM_[A-Z_]+$", name))])
+    error_message = "transform.settings takes TRANSFORM_… variables only: everything else has a variable of its own."
+  }
+  validation {
+    condition     = var.transform.query_limit_tib >= 0.1 && var.transform.query_limit_tib <= 1000
+    error_message = "transform.query_limit_tib is the most that BigQuery bills in the project a day, in TiB, from 0.1 to 1000."
+  }
+}
+
+variable "transport" {
+  description = "How batches get from the bridge to the function: pubsub (others may subscribe too, Pub/Sub retries) or http (straight, quicker, cheaper; needs a bridge that knows it)."
+  type        = string
+  default     = "pubsub"
+
+  validation {
+    condition     = contains(["pubsub", "http"], var.transport)
+    error_message = "transport is pubsub or http."
+  }
+}

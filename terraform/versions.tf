@@ -1,0 +1,27 @@
+terraform {
+  required_version = ">= 1.9.0, < 2.0.0" # validations that look at several variables
+
+  required_providers {
+    confluent = {
+      source  = "confluentinc/confluent"
+      version = "~> 2.30.0"
+    }
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 7.45.0"
+    }
+  }
+}
+
+provider "google" {
+  project        = var.project
+  region         = var.region
+  default_labels = merge({ app = "stationflow" }, var.labels)
+}
+
+# Used only where Terraform makes the cluster. Without the two variables the
+# provider reads CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET.
+provider "confluent" {
+  cloud_api_key    = var.confluent_cloud_api_key
+  cloud_api_secret = var.confluent_cloud_api_secret
+}
