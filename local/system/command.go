@@ -41,6 +41,11 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
+	unlock, err := lockFolder(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	file, err := os.OpenFile(filepath.Join(folder, "stationflow.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
