@@ -14,7 +14,8 @@ import (
 )
 
 // stations are the simulated stations of a demo: yesterday at once, and then
-// today from the opening on at the chosen pace.
+// today from the opening on at the chosen pace. In a folder that is kept they
+// go on where they stopped.
 type stations struct {
 	produced atomic.Int64 // records that Kafka has acknowledged
 	caughtUp chan struct{}
@@ -24,24 +25,30 @@ type stations struct {
 }
 
 // startStations begins to simulate into Kafka. caughtUp is closed when
-// yesterday is written.
-func startStations(o Options, getenv func(string) string, location *time.Location, log *slog.Logger) (*stations, error) {
+// everything before today is written.
+func startStations(o Options, folder string, getenv func(string) string, location *time.Location, log *slog.Logger) (*stations, error) {
 	r := env.NewReader(getenv)
 	config := kafka.FromEnv(r)
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	year, month, day := time.Now().In(location).Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, location)
+	yesterday := today.AddDate(0, 0, -1)
+	simulation, err := readSimulation(folder, yesterday)
+	if err != nil {
+		return nil, err
+	}
+	network := simulation.network(simulator.Config{Seed: o.Seed, Location: location}, yesterday)
 	events, err := sink.OpenKafka(config)
 	if err != nil {
 		return nil, err
 	}
 
-	year, month, day := time.Now().In(location).Date()
-	today := time.Date(year, month, day, 0, 0, 0, 0, location)
 	ctx, stop := context.WithCancel(context.Background())
 	s := &stations{caughtUp: make(chan struct{}), stop: stop, done: make(chan struct{})}
 	run := simulator.RunConfig{
-		Network: simulator.New(simulator.Config{Seed: o.Seed, Start: today.AddDate(0, 0, -1), Location: location}),
+		Network: network,
 		Speed:   o.Speed,
 		CatchUp: today,
 		Clock:   simulator.WallClock{},
@@ -53,8 +60,11 @@ func startStations(o Options, getenv func(string) string, location *time.Locatio
 			}
 		},
 	}
+	if !network.Now().Before(today) {
+		s.catchUp()
+	}
 	go func() {
-		_, err := simulator.Run(ctx, run, events)
+		_, err := simulator.Run(ctx, run, notedSink{events, network, simulation})
 		s.err = errors.Join(err, events.Close())
 		s.catchUp()
 		close(s.done)
@@ -62,7 +72,8 @@ func startStations(o Options, getenv func(string) string, location *time.Locatio
 	return s, nil
 }
 
-// catchUp closes caughtUp; only the simulator's goroutine calls it.
+// catchUp closes caughtUp; once the simulator's goroutine runs, only that calls
+// it.
 func (s *stations) catchUp() {
 	select {
 	case <-s.caughtUp:

@@ -340,11 +340,11 @@ func (s *System) startScheduler(context.Context) error {
 	return nil
 }
 
-// startStations waits until the first simulated day is written and ingested,
-// so that the page has something to show as soon as the system is ready.
+// startStations waits until what was simulated of the days before today is
+// written and ingested, so that the page has something to show as soon as the system is ready.
 func (s *System) startStations(ctx context.Context) error {
 	var err error
-	if s.stations, err = startStations(s.options, s.getenv, s.location, s.log); err != nil {
+	if s.stations, err = startStations(s.options, s.folder, s.getenv, s.location, s.log); err != nil {
 		return err
 	}
 	s.watch(func() error { <-s.stations.done; return s.stations.err })
