@@ -45,6 +45,22 @@ func (e Endpoints) Environment(topic string) []string {
 	}
 }
 
+// CanWrite says in one sentence why the file could not be written, as far as
+// can be told beforehand; "" stands for no file.
+func CanWrite(path string) error {
+	if path == "" {
+		return nil
+	}
+	folder := filepath.Dir(path)
+	if about, err := os.Stat(folder); err != nil || !about.IsDir() {
+		return fmt.Errorf("--endpoints %s: there is no folder %s: make it first, or name another file", path, folder)
+	}
+	if about, err := os.Stat(path); err == nil && about.IsDir() {
+		return fmt.Errorf("--endpoints %s is a folder: name a file", path)
+	}
+	return nil
+}
+
 // Write writes the endpoints to a file at once: a reader sees the whole
 // object or no file.
 func (e Endpoints) Write(path string) error {

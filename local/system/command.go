@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/cli"
 	"github.com/stationflow/stationflow/local/console"
+	"github.com/stationflow/stationflow/local/endpoints"
 )
 
 // Commands are demo and up. engine is the command that runs the warehouse's
@@ -36,6 +38,9 @@ func Commands(engine ...string) []cli.Command {
 // run starts the system, says where everything is, shows how it does, and
 // closes it when ctx ends or time is up.
 func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
+	if err := endpoints.CanWrite(o.Endpoints); err != nil {
+		return err
+	}
 	folder, remove, err := dataFolder(o.DataDir)
 	if err != nil {
 		return err
@@ -58,8 +63,11 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 
 	began := time.Now()
 	fmt.Fprintln(streams.Out, "starting")
+	starting := context.AfterFunc(ctx, func() { fmt.Fprintln(streams.Out, "stopping while starting") })
 	s, err := Start(ctx, o, folder, streams.Getenv, streams.Out, log)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	starting()
+	if err != nil && ctx.Err() != nil { // whatever step it was, and however that words it
+		log.Info("stopped while starting", "error", err.Error())
 		fmt.Fprintln(streams.Out, "stopped while starting")
 		return nil
 	}
@@ -115,9 +123,13 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	} {
 		fmt.Fprintf(out, "  %-14s %s\n", line[0], line[1])
 	}
+	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n  export %s\n",
+		strings.Join(e.Environment(s.deployment.RecordsTopic), " "))
 	fmt.Fprint(out, "\nCtrl-C stops everything")
 	if s.options.DataDir == "" {
 		fmt.Fprint(out, " and keeps nothing; --data DIR keeps it")
+	} else {
+		fmt.Fprintf(out, "; Kafka, objects, warehouse and how far the stations came stay in %s,\nand the next start with --data %s goes on from there", s.options.DataDir, s.options.DataDir)
 	}
 	fmt.Fprint(out, ".\n\n")
 }

@@ -38,7 +38,7 @@ func TestParseOptions_NamesMistakes(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"unknown flag":            {[]string{"--nonsense"}, []string{"-nonsense"}},
+		"unknown flag":            {[]string{"--nonsense"}, []string{": --nonsense", "see stationflow up --help"}},
 		"an argument":             {[]string{"now"}, []string{`"now"`}},
 		"several":                 {[]string{"--port", "70000", "--transport", "pigeon", "--speed", "0"}, []string{"--port is 70000", `--transport is "pigeon"`, "--speed is 0"}},
 		"unknown part":            {[]string{"--without", "kafka"}, []string{`--without is "kafka"`}},
@@ -66,7 +66,7 @@ func TestParseOptions_Help(t *testing.T) {
 		t.Fatalf("got %v, want flag.ErrHelp", err)
 	}
 	for _, name := range []string{"simulate", "for", "endpoints", "port", "data", "kafka", "transport"} {
-		if !strings.Contains(output.String(), "-"+name) {
+		if !strings.Contains(output.String(), "--"+name) {
 			t.Errorf("the help does not name --%s", name)
 		}
 	}
