@@ -18,8 +18,9 @@ const (
 )
 
 // worst are the states from the one that most needs attention on; the whole
-// is in the worst state of its hops.
-var worst = [...]State{Failing, Behind, NothingYet, Flowing, Idle}
+// is in the worst state of its hops. While some hop flows, one that has seen
+// nothing yet is about to.
+var worst = [...]State{Failing, Behind, Flowing, NothingYet, Idle}
 
 // How late a hop may be before it is called behind. Events shall reach staging
 // within seconds and prod_data within 90 s, the minute between two scheduled
@@ -68,6 +69,8 @@ func (p *Pipeline) bridgeHealth() Health {
 	switch {
 	case flow.Fault != "":
 		return Health{Failing, flow.Fault, "The bridge's /status names the partition and what it waits for."}
+	case flow.Waiting.late() && p.Flows[Transport].Fault != "":
+		return Health{Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again."}
 	case flow.Waiting.late():
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once the load falls or the transport takes more; more CPU helps."}
 	case flow.Records == 0:

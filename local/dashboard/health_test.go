@@ -175,7 +175,8 @@ func TestOverall(t *testing.T) {
 	}{
 		"well":            {nil, fresh(), Flowing, "Every hop keeps up."},
 		"idle":            {allStill, &snapshot{rows: make([]Row, 1)}, Idle, "Nothing comes, and nothing waits."},
-		"starting":        {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, fresh(), NothingYet, "Transform: No run has finished."},
+		"starting":        {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, fresh(), Flowing, "Every hop keeps up."},
+		"nothing came":    {func(p *Pipeline) { allStill(p); p.Transform.LastFinished = time.Time{} }, &snapshot{}, NothingYet, "Transform: No run has finished."},
 		"late and new":    {func(p *Pipeline) { p.Transform.LastFinished = time.Time{}; on(Bridge, waits(10, time.Minute))(p) }, fresh(), Behind, "Bridge: 10 records wait, the oldest for 60 s."},
 		"late and broken": {func(p *Pipeline) { on(Bridge, waits(10, time.Minute))(p); p.Transform.LastFailure = "no" }, fresh(), Failing, "Transform: no"},
 		"two broken":      {func(p *Pipeline) { on(Ingest, fails("no"))(p); p.DeadLetters = 3 }, fresh(), Failing, "Pub/Sub: 3 batches wait in the dead letter."},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/pubsub"
@@ -74,7 +75,10 @@ func (s *System) bridgeFlow() dashboard.Flow {
 			flow.Fault = one.Topic + ": " + one.Problem
 		}
 	}
-	flow.Retries, flow.Failures = &b.Retries, &stuck
+	flow.Failures = &stuck
+	if s.options.Transport != "http" { // over HTTP an attempt is the transport's
+		flow.Retries = &b.Retries
+	}
 	flow.Waiting = &dashboard.Lag{Records: b.LagRecords()}
 	if flow.Waiting.Records > 0 { // those that the bridge has not read have no age: they wait at least since it last moved
 		flow.Waiting.Age = max(b.Lag(), s.rates.published.Still(time.Now()))
@@ -91,6 +95,7 @@ func (s *System) transportFlow() dashboard.Flow {
 		if s.bridge != nil {
 			b := s.bridge.Snapshot()
 			flow.Retries, flow.Failures = &b.Retries, &b.DeadLetteredBatches
+			flow.Fault = undelivered(b, s.Endpoints.Functions+"/ingest")
 		}
 		return flow
 	}
@@ -102,6 +107,21 @@ func (s *System) transportFlow() dashboard.Flow {
 		flow.Waiting = &dashboard.Lag{Records: max(waiting, ingest.Outstanding), Age: ingest.OldestUnacked} // a batch has a record at least
 	}
 	return flow
+}
+
+// undelivered says why the bridge's posts to the function fail; "" while none
+// does.
+func undelivered(b bridge.Snapshot, url string) string {
+	for _, one := range b.Partitions {
+		switch {
+		case one.Problem == "" || one.InFlight == 0:
+		case strings.Contains(one.Problem, "connection refused"):
+			return "No answer from " + url + ": connection refused."
+		default:
+			return "No batch is taken by " + url + ": " + one.Problem
+		}
+	}
+	return ""
 }
 
 // published counts the records that the bridge published, and those that an

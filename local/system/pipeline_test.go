@@ -3,6 +3,7 @@ package system
 import (
 	"testing"
 
+	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
@@ -34,6 +35,23 @@ func TestFailing(t *testing.T) {
 	for batches, want := range map[int64]string{0: "", 1: "A batch fails: why", 2: "Batches fail, the last one: why"} {
 		if got := failing(telemetry.Figures{Failing: batches, Cause: "why"}); got != want {
 			t.Errorf("%d batches: %q, want %q", batches, got, want)
+		}
+	}
+}
+
+func TestUndelivered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		partition bridge.PartitionStatus
+		want      string
+	}{
+		"well":           {bridge.PartitionStatus{InFlight: 1}, ""},
+		"functions away": {bridge.PartitionStatus{InFlight: 1, Problem: "dial tcp: connection refused"}, "No answer from http://f/ingest: connection refused."},
+		"refused":        {bridge.PartitionStatus{InFlight: 1, Problem: "500"}, "No batch is taken by http://f/ingest: 500"},
+		"not a post":     {bridge.PartitionStatus{Problem: "the topic is gone"}, ""},
+	} {
+		if got := undelivered(bridge.Snapshot{Partitions: []bridge.PartitionStatus{test.partition}}, "http://f/ingest"); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }
