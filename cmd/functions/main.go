@@ -16,7 +16,28 @@ import (
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
+const usage = `functions serves the Cloud Functions ingest and transform on one port. It takes no
+arguments; it is configured by environment variables:
+
+  PORT                   the port, 8080 by default
+  FUNCTION_HOST          the address to listen on; every interface by default
+  FUNCTION_TARGET        the one function to serve; all by default, each at /<its name>
+  GOOGLE_CLOUD_PROJECT   the Google Cloud project
+  LAKE_BUCKET            the bucket of the lake
+  STAGING_DATASET, PROD_DATASET   staging_data and prod_data by default
+  STATION_TIMEZONE       the network's time zone, UTC by default
+`
+
 func main() {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "-h", "-help", "--help":
+			fmt.Print(usage)
+			return
+		}
+		fmt.Fprintf(os.Stderr, "functions: unexpected argument %q: it takes none, see functions --help\n", os.Args[1])
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Getenv); err != nil {

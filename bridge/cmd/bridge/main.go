@@ -14,7 +14,30 @@ import (
 	"github.com/stationflow/stationflow/internal/cloudlog"
 )
 
+const usage = `bridge reads station events from Kafka and publishes them in batches. It takes no
+arguments; it is configured by environment variables:
+
+  KAFKA_BOOTSTRAP_SERVERS   host:port of one broker or more, separated by commas
+  KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_..., KAFKA_CA_FILE   how to reach it: docs/kafka.md
+  KAFKA_GROUP_ID, KAFKA_TOPICS, KAFKA_START   group, topics, and where the group begins
+  GOOGLE_CLOUD_PROJECT      the Google Cloud project
+  BRIDGE_PUBSUB_TOPIC       the Pub/Sub topic that batches go to
+  BRIDGE_TRANSPORT          pubsub, or http: docs/transports.md
+  BRIDGE_HTTP_URL           with http: the ingest function's address
+  LAKE_BUCKET               the bucket for records too large for a batch
+  BRIDGE_ADDR               where health, metrics and status are served
+`
+
 func main() {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "-h", "-help", "--help":
+			fmt.Print(usage)
+			return
+		}
+		fmt.Fprintf(os.Stderr, "bridge: unexpected argument %q: it takes none, see bridge --help\n", os.Args[1])
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Getenv); err != nil {
