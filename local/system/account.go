@@ -59,8 +59,8 @@ func (s *System) account(ctx context.Context) error {
 	produced := s.broker.produced()
 	fmt.Fprintf(s.out, "accounted for %d of %d records in Kafka: %d in staging, %d in quarantine, %d rows redelivered\n",
 		ledger.records, produced, ledger.staged, ledger.quarantined, ledger.redelivered)
-	if missing := produced - ledger.records; missing > 0 {
-		fmt.Fprintf(s.out, "%d records had not arrived when the system stopped\n", missing)
+	if s.missing = produced - ledger.records; s.missing > 0 {
+		fmt.Fprintf(s.out, "warning: %d records had not arrived when the system stopped\n", s.missing)
 	}
 	return nil
 }

@@ -45,7 +45,15 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
+	var s *System
+	defer func() {
+		if s != nil && s.missing > 0 { // the log tells why
+			fmt.Fprintf(streams.Out, "the log is kept: %s\n", filepath.Join(folder, "stationflow.log"))
+			err = errors.Join(err, removeAllBut(folder, o.DataDir, "stationflow.log"))
+			return
+		}
+		err = errors.Join(err, remove())
+	}()
 	unlock, err := lockFolder(folder)
 	if err != nil {
 		return err
@@ -57,14 +65,16 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	}
 	defer file.Close()
 	log := slog.New(slog.NewJSONHandler(file, nil))
-	stderr := os.Stderr // where the functions framework writes each failure besides: to the log, not into the status line
-	os.Stderr = file
-	defer func() { os.Stderr = stderr }()
+	// The functions framework writes what it serves and each failure to these:
+	// to the log, not between the lines of the start or into the status line.
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = file, file
+	defer func() { os.Stdout, os.Stderr = stdout, stderr }()
 
 	began := time.Now()
 	fmt.Fprintln(streams.Out, "starting")
 	starting := context.AfterFunc(ctx, func() { fmt.Fprintln(streams.Out, "stopping while starting") })
-	s, err := Start(ctx, o, folder, streams.Getenv, streams.Out, log)
+	s, err = Start(ctx, o, folder, streams.Getenv, streams.Out, log)
 	starting()
 	if err != nil && ctx.Err() != nil { // whatever step it was, and however that words it
 		log.Info("stopped while starting", "error", err.Error())
@@ -106,6 +116,20 @@ func dataFolder(chosen string) (folder string, remove func() error, err error) {
 		return "", nil, fmt.Errorf("making the folder of --data: %w", err)
 	}
 	return chosen, func() error { return nil }, nil
+}
+
+// removeAllBut empties a folder that is not kept, except for one file.
+func removeAllBut(folder, kept, name string) error {
+	if kept != "" {
+		return nil
+	}
+	entries, err := os.ReadDir(folder)
+	for _, entry := range entries {
+		if entry.Name() != name {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(folder, entry.Name())))
+		}
+	}
+	return err
 }
 
 func (s *System) introduce(out io.Writer, log string, took time.Duration) {

@@ -61,6 +61,7 @@ type System struct {
 
 	out     io.Writer
 	kept    struct{ valid, quarantined int64 } // rows in staging from an earlier run
+	missing int64                              // records that had not arrived at the end
 	refresh signal                             // the page should read the tables again
 	rates   rates
 
