@@ -163,7 +163,8 @@ func overall(judged map[Hop]Health, name func(Hop) string) Health {
 	for _, state := range worst {
 		for _, hop := range hops {
 			h := judged[hop]
-			if h.State != state {
+			rests := hop == TransformRuns || hop == Prod // flowing means that the last run had work; records may long have stopped
+			if h.State != state || state == Flowing && rests {
 				continue
 			}
 			switch state {
