@@ -1,217 +1,133 @@
 package transform
 
 import (
+	"context"
 	"fmt"
-	"io/fs"
-	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/stationflow/stationflow/functions/transform/artifact"
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
-// A Test is a query that finds what must not be: generic, declared in a yml
-// file, or singular, a file of tests/.
-type Test struct {
-	Name   string
-	SQL    string // its rows are the failures
-	Warn   bool   // severity warn: failures are reported and fail nothing
-	Models []string
-}
+// warned is the status of a test of severity warn that found something; one of
+// severity error has failed.
+const warned = "warned"
 
-// A check is a generic test as it is declared.
-type check struct {
-	file      string
-	kind      string
-	column    string
-	arguments map[string]any
-	warn      bool
-}
-
-var generic = []string{"unique", "not_null", "accepted_values", "relationships"}
-
-// addChecks reads the entries of a data_tests list.
-func (m *Model) addChecks(file, column string, entries []any) error {
-	for _, entry := range entries {
-		c := check{file: file, column: column, arguments: map[string]any{}}
-		switch entry := entry.(type) {
-		case string:
-			c.kind = entry
-		case map[string]any:
-			if err := c.read(entry); err != nil {
-				return fmt.Errorf("%s: a test of %s: %w", file, m.Name, err)
-			}
+// test runs the selected tests on what is published.
+func (r *run) test(ctx context.Context) {
+	var tests []*project.Test
+	for _, test := range r.project.Tests {
+		if r.selected[test.ID] {
+			tests = append(tests, test)
 		}
-		if !slices.Contains(generic, c.kind) {
-			return fmt.Errorf("%s: a test of %s: %q is not one of %s", file, m.Name, c.kind, strings.Join(generic, ", "))
-		}
-		if name, ok := c.arguments["column_name"].(string); ok {
-			c.column = name
-		}
-		if c.column == "" {
-			return fmt.Errorf("%s: the test %s of %s names no column", file, c.kind, m.Name)
-		}
-		m.checks = append(m.checks, c)
 	}
-	return nil
+	carryOut(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
 }
 
-// read takes {kind: {arguments: {...}, config: {...}, ...}}; arguments may
-// also lie beside config.
-func (c *check) read(entry map[string]any) error {
-	if len(entry) != 1 {
-		return fmt.Errorf("expected one name with its settings")
+// testOne runs a test when something that it reads changed.
+func (r *run) testOne(ctx context.Context, test *project.Test) {
+	r.mu.Lock()
+	needed := r.isTestNeeded(test)
+	r.mu.Unlock()
+	if !needed {
+		return
 	}
-	for kind, settings := range entry {
-		c.kind = kind
-		fields, _ := settings.(map[string]any)
-		for key, value := range fields {
-			switch key {
-			case "arguments":
-				arguments, _ := value.(map[string]any)
-				maps.Copy(c.arguments, arguments)
-			case "config":
-				config, _ := value.(map[string]any)
-				if err := c.configure(config); err != nil {
-					return err
-				}
-			case "name", "description":
-			case "severity":
-				if err := c.configure(map[string]any{key: value}); err != nil {
-					return err
-				}
-			default:
-				c.arguments[key] = value
+	start := time.Now()
+	failures, sql, err := r.failures(ctx, test)
+	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds()}
+	entry.result = artifact.Result{ID: test.ID, Started: start, Failures: &failures, SQL: r.asPublished(sql)}
+	verdict := test.Verdict(failures)
+	switch {
+	case err != nil:
+		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, err)
+	case verdict == project.Fail:
+		entry.Status = failed
+	case verdict == project.Warn:
+		entry.Status = warned
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.TestsRun++
+	if entry.Status == project.Pass {
+		r.report.passed = append(r.report.passed, entry)
+		return
+	}
+	r.report.Tests = append(r.report.Tests, entry)
+	if entry.Status == failed && !r.options.NoModels {
+		for _, id := range r.project.Through(test.Reads) {
+			if model := r.project.Model(nameOf(id)); model != nil && model.ID == id {
+				r.block(id, "its test "+test.Name+" failed")
 			}
 		}
 	}
-	return nil
 }
 
-func (c *check) configure(config map[string]any) error {
-	for key, value := range config {
-		if key != "severity" {
-			return fmt.Errorf("%s: config %q is not supported", c.kind, key)
-		}
-		warn, err := severity(value)
-		if err != nil {
-			return err
-		}
-		c.warn = warn
+func (r *run) isTestNeeded(test *project.Test) bool {
+	if r.options.Always || r.options.NoModels {
+		return true
 	}
-	return nil
+	reads := r.project.Through(test.Reads)
+	if slices.ContainsFunc(reads, func(id string) bool { return r.broken[id] != "" }) {
+		return false
+	}
+	return slices.ContainsFunc(reads, func(id string) bool {
+		model := r.project.Model(nameOf(id))
+		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
+			model != nil && model.ID == id && !model.Stored() && len(r.plan.inputs[model.Name].sources) > 0 // a view shows new rows by itself
+	})
 }
 
-func severity(value any) (warn bool, err error) {
-	switch text, _ := value.(string); strings.ToLower(text) {
-	case "warn":
-		return true, nil
-	case "error":
-		return false, nil
+// failures counts the rows that must not be, and keeps them where the test
+// says so. It returns the compiled test too.
+func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql string, err error) {
+	if sql, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
+		return 0, "", err
 	}
-	return false, fmt.Errorf("severity is %v: it is warn or error", value)
-}
-
-// readTests builds the tests of all models and of tests/.
-func (p *Project) readTests(files fs.FS) error {
-	for _, model := range p.Models {
-		for _, c := range model.checks {
-			test, err := p.generic(model, c)
-			if err != nil {
-				return fmt.Errorf("%s: the test %s of %s: %w", c.file, c.kind, model.Name, err)
-			}
-			p.Tests = append(p.Tests, test)
+	found := sql
+	if test.StoreFailures {
+		if found, err = r.keepFailures(ctx, test, sql); err != nil {
+			return 0, sql, err
 		}
 	}
-	for _, file := range sqlFiles(files, "tests") {
-		test, err := p.singular(files, file)
-		if err != nil {
-			return err
-		}
-		p.Tests = append(p.Tests, test)
-	}
-	return nil
-}
-
-func (p *Project) singular(files fs.FS, file string) (*Test, error) {
-	source, err := fs.ReadFile(files, file)
+	rows, err := r.warehouse.query(ctx, failuresOf(test, found))
 	if err != nil {
-		return nil, err
+		return 0, sql, err
 	}
-	parsed, err := parseTemplate(file, string(source))
-	if err != nil {
-		return nil, err
-	}
-	r := &rendering{project: p, config: map[string]any{}}
-	sql, err := p.templates.render(parsed, r.functions())
-	if err != nil {
-		return nil, r.explain(err)
-	}
-	test := &Test{Name: nameOf(file), SQL: sql, Models: r.refs}
-	for key, value := range r.config {
-		if key != "severity" {
-			return nil, fmt.Errorf("%s: config %q is not supported", file, key)
-		}
-		if test.Warn, err = severity(value); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+	if len(rows) == 1 {
+		switch failures := rows[0]["failures"].(type) {
+		case int64:
+			return failures, sql, nil
+		case nil:
+			return 0, sql, nil
 		}
 	}
-	return test, nil
+	return 0, sql, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
 }
 
-// generic writes the query of a declared test, with dbt's meaning of each.
-func (p *Project) generic(model *Model, c check) (*Test, error) {
-	test := &Test{Name: c.kind + "_" + model.Name, Warn: c.warn, Models: []string{model.Name}}
-	if c.arguments["column_name"] == nil {
-		test.Name += "_" + c.column
-	}
-	relation := p.Relation(model.Name)
-	switch c.kind {
-	case "unique":
-		test.SQL = fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\ngroup by 1\nhaving count(*) > 1", c.column, relation)
-	case "not_null":
-		test.SQL = fmt.Sprintf("select 1 as found\nfrom %s\nwhere %s is null", relation, c.column)
-	case "accepted_values":
-		values, err := literals(c.arguments)
-		if err != nil {
-			return nil, err
-		}
-		test.SQL = fmt.Sprintf("select distinct %[1]s as value\nfrom %[2]s\nwhere %[1]s not in (%[3]s)", c.column, relation, values)
-	case "relationships":
-		parent, field, err := p.parent(c.arguments)
-		if err != nil {
-			return nil, err
-		}
-		test.Models = append(test.Models, parent)
-		test.SQL = fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\n    and %[1]s not in (select %[3]s from %[4]s where %[3]s is not null)",
-			c.column, relation, field, p.Relation(parent))
-	}
-	return test, nil
-}
+// asPublished is SQL over the next contents as SQL over the published ones.
+func (r *run) asPublished(sql string) string { return strings.ReplaceAll(sql, nextSuffix+"`", "`") }
 
-func literals(arguments map[string]any) (string, error) {
-	values, _ := arguments["values"].([]any)
-	if len(values) == 0 {
-		return "", fmt.Errorf("values is empty")
-	}
-	quote := arguments["quote"] != false
-	var out []string
-	for _, value := range values {
-		text := fmt.Sprint(value)
-		if quote {
-			text = "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
-		}
-		out = append(out, text)
-	}
-	return strings.Join(out, ", "), nil
-}
+// auditSuffix follows the models' dataset in the name of the one in which dbt
+// keeps the failures of tests.
+const auditSuffix = "_dbt_test__audit"
 
-// parent reads the arguments to: ref('model') and field: column.
-func (p *Project) parent(arguments map[string]any) (model, field string, err error) {
-	to, _ := arguments["to"].(string)
-	field, _ = arguments["field"].(string)
-	name, ok := strings.CutPrefix(strings.TrimSpace(to), "ref(")
-	name = strings.Trim(strings.TrimSuffix(name, ")"), `'" `)
-	if !ok || field == "" || p.models[name] == nil {
-		return "", "", fmt.Errorf("needs to: ref('a model') and field: a column of it")
+// keepFailures stores what a test finds, and returns a query of it.
+func (r *run) keepFailures(ctx context.Context, test *project.Test, sql string) (string, error) {
+	target := r.project.Target()
+	dataset := target.Dataset + auditSuffix
+	if err := r.warehouse.makeDataset(ctx, dataset); err != nil {
+		return "", err
 	}
-	return name, field, nil
+	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Name)
+	if r.warehouse.dropsFirst {
+		if err := r.send(ctx, "drop table if exists "+relation); err != nil {
+			return "", err
+		}
+	}
+	if err := r.send(ctx, "create or replace table "+relation+" as\n"+sql); err != nil {
+		return "", err
+	}
+	return "select * from " + relation, nil
 }

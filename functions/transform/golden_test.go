@@ -10,20 +10,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stationflow/stationflow/dbt"
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func loadProject(t *testing.T) *Project {
+func loadProject(t *testing.T) *project.Project {
 	t.Helper()
-	project, err := Load(dbt.Files, Target{
+	loaded, err := project.Load(dbt.Files, project.Target{
 		Project: "some-project", Dataset: "prod_data",
 		Vars: map[string]any{"timezone": "Europe/Paris", "today": "2026-11-22"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return project
+	return loaded
 }
 
 // answers stands for the warehouse while an incremental model asks which
@@ -42,40 +43,45 @@ func answers(questions *[]string) func(string) ([]map[string]any, error) {
 }
 
 func TestCompile_Golden(t *testing.T) {
-	project := loadProject(t)
-	for _, model := range project.Models {
+	loaded := loadProject(t)
+	for _, model := range loaded.Models {
 		t.Run(model.Name, func(t *testing.T) {
-			first, err := project.Compile(model, Compilation{})
+			first, err := loaded.Compile(model, project.Compilation{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if model.Config.Materialized == view {
+			if model.Config.Materialized == project.View {
 				golden(t, model.Name+".sql", first.SQL)
 				return
 			}
-			golden(t, model.Name+".create.sql", project.creation(model, first))
-			if model.Config.Materialized == table {
-				golden(t, model.Name+".replace.sql", project.replacement(model, first, false))
+			golden(t, model.Name+".create.sql", creation(loaded.Relation(model), model, first.SQL))
+			if model.Config.Materialized == project.Table {
+				golden(t, model.Name+".replace.sql", replacement(loaded.Relation(model), model, first.SQL, everything))
 				return
 			}
 			var questions []string
-			next, err := project.Compile(model, Compilation{Incremental: true, Query: answers(&questions)})
+			next, err := loaded.Compile(model, project.Compilation{Incremental: true, Query: answers(&questions)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, model.Name+".questions.sql", strings.Join(questions, ";\n\n"))
-			golden(t, model.Name+".replace.sql", project.replacement(model, next, true))
+			golden(t, model.Name+".replace.sql", replacement(loaded.Relation(model), model, next.SQL, next.Config.Partitions))
 		})
 	}
 }
 
 func TestTests_Golden(t *testing.T) {
-	for _, test := range loadProject(t).Tests {
+	loaded := loadProject(t)
+	for _, test := range loaded.Tests {
 		severity := "error"
 		if test.Warn {
 			severity = "warn"
 		}
-		golden(t, filepath.Join("tests", test.Name+".sql"), "-- severity "+severity+", after "+strings.Join(test.Models, ", ")+"\n"+test.SQL)
+		sql, err := loaded.CompileTest(test, project.Compilation{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, filepath.Join("tests", test.Name+".sql"), "-- severity "+severity+", after "+strings.Join(names(test.Reads), ", ")+"\n"+sql)
 	}
 }
 
@@ -102,19 +108,27 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestCompile_IsDeterministic(t *testing.T) {
-	project, other := loadProject(t), loadProject(t)
-	for i, model := range project.Models {
+	loaded, other := loadProject(t), loadProject(t)
+	for i, model := range loaded.Models {
 		var questions []string
-		c := Compilation{Incremental: model.Config.Materialized == incremental, Query: answers(&questions)}
-		want, err := project.Compile(model, c)
+		c := project.Compilation{Incremental: model.Config.Materialized == project.Incremental, Query: answers(&questions)}
+		want, err := loaded.Compile(model, c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 20 {
 			got, err := other.Compile(other.Models[i], c)
-			if err != nil || got.SQL != want.SQL || got.Config.Partitions != want.Config.Partitions || other.Models[i].shape() != model.shape() {
+			if err != nil || got.SQL != want.SQL || got.Config.Partitions != want.Config.Partitions || definitionOf(other.Models[i], "") != definitionOf(model, "") {
 				t.Fatalf("%s renders differently the second time: %v", model.Name, err)
 			}
 		}
 	}
+}
+
+func names(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, nameOf(id))
+	}
+	return out
 }

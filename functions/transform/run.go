@@ -2,142 +2,352 @@ package transform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/stationflow/stationflow/functions/transform/artifact"
+	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
-// A Runner runs one project against one warehouse. It remembers, in memory,
-// what the last run found and made, so that a run with no new input does
-// nothing; forgetting costs time only. Run must not be called concurrently.
+// A Runner runs one project against one warehouse. It remembers the state
+// that it published last, so that a run with no new input asks the warehouse
+// one question; forgetting costs time only. It is safe for concurrent use,
+// but only one run of a dataset happens at a time, in all processes.
 type Runner struct {
-	project   *Project
+	project   *project.Project
 	warehouse *warehouse
+	keeper    *keeper
 	location  *time.Location
 	now       func() time.Time
 	log       *slog.Logger
-	memory    *memory
-}
+	threads   int
 
-// memory is what was true after the last run.
-type memory struct {
-	definitions map[string]string // of the relations known to exist, by model
-	compiled    map[string]string // SQL of the last build, by model
-	moved       map[string]bool   // models whose last build failed or was skipped: due, whatever their SQL
-	found       map[string]bool   // tests that found something
-}
-
-func newMemory() *memory {
-	return &memory{definitions: map[string]string{}, compiled: map[string]string{}, moved: map[string]bool{}, found: map[string]bool{}}
+	mu    sync.Mutex
+	known *state           // that this process published last; nil for none
+	plans map[string]*plan // by day
 }
 
 // Options of a run.
 type Options struct {
 	FullRefresh bool // make every table anew from what staging retains
+	// Select and Exclude are dbt's selectors; none selects everything.
+	Select, Exclude []string
+	// Always builds what is selected, whether or not something changed.
+	Always bool
+	// NoTests builds without testing, NoModels tests what is published.
+	NoTests, NoModels bool
+	// Until is when to stop waiting for a run in progress; zero is not to wait.
+	Until time.Time
 }
 
 // run is one run in progress.
 type run struct {
 	*Runner
-	fullRefresh bool
-	vars        map[string]any
+	id        string
+	options   Options
+	vars      map[string]any
+	plan      *plan
+	selected  map[string]bool // ids
+	rows      map[string]int64
+	known     *state
+	lease     *lease
+	published *state
+
+	mu        sync.Mutex // guards what follows
+	relations map[string]stored
+	building  map[string]bool // names of the models that this run may build; fixed before it starts
+	built     map[string]building
+	changed   map[string]bool   // ids
+	broken    map[string]string // ids of models that must not be published, and why
+	report    *Report
 }
 
-// Run builds all models, each after those it reads, and then tests those that
-// changed. What depends on a failed model is skipped and keeps its contents.
-func (r *Runner) Run(ctx context.Context, options Options) *Report {
-	start, now := time.Now(), r.now()
-	report := &Report{RunID: now.UTC().Format("20060102T150405.000000Z"), Models: []ModelReport{}, Tests: []TestReport{}}
-	current := &run{Runner: r, fullRefresh: options.FullRefresh, vars: map[string]any{
-		"today": now.In(r.location).Format(time.DateOnly),
-	}}
-	changed := current.models(ctx, report)
-	current.tests(ctx, report, changed)
-	report.finish(time.Since(start))
-	if !report.OK() {
-		r.memory.definitions = map[string]string{} // a table may be gone: look again
-	}
-	report.log(r.log)
-	return report
-}
+// ErrBusy says that another run was in progress until the end of the wait.
+var ErrBusy = errors.New("another run is in progress")
 
-// models builds all and returns which changed.
-func (r *run) models(ctx context.Context, report *Report) map[string]bool {
-	changed, broken := map[string]bool{}, map[string]bool{}
-	for _, model := range r.project.Models {
-		start := time.Now()
-		entry := ModelReport{Name: model.Name}
-		moved := r.memory.moved[model.Name] || firstOf(model.Refs, changed) != ""
-		if cause := firstOf(model.Refs, broken); cause != "" {
-			entry.Status, entry.Message = skipped, cause+" failed"
-		} else {
-			status, err := r.build(ctx, model, moved)
-			entry.Status = status
-			if err != nil {
-				entry.Status, entry.Message = failed, fmt.Sprintf("building model %s: %v", model.Name, err)
-			}
-		}
-		entry.TookMS = time.Since(start).Milliseconds()
-		report.Models = append(report.Models, entry)
-		changed[model.Name] = entry.Status == created || entry.Status == replaced || entry.Status == unchanged && model.passesOn(moved)
-		broken[model.Name] = entry.Status == failed || entry.Status == skipped
-		r.memory.moved[model.Name] = broken[model.Name]
-	}
-	return changed
-}
-
-// passesOn tells whether readers of an unchanged model see new rows: through a
-// view they see what it reads, raw rows above all.
-func (m *Model) passesOn(moved bool) bool {
-	return m.Config.Materialized == view && (moved || len(m.Sources) > 0)
-}
-
-// warned is the status of a test of severity warn that found something.
-const warned = "warned"
-
-// tests runs the tests that read a changed model, and again those that found
-// something the last time.
-func (r *run) tests(ctx context.Context, report *Report, changed map[string]bool) {
-	for _, test := range r.project.Tests {
-		if firstOf(test.Models, changed) == "" && !r.memory.found[test.Name] {
-			continue
-		}
-		start := time.Now()
-		report.TestsRun++
-		failures, err := r.count(ctx, test)
-		r.memory.found[test.Name] = err != nil || failures > 0
-		if !r.memory.found[test.Name] {
-			continue
-		}
-		entry := TestReport{Name: test.Name, Status: failed, Failures: failures, TookMS: time.Since(start).Milliseconds()}
-		if err != nil {
-			entry.Message = fmt.Sprintf("running test %s: %v", test.Name, err)
-		} else if test.Warn {
-			entry.Status = warned
-		}
-		report.Tests = append(report.Tests, entry)
-	}
-}
-
-func (r *run) count(ctx context.Context, test *Test) (int64, error) {
-	rows, err := r.warehouse.query(ctx, "select count(*) as failures\nfrom (\n"+test.SQL+"\n)")
+// Run builds the models that are due beside the published ones, each after
+// those it reads, tests them, and publishes what passed in one transaction.
+// What depends on a failure is skipped and keeps its contents.
+//
+// The error is ErrBusy, or that of a selector; every other failure is part of
+// the report.
+func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
+	selected, err := r.project.Select(options.Select, options.Exclude)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if len(rows) == 1 {
-		if failures, ok := rows[0]["failures"].(int64); ok {
-			return failures, nil
+	start, now := time.Now(), r.now()
+	current := &run{
+		Runner: r, options: options, selected: selected, id: now.UTC().Format("20060102T150405.000000Z"),
+		vars:     map[string]any{"today": now.In(r.location).Format(time.DateOnly)},
+		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
+	}
+	current.report = &Report{RunID: current.id, Models: []ModelReport{}, Tests: []TestReport{}, RowsNew: -1, StartedAt: start.UTC()}
+	err = current.carryOut(ctx)
+	switch {
+	case errors.Is(err, ErrBusy):
+		return nil, err
+	case err != nil:
+		current.report.Message = err.Error()
+	}
+	for i := range current.report.Models {
+		if entry := &current.report.Models[i]; current.broken[entry.result.ID] != "" && entry.Status != failed && entry.Status != skipped {
+			entry.Status, entry.Message = held, current.broken[entry.result.ID]
 		}
 	}
-	return 0, fmt.Errorf("the count has %d rows", len(rows))
+	current.report.finish(time.Since(start))
+	current.report.log(r.log)
+	return current.report, nil
 }
 
-// firstOf returns the first name that is in the set, or "".
-func firstOf(names []string, set map[string]bool) string {
-	for _, name := range names {
-		if set[name] {
-			return name
+func (r *run) carryOut(ctx context.Context) (err error) {
+	if r.options.NoModels {
+		r.test(ctx)
+		return nil
+	}
+	if r.plan, err = r.planOf(r.vars); err != nil {
+		return err
+	}
+	idle, err := r.isIdle(ctx)
+	if err != nil || idle {
+		return err
+	}
+	if idle, err = r.take(ctx); err != nil || idle {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	keeping, stop := context.WithCancel(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { r.lease.keep(keeping, end) })
+	err = r.execute(ctx)
+	stop()
+	keeper.Wait()
+	if cause := context.Cause(ctx); errors.Is(cause, errLost) {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	if err = r.publish(ctx); err != nil {
+		return err
+	}
+	r.Runner.remember(r.published)
+	r.report.wrote = true
+	return nil
+}
+
+// isIdle decides without the lease whether there is nothing to do, from the
+// state that this process remembers or else the stored one.
+func (r *run) isIdle(ctx context.Context) (bool, error) {
+	if r.known = r.Runner.remembered(); r.known == nil {
+		stored, err := r.keeper.read(ctx)
+		if err != nil {
+			return false, err
+		}
+		if stored == nil {
+			return false, r.keeper.create(ctx)
+		}
+		if r.known, err = parseState(stored.State); err != nil {
+			return false, err
 		}
 	}
-	return ""
+	return r.nothingDue(ctx)
+}
+
+func (r *run) nothingDue(ctx context.Context) (idle bool, err error) {
+	if r.rows, err = r.warehouse.rowCounts(ctx, r.plan); err != nil {
+		return false, err
+	}
+	r.report.RowsNew = r.plan.newRows(r.known, r.rows)
+	if r.options.Always || r.options.FullRefresh || r.plan.anyDue(r.known, r.rows) {
+		return false, nil
+	}
+	for _, model := range r.project.Models {
+		r.note(model, building{status: unchanged}, 0)
+	}
+	r.Runner.remember(r.known)
+	return true, nil
+}
+
+// poll is how often a waiting run looks whether the lease is free.
+const poll = 500 * time.Millisecond
+
+// take gets the lease. While another run holds it, it waits, and stops when
+// that run has published all that there is.
+func (r *run) take(ctx context.Context) (idle bool, err error) {
+	for {
+		lease, known, err := r.keeper.take(ctx, r.id)
+		if err != nil {
+			return false, err
+		}
+		if lease != nil {
+			r.lease, r.known = lease, known
+			break
+		}
+		for held := true; held; {
+			if !time.Now().Before(r.options.Until) {
+				return false, ErrBusy
+			}
+			select {
+			case <-ctx.Done():
+				return false, ctx.Err()
+			case <-time.After(poll):
+			}
+			now, err := r.keeper.read(ctx)
+			if err != nil {
+				return false, err
+			}
+			held = now != nil && now.Holder != "" && time.Now().Before(now.ExpiresAt)
+		}
+	}
+	if r.lease.interrupted {
+		for name, model := range r.known.Models {
+			model.Pending = true // nobody knows what the run before left in the next contents
+			r.known.Models[name] = model
+		}
+	}
+	if idle, err = r.nothingDue(ctx); err != nil || idle {
+		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
+		return idle, errors.Join(err, release)
+	}
+	return false, nil
+}
+
+// execute builds and tests.
+func (r *run) execute(ctx context.Context) (err error) {
+	if r.relations, err = r.warehouse.relations(ctx); err != nil {
+		return err
+	}
+	var models []*project.Model
+	for _, model := range r.project.Models {
+		if r.selected[model.ID] && model.Config.Materialized != project.Ephemeral {
+			models = append(models, model)
+			r.building[model.Name] = r.mayBuild(model)
+		}
+	}
+	var tests []*project.Test
+	for _, test := range r.project.Tests {
+		if r.selected[test.ID] && !r.options.NoTests {
+			tests = append(tests, test)
+		}
+	}
+	carryOut(schedule(r.project, models, tests), r.threads, func(t *task) {
+		if t.model != nil {
+			r.buildOne(ctx, t.model)
+		} else {
+			r.testOne(ctx, t.test)
+		}
+	})
+	return nil
+}
+
+// mayBuild tells whether this run may change a model: it is due, or it reads
+// something that may change.
+func (r *run) mayBuild(model *project.Model) bool {
+	if r.options.Always || r.options.FullRefresh || r.plan.isDue(model, r.known, r.rows) {
+		return true
+	}
+	if _, exists := r.relations[model.Table()]; !exists {
+		return true
+	}
+	return slices.ContainsFunc(r.plan.inputs[model.Name].models, func(name string) bool { return r.building[name] })
+}
+
+func (r *run) buildOne(ctx context.Context, model *project.Model) {
+	start := time.Now()
+	r.mu.Lock()
+	cause, needed := r.broken[model.ID], r.isNeeded(model)
+	r.mu.Unlock()
+	switch {
+	case cause != "":
+		r.note(model, building{status: skipped, err: errors.New(cause)}, 0)
+		return
+	case ctx.Err() != nil:
+		r.note(model, building{status: failed, err: context.Cause(ctx)}, 0)
+		return
+	case !needed:
+		r.note(model, building{status: unchanged, model: model}, 0)
+		return
+	}
+	done := r.build(ctx, model)
+	if done.err != nil {
+		done.err = fmt.Errorf("building model %s: %w", model.Name, done.err)
+	}
+	r.note(model, done, time.Since(start))
+}
+
+// isNeeded tells whether a model must be built now that those it reads are.
+func (r *run) isNeeded(model *project.Model) bool {
+	if !r.building[model.Name] {
+		return false
+	}
+	if r.options.Always || r.options.FullRefresh || r.plan.isDue(model, r.known, r.rows) || !model.Stored() {
+		return true
+	}
+	if _, exists := r.relations[model.Table()]; !exists {
+		return true
+	}
+	return slices.ContainsFunc(r.plan.inputs[model.Name].models, func(name string) bool { return r.changed[r.project.Model(name).ID] })
+}
+
+// note keeps what became of a model.
+func (r *run) note(model *project.Model, done building, took time.Duration) {
+	if model.Config.Materialized == project.Ephemeral {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entry := ModelReport{Name: model.Name, Status: done.status, TookMS: took.Milliseconds()}
+	entry.result = artifact.Result{ID: model.ID, Started: time.Now().Add(-took), SQL: r.asPublished(done.sql), Relation: r.project.Relation(model)}
+	if done.err != nil {
+		entry.Message = done.err.Error()
+	}
+	r.report.Models = append(r.report.Models, entry)
+	if done.status == failed {
+		r.block(model.ID, "it failed")
+	}
+	if r.building[model.Name] {
+		if done.model == nil {
+			done.model = model
+		}
+		r.built[model.Name] = done
+		r.changed[model.ID] = done.changed() || done.status == unchanged && r.known.Models[model.Name].Pending
+	}
+}
+
+func (r *Runner) remember(s *state) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = &state{Run: s.Run, Models: maps.Clone(s.Models)}
+}
+
+// remembered is a copy.
+func (r *Runner) remembered() *state {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		return nil
+	}
+	return &state{Run: r.known.Run, Models: maps.Clone(r.known.Models)}
+}
+
+// planOf returns the plan of a day; the last one is kept.
+func (r *Runner) planOf(vars map[string]any) (*plan, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	day := vars["today"].(string)
+	if known := r.plans[day]; known != nil {
+		return known, nil
+	}
+	made, err := newPlan(r.project, vars)
+	if err == nil {
+		r.plans = map[string]*plan{day: made}
+	}
+	return made, err
 }

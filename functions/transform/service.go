@@ -15,7 +15,7 @@ import (
 // progress share the next: it starts after they arrived, so it reads all that
 // was in staging when they did.
 type Service struct {
-	run  func(context.Context) *Report
+	run  func(ctx context.Context, until time.Time) *Report
 	wait time.Duration // longest wait for a run in progress
 
 	turn chan struct{} // holds one token while a run is in progress
@@ -27,12 +27,15 @@ type Service struct {
 type flight struct {
 	started chan struct{}
 	done    chan struct{}
-	report  *Report // set before done is closed
+	until   time.Time // when the first of the calls stops waiting
+	report  *Report   // set before done is closed; nil when the run could not start
 }
 
 // NewService returns a service around run, which is never called twice at a
-// time. wait bounds how long a call waits for the run before its own.
-func NewService(run func(context.Context) *Report, wait time.Duration) *Service {
+// time. wait bounds how long a call waits for a run before its own: in this
+// process, or until the given time in another. run returns nil when that one
+// takes longer.
+func NewService(run func(ctx context.Context, until time.Time) *Report, wait time.Duration) *Service {
 	return &Service{run: run, wait: wait, turn: make(chan struct{}, 1)}
 }
 
@@ -65,7 +68,7 @@ func (s *Service) join() *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == nil {
-		s.next = &flight{started: make(chan struct{}), done: make(chan struct{})}
+		s.next = &flight{started: make(chan struct{}), done: make(chan struct{}), until: time.Now().Add(s.wait)}
 	}
 	return s.next
 }
@@ -84,7 +87,7 @@ func (s *Service) fly(ctx context.Context, f *flight) {
 			f.report = &Report{Status: statusFailed, Message: fmt.Sprintf("the run panicked: %v", fault)}
 		}
 	}()
-	f.report = s.run(context.WithoutCancel(ctx))
+	f.report = s.run(context.WithoutCancel(ctx), f.until)
 }
 
 // takeOff marks the flight started, so that later calls join another.

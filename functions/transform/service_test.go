@@ -28,11 +28,11 @@ func success() *Report {
 func TestServeHTTP_AnswersWhatBecameOfTheRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, body string
-		run          func(context.Context) *Report
+		run          func(context.Context, time.Time) *Report
 		status       int
 	}{
-		"empty body":      {"POST", "", func(context.Context) *Report { return success() }, 200},
-		"empty object":    {"POST", " {}\n", func(context.Context) *Report { return success() }, 200},
+		"empty body":      {"POST", "", func(context.Context, time.Time) *Report { return success() }, 200},
+		"empty object":    {"POST", " {}\n", func(context.Context, time.Time) *Report { return success() }, 200},
 		"get":             {"GET", "", nil, 405},
 		"put":             {"PUT", "{}", nil, 405},
 		"no object":       {"POST", "[]", nil, 400},
@@ -40,22 +40,22 @@ func TestServeHTTP_AnswersWhatBecameOfTheRun(t *testing.T) {
 		"no JSON":         {"POST", "{", nil, 400},
 		"unknown setting": {"POST", `{"full": true}`, nil, 400},
 		"long body":       {"POST", "{" + strings.Repeat(" ", maxBody) + "}", nil, 400},
-		"model failed": {"POST", "", func(context.Context) *Report {
+		"model failed": {"POST", "", func(context.Context, time.Time) *Report {
 			report := &Report{Models: []ModelReport{{Name: "a", Status: failed}, {Name: "b", Status: skipped}}}
 			report.finish(0)
 			return report
 		}, 500},
-		"test failed": {"POST", "", func(context.Context) *Report {
+		"test failed": {"POST", "", func(context.Context, time.Time) *Report {
 			report := &Report{Tests: []TestReport{{Name: "a", Status: failed, Failures: 1}}}
 			report.finish(0)
 			return report
 		}, 500},
-		"test warned": {"POST", "", func(context.Context) *Report {
+		"test warned": {"POST", "", func(context.Context, time.Time) *Report {
 			report := &Report{Tests: []TestReport{{Name: "a", Status: warned, Failures: 1}}}
 			report.finish(0)
 			return report
 		}, 200},
-		"panic": {"POST", "", func(context.Context) *Report { panic("oops") }, 500},
+		"panic": {"POST", "", func(context.Context, time.Time) *Report { panic("oops") }, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewService(c.run, time.Minute)
@@ -75,7 +75,7 @@ func TestServeHTTP_AnswersWhatBecameOfTheRun(t *testing.T) {
 func TestService_SharesTheNextRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs, atOnce atomic.Int32
-		s := NewService(func(context.Context) *Report {
+		s := NewService(func(context.Context, time.Time) *Report {
 			if atOnce.Add(1) > 1 {
 				t.Error("two runs at a time")
 			}
@@ -118,7 +118,7 @@ func TestService_SharesTheNextRun(t *testing.T) {
 func TestService_GivesUpWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int32
-		s := NewService(func(context.Context) *Report {
+		s := NewService(func(context.Context, time.Time) *Report {
 			runs.Add(1)
 			time.Sleep(time.Hour)
 			return success()
@@ -139,7 +139,7 @@ func TestService_GivesUpWaiting(t *testing.T) {
 // The one whose call starts the run may leave: the others still get it.
 func TestService_OutlivesTheCallThatStartedIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewService(func(ctx context.Context) *Report {
+		s := NewService(func(ctx context.Context, _ time.Time) *Report {
 			time.Sleep(10 * time.Second)
 			if ctx.Err() != nil {
 				t.Error("the run ended with its caller")

@@ -2,18 +2,21 @@
 // its models and tests natively against BigQuery, and answers when prod_data
 // is up to date.
 //
-// Parse (project.go, properties.go), compile (jinja.go, compile.go), build
-// (materialize.go), test (datatest.go) and report (report.go) are one step
-// each; run.go puts them in order, and service.go lets one run happen at a
-// time. SQL that decides numbers is in the project; this package only wraps
-// it into the statements that store it.
+// A run (run.go) decides from the row counts of staging what is due (state.go,
+// input.go), takes the lease that lets one run write at a time (lease.go),
+// builds each due model beside the published one (build.go), tests it
+// (datatest.go), and publishes what passed in one transaction (publish.go).
+// service.go answers requests and report.go says what happened. Package
+// project reads the dbt project; SQL that decides numbers is there, this
+// package only wraps it into the statements that store it.
 //
-// Runs are harmless to repeat. A table's contents change in one transaction:
-// after a crash it holds the old or the new ones, and the next run catches up.
+// Runs are harmless to repeat, to overlap and to kill: readers see the whole
+// of what a run published or nothing of it, and the next run catches up.
 package transform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -23,8 +26,10 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery"
+	rest "google.golang.org/api/bigquery/v2"
 
 	"github.com/stationflow/stationflow/dbt"
+	"github.com/stationflow/stationflow/functions/transform/project"
 	"github.com/stationflow/stationflow/internal/env"
 	warehouseenv "github.com/stationflow/stationflow/internal/warehouse"
 )
@@ -36,11 +41,16 @@ type Config struct {
 	Wait      time.Duration  // longest wait of a request for a run in progress
 	Statement time.Duration  // deadline of one statement
 	Run       time.Duration  // deadline of a run
+	Lease     time.Duration  // how long a run that says nothing more keeps others out
+	Threads   int            // models and tests at a time
+	MaxBytes  int64          // that one statement may bill; 0 for no limit
 
 	// Files is the dbt project; nil is the one of this repository.
 	Files fs.FS
 	// Vars override variables of the project.
 	Vars map[string]any
+	// Getenv is what env_var reads; nil is os.Getenv.
+	Getenv func(string) string
 	// Now is the clock; nil is time.Now. It decides which day is today.
 	Now func() time.Time
 	// Log receives one line a run, and one for each failure; nil is
@@ -49,7 +59,8 @@ type Config struct {
 }
 
 // FromEnv reads the warehouse's variables, STATION_TIMEZONE, TRANSFORM_WAIT,
-// TRANSFORM_STATEMENT_TIMEOUT and TRANSFORM_RUN_TIMEOUT.
+// TRANSFORM_STATEMENT_TIMEOUT, TRANSFORM_RUN_TIMEOUT, TRANSFORM_LEASE,
+// TRANSFORM_THREADS and TRANSFORM_MAX_BYTES_BILLED.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
@@ -58,7 +69,15 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Wait:      r.Duration("TRANSFORM_WAIT", 240*time.Second, time.Second, 30*time.Minute),
 		Statement: r.Duration("TRANSFORM_STATEMENT_TIMEOUT", 2*time.Minute, time.Second, time.Hour),
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
+		Lease:     r.Duration("TRANSFORM_LEASE", 30*time.Second, time.Second, 10*time.Minute),
+		MaxBytes:  r.Int("TRANSFORM_MAX_BYTES_BILLED", 0, 0, 1<<50),
+		Getenv:    getenv,
 	}
+	threads := int64(4)
+	if config.Warehouse.RESTEndpoint != "" {
+		threads = 1 // the local warehouse does one thing at a time
+	}
+	config.Threads = int(r.Int("TRANSFORM_THREADS", threads, 1, 64))
 	return config, r.Err()
 }
 
@@ -66,74 +85,110 @@ func FromEnv(getenv func(string) string) (Config, error) {
 // concurrent use.
 type Transformer struct {
 	*Service
-	client *bigquery.Client
+	runner *Runner
 }
 
 // New reads the project and connects to the warehouse; it sends no statement.
 // Close the transformer when it is not used any more.
 func New(ctx context.Context, config Config) (*Transformer, error) {
-	runner, client, err := newRunner(ctx, config)
+	runner, err := NewRunner(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	service := NewService(func(ctx context.Context) *Report {
-		ctx, cancel := context.WithTimeout(ctx, config.Run)
+	service := NewService(func(ctx context.Context, until time.Time) *Report {
+		ctx, cancel := context.WithTimeout(ctx, time.Until(until)+config.Run)
 		defer cancel()
-		return runner.Run(ctx, Options{})
+		report, err := runner.Run(ctx, Options{Until: until})
+		switch {
+		case errors.Is(err, ErrBusy):
+			return nil
+		case err != nil:
+			return &Report{Status: statusFailed, Message: err.Error()}
+		}
+		return report
 	}, config.Wait)
-	return &Transformer{Service: service, client: client}, nil
+	return &Transformer{Service: service, runner: runner}, nil
 }
 
 // Close releases the connections.
-func (t *Transformer) Close() error { return t.client.Close() }
+func (t *Transformer) Close() error { return t.runner.Close() }
 
-// RunOnce runs the project once, for a command-line tool.
-func RunOnce(ctx context.Context, config Config, options Options) (*Report, error) {
-	runner, client, err := newRunner(ctx, config)
+// NewRunner reads the project and connects to the warehouse; it sends no
+// statement. Close it when it is not used any more.
+func NewRunner(ctx context.Context, config Config) (*Runner, error) {
+	config = config.withDefaults()
+	loaded, err := config.Load()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, config.Run)
-	defer cancel()
-	report := runner.Run(ctx, options)
-	return report, client.Close()
-}
-
-func newRunner(ctx context.Context, config Config) (*Runner, *bigquery.Client, error) {
-	if config.Files == nil {
-		config.Files = dbt.Files
-	}
-	if config.Now == nil {
-		config.Now = time.Now
-	}
-	if config.Log == nil {
-		config.Log = slog.Default()
-	}
-	project, err := Load(config.Files, config.target())
-	if err != nil {
-		return nil, nil, fmt.Errorf("loading the dbt project: %w", err)
-	}
 	client, err := bigquery.NewClient(ctx, config.Warehouse.Project, config.Warehouse.RESTOptions()...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connecting to BigQuery: %w", err)
+		return nil, fmt.Errorf("connecting to BigQuery: %w", err)
+	}
+	api, err := rest.NewService(ctx, config.Warehouse.ServiceOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to BigQuery: %w", err)
+	}
+	w := &warehouse{
+		client:     client,
+		tables:     api.Tables,
+		dataset:    client.Dataset(config.Warehouse.ProdDataset),
+		timeout:    config.Statement,
+		maxBytes:   config.MaxBytes,
+		dropsFirst: config.Warehouse.RESTEndpoint != "",
 	}
 	return &Runner{
-		project: project,
-		warehouse: &warehouse{
-			client:     client,
-			dataset:    client.Dataset(config.Warehouse.ProdDataset),
-			timeout:    config.Statement,
-			dropsFirst: config.Warehouse.RESTEndpoint != "",
-		},
-		location: config.Location,
-		now:      config.Now,
-		log:      config.Log,
-		memory:   newMemory(),
-	}, client, nil
+		project:   loaded,
+		warehouse: w,
+		keeper:    &keeper{warehouse: w, relation: loaded.RelationOf(leaseTable), duration: config.Lease},
+		location:  config.Location,
+		now:       config.Now,
+		log:       config.Log,
+		threads:   config.Threads,
+	}, nil
+}
+
+// Load reads the project alone, and logs its warnings.
+func (c Config) Load() (*project.Project, error) {
+	c = c.withDefaults()
+	loaded, err := project.Load(c.Files, c.target())
+	if err != nil {
+		return nil, fmt.Errorf("loading the dbt project: %w", err)
+	}
+	for _, warning := range loaded.Warnings {
+		c.Log.Warn(warning)
+	}
+	return loaded, nil
+}
+
+// Project is the project that the runner runs.
+func (r *Runner) Project() *project.Project { return r.project }
+
+// Close releases the connections.
+func (r *Runner) Close() error { return r.warehouse.client.Close() }
+
+func (c Config) withDefaults() Config {
+	if c.Files == nil {
+		c.Files = dbt.Files
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	c.Threads = max(c.Threads, 1)
+	if c.Lease == 0 {
+		c.Lease = 30 * time.Second
+	}
+	return c
 }
 
 // target is where the project's relations are, and its time zone.
-func (c Config) target() Target {
+func (c Config) target() project.Target {
 	vars := map[string]any{
 		"timezone":        c.Location.String(),
 		"staging_dataset": c.Warehouse.StagingDataset,
@@ -141,7 +196,7 @@ func (c Config) target() Target {
 	for name, value := range c.Vars {
 		vars[name] = value
 	}
-	return Target{Project: c.Warehouse.Project, Dataset: c.Warehouse.ProdDataset, Vars: vars}
+	return project.Target{Project: c.Warehouse.Project, Dataset: c.Warehouse.ProdDataset, Vars: vars, Getenv: c.Getenv}
 }
 
 // Handle is the function's entry point: it has the process's transformer, made

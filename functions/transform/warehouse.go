@@ -2,15 +2,13 @@ package transform
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
+	rest "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 )
@@ -18,9 +16,11 @@ import (
 // A warehouse runs statements on BigQuery. All go through jobs.query, which
 // needs no job resource of its own.
 type warehouse struct {
-	client  *bigquery.Client
-	dataset *bigquery.Dataset
-	timeout time.Duration // for each statement
+	client   *bigquery.Client
+	tables   *rest.TablesService
+	dataset  *bigquery.Dataset
+	timeout  time.Duration // for each statement
+	maxBytes int64         // billed for each statement; 0 for no limit
 	// dropsFirst: the local warehouse cannot replace a table or view.
 	dropsFirst bool
 }
@@ -30,25 +30,49 @@ type warehouse struct {
 // transaction.
 const attempts = 3
 
-// query runs a statement and returns its rows, by column.
-func (w *warehouse) query(ctx context.Context, sql string) ([]map[string]any, error) {
+// estimate returns the bytes that a statement would read, without running it.
+func (w *warehouse) estimate(ctx context.Context, sql string) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
+	query := w.client.Query(sql)
+	query.DryRun = true
+	job, err := query.Run(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+}
+
+// query runs a statement and returns its rows, by column.
+func (w *warehouse) query(ctx context.Context, sql string) (rows []map[string]any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err = w.retry(ctx, func() error {
+		rows, err = w.once(ctx, sql)
+		return err
+	})
+	return rows, err
+}
+
+// retry tries again what fails for a reason that may pass.
+func (w *warehouse) retry(ctx context.Context, try func() error) error {
 	for attempt := 1; ; attempt++ {
-		rows, err := w.once(ctx, sql)
+		err := try()
 		if err == nil || attempt == attempts || !retryable(err) {
-			return rows, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(time.Duration(attempt) * 500 * time.Millisecond):
 		}
 	}
 }
 
 func (w *warehouse) once(ctx context.Context, sql string) ([]map[string]any, error) {
-	it, err := w.client.Query(sql).Read(ctx)
+	query := w.client.Query(sql)
+	query.MaxBytesBilled = w.maxBytes
+	it, err := query.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,52 +122,4 @@ func passing(reason string) bool {
 		return true
 	}
 	return false
-}
-
-// definitionLabel keeps, with each table and view, a digest of what it was
-// made from. A table without it is made anew.
-const definitionLabel = "stationflow-definition"
-
-// A stored relation is what the dataset holds under a name.
-type stored struct {
-	exists      bool
-	isView      bool
-	partitioned string // column the table is partitioned by
-	definition  string
-}
-
-func (w *warehouse) look(ctx context.Context, name string) (stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	metadata, err := w.dataset.Table(name).Metadata(ctx, bigquery.WithMetadataView(bigquery.BasicMetadataView))
-	var answer *googleapi.Error
-	switch {
-	case errors.As(err, &answer) && answer.Code == http.StatusNotFound:
-		return stored{}, nil
-	case err != nil:
-		return stored{}, fmt.Errorf("looking at table %s: %w", name, err)
-	}
-	found := stored{exists: true, isView: metadata.Type == bigquery.ViewTable, definition: metadata.Labels[definitionLabel]}
-	if metadata.TimePartitioning != nil {
-		found.partitioned = metadata.TimePartitioning.Field
-	}
-	return found, nil
-}
-
-// describe writes the definition and the model's description to a relation.
-func (w *warehouse) describe(ctx context.Context, model *Model, definition string) error {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	update := bigquery.TableMetadataToUpdate{Description: model.Description}
-	update.SetLabel(definitionLabel, definition)
-	if _, err := w.dataset.Table(model.Name).Update(ctx, update, ""); err != nil {
-		return fmt.Errorf("describing table %s: %w", model.Name, err)
-	}
-	return nil
-}
-
-// digest is short enough for a label's value (63 characters).
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:16])
 }

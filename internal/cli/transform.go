@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/stationflow/stationflow/functions/transform"
 )
@@ -28,7 +29,12 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	config.Log = slog.New(slog.DiscardHandler) // the lines below say the same
-	report, err := transform.RunOnce(ctx, config, transform.Options{FullRefresh: *fullRefresh})
+	runner, err := transform.NewRunner(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	report, err := runner.Run(ctx, transform.Options{FullRefresh: *fullRefresh, Until: time.Now().Add(config.Wait)})
 	if err != nil {
 		return err
 	}

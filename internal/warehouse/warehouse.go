@@ -40,6 +40,15 @@ func (c Config) RESTOptions() []option.ClientOption {
 	return []option.ClientOption{option.WithEndpoint(c.RESTEndpoint), option.WithoutAuthentication()}
 }
 
+// ServiceOptions returns the options of the plain REST client, package
+// google.golang.org/api/bigquery/v2.
+func (c Config) ServiceOptions() []option.ClientOption {
+	if c.RESTEndpoint == "" {
+		return nil
+	}
+	return []option.ClientOption{option.WithEndpoint(c.RESTEndpoint + "/bigquery/v2/"), option.WithoutAuthentication()}
+}
+
 // GRPCOptions returns the options of a managedwriter.Client.
 func (c Config) GRPCOptions() []option.ClientOption {
 	if c.GRPCEndpoint == "" {

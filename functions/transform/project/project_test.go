@@ -1,4 +1,4 @@
-package transform
+package project
 
 import (
 	"errors"
@@ -60,13 +60,14 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"unknown model":       {"models/marts/a.sql", "select 1\nfrom {{ ref('nothing') }}", `models/marts/a.sql:2: ref: there is no model "nothing"`},
 		"unknown source":      {"models/raw.sql", "{{ source('s', 'nothing') }}", "models/raw.sql:1: source: no yml file declares s.nothing"},
 		"unknown variable":    {"models/raw.sql", "\n\n{{ var('nothing') }}", `models/raw.sql:3: var: "nothing" is not set`},
-		"unknown environment": {"models/raw.sql", "{{ env_var('HOME') }}", "models/raw.sql:1: env_var: HOME is not passed"},
-		"unknown function":    {"models/raw.sql", "{{ adapter.dispatch('x') }}", "adapter"},
+		"unknown environment": {"models/raw.sql", "{{ env_var('HOME') }}", "models/raw.sql:1: env_var: HOME is not set"},
+		"unknown function":    {"models/raw.sql", "{{ graph.nodes }}", "graph"},
+		"unknown dispatch":    {"models/raw.sql", "{{ adapter.dispatch('x')() }}", "there is no macro bigquery__x"},
 		"undefined name":      {"models/raw.sql", "{{ nothing }}", "models/raw.sql"},
 		"circle":              {"models/marts/b.sql", "select n from {{ ref('a') }}", "read each other"},
 		"same name":           {"models/other/a.sql", "select 1", "models/other/a.sql: models/marts/a.sql already has a model of this name"},
-		"materialization":     {"models/raw.sql", "{{ config(materialized='ephemeral') }} select 1", `materialized is "ephemeral"`},
-		"strategy":            {"models/raw.sql", "{{ config(materialized='incremental', incremental_strategy='merge') }} select 1", `incremental_strategy is "merge"`},
+		"materialization":     {"models/raw.sql", "{{ config(materialized='snapshot') }} select 1", `materialized is "snapshot"`},
+		"strategy":            {"models/raw.sql", "{{ config(materialized='incremental', incremental_strategy='microbatch') }} select 1", `incremental_strategy is "microbatch"`},
 		"unknown config":      {"models/raw.sql", "{{ config(pre_hook='x') }} select 1", `models/raw.sql: config "pre_hook" is not supported`},
 		"config of a dict":    {"models/raw.sql", "{{ config({'materialized': 'table'}) }} select 1", "config takes named arguments only"},
 		"syntax":              {"models/raw.sql", "select 1\n{% if %}", "models/raw.sql:2: "},
@@ -80,10 +81,19 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"unknown filter":      {"models/raw.sql", "{{ 'a' | tojson }}", "tojson"},
 		"query at parse time": {"models/raw.sql", "{{ run_query('select 1') }}", "run_query: guard it"},
 		"table w/o columns":   {"models/marts/c.sql", "select 1", "models/marts/c.sql: the model is a table: declare its columns"},
-		"unknown test":        {"models/t.yml", "models: [{name: raw, data_tests: [fast]}]", `models/t.yml: a test of raw: "fast" is not one of`},
+		"unknown test":        {"models/t.yml", "models: [{name: raw, data_tests: [fast]}]", `models/t.yml: a test of raw: there is no generic test "fast"`},
 		"unknown severity":    {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {severity: loud}}}]}]}]", "severity is loud"},
-		"test config":         {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {where: x}}}]}]}]", `config "where" is not supported`},
-		"yml of no model":     {"models/t.yml", "models: [{name: nothing}]", `models/t.yml: there is no model "nothing"`},
+		"test config":         {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {group_by: x}}}]}]}]", `config "group_by" is not supported`},
+		"yml of no model":     {"models/t.yml", "models: [{name: nothing}]", `models/t.yml: there is no model or seed "nothing"`},
+		"threshold":           {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {warn_if: many}}}]}]}]", `warn_if is "many"`},
+		"power":               {"models/raw.sql", "\n{{ 2 ** 3 }}", "models/raw.sql:2: **"},
+		"printed not":         {"models/raw.sql", "{{ not 1 }}", "models/raw.sql:1: not prints"},
+		"printed dict":        {"models/raw.sql", "{% set x = {'a': 1} %}{{ x }}", "a dict prints otherwise"},
+		"loop":                {"models/raw.sql", "{% for i in [1] %}\n{{ loop.cycle('a') }}{% endfor %}", "models/raw.sql:2: loop.cycle"},
+		"raised":              {"macros/n.sql", "{% macro unused() %}{{ exceptions.raise_compiler_error('x') }}{% endmacro %}{{ caller() }}", "macros/n.sql:1: macros take named"},
+		"first lines":         {"models/raw.sql", "\n\nselect {{ ref('nothing') }}", "models/raw.sql:3: ref"},
+		"hooks":               {"dbt_project.yml", "name: p\non-run-end: [x]", "on-run-end are not supported"},
+		"age":                 {"models/sources.yml", "sources: [{name: s, freshness: {warn_after: {count: 1, period: week}}, tables: [{name: events}]}]", "freshness: 1 \"week\" is no age"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(files(map[string]string{c.file: c.content}), Target{Project: "p", Dataset: "d"})
@@ -137,12 +147,16 @@ models:
 	}
 	got := map[string]bool{}
 	for _, test := range project.Tests {
-		got[strings.Join(strings.Fields(test.SQL), " ")] = test.Warn
+		sql, err := project.CompileTest(test, Compilation{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[strings.Join(strings.Fields(sql), " ")] = test.Warn
 	}
 	want := map[string]bool{
 		"select n as value from `p`.`d`.`b` where n is not null group by 1 having count(*) > 1":                                 false,
 		"select a || b as value from `p`.`d`.`raw` where a || b is not null group by 1 having count(*) > 1":                     false,
-		"select 1 as found from `p`.`d`.`raw` where n is null":                                                                  false,
+		"select * from `p`.`d`.`raw` where n is null":                                                                           false,
 		`select distinct n as value from ` + "`p`.`d`.`raw`" + ` where n not in ('x', 'it\'s')`:                                 true,
 		"select distinct n as value from `p`.`d`.`raw` where n not in (1, 2)":                                                   false,
 		"select n as value from `p`.`d`.`raw` where n is not null and n not in (select n from `p`.`d`.`a` where n is not null)": false,

@@ -1,9 +1,8 @@
-package transform
+package project
 
 import (
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 
@@ -24,42 +23,56 @@ type templates struct {
 // A template is one parsed file.
 type template struct {
 	path   string
+	source string
 	parsed *exec.Template
 }
 
 // The subset. Left out on purpose, because they would render otherwise than
 // in dbt or not at all: methods of lists and dicts, do, call, import, include.
 var (
-	tags    = []string{"for", "if", "set", "macro"}
-	filters = []string{"default", "indent", "join", "length", "lower", "replace", "trim", "upper"}
-	tests   = []string{"defined", "none", "undefined"}
+	tags    = []string{"for", "if", "set", "macro", "raw"}
+	filters = []string{"default", "first", "indent", "int", "join", "last", "length", "list", "lower", "replace", "string", "trim", "upper"}
+	tests   = []string{"defined", "none", "undefined", "string", "number", "iterable", "mapping", "sequence"}
 )
 
-// renders lists what makes gonja and dbt part without an error.
-var renderDifferences = []struct {
-	pattern *regexp.Regexp
-	reason  string
-}{
-	{regexp.MustCompile(`\{\s*\}`), "an empty dict is true here and false in dbt: write none"},
-	{regexp.MustCompile(`\bvarargs\b|\bkwargs\b|\bcaller\b`), "macros take named arguments only"},
-	{regexp.MustCompile(`\bloop\.(changed|cycle|depth|depth0|previtem|nextitem)\b`), "this loop variable is not supported"},
-}
+// testTag is the beginning or the end of a generic test's definition.
+var testTag = regexp.MustCompile(`(\{%-?\s*)(?:(endtest)|(test)\s+(\w+))`)
 
-var expression = regexp.MustCompile(`(?s)\{%.*?%\}|\{\{.*?\}\}`)
-
-func parseTemplate(name, source string) (*template, error) {
-	for _, at := range expression.FindAllStringIndex(source, -1) {
-		for _, difference := range renderDifferences {
-			if difference.pattern.MatchString(strings.Trim(source[at[0]:at[1]], "{}")) {
-				return nil, fmt.Errorf("%s:%d: %s", name, lineOf(source, at[0]), difference.reason)
-			}
-		}
+// parseTemplate parses a file; lead are lines that come before its source.
+func parseTemplate(name, source, lead string) (*template, error) {
+	source = lead + source
+	found := tokensOf(source)
+	if line, reason := lint(found); reason != "" {
+		return nil, fmt.Errorf("%s:%d: %s", name, line, reason)
 	}
-	parsed, fault := parse(source)
+	parsed, fault := parse(printable(source, found))
 	if fault != nil {
+		if _, plain := parse(source); plain != nil {
+			fault = plain // as it is written
+		}
 		return nil, fmt.Errorf("%s:%d: %s", name, placeOf(fault, source), fault.Message)
 	}
-	return &template{path: name, parsed: parsed}, nil
+	return &template{path: name, source: source, parsed: parsed}, nil
+}
+
+// addMacros parses a file of macros, and of generic tests.
+func (t *templates) addMacros(name, source string) error {
+	parsed, err := parseTemplate(name, genericTests(source), "")
+	if err != nil {
+		return err
+	}
+	t.macros = append(t.macros, parsed)
+	return nil
+}
+
+// defines tells whether some file has the macro.
+func (t *templates) defines(name string) bool {
+	for _, file := range t.macros {
+		if definition := regexp.MustCompile(`\bmacro\s+` + name + `\b`); definition.MatchString(file.source) {
+			return true
+		}
+	}
+	return false
 }
 
 func parse(source string) (*exec.Template, *parser.SyntaxError) {
@@ -78,6 +91,8 @@ func parse(source string) (*exec.Template, *parser.SyntaxError) {
 	return nil, &parser.SyntaxError{Message: text[strings.LastIndex(text, "': ")+1:]}
 }
 
+var expression = regexp.MustCompile(`(?s)\{%.*?%\}|\{\{.*?\}\}`)
+
 // placeOf is the line of a fault. At the end of an expression gonja knows
 // none: then it is the first expression with that fault.
 func placeOf(fault *parser.SyntaxError, source string) int {
@@ -95,8 +110,9 @@ func placeOf(fault *parser.SyntaxError, source string) int {
 // render returns the template's text. Macros of all files are visible to it
 // and to each other, and see the functions; the template's own variables stay
 // its own.
-func (t *templates) render(source *template, functions map[string]any) (string, error) {
-	shared := exec.NewContext(functions)
+func (t *templates) render(source *template, r *rendering) (string, error) {
+	shared := exec.NewContext(r.functions())
+	shared.Set("adapter", map[string]any{"dispatch": r.dispatcher(shared)})
 	for _, file := range t.macros {
 		if err := execute(file, shared, &strings.Builder{}); err != nil {
 			return "", err
@@ -106,19 +122,36 @@ func (t *templates) render(source *template, functions map[string]any) (string, 
 	if err := execute(source, shared.Inherit(), &out); err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(out.String()), nil
+	return out.String(), nil
+}
+
+// dispatcher is adapter.dispatch: the macro that is meant for BigQuery, or
+// the one for all warehouses.
+func (r *rendering) dispatcher(shared *exec.Context) func(*exec.VarArgs) *exec.Value {
+	return func(arguments *exec.VarArgs) *exec.Value {
+		if len(arguments.Args) == 0 || !arguments.Args[0].IsString() {
+			return r.fail("adapter.dispatch takes the name of a macro")
+		}
+		name := arguments.Args[0].String()
+		for _, prefix := range []string{"bigquery__", "default__"} {
+			if macro, ok := shared.Get(prefix + name); ok {
+				return exec.AsValue(macro)
+			}
+		}
+		return r.fail("adapter.dispatch: there is no macro bigquery__%s or default__%s", name, name)
+	}
 }
 
 // text renders a short piece, a value in a yml file.
-func (t *templates) text(name, source string, functions map[string]any) (string, error) {
+func (t *templates) text(name, source string, r *rendering) (string, error) {
 	if !strings.Contains(source, "{{") && !strings.Contains(source, "{%") {
 		return source, nil
 	}
-	parsed, err := parseTemplate(name, source)
+	parsed, err := parseTemplate(name, source, "")
 	if err != nil {
 		return "", err
 	}
-	return t.render(parsed, functions)
+	return t.render(parsed, r)
 }
 
 func execute(source *template, context *exec.Context, out *strings.Builder) (err error) {
@@ -131,9 +164,25 @@ func execute(source *template, context *exec.Context, out *strings.Builder) (err
 	options.StrictUndefined = true
 	renderer := exec.NewRenderer(environment(context), out, options, nil, source.parsed)
 	if err := renderer.Execute(); err != nil {
-		return fmt.Errorf("%s: %w", source.path, err)
+		return fmt.Errorf("%s: %s", source.path, asWritten(err))
 	}
 	return nil
+}
+
+// asWritten is an error of the library without what printable added.
+func asWritten(err error) string { return strings.ReplaceAll(err.Error(), "|"+printFilter, "") }
+
+// printed renders a printed value as dbt does.
+func printed(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
+	switch {
+	case in.IsError():
+		return in
+	case in.IsNil():
+		return exec.AsValue("None")
+	case in.IsDict():
+		return exec.AsValue(fmt.Errorf("a dict prints otherwise than in dbt: print its values"))
+	}
+	return in
 }
 
 func environment(context *exec.Context) *exec.Environment {
@@ -143,7 +192,7 @@ func environment(context *exec.Context) *exec.Environment {
 			must(known.Register(name, tag))
 		}
 	}
-	knownFilters := exec.NewFilterSet(map[string]exec.FilterFunction{})
+	knownFilters := exec.NewFilterSet(map[string]exec.FilterFunction{printFilter: printed})
 	for _, name := range filters {
 		if filter, ok := builtins.Filters.Get(name); ok {
 			must(knownFilters.Register(name, filter))
@@ -174,11 +223,8 @@ func environment(context *exec.Context) *exec.Environment {
 // must panics on what only a mistake in this file can cause.
 func must(err error) {
 	if err != nil {
-		panic("transform: " + err.Error())
+		panic("project: " + err.Error())
 	}
 }
 
 func lineOf(source string, offset int) int { return 1 + strings.Count(source[:offset], "\n") }
-
-// nameOf is the name of the model or test a file holds.
-func nameOf(file string) string { return strings.TrimSuffix(path.Base(file), ".sql") }

@@ -1,0 +1,290 @@
+package transform
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stationflow/stationflow/functions/transform/project"
+)
+
+// Outcomes of a model.
+const (
+	created   = "created"   // made, or made anew because its definition changed
+	replaced  = "replaced"  // its contents, or some partitions, were replaced
+	unchanged = "unchanged" // nothing new to put into it
+	failed    = "failed"
+	skipped   = "skipped" // something it reads failed: it keeps its contents
+	held      = "held"    // built, but a test failed: it keeps its published contents
+)
+
+// nextSuffix names the table beside each published one in which the next
+// contents are built and tested. Both hold the same rows between runs.
+const nextSuffix = "__next"
+
+// newSuffix names the table with the new rows of a model that merges.
+const newSuffix = "__new"
+
+func nextOf(model *project.Model) string { return model.Table() + nextSuffix }
+func newOf(model *project.Model) string  { return model.Table() + newSuffix }
+
+// definitionOf is the definition of a model's relation: of a table its layout
+// and its columns, of a view its SQL.
+func definitionOf(model *project.Model, sql string) string {
+	if !model.Stored() {
+		return project.Digest(project.View, sql)
+	}
+	columns := make([]string, len(model.Columns))
+	for i, column := range model.Columns {
+		columns[i] = column.Name + " " + column.Type
+	}
+	return project.Digest(model.Layout())[:30] + "-" + project.Digest(columns)[:30]
+}
+
+// A building is what became of a model's next contents.
+type building struct {
+	status  string
+	sql     string         // compiled, as it was sent
+	touched string         // partitions that changed, as literals, or everything
+	merged  bool           // the new rows are in newOf
+	model   *project.Model // as it is stored
+	err     error
+}
+
+func (b building) changed() bool { return b.status == created || b.status == replaced }
+
+// build brings a model's next contents up to date. Its published ones stay as
+// they are.
+func (r *run) build(ctx context.Context, model *project.Model) building {
+	if model.Config.Materialized == project.View {
+		return r.buildView(ctx, model)
+	}
+	relation := r.project.RelationOf(nextOf(model))
+	keeps, model, err := r.keeps(ctx, model)
+	if err != nil {
+		return building{status: failed, err: err}
+	}
+	compilation := r.compilation(ctx)
+	compilation.Incremental = keeps && model.Config.Materialized == project.Incremental
+	compiled, err := r.project.Compile(model, compilation)
+	if err != nil {
+		return building{status: failed, err: err}
+	}
+	done := building{status: replaced, sql: compiled.SQL, touched: everything, model: model}
+	switch {
+	case !keeps:
+		done.status = created
+		done.err = r.make(ctx, nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
+		if done.err == nil {
+			done.err = r.checkContract(ctx, model)
+		}
+	case !compilation.Incremental:
+		done.err = r.send(ctx, replacement(relation, model, compiled.SQL, everything))
+	case model.Config.Strategy == project.Merge:
+		done.merged = true
+		done.err = r.merge(ctx, model, compiled.SQL)
+	default:
+		if done.touched, done.err = r.partitions(ctx, model, compiled); done.err == nil {
+			if done.touched == "" {
+				return building{status: unchanged, sql: compiled.SQL, model: model}
+			}
+			done.err = r.send(ctx, replacement(relation, model, compiled.SQL, done.touched))
+		}
+	}
+	if done.err != nil {
+		done.status = failed
+	}
+	return done
+}
+
+// isRead tells whether anything reads the model: a view that nothing reads
+// needs no next contents.
+func (r *run) isRead(model *project.Model) bool {
+	reads := func(ids []string) bool { return slices.Contains(ids, model.ID) }
+	return slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
+		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return reads(t.Reads) })
+}
+
+func (r *run) send(ctx context.Context, statement string) error {
+	_, err := r.warehouse.query(ctx, statement)
+	return err
+}
+
+// compilation has the models of this run read each other's next contents, and
+// all others as they are published.
+func (r *run) compilation(ctx context.Context) project.Compilation {
+	return project.Compilation{
+		Vars:     r.vars,
+		Query:    func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
+		Relation: r.relation,
+	}
+}
+
+func (r *run) relation(model *project.Model) string {
+	if r.building[model.Name] {
+		return r.project.RelationOf(nextOf(model))
+	}
+	return r.project.Relation(model)
+}
+
+// partitions are those that an incremental run replaces: the model's own
+// answer, or else those it has rows of.
+func (r *run) partitions(ctx context.Context, model *project.Model, compiled *project.Compiled) (string, error) {
+	if compiled.Config.KnowsPartitions {
+		return compiled.Config.Partitions, nil
+	}
+	rows, err := r.warehouse.query(ctx, partitionsOf(model, compiled.SQL))
+	if err != nil || len(rows) != 1 {
+		return "", err
+	}
+	text, _ := rows[0]["partitions"].(string)
+	return text, nil
+}
+
+// merge puts the new rows beside the table and merges them in.
+func (r *run) merge(ctx context.Context, model *project.Model, sql string) error {
+	newRows := r.project.RelationOf(newOf(model))
+	if r.stored(newOf(model)).definition != definitionOf(model, "") {
+		if err := r.make(ctx, newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
+			return err
+		}
+	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
+		return err
+	}
+	return r.send(ctx, merging(r.project.RelationOf(nextOf(model)), newRows, model))
+}
+
+func (r *run) stored(table string) stored {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.relations[table]
+}
+
+// keeps tells whether the table with the next contents can be kept, and makes
+// it fit where that takes no new rows. It returns the model as it is to be
+// stored.
+func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
+	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
+		return false, model, nil
+	}
+	found, want := r.stored(nextOf(model)).definition, definitionOf(model, "")
+	if found == want {
+		return true, model, nil
+	}
+	if model.Config.Materialized != project.Incremental {
+		return false, model, nil
+	}
+	if found == "" && r.stored(model.Table()).definition == want {
+		return true, model, r.copy(ctx, model)
+	}
+	layout, _, _ := strings.Cut(want, "-")
+	if model.Config.OnSchemaChange == "" || !strings.HasPrefix(found, layout+"-") {
+		return false, model, nil
+	}
+	model, err := r.changeColumns(ctx, model)
+	return true, model, err
+}
+
+// copy makes the next contents of what is published: the history may reach
+// back further than staging does.
+func (r *run) copy(ctx context.Context, model *project.Model) error {
+	statement := creation(r.project.RelationOf(nextOf(model)), model, "select * from "+r.project.Relation(model))
+	return r.make(ctx, nextOf(model), false, partitionOf(model), statement, model.Description, definitionOf(model, ""))
+}
+
+// changeColumns does what on_schema_change says, and returns the model with
+// the columns that it then has.
+func (r *run) changeColumns(ctx context.Context, model *project.Model) (*project.Model, error) {
+	columns, err := r.warehouse.columns(ctx, nextOf(model))
+	if err != nil {
+		return nil, err
+	}
+	added, gone := without(model.Columns, columns), without(columns, model.Columns)
+	changed := *model
+	switch model.Config.OnSchemaChange {
+	case project.IgnoreChange:
+		changed.Columns = columns
+		return &changed, nil
+	case project.FailOnChange:
+		return nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to make the table anew",
+			columnList(added), columnList(gone))
+	}
+	if len(gone) > 0 {
+		return nil, fmt.Errorf("on_schema_change is append_new_columns, and the model has no column [%s] any more: declare and select it, if only as NULL", columnList(gone))
+	}
+	return model, r.widen(ctx, model, added)
+}
+
+// widen appends columns by making the table anew from itself, through a
+// spare one: every warehouse can do that.
+func (r *run) widen(ctx context.Context, model *project.Model, added []project.Column) error {
+	wider := "select *"
+	for _, column := range added {
+		wider += fmt.Sprintf(", cast(null as %s) as %s", column.Type, column.Name)
+	}
+	spare := model.Table() + "__wider"
+	steps := []struct{ table, source string }{
+		{spare, wider + " from " + r.project.RelationOf(nextOf(model))},
+		{nextOf(model), "select * from " + r.project.RelationOf(spare)},
+	}
+	for _, step := range steps {
+		statement := creation(r.project.RelationOf(step.table), model, step.source)
+		if err := r.make(ctx, step.table, false, partitionOf(model), statement, model.Description, definitionOf(model, "")); err != nil {
+			return err
+		}
+	}
+	return r.send(ctx, "drop table "+r.project.RelationOf(spare))
+}
+
+// without returns the columns whose names others lack.
+func without(columns, others []project.Column) []project.Column {
+	return slices.DeleteFunc(slices.Clone(columns), func(c project.Column) bool {
+		return slices.ContainsFunc(others, func(o project.Column) bool { return strings.EqualFold(o.Name, c.Name) })
+	})
+}
+
+// checkContract compares a table that has just been made with what the yml
+// file declares.
+func (r *run) checkContract(ctx context.Context, model *project.Model) error {
+	if !model.Config.Contract {
+		return nil
+	}
+	columns, err := r.warehouse.columns(ctx, nextOf(model))
+	if err != nil {
+		return err
+	}
+	for i, declared := range model.Columns {
+		if found := columns[i]; found.Type != canonical(declared.Type) {
+			return fmt.Errorf("the contract says that column %s is %s, and the SQL gives %s", declared.Name, declared.Type, found.Type)
+		}
+	}
+	return nil
+}
+
+// canonical is a type's usual name.
+func canonical(name string) string {
+	names := map[string]string{"integer": "int64", "int": "int64", "float": "float64", "boolean": "bool"}
+	if usual, ok := names[name]; ok {
+		return usual
+	}
+	return name
+}
+
+func (r *run) buildView(ctx context.Context, model *project.Model) building {
+	compiled, err := r.project.Compile(model, r.compilation(ctx))
+	if err != nil {
+		return building{status: failed, err: err}
+	}
+	done := building{status: unchanged, sql: compiled.SQL, model: model}
+	definition := definitionOf(model, compiled.SQL)
+	if r.stored(nextOf(model)).definition == definition || !r.isRead(model) {
+		return done
+	}
+	done.status = created
+	relation := r.project.RelationOf(nextOf(model))
+	if done.err = r.make(ctx, nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
+		done.status = failed
+	}
+	return done
+}

@@ -1,0 +1,181 @@
+package transform
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/iterator"
+)
+
+// One run at a time writes to a dataset, whatever process it is in: it holds
+// a lease, the one row of a small table. Each holder has a higher token than
+// the one before; the transaction that publishes checks token and holder, so
+// that a run that stalled until its lease expired publishes nothing.
+//
+// The times are the warehouse's own, so clocks need not agree. The row also
+// keeps the state that the last run published.
+
+// leaseTable is the lease's table, in the models' dataset.
+const leaseTable = "transform_lease"
+
+// A lease is a run's right to write.
+type lease struct {
+	*keeper
+	token  int64
+	holder string
+	// interrupted: an earlier run ended without saying what it had built.
+	interrupted bool
+}
+
+// A keeper reads and writes the lease's row.
+type keeper struct {
+	warehouse *warehouse
+	relation  string
+	duration  time.Duration
+}
+
+// errLost says that another run has taken over.
+var errLost = errors.New("the lease expired and another run has taken over: nothing was published")
+
+// lostMark is the error that a statement of a run without the lease ends with.
+const lostMark = "stationflow: the lease is lost"
+
+// A row is the lease's row as it is stored.
+type row struct {
+	Token       int64
+	Holder      string // "" when no run holds it
+	ExpiresAt   time.Time
+	Interrupted bool
+	State       string
+}
+
+// read returns the row without a query, which costs nothing; nil when there
+// is none yet.
+func (k *keeper) read(ctx context.Context) (*row, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.warehouse.timeout)
+	defer cancel()
+	var stored struct {
+		Token       int64
+		Holder      string
+		ExpiresAt   time.Time `bigquery:"expires_at"`
+		Interrupted bool
+		State       bigquery.NullString
+	}
+	err := k.warehouse.retry(ctx, func() error { return k.warehouse.dataset.Table(leaseTable).Read(ctx).Next(&stored) })
+	switch {
+	case isNotFound(err), errors.Is(err, iterator.Done):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the lease: %w", err)
+	}
+	return &row{stored.Token, stored.Holder, stored.ExpiresAt, stored.Interrupted, stored.State.StringVal}, nil
+}
+
+// create makes the table with its row, in one statement: of two processes
+// that do so at once, one makes it.
+func (k *keeper) create(ctx context.Context) error {
+	_, err := k.warehouse.query(ctx, fmt.Sprintf(
+		"create table %s as\nselect 0 as token, '' as holder, timestamp '2000-01-01 00:00:00+00' as expires_at, false as interrupted, cast(null as string) as state", k.relation))
+	if err != nil && !strings.Contains(strings.ToLower(err.Error()), "already exists") {
+		return fmt.Errorf("making the table of the lease: %w", err)
+	}
+	return nil
+}
+
+// take tries to get the lease; it returns nil when another run holds it.
+func (k *keeper) take(ctx context.Context, run string) (*lease, *state, error) {
+	holder := run + "-" + rand.Text()[:8]
+	rows, err := k.warehouse.query(ctx, fmt.Sprintf(`%s
+
+select token, holder, interrupted, coalesce(state, '') as state from %s;`, transaction(fmt.Sprintf(`update %s
+set token = token + 1, interrupted = interrupted or holder != '', holder = '%s', expires_at = timestamp_add(current_timestamp(), interval %d millisecond)
+where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.duration.Milliseconds())), k.relation))
+	if err != nil {
+		return nil, nil, fmt.Errorf("taking the lease: %w", err)
+	}
+	if len(rows) != 1 {
+		return nil, nil, fmt.Errorf("taking the lease: %s has %d rows and must have one: drop the table", k.relation, len(rows))
+	}
+	if rows[0]["holder"] != holder {
+		return nil, nil, nil
+	}
+	known, err := parseState(rows[0]["state"].(string))
+	if err != nil {
+		return nil, nil, err
+	}
+	return &lease{keeper: k, token: rows[0]["token"].(int64), holder: holder, interrupted: rows[0]["interrupted"].(bool)}, known, nil
+}
+
+// held is the condition on the row: it fails the statement, and with it the
+// transaction, when the lease is another's. It must be part of an UPDATE of
+// the row: on BigQuery two transactions that update one table cannot both
+// commit.
+func (l *lease) held() string {
+	return fmt.Sprintf("if(token = %d and holder = '%s', true, error('%s'))", l.token, l.holder, lostMark)
+}
+
+// renew holds the lease for its full duration from now.
+func (l *lease) renew(ctx context.Context) error {
+	_, err := l.warehouse.query(ctx, fmt.Sprintf("update %s\nset expires_at = timestamp_add(current_timestamp(), interval %d millisecond)\nwhere %s",
+		l.relation, l.duration.Milliseconds(), l.held()))
+	return l.explain(err)
+}
+
+// finish is the statement that gives the lease back with a new state. It
+// belongs into the transaction that publishes what the state speaks of.
+func (l *lease) finish(published *state) string {
+	return fmt.Sprintf("update %s\nset holder = '', interrupted = false, expires_at = current_timestamp(), state = %s\nwhere %s;",
+		l.relation, quoted(published.String()), l.held())
+}
+
+// publish runs the statements together with finish. When an answer was lost
+// and the attempt after it finds the lease given back, the row says whether
+// it was this run.
+func (l *lease) publish(ctx context.Context, published *state, statements []string) error {
+	_, err := l.warehouse.query(ctx, transaction(append([]string{l.finish(published)}, statements...)...))
+	if err = l.explain(err); !errors.Is(err, errLost) {
+		return err
+	}
+	now, readErr := l.read(ctx)
+	if readErr == nil && now != nil {
+		if stored, parseErr := parseState(now.State); parseErr == nil && stored.Run == published.Run {
+			return nil
+		}
+	}
+	return err
+}
+
+func (l *lease) explain(err error) error {
+	if err != nil && strings.Contains(err.Error(), lostMark) {
+		return errLost
+	}
+	return err
+}
+
+// keep renews the lease until ctx ends; it ends the run when the lease is
+// lost.
+func (l *lease) keep(ctx context.Context, end context.CancelCauseFunc) {
+	ticker := time.NewTicker(l.duration / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := l.renew(ctx); errors.Is(err, errLost) {
+			end(errLost)
+			return
+		}
+	}
+}
+
+// quoted is a text as a literal of GoogleSQL.
+func quoted(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(text) + "'"
+}

@@ -1,0 +1,253 @@
+package project
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Materializations.
+const (
+	View        = "view"
+	Table       = "table"
+	Incremental = "incremental"
+	Ephemeral   = "ephemeral"
+	Seed        = "seed"
+)
+
+// Strategies of incremental models.
+const (
+	Merge           = "merge"
+	InsertOverwrite = "insert_overwrite"
+)
+
+// What becomes of an incremental model whose columns changed.
+const (
+	IgnoreChange = "ignore"
+	FailOnChange = "fail"
+	AppendNew    = "append_new_columns"
+)
+
+// A Config says how a model is materialized.
+type Config struct {
+	Materialized   string
+	Enabled        bool
+	Alias          string
+	Tags           []string
+	Strategy       string   // incremental_strategy
+	UniqueKey      []string // of strategy merge
+	OnSchemaChange string   // "" makes the table anew
+	FullRefresh    *bool    // true always makes the table anew, false never
+	Contract       bool     // columns and types must be those declared
+	PartitionBy    *Partition
+	ClusterBy      []string
+	// Partitions are the partitions that an incremental run replaces, as SQL
+	// literals joined by commas; "" when there is nothing to replace. Known
+	// says whether the model names them at all.
+	Partitions      string
+	KnowsPartitions bool
+	// Meta is the model's own; a table is made anew when it changes.
+	Meta map[string]any
+	// All is the configuration as it was written.
+	All map[string]any
+}
+
+// A Partition is the column a table is partitioned by.
+type Partition struct {
+	Field       string
+	DataType    string // date, datetime or timestamp
+	Granularity string // hour, day, month or year; a date is partitioned by day unless it says otherwise
+}
+
+// documenting are settings that change no result.
+var documenting = []string{"docs", "group", "access", "persist_docs", "event_time", "description", "labels"}
+
+func parseConfig(settings map[string]any) (Config, error) {
+	config := Config{Materialized: View, Enabled: true, Strategy: Merge, All: settings}
+	for key, value := range settings {
+		if slices.Contains(documenting, key) {
+			continue
+		}
+		if value == nil {
+			continue
+		}
+		ok, err := config.set(key, value)
+		if err != nil {
+			return Config{}, err
+		}
+		if !ok {
+			return Config{}, fmt.Errorf("config %s has a value of the wrong type: %v", key, value)
+		}
+	}
+	return config, nil
+}
+
+// set takes one setting and tells whether its value has the right type.
+func (c *Config) set(key string, value any) (ok bool, err error) {
+	switch key {
+	case "materialized":
+		c.Materialized, ok = value.(string)
+	case "enabled":
+		c.Enabled, ok = value.(bool)
+	case "alias":
+		c.Alias, ok = value.(string)
+	case "tags":
+		c.Tags, ok = stringList(value)
+	case "incremental_strategy":
+		c.Strategy, ok = value.(string)
+	case "unique_key":
+		c.UniqueKey, ok = stringList(value)
+	case "on_schema_change":
+		c.OnSchemaChange, ok = value.(string)
+	case "full_refresh":
+		var refresh bool
+		refresh, ok = value.(bool)
+		c.FullRefresh = &refresh
+	case "contract":
+		var fields map[string]any
+		fields, ok = value.(map[string]any)
+		c.Contract, _ = fields["enforced"].(bool)
+	case "cluster_by":
+		c.ClusterBy, ok = stringList(value)
+	case "partitions":
+		var partitions []string
+		partitions, ok = stringList(value)
+		c.Partitions, c.KnowsPartitions = strings.Join(partitions, ", "), true
+	case "meta":
+		c.Meta, ok = value.(map[string]any)
+	case "partition_by":
+		c.PartitionBy, err = parsePartition(value)
+		ok = true
+	case "column_types", "quote_columns", "delimiter": // of a seed, which reads them itself
+		ok = true
+	default:
+		err = fmt.Errorf("config %q is not supported", key)
+	}
+	return ok, err
+}
+
+func parsePartition(value any) (*Partition, error) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("config partition_by is not a dict: %v", value)
+	}
+	partition := &Partition{DataType: "date", Granularity: "day"}
+	for key, value := range fields {
+		text, _ := value.(string)
+		switch key {
+		case "field":
+			partition.Field = text
+		case "data_type":
+			partition.DataType = text
+		case "granularity":
+			partition.Granularity = text
+		default:
+			return nil, fmt.Errorf("config partition_by: %q is not supported", key)
+		}
+	}
+	if partition.Field == "" {
+		return nil, fmt.Errorf("config partition_by names no field")
+	}
+	return partition, nil
+}
+
+// Expression is what partitions are counted in: the column itself, or cut to
+// the granularity.
+func (p *Partition) Expression() string {
+	if p.DataType == "date" && p.Granularity == "day" {
+		return p.Field
+	}
+	return fmt.Sprintf("%s_trunc(%s, %s)", p.DataType, p.Field, p.Granularity)
+}
+
+func stringList(value any) ([]string, bool) {
+	switch value := value.(type) {
+	case string:
+		return []string{value}, true
+	case []any:
+		list := make([]string, len(value))
+		for i, item := range value {
+			text, ok := item.(string)
+			if !ok {
+				return nil, false
+			}
+			list[i] = text
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+// check refuses what the runner could not carry out.
+func (m *Model) check() error {
+	c := &m.Config
+	kinds := []string{View, Table, Incremental, Ephemeral}
+	if m.Type == TypeSeed {
+		kinds = []string{Seed}
+	}
+	switch {
+	case !slices.Contains(kinds, c.Materialized):
+		return fmt.Errorf("%s: materialized is %q: it is one of %s", m.Path, c.Materialized, strings.Join(kinds, ", "))
+	case c.Materialized == Incremental:
+		if err := c.checkIncremental(); err != nil {
+			return fmt.Errorf("%s: %w", m.Path, err)
+		}
+		fallthrough
+	case c.Materialized == Table:
+		return m.checkColumns()
+	}
+	return nil
+}
+
+func (c *Config) checkIncremental() error {
+	switch {
+	case c.Strategy != Merge && c.Strategy != InsertOverwrite:
+		return fmt.Errorf("incremental_strategy is %q: it is %s or %s", c.Strategy, Merge, InsertOverwrite)
+	case c.Strategy == InsertOverwrite && c.PartitionBy == nil:
+		return fmt.Errorf("insert_overwrite needs partition_by")
+	case !slices.Contains([]string{"", IgnoreChange, FailOnChange, AppendNew}, c.OnSchemaChange):
+		return fmt.Errorf("on_schema_change is %q: it is %s, %s or %s", c.OnSchemaChange, IgnoreChange, FailOnChange, AppendNew)
+	}
+	return nil
+}
+
+func (m *Model) checkColumns() error {
+	if len(m.Columns) == 0 {
+		return fmt.Errorf("%s: the model is a table: declare its columns in a yml file beside it", m.Path)
+	}
+	for _, column := range m.Columns {
+		if column.Type == "" {
+			return fmt.Errorf("%s: column %s has no data_type in the yml file", m.Path, column.Name)
+		}
+	}
+	return nil
+}
+
+// Stored tells whether the model has rows of its own.
+func (m *Model) Stored() bool {
+	return m.Config.Materialized == Table || m.Config.Materialized == Incremental || m.Config.Materialized == Seed
+}
+
+// Layout describes what a stored table depends on besides its columns and
+// rows: a table of another layout cannot be kept.
+func (m *Model) Layout() string {
+	kind := m.Config.Materialized
+	if m.Stored() {
+		kind = "stored"
+		if m.Config.Materialized == Incremental {
+			kind = Incremental
+		}
+	}
+	return Digest(kind, m.Config.PartitionBy, m.Config.ClusterBy, m.Config.Meta)
+}
+
+// Digest is short enough for a label's value (63 characters).
+func Digest(of ...any) string {
+	text, err := json.Marshal(of)
+	must(err) // strings, lists and values out of yml and Jinja
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}

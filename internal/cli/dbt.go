@@ -1,0 +1,285 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/functions/transform/artifact"
+	"github.com/stationflow/stationflow/functions/transform/project"
+)
+
+// dbtCommands are the words after "stationflow dbt", as dbt has them.
+var dbtCommands = []struct {
+	name, summary string
+	run           func(context.Context, *dbtCall) error
+}{
+	{"run", "build the selected models and publish them", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{NoTests: true}) }},
+	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{NoModels: true}) }},
+	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{}) }},
+	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
+	{"ls", "list what is selected", listDbt},
+	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
+}
+
+// A dbtCall is one dbt command with its flags.
+type dbtCall struct {
+	streams          Streams
+	config           transform.Config
+	selected         []string
+	excluded         []string
+	fullRefresh, dry bool
+	output, target   string
+}
+
+// runDbt runs the dbt project's own commands natively.
+func runDbt(ctx context.Context, args []string, streams Streams) error {
+	usage := "usage: stationflow dbt COMMAND [FLAGS]\n\n"
+	for _, command := range dbtCommands {
+		usage += fmt.Sprintf("  %-17s %s\n", command.name, command.summary)
+	}
+	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
+		fmt.Fprint(streams.Err, usage)
+		return flag.ErrHelp
+	}
+	for _, command := range dbtCommands {
+		words := strings.Fields(command.name)
+		if len(args) < len(words) || strings.Join(args[:len(words)], " ") != command.name {
+			continue
+		}
+		call, err := parseDbt(command.name, args[len(words):], streams)
+		if err != nil {
+			return err
+		}
+		return command.run(ctx, call)
+	}
+	return fmt.Errorf("there is no command %q\n\n%s", args[0], usage)
+}
+
+// texts is a flag that may be given more than once.
+type texts []string
+
+func (t *texts) String() string         { return strings.Join(*t, " ") }
+func (t *texts) Set(value string) error { *t = append(*t, value); return nil }
+
+func parseDbt(name string, args []string, streams Streams) (*dbtCall, error) {
+	call := &dbtCall{streams: streams}
+	flags := flag.NewFlagSet("dbt "+name, flag.ContinueOnError)
+	flags.SetOutput(streams.Err)
+	var selected, excluded texts
+	flags.Var(&selected, "select", "what to work on: names, +name+, tag:x, path:x, source:x, test_type:x; a space means or, a comma and")
+	flags.Var(&selected, "s", "the same as --select")
+	flags.Var(&excluded, "exclude", "what to leave out")
+	flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table anew from what staging retains")
+	flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
+	flags.StringVar(&call.output, "output", "selector", "of ls: selector, name, path or json")
+	flags.StringVar(&call.target, "target-path", "target", "folder for compiled SQL, manifest.json and run_results.json")
+	vars := flags.String("vars", "", "YAML that overrides variables of the project, such as '{timezone: Europe/Paris}'")
+	threads := flags.Int("threads", 0, "models and tests at a time; 0 for TRANSFORM_THREADS")
+	folder := flags.String("project-dir", "", "folder of the dbt project; the one built in when not given")
+	if err := flags.Parse(gathered(args)); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: the command takes flags only", flags.Arg(0))
+	}
+	call.selected, call.excluded = selected, excluded
+	var err error
+	if call.config, err = transform.FromEnv(streams.Getenv); err != nil {
+		return nil, err
+	}
+	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
+	if err := yaml.Unmarshal([]byte(*vars), &call.config.Vars); err != nil {
+		return nil, fmt.Errorf("--vars %q is no YAML of names and values: %w", *vars, err)
+	}
+	if *threads > 0 {
+		call.config.Threads = *threads
+	}
+	if *folder != "" {
+		call.config.Files = os.DirFS(*folder)
+	}
+	return call, nil
+}
+
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// gathered joins the words after --select and --exclude, which dbt takes
+// without quotes.
+func gathered(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		out = append(out, args[i])
+		switch args[i] {
+		case "--select", "-select", "-s", "--exclude", "-exclude":
+			var words []string
+			for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+				i++
+				words = append(words, args[i])
+			}
+			if len(words) > 0 {
+				out = append(out, strings.Join(words, " "))
+			}
+		}
+	}
+	return out
+}
+
+func (c *dbtCall) options(of transform.Options) transform.Options {
+	of.Select, of.Exclude, of.FullRefresh, of.Always = c.selected, c.excluded, c.fullRefresh, true
+	of.Until = time.Now().Add(c.config.Wait)
+	return of
+}
+
+func (c *dbtCall) build(ctx context.Context, options transform.Options) error {
+	runner, err := transform.NewRunner(ctx, c.config)
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	if c.dry {
+		estimates, err := runner.DryRun(ctx, c.options(options))
+		for _, estimate := range estimates {
+			fmt.Fprintf(c.streams.Out, "%12d bytes  %s\n", estimate.Bytes, estimate.Name)
+		}
+		return err
+	}
+	report, err := runner.Run(ctx, c.options(options))
+	if err != nil {
+		return err
+	}
+	printReport(c.streams.Out, report)
+	for name, content := range report.Artifacts(runner.Project()) {
+		if err := c.write(name, content); err != nil {
+			return err
+		}
+	}
+	if !report.OK() {
+		return errors.New("the run failed")
+	}
+	return nil
+}
+
+func (c *dbtCall) write(name string, content []byte) error {
+	file := filepath.Join(c.target, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o644)
+}
+
+func compileDbt(ctx context.Context, c *dbtCall) error {
+	runner, err := transform.NewRunner(ctx, c.config)
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	compiled, err := runner.Compile(ctx, c.options(transform.Options{}))
+	if err != nil {
+		return err
+	}
+	byID := map[string]string{}
+	for _, one := range compiled {
+		byID[one.ID] = one.SQL
+		if err := c.write("compiled/"+one.Path, []byte(one.SQL)); err != nil {
+			return err
+		}
+	}
+	now := time.Now()
+	if err := c.write(artifact.ManifestName, artifact.Manifest(runner.Project(), byID, now.UTC().Format(time.RFC3339Nano), now)); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", len(compiled), filepath.Join(c.target, "compiled"))
+	return nil
+}
+
+func listDbt(_ context.Context, c *dbtCall) error {
+	loaded, err := c.config.Load()
+	if err != nil {
+		return err
+	}
+	selected, err := loaded.Select(c.selected, c.excluded)
+	if err != nil {
+		return err
+	}
+	for _, resource := range loaded.Resources() {
+		if !selected[resource.ID] {
+			continue
+		}
+		line, err := listed(loaded, resource, c.output)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(c.streams.Out, line)
+	}
+	return nil
+}
+
+func listed(p *project.Project, resource *project.Resource, output string) (string, error) {
+	switch output {
+	case "name":
+		return resource.Name, nil
+	case "path":
+		return resource.Path, nil
+	case "selector":
+		if source := p.Source(resource.ID); source != nil {
+			return "source:" + p.Name + "." + source.SourceName + "." + source.Name, nil
+		}
+		return strings.Join(resource.FQN, "."), nil
+	case "json":
+		fields := map[string]any{
+			"name": resource.Name, "resource_type": resource.Type, "package_name": p.Name, "original_file_path": resource.Path,
+			"unique_id": resource.ID, "tags": append([]string{}, resource.Tags...), "depends_on": map[string]any{"nodes": append([]string{}, resource.Reads...)},
+		}
+		if model := p.Model(resource.Name); model != nil && model.ID == resource.ID {
+			fields["config"] = map[string]any{"materialized": model.Config.Materialized}
+			fields["alias"] = model.Table()
+		}
+		line, err := json.Marshal(fields)
+		return string(line), err
+	}
+	return "", fmt.Errorf("--output is %q: it is selector, name, path or json", output)
+}
+
+func freshnessDbt(ctx context.Context, c *dbtCall) error {
+	runner, err := transform.NewRunner(ctx, c.config)
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	start := time.Now()
+	ages, err := runner.Freshness(ctx, c.options(transform.Options{}))
+	if err != nil {
+		return err
+	}
+	failed := false
+	for _, age := range ages {
+		failed = failed || age.Status != "pass" && age.Status != "warn"
+		said := age.Message
+		if said == "" {
+			said = "newest row is " + age.AskedAt.Sub(age.Newest).Round(time.Second).String() + " old"
+		}
+		printLine(c.streams.Out, age.Status, age.Took.Milliseconds(), age.Source.SourceName+"."+age.Source.Name, said)
+	}
+	if err := c.write(artifact.SourcesName, artifact.Sources(start.UTC().Format(time.RFC3339Nano), time.Now(), time.Since(start), ages)); err != nil {
+		return err
+	}
+	if failed {
+		return errors.New("a source is too old")
+	}
+	return nil
+}
