@@ -44,6 +44,7 @@ type Config struct {
 	Lease     time.Duration  // how long a run that says nothing more keeps others out
 	Threads   int            // models and tests at a time
 	MaxBytes  int64          // that one statement may bill; 0 for no limit
+	Exclude   []string       // dbt's selectors of what a request leaves out
 
 	// Files is the dbt project; nil is the one of this repository.
 	Files fs.FS
@@ -60,7 +61,7 @@ type Config struct {
 
 // FromEnv reads the warehouse's variables, STATION_TIMEZONE, TRANSFORM_WAIT,
 // TRANSFORM_STATEMENT_TIMEOUT, TRANSFORM_RUN_TIMEOUT, TRANSFORM_LEASE,
-// TRANSFORM_THREADS and TRANSFORM_MAX_BYTES_BILLED.
+// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED and TRANSFORM_EXCLUDE.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
@@ -71,6 +72,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
 		Lease:     r.Duration("TRANSFORM_LEASE", 30*time.Second, time.Second, 10*time.Minute),
 		MaxBytes:  r.Int("TRANSFORM_MAX_BYTES_BILLED", 0, 0, 1<<50),
+		Exclude:   []string{r.String("TRANSFORM_EXCLUDE", "tag:deep")},
 		Getenv:    getenv,
 	}
 	threads := int64(4)
@@ -98,7 +100,7 @@ func New(ctx context.Context, config Config) (*Transformer, error) {
 	service := NewService(func(ctx context.Context, until time.Time) *Report {
 		ctx, cancel := context.WithTimeout(ctx, time.Until(until)+config.Run)
 		defer cancel()
-		report, err := runner.Run(ctx, Options{Until: until})
+		report, err := runner.Run(ctx, Options{Until: until, Exclude: config.Exclude})
 		switch {
 		case errors.Is(err, ErrBusy):
 			return nil

@@ -86,6 +86,9 @@ func (w *Warehouse) Append(ingestedAt time.Time, records ...expect.Record) {
 	}
 }
 
+// Context is that of the test.
+func (w *Warehouse) Context() context.Context { return w.t.Context() }
+
 // Query returns the rows of a query.
 func (w *Warehouse) Query(sql string) [][]bigquery.Value {
 	w.t.Helper()
