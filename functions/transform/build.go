@@ -152,7 +152,8 @@ func (r *run) merge(ctx context.Context, model *project.Model, sql string) error
 	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
 		return err
 	}
-	return r.send(ctx, merging(r.project.RelationOf(nextOf(model)), newRows, model))
+	_, err := r.warehouse.once(ctx, merging(r.project.RelationOf(nextOf(model)), newRows, model)) // not twice: see doubtful
+	return err
 }
 
 func (r *run) stored(table string) stored {
@@ -169,13 +170,17 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 		return false, model, nil
 	}
 	found, want := r.stored(nextOf(model)).definition, definitionOf(model, "")
+	published := r.stored(model.Table()).definition == want
+	if r.doubtful(model) && published {
+		return true, model, r.copy(ctx, model)
+	}
 	if found == want {
 		return true, model, nil
 	}
 	if model.Config.Materialized != project.Incremental {
 		return false, model, nil
 	}
-	if found == "" && r.stored(model.Table()).definition == want {
+	if found == "" && published {
 		return true, model, r.copy(ctx, model)
 	}
 	layout, _, _ := strings.Cut(want, "-")
@@ -184,6 +189,13 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 	}
 	model, err := r.changeColumns(ctx, model)
 	return true, model, err
+}
+
+// doubtful tells whether new rows must not be merged into what an earlier run
+// left: it may have added them already.
+func (r *run) doubtful(model *project.Model) bool {
+	return model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Merge &&
+		(r.lease.interrupted || r.known.Models[model.Name].Pending)
 }
 
 // copy makes the next contents of what is published: the history may reach

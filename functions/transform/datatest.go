@@ -29,7 +29,7 @@ func (r *run) test(ctx context.Context) {
 // testOne runs a test when something that it reads changed.
 func (r *run) testOne(ctx context.Context, test *project.Test) {
 	r.mu.Lock()
-	needed := r.isTestNeeded(test)
+	needed := r.outage == nil && r.isTestNeeded(test)
 	r.mu.Unlock()
 	if !needed {
 		return
@@ -50,6 +50,7 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.TestsRun++
+	r.noteOutage(err)
 	if entry.Status == project.Pass {
 		r.report.passed = append(r.report.passed, entry)
 		return
@@ -120,7 +121,7 @@ func (r *run) keepFailures(ctx context.Context, test *project.Test, sql string) 
 	if err := r.warehouse.makeDataset(ctx, dataset); err != nil {
 		return "", err
 	}
-	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Name)
+	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Alias)
 	if r.warehouse.dropsFirst {
 		if err := r.send(ctx, "drop table if exists "+relation); err != nil {
 			return "", err

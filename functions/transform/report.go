@@ -84,7 +84,7 @@ func (r *Report) log(log *slog.Logger) {
 			log.Error("model failed", "run_id", r.RunID, "model", model.Name, "error", model.Message)
 		case created, replaced:
 			changed++
-			log.Debug("model built", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS)
+			log.Info("model built", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS)
 		}
 	}
 	for _, test := range r.Tests {

@@ -37,6 +37,8 @@ type Options struct {
 	FullRefresh bool // make every table anew from what staging retains
 	// Select and Exclude are dbt's selectors; none selects everything.
 	Select, Exclude []string
+	// Types are the types of resources to build, models or seeds; none is both.
+	Types []string
 	// Always builds what is selected, whether or not something changed.
 	Always bool
 	// NoTests builds without testing, NoModels tests what is published.
@@ -64,6 +66,7 @@ type run struct {
 	built     map[string]building
 	changed   map[string]bool   // ids
 	broken    map[string]string // ids of models that must not be published, and why
+	outage    error             // of the warehouse: it makes no sense to go on
 	report    *Report
 }
 
@@ -230,7 +233,10 @@ func (r *run) execute(ctx context.Context) (err error) {
 	}
 	var models []*project.Model
 	for _, model := range r.project.Models {
-		if r.selected[model.ID] && model.Config.Materialized != project.Ephemeral {
+		if !r.selected[model.ID] || len(r.options.Types) > 0 && !slices.Contains(r.options.Types, model.Type) {
+			continue
+		}
+		if model.Config.Materialized != project.Ephemeral {
 			models = append(models, model)
 			r.building[model.Name] = r.mayBuild(model)
 		}
@@ -248,7 +254,7 @@ func (r *run) execute(ctx context.Context) (err error) {
 			r.testOne(ctx, t.test)
 		}
 	})
-	return nil
+	return r.outage
 }
 
 // mayBuild tells whether this run may change a model: it is due, or it reads
@@ -266,9 +272,12 @@ func (r *run) mayBuild(model *project.Model) bool {
 func (r *run) buildOne(ctx context.Context, model *project.Model) {
 	start := time.Now()
 	r.mu.Lock()
-	cause, needed := r.broken[model.ID], r.isNeeded(model)
+	cause, needed, outage := r.broken[model.ID], r.isNeeded(model), r.outage
 	r.mu.Unlock()
 	switch {
+	case outage != nil:
+		r.note(model, building{status: skipped, err: errors.New("the warehouse does not answer")}, 0)
+		return
 	case cause != "":
 		r.note(model, building{status: skipped, err: errors.New(cause)}, 0)
 		return
@@ -313,6 +322,7 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 		entry.Message = done.err.Error()
 	}
 	r.report.Models = append(r.report.Models, entry)
+	r.noteOutage(done.err)
 	if done.status == failed {
 		r.block(model.ID, "it failed")
 	}
@@ -322,6 +332,14 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 		}
 		r.built[model.Name] = done
 		r.changed[model.ID] = done.changed() || done.status == unchanged && r.known.Models[model.Name].Pending
+	}
+}
+
+// noteOutage ends the run when an error is not a statement's own and has not
+// passed while it was tried again. Hold mu.
+func (r *run) noteOutage(err error) {
+	if err != nil && r.outage == nil && retryable(err) {
+		r.outage = fmt.Errorf("giving up, nothing was published: %w", err)
 	}
 }
 

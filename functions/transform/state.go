@@ -166,5 +166,5 @@ func (p *plan) newRows(known *state, rows map[string]int64) int64 {
 		}
 		sum += n - before
 	}
-	return sum
+	return max(sum, 0) // rows expire, too
 }

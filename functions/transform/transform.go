@@ -45,6 +45,7 @@ type Config struct {
 	Threads   int            // models and tests at a time
 	MaxBytes  int64          // that one statement may bill; 0 for no limit
 	Exclude   []string       // dbt's selectors of what a request leaves out
+	Artifacts string         // gs://bucket/folder for manifest.json and run_results.json; "" for nowhere
 
 	// Files is the dbt project; nil is the one of this repository.
 	Files fs.FS
@@ -61,7 +62,8 @@ type Config struct {
 
 // FromEnv reads the warehouse's variables, STATION_TIMEZONE, TRANSFORM_WAIT,
 // TRANSFORM_STATEMENT_TIMEOUT, TRANSFORM_RUN_TIMEOUT, TRANSFORM_LEASE,
-// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED and TRANSFORM_EXCLUDE.
+// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED, TRANSFORM_EXCLUDE and
+// TRANSFORM_ARTIFACTS.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
@@ -73,7 +75,13 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Lease:     r.Duration("TRANSFORM_LEASE", 30*time.Second, time.Second, 10*time.Minute),
 		MaxBytes:  r.Int("TRANSFORM_MAX_BYTES_BILLED", 0, 0, 1<<50),
 		Exclude:   []string{r.String("TRANSFORM_EXCLUDE", "tag:deep")},
+		Artifacts: r.String("TRANSFORM_ARTIFACTS", ""),
 		Getenv:    getenv,
+	}
+	if config.Artifacts != "" {
+		if _, _, err := parseShelf(config.Artifacts); err != nil {
+			r.Fault("TRANSFORM_ARTIFACTS", "is %v", err)
+		}
 	}
 	threads := int64(4)
 	if config.Warehouse.RESTEndpoint != "" {
@@ -88,6 +96,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 type Transformer struct {
 	*Service
 	runner *Runner
+	shelf  *shelf // nil for none
 }
 
 // New reads the project and connects to the warehouse; it sends no statement.
@@ -96,6 +105,10 @@ func New(ctx context.Context, config Config) (*Transformer, error) {
 	runner, err := NewRunner(ctx, config)
 	if err != nil {
 		return nil, err
+	}
+	shelf, err := newShelf(ctx, config.Artifacts)
+	if err != nil {
+		return nil, errors.Join(err, runner.Close())
 	}
 	service := NewService(func(ctx context.Context, until time.Time) *Report {
 		ctx, cancel := context.WithTimeout(ctx, time.Until(until)+config.Run)
@@ -107,13 +120,23 @@ func New(ctx context.Context, config Config) (*Transformer, error) {
 		case err != nil:
 			return &Report{Status: statusFailed, Message: err.Error()}
 		}
+		if shelf != nil && report.wrote {
+			if err := shelf.put(ctx, report.Artifacts(runner.project)); err != nil {
+				runner.log.Warn("keeping the artifacts of a run", "run_id", report.RunID, "error", err.Error())
+			}
+		}
 		return report
 	}, config.Wait)
-	return &Transformer{Service: service, runner: runner}, nil
+	return &Transformer{Service: service, runner: runner, shelf: shelf}, nil
 }
 
 // Close releases the connections.
-func (t *Transformer) Close() error { return t.runner.Close() }
+func (t *Transformer) Close() error {
+	if t.shelf == nil {
+		return t.runner.Close()
+	}
+	return errors.Join(t.shelf.client.Close(), t.runner.Close())
+}
 
 // NewRunner reads the project and connects to the warehouse; it sends no
 // statement. Close it when it is not used any more.

@@ -24,7 +24,12 @@ var dbtCommands = []struct {
 	name, summary string
 	run           func(context.Context, *dbtCall) error
 }{
-	{"run", "build the selected models and publish them", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{NoTests: true}) }},
+	{"run", "build the selected models and publish them", func(ctx context.Context, c *dbtCall) error {
+		return c.build(ctx, transform.Options{NoTests: true, Types: []string{project.TypeModel}})
+	}},
+	{"seed", "load the selected seeds", func(ctx context.Context, c *dbtCall) error {
+		return c.build(ctx, transform.Options{NoTests: true, Types: []string{project.TypeSeed}})
+	}},
 	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{NoModels: true}) }},
 	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{}) }},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},

@@ -52,3 +52,16 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkIdle measures a run without new rows over 60,000 rows of staging.
+func BenchmarkIdle(b *testing.B) {
+	now := time.Date(2026, 11, 22, 23, 0, 0, 0, time.UTC)
+	s := start(b, time.UTC, now)
+	s.Append(now.Add(-2*time.Hour), staged.NewGenerator(5, staged.Within(now.Add(-15*24*time.Hour), now)).Records(60_000)...)
+	s.run()
+	for b.Loop() {
+		if report := s.run(); report.RowsNew != 0 {
+			b.Fatalf("%+v", report)
+		}
+	}
+}

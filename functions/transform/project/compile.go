@@ -138,8 +138,8 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.
 func cteOf(model *Model) string { return "__dbt__cte__" + model.Name }
 
-// firstWith is the place behind the word WITH that begins a query, after
-// white space and comments; -1 where there is none.
+// firstWith is the place behind the word WITH that begins a query, and the
+// white space after it; -1 where there is none.
 func firstWith(sql string) int {
 	at := 0
 	for at < len(sql) {
@@ -152,9 +152,9 @@ func firstWith(sql string) int {
 		case strings.HasPrefix(rest, "/*"):
 			at += skipPast(rest, "*/")
 		case len(rest) > 4 && strings.EqualFold(rest[:4], "with") && strings.ContainsRune(" \t\r\n", rune(rest[4])):
-			at += 4
-			if trimmed := strings.TrimLeft(sql[at:], " \t\r\n"); len(trimmed) > 9 && strings.EqualFold(trimmed[:9], "recursive") {
-				at = len(sql) - len(trimmed) + 9
+			at = skipSpace(sql, at+4)
+			if len(sql) > at+9 && strings.EqualFold(sql[at:at+9], "recursive") {
+				at = skipSpace(sql, at+9)
 			}
 			return at
 		default:
@@ -162,6 +162,10 @@ func firstWith(sql string) int {
 		}
 	}
 	return -1
+}
+
+func skipSpace(text string, at int) int {
+	return len(text) - len(strings.TrimLeft(text[at:], " \t\r\n"))
 }
 
 func skipPast(text, end string) int {

@@ -31,7 +31,7 @@ type template struct {
 // in dbt or not at all: methods of lists and dicts, do, call, import, include.
 var (
 	tags    = []string{"for", "if", "set", "macro", "raw"}
-	filters = []string{"default", "first", "indent", "int", "join", "last", "length", "list", "lower", "replace", "string", "trim", "upper"}
+	filters = []string{"first", "indent", "int", "join", "last", "length", "list", "lower", "replace", "string", "trim", "upper"}
 	tests   = []string{"defined", "none", "undefined", "string", "number", "iterable", "mapping", "sequence"}
 )
 
@@ -185,6 +185,18 @@ func printed(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
 	return in
 }
 
+// orElse is Jinja's filter default: it replaces what is undefined, and with
+// true as its second argument what is false; none is neither.
+func orElse(_ *exec.Evaluator, in *exec.Value, arguments *exec.VarArgs) *exec.Value {
+	if len(arguments.KwArgs) > 0 || len(arguments.Args) < 1 || len(arguments.Args) > 2 {
+		return exec.AsValue(fmt.Errorf("default takes a value and, where false counts too, true"))
+	}
+	if in.IsError() || len(arguments.Args) == 2 && arguments.Args[1].IsTrue() && !in.IsTrue() {
+		return arguments.Args[0]
+	}
+	return in
+}
+
 func environment(context *exec.Context) *exec.Environment {
 	known := exec.NewControlStructureSet(map[string]parser.ControlStructureParser{})
 	for _, name := range tags {
@@ -192,7 +204,7 @@ func environment(context *exec.Context) *exec.Environment {
 			must(known.Register(name, tag))
 		}
 	}
-	knownFilters := exec.NewFilterSet(map[string]exec.FilterFunction{printFilter: printed})
+	knownFilters := exec.NewFilterSet(map[string]exec.FilterFunction{printFilter: printed, "default": orElse})
 	for _, name := range filters {
 		if filter, ok := builtins.Filters.Get(name); ok {
 			must(knownFilters.Register(name, filter))

@@ -33,6 +33,18 @@ func lint(found []*tokens.Token) (line int, reason string) {
 			}
 		case tokens.Power:
 			return token.Line, "** gives a number with a fraction here and a whole one in dbt, and keywords taken together are not supported"
+		case tokens.Modulo:
+			if before == tokens.String {
+				return token.Line, "% does not format a string here: use ~"
+			}
+		case tokens.Equals, tokens.Ne:
+			if isTruth(found, i-1) || isTruth(found, i+1) {
+				return token.Line, "a number never equals true or false here, and may in dbt: leave the comparison out"
+			}
+		case tokens.Tilde:
+			if isNone(found, i-1) || isNone(found, i+1) {
+				return token.Line, "~ makes no text of none here and None in dbt"
+			}
 		case tokens.Name:
 			if reason := lintName(found, i); reason != "" {
 				return token.Line, reason
@@ -52,6 +64,14 @@ func lintName(found []*tokens.Token, i int) string {
 		}
 	}
 	return ""
+}
+
+func isNone(found []*tokens.Token, at int) bool {
+	return kindAt(found, at) == tokens.Name && strings.EqualFold(found[at].Val, "none")
+}
+
+func isTruth(found []*tokens.Token, at int) bool {
+	return kindAt(found, at) == tokens.Name && (strings.EqualFold(found[at].Val, "true") || strings.EqualFold(found[at].Val, "false"))
 }
 
 func kindAt(found []*tokens.Token, at int) tokens.Type {

@@ -7,6 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/nikolalohinski/gonja/v2/exec"
 )
 
 // settings are those of dbt_project.yml.
@@ -22,7 +25,6 @@ const settingsFile = "dbt_project.yml"
 func (p *Project) readSettings(files fs.FS) error {
 	var read struct {
 		Name       string         `yaml:"name"`
-		Vars       map[string]any `yaml:"vars"`
 		ModelPaths []string       `yaml:"model-paths"`
 		MacroPaths []string       `yaml:"macro-paths"`
 		TestPaths  []string       `yaml:"test-paths"`
@@ -44,13 +46,9 @@ func (p *Project) readSettings(files fs.FS) error {
 		return fmt.Errorf("%s: on-run-start and on-run-end are not supported", settingsFile)
 	}
 	p.Name = read.Name
-	p.vars = map[string]any{}
-	maps.Copy(p.vars, read.Vars)
-	if own, ok := read.Vars[p.Name].(map[string]any); ok {
-		delete(p.vars, p.Name)
-		maps.Copy(p.vars, own)
+	if err := p.readVars(files); err != nil {
+		return err
 	}
-	maps.Copy(p.vars, p.target.Vars)
 	if len(read.DataTests) == 0 {
 		read.DataTests = read.Tests
 	}
@@ -60,6 +58,54 @@ func (p *Project) readSettings(files fs.FS) error {
 		models: newConfigTree("models", read.Models), seeds: newConfigTree("seeds", read.Seeds), tests: newConfigTree("data_tests", read.DataTests),
 	}
 	return nil
+}
+
+// readVars reads the variables: the project's own win over those of all, and
+// the target's over both. Dicts keep the order of their keys.
+func (p *Project) readVars(files fs.FS) error {
+	content, err := fs.ReadFile(files, settingsFile)
+	if err != nil {
+		return err
+	}
+	var read struct {
+		Vars yaml.MapSlice `yaml:"vars"`
+	}
+	if err := yaml.UnmarshalWithOptions(content, &read, yaml.UseOrderedMap()); err != nil {
+		return fmt.Errorf("%s: %w", settingsFile, err)
+	}
+	p.vars = map[string]any{}
+	var own yaml.MapSlice
+	for _, item := range read.Vars {
+		if below, ok := item.Value.(yaml.MapSlice); ok && item.Key == p.Name {
+			own = below
+			continue
+		}
+		p.vars[fmt.Sprint(item.Key)] = ordered(item.Value)
+	}
+	for _, item := range own {
+		p.vars[fmt.Sprint(item.Key)] = ordered(item.Value)
+	}
+	maps.Copy(p.vars, p.target.Vars)
+	return nil
+}
+
+// ordered is a value of a yml file as Jinja takes it.
+func ordered(value any) any {
+	switch value := value.(type) {
+	case yaml.MapSlice:
+		dict := exec.NewDict()
+		for _, item := range value {
+			dict.Pairs = append(dict.Pairs, &exec.Pair{Key: exec.AsValue(item.Key), Value: exec.AsValue(ordered(item.Value))})
+		}
+		return dict
+	case []any:
+		list := make([]any, len(value))
+		for i, item := range value {
+			list[i] = ordered(item)
+		}
+		return list
+	}
+	return value
 }
 
 func orDefault(paths []string, fallback string) []string {
@@ -76,6 +122,16 @@ func (s *settings) genericTestPaths() []string {
 		out = append(out, path.Join(folder, "generic"))
 	}
 	return out
+}
+
+// rootOf is the configured path that a yml file is below.
+func (s *settings) rootOf(file string) string {
+	for _, root := range append(slices.Clone(s.modelPaths), s.seedPaths...) {
+		if strings.HasPrefix(file, root+"/") {
+			return root
+		}
+	}
+	return ""
 }
 
 // unused names the configuration that applies to no resource: most likely a
