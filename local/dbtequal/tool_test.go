@@ -56,10 +56,10 @@ type cost struct{ wall, cpu time.Duration }
 
 // call runs a dbt command and tells whether it succeeded. What is no answer
 // of the tool, but a failure to work at all, ends the test.
-func (x *tool) call(command string) (cost, bool) {
+func (x *tool) call(command string, flags ...string) (cost, bool) {
 	x.t.Helper()
 	args := append(append([]string{}, x.command[1:]...), command)
-	process := exec.Command(x.command[0], append(args, x.flags...)...)
+	process := exec.Command(x.command[0], append(append(args, x.flags...), flags...)...)
 	process.Env = x.env
 	start := time.Now()
 	output, err := process.CombinedOutput()
@@ -77,9 +77,9 @@ func (x *tool) call(command string) (cost, bool) {
 }
 
 // succeed is call, which must succeed.
-func (x *tool) succeed(command string) cost {
+func (x *tool) succeed(command string, flags ...string) cost {
 	x.t.Helper()
-	took, ok := x.call(command)
+	took, ok := x.call(command, flags...)
 	if !ok {
 		log, _ := os.ReadFile(filepath.Join(x.target, command+".log"))
 		x.t.Fatalf("%s %s failed:\n%s", x.name, command, log)
@@ -116,6 +116,28 @@ func (x *tool) results() map[string]result {
 		byName[name] = r
 	}
 	return byName
+}
+
+// reads are the models that a test reads, as model.incidents_hourly.
+func (x *tool) reads(id string) []string {
+	x.t.Helper()
+	content, err := os.ReadFile(filepath.Join(x.target, "manifest.json"))
+	check(x.t, err)
+	var manifest struct {
+		Nodes map[string]struct {
+			DependsOn struct {
+				Nodes []string `json:"nodes"`
+			} `json:"depends_on"`
+		} `json:"nodes"`
+	}
+	check(x.t, json.Unmarshal(content, &manifest))
+	var models []string
+	for _, node := range manifest.Nodes[id].DependsOn.Nodes {
+		if parts := strings.Split(node, "."); parts[0] == "model" {
+			models = append(models, "model."+parts[2])
+		}
+	}
+	return models
 }
 
 // compiled are the SQL files that the last call left, by path.
