@@ -17,6 +17,8 @@ func BenchmarkRun(b *testing.B) {
 		for _, days := range []int{15, 1} {
 			b.Run(fmt.Sprintf("rows=%d/days=%d", rows, days), func(b *testing.B) {
 				s := start(b, time.UTC, now)
+				s.config.Exclude = []string{"tag:deep"} // as in production
+				s.restart()
 				g := staged.NewGenerator(5, staged.Within(now.Add(-time.Duration(days)*24*time.Hour+time.Hour), now))
 				arrived := now.Add(-2 * time.Hour)
 				s.Append(arrived, g.Records(rows)...)

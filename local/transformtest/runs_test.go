@@ -145,7 +145,7 @@ func TestModels_HaveTheDeclaredColumns(t *testing.T) {
 	check(t, err)
 	names := map[string]string{"integer": "int64", "float": "float64", "boolean": "bool"}
 	for _, model := range loaded.Models {
-		if len(model.Columns) == 0 {
+		if !model.Stored() { // a view may leave columns undeclared
 			continue
 		}
 		metadata, err := s.Client.Dataset(prod).Table(model.Name).Metadata(t.Context())
