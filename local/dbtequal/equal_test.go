@@ -57,6 +57,8 @@ func TestNative_EqualsDbtCore(t *testing.T) {
 		}
 	}
 
+	c.compareFreshness()
+
 	random := staged.NewGenerator(1, staged.Within(day.Now.Add(-72*time.Hour), day.Now))
 	w.Append(arrived.Add(20*time.Minute), append(day.Records[:10:10], random.Records(250)...)...) // ten of them again
 	w.Append(arrived.Add(11*time.Minute), random.Records(40)...)                                  // nine minutes before the newest
@@ -133,6 +135,18 @@ func (c *comparison) fail(when string) {
 		if strings.HasPrefix(name, "model.") && (r.Status == "skipped") != held[name] {
 			c.Errorf("%s: %s: the runner says %s; held back by dbt-core's failures: %v", when, name, r.Status, held[name])
 		}
+	}
+}
+
+// compareFreshness compares which sources have a limit and keep it.
+func (c *comparison) compareFreshness() {
+	c.Helper()
+	for _, tool := range []*tool{c.core, c.native} {
+		tool.call("source freshness") // fails when a source is too old, as these may be
+	}
+	core, native := c.core.freshness(), c.native.freshness()
+	if len(core) == 0 || !maps.Equal(core, native) {
+		c.Errorf("freshness: dbt-core says %v, the runner %v", core, native)
 	}
 }
 

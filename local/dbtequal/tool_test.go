@@ -58,7 +58,7 @@ type cost struct{ wall, cpu time.Duration }
 // of the tool, but a failure to work at all, ends the test.
 func (x *tool) call(command string, flags ...string) (cost, bool) {
 	x.t.Helper()
-	args := append(append([]string{}, x.command[1:]...), command)
+	args := slices.Concat(x.command[1:], strings.Fields(command))
 	process := exec.Command(x.command[0], append(append(args, x.flags...), flags...)...)
 	process.Env = x.env
 	start := time.Now()
@@ -116,6 +116,22 @@ func (x *tool) results() map[string]result {
 		byName[name] = r
 	}
 	return byName
+}
+
+// freshness is the status of each source that the last call judged.
+func (x *tool) freshness() map[string]string {
+	x.t.Helper()
+	content, err := os.ReadFile(filepath.Join(x.target, "sources.json"))
+	check(x.t, err)
+	var read struct {
+		Results []result `json:"results"`
+	}
+	check(x.t, json.Unmarshal(content, &read))
+	statuses := map[string]string{}
+	for _, r := range read.Results {
+		statuses[r.ID] = r.Status
+	}
+	return statuses
 }
 
 // reads are the models that a test reads, as model.incidents_hourly.
