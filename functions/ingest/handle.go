@@ -51,14 +51,28 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// A batch that waits for its turn is still on its way: it takes no memory
 	// of this process.
-	select {
-	case f.turns <- struct{}{}:
-		defer func() { <-f.turns }()
-	case <-r.Context().Done():
-		return // whoever asked is gone
+	if !f.takeTurn(r.Context()) {
+		// Whoever asked may be gone, or may only have a shorter limit on the
+		// call: to return without a word would be to answer 200.
+		http.Error(w, "ingest is busy", http.StatusServiceUnavailable)
+		return
 	}
+	defer func() { <-f.turns }()
 	if err := f.take(r); err != nil {
 		http.Error(w, clean(err.Error()), statusOf(err))
+	}
+}
+
+// takeTurn returns false when ctx ends before there is a turn.
+func (f *Function) takeTurn(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false // select would choose at random
+	}
+	select {
+	case f.turns <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

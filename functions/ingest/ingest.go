@@ -109,11 +109,10 @@ func (f *Function) refuse(err error) error {
 
 func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
 	d := f.decoded.Get().(*decoded)
-	b, e, err := open(d.memory, e)
+	b, e, err := d.open(e)
 	if err != nil {
 		return err
 	}
-	d.memory = b.Records
 	t, known := f.topics[b.Topic]
 	if !known {
 		return &foreignTopic{topic: b.Topic}
