@@ -45,7 +45,7 @@ func (c *cutter) store(work context.Context, name string, digest uint64, data []
 		if work.Err() != nil {
 			return err
 		}
-		c.fail(name, failed, err)
+		c.failAside(name, failed, err)
 		if err := pause(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
 			return err
 		}

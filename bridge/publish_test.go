@@ -50,6 +50,9 @@ func publishBatch(p *partition, work context.Context, first int64) bool {
 		e.Add(&r)
 	}
 	f := &flight{next: first + 3}
+	if p.takeSlot(work) != nil {
+		return false
+	}
 	p.window.depart(f)
 	return p.publish(work, e, f)
 }
@@ -118,7 +121,7 @@ func TestPublish_CommitsNothingBeforeTheDeadLetter(t *testing.T) {
 		if position, _ := p.window.committable(); done || position != 0 {
 			t.Errorf("%d is committable although no dead letter was kept", position)
 		}
-		if text := *p.failing.Load(); !strings.Contains(text, "refused 20 times (no)") || !strings.Contains(text, "no such topic") {
+		if text := p.status(time.Now()).Problem; !strings.Contains(text, "refused 20 times (no)") || !strings.Contains(text, "no such topic") {
 			t.Errorf("it says %q", text)
 		}
 	})
