@@ -149,7 +149,7 @@ func (c *cutter) cut() {
 		return
 	}
 	open, exclusive := c.open, c.exclusive
-	f := &flight{next: open.LastOffset() + 1, bytes: open.Room(), timestamp: c.timestamp}
+	f := &flight{first: open.FirstOffset(), next: open.LastOffset() + 1, bytes: open.Room(), timestamp: c.timestamp}
 	c.age.Stop()
 	if !exclusive && c.takeSlot(c.work) != nil {
 		c.open = nil

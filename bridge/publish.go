@@ -21,20 +21,26 @@ func (p *partition) publish(work context.Context, e *batch.Encoder, f *flight) b
 	}
 	begin := time.Now()
 	event := e.Event(&p.of, begin, traceParent())
-	refused, ok := p.deliver(work, event, f)
+	refused, ok := p.deliver(work, event, f, begin)
 	if !ok {
 		return false
 	}
 	if refused == nil {
 		p.bridge.metrics.published(p.of.Topic, e.Records(), len(event.Data()), time.Since(begin))
 	} else {
-		refused.Since, refused.Source = begin, "bridge "+p.bridge.config.GroupID
+		refused.Source = "bridge " + p.bridge.config.GroupID
 		if !p.bury(work, event, f, e.Records(), *refused) {
 			return false
 		}
 	}
+	p.bridge.verdicts.close(p.suspect(f))
 	p.arrive(f)
 	return true
+}
+
+// suspect is the batch, for the verdicts on it.
+func (p *partition) suspect(f *flight) suspect {
+	return suspect{topicID: p.of.TopicID, partition: p.of.Partition, offset: f.first}
 }
 
 // arrive takes note that the batch needs no more attempts. Only when the
@@ -55,9 +61,8 @@ func (p *partition) arrive(f *flight) {
 
 // deliver tries until the event is taken over (nil, true), was refused too
 // often (why, true), or work is done (nil, false).
-func (p *partition) deliver(work context.Context, event cloudevents.Event, f *flight) (refused *deadletter.Cause, ok bool) {
+func (p *partition) deliver(work context.Context, event cloudevents.Event, f *flight, begin time.Time) (refused *deadletter.Cause, ok bool) {
 	config := &p.bridge.config
-	verdicts := 0
 	for failed := 0; ; failed++ {
 		if p.awaitTurn(work) != nil {
 			return nil, false
@@ -70,14 +75,20 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event, f *fl
 			return nil, false
 		}
 		f.retried = true
-		known := understand(err)
-		p.failFlight(f, event.ID(), failed, err.Error(), false)
+		known, why := understand(err), err.Error()
+		counting := known.Verdict && p.bridge.deadLetters != nil
 		wait := backoff(failed, config.RetryMax)
-		if known.Verdict && p.bridge.deadLetters != nil {
-			if verdicts++; verdicts >= config.HTTP.MaxAttempts {
-				return &deadletter.Cause{Attempts: verdicts, Reason: err.Error()}, true
+		if counting {
+			held, most := p.bridge.verdicts.add(p.suspect(f), begin), config.HTTP.MaxAttempts
+			if held.refusals >= most {
+				refused = &deadletter.Cause{Attempts: held.refusals, Since: held.since, Reason: why}
 			}
-			wait = backoffFrom(config.HTTP.RefusedMin, verdicts-1, config.HTTP.RefusedMax)
+			wait = backoffFrom(config.HTTP.RefusedMin, held.refusals-1, config.HTTP.RefusedMax)
+			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.refusals, most, why)
+		}
+		p.failFlight(f, event.ID(), failed, why, counting)
+		if refused != nil {
+			return refused, true
 		}
 		p.hold(known.After)
 		if pause(work, wait) != nil {

@@ -17,6 +17,7 @@ type window struct {
 
 // A flight is one batch on its way.
 type flight struct {
+	first     int64 // the batch's first offset
 	next      int64 // the offset after the batch's last
 	bytes     int   // the memory it holds
 	timestamp int64 // Kafka's, of its first record, in milliseconds
