@@ -53,8 +53,12 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	r := env.NewReader(streams.Getenv)
 	project := r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
 	topic := r.String("BRIDGE_PUBSUB_TOPIC", deployment.RecordsTopic)
+	transport := r.OneOf("BRIDGE_TRANSPORT", "pubsub", "http")
 	if err := r.Err(); err != nil {
 		return err
+	}
+	if verb == "resend" && *url == "" && transport == "http" {
+		return errors.New("with BRIDGE_TRANSPORT=http nothing need be subscribed to the records topic: name the ingest function with --url")
 	}
 	box, err := openMailbox(ctx, project, *subscription, *wait)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stationflow/stationflow/batch"
@@ -21,12 +22,13 @@ const topicID = "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"
 // A mail is a Pub/Sub with the topic of records and that of dead letters.
 type mail struct {
 	*pstest.Server
-	t *testing.T
+	t   *testing.T
+	env map[string]string // besides the project
 }
 
-func newMail(t *testing.T) *mail {
+func newMail(t *testing.T, options ...pstest.ServerReactorOption) *mail {
 	t.Helper()
-	m := &mail{pstest.NewServer(), t}
+	m := &mail{pstest.NewServer(options...), t, nil}
 	t.Cleanup(func() { m.Close() })
 	t.Setenv("PUBSUB_EMULATOR_HOST", m.Addr)
 	for topic, subscription := range map[string]string{"stationflow-records": "records", "stationflow-dead-letter": "stationflow-dead-letter"} {
@@ -80,7 +82,13 @@ func (m *mail) resent() (all []*pubsubpb.PubsubMessage) {
 // run runs the command and returns its exit code and all it said.
 func (m *mail) run(args ...string) (code int, said string) {
 	var out strings.Builder
-	streams := Streams{Getenv: func(name string) string { return map[string]string{"GOOGLE_CLOUD_PROJECT": "p"}[name] }, Out: &out, Err: &out}
+	getenv := func(name string) string {
+		if name == "GOOGLE_CLOUD_PROJECT" {
+			return "p"
+		}
+		return m.env[name]
+	}
+	streams := Streams{Getenv: getenv, Out: &out, Err: &out}
 	code = Main(m.t.Context(), append([]string{"deadletters"}, args...), streams, Commands())
 	return code, out.String()
 }
@@ -159,6 +167,43 @@ func TestDeadLetters_ResendFails(t *testing.T) {
 	}
 	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "stays where it is")
 	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+}
+
+// What nobody would receive is not published, and so not lost.
+func TestDeadLetters_ResendReachesSomebody(t *testing.T) {
+	m := newMail(t)
+	m.bury(10, nil)
+	resend := []string{"resend", "--wait", "1s", "--all"}
+
+	m.env = map[string]string{"BRIDGE_TRANSPORT": "http"}
+	m.mustSay(1, resend, "with BRIDGE_TRANSPORT=http", "--url")
+	m.env = nil
+
+	nobody := &pubsubpb.DeleteSubscriptionRequest{Subscription: "projects/p/subscriptions/records"}
+	if _, err := m.GServer.DeleteSubscription(t.Context(), nobody); err != nil {
+		t.Fatal(err)
+	}
+	m.mustSay(1, resend, "nothing is subscribed to projects/p/topics/stationflow-records", "--url")
+	if got := m.resent(); len(got) != 0 {
+		t.Errorf("sent %v", got)
+	}
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+}
+
+// Who may publish need not be allowed to ask who receives.
+func TestDeadLetters_ResendMayNotAsk(t *testing.T) {
+	for code, says := range map[codes.Code]string{
+		codes.PermissionDenied: "1 dead letters sent again",
+		codes.NotFound:         "there is no projects/p/topics/stationflow-records",
+	} {
+		m := newMail(t, pstest.WithErrorInjection("ListTopicSubscriptions", code, "no"))
+		m.bury(10, nil)
+		exit := 1
+		if code == codes.PermissionDenied {
+			exit = 0
+		}
+		m.mustSay(exit, []string{"resend", "--wait", "1s", "--all"}, says)
+	}
 }
 
 func TestDeadLetters_Mistakes(t *testing.T) {

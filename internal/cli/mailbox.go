@@ -14,8 +14,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/stationflow/stationflow/batch"
-	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/deadletter"
 )
 
@@ -180,39 +178,4 @@ func (l *letter) why() string {
 		return "Pub/Sub gave up delivering to " + l.cause.Source + "; the function's log says why"
 	}
 	return "unknown"
-}
-
-// A sender sends a dead letter on its way again.
-type sender struct {
-	atOnce int32 // how many to hold meanwhile: all must be sent before their leases run out
-	send   func(context.Context, *letter) error
-}
-
-// newSender publishes to the topic, or posts to the function at the URL when
-// there is one.
-func newSender(ctx context.Context, m *mailbox, url, topic string) (sender, error) {
-	if url == "" {
-		return sender{10, func(ctx context.Context, l *letter) error {
-			calling, cancel := context.WithTimeout(ctx, callTimeout)
-			defer cancel()
-			_, err := m.client.TopicAdminClient.Publish(calling, &pubsubpb.PublishRequest{
-				Topic:    fullName(m.project, "topics", topic),
-				Messages: []*pubsubpb.PubsubMessage{{Data: l.data, Attributes: l.attributes}},
-			})
-			return err
-		}}, nil
-	}
-	function, err := bridge.NewHTTP(ctx, url, url)
-	if err != nil {
-		return sender{}, err
-	}
-	return sender{1, func(ctx context.Context, l *letter) error {
-		e, err := batch.FromMessage(l.attributes, l.data)
-		if err != nil {
-			return err
-		}
-		calling, cancel := context.WithTimeout(ctx, 3*time.Minute) // as long as ingest may take
-		defer cancel()
-		return function.Publish(calling, e)
-	}}, nil
 }
