@@ -148,7 +148,7 @@ func TestCutter_LeavesFailedAttemptsTheirMemory(t *testing.T) {
 func TestCutter_LargeBatchesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const large = 3 << 20
-		work, stop := context.WithCancel(t.Context())
+		work, stop := context.WithTimeout(t.Context(), 24*time.Hour)
 		stuck := testCutter(t, func(c *Config) { c.InFlight = 1 }, sink(func(e cloudevents.Event) error {
 			if b, err := batch.FromEvent(e.Clone()); err != nil || b.Partition == 0 {
 				return outage()

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,6 +206,60 @@ func TestDeadLetters_ResendMayNotAsk(t *testing.T) {
 			exit = 0
 		}
 		m.mustSay(exit, []string{"resend", "--wait", "1s", "--all"}, says)
+	}
+}
+
+// One that can never be sent does not keep back the others.
+func TestDeadLetters_ResendGoesOn(t *testing.T) {
+	m := newMail(t)
+	for offset := range int64(5) {
+		m.bury(10*offset, nil)
+	}
+	m.publish(&pubsubpb.PubsubMessage{Data: []byte("hello")}) // no batch
+	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Ce-Firstoffset") == "20" {
+			http.Error(w, "not this one", http.StatusUnprocessableEntity)
+		}
+	}))
+	defer function.Close()
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all", "--url", function.URL},
+		"4 dead letters sent again", "422", "not this one", "specversion is \"\"", "stays where it is")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "2 dead letters with 2 records")
+}
+
+// Many dead letters, whose leases run out one after another, are shown once
+// each, and then it ends.
+func TestMailbox_EachEnds(t *testing.T) {
+	m := newMail(t)
+	for offset := range int64(40) {
+		m.bury(10*offset, nil)
+	}
+	var late atomic.Int64
+	m.SetTimeNowFunc(func() time.Time { return time.Now().Add(time.Duration(late.Load())) })
+	for name, step := range map[string]time.Duration{"held for long": 7 * time.Second, "not even so": 11 * time.Minute} {
+		box, err := openMailbox(t.Context(), "p", "stationflow-dead-letter", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		shown := map[string]int{}
+		err = box.each(ctx, 10, func(l *letter) (bool, error) {
+			late.Add(int64(step))
+			shown[l.id]++
+			return false, nil
+		})
+		cancel()
+		if err = errors.Join(err, box.Close()); err != nil {
+			t.Fatalf("%s: after %d dead letters: %v", name, len(shown), err)
+		}
+		for id, times := range shown {
+			if times != 1 {
+				t.Errorf("%s: %s is shown %d times", name, id, times)
+			}
+		}
+		if step < time.Minute && len(shown) != 40 {
+			t.Errorf("%s: %d of 40 are shown", name, len(shown))
+		}
 	}
 }
 

@@ -54,6 +54,15 @@ func newSender(ctx context.Context, m *mailbox, url, topic string) (sender, erro
 	}}, nil
 }
 
+// hopeless reports whether an error of send is about this dead letter, rather
+// than an outage or a mistake that all would meet.
+func hopeless(err error) bool {
+	var malformed *batch.Malformed
+	var refused *bridge.PublishError
+	return errors.As(err, &malformed) || errors.As(err, &refused) && refused.Verdict ||
+		status.Code(err) == codes.InvalidArgument
+}
+
 // mustReach returns an error when what is published to the topic would reach
 // nobody, and so be lost. Who may publish need not be allowed to ask.
 func (m *mailbox) mustReach(ctx context.Context, topic string) error {
