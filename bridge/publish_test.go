@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,12 @@ func (l *letters) Bury(_ context.Context, _ cloudevents.Event, why deadletter.Ca
 	}
 	l.causes = append(l.causes, why)
 	return nil
+}
+
+func (l *letters) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.causes)
 }
 
 // publishOne has a partition publish one batch of three records, and returns the
@@ -181,35 +188,37 @@ func TestPublish_EndsWithItsWork(t *testing.T) {
 // until they are enough nobody needs to look.
 func TestPublish_VerdictsOutliveSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		attempts := 0
+		var attempts atomic.Int64
 		dead := &letters{}
 		c := testCutter(t, nil, sink(func(cloudevents.Event) error {
-			attempts++
+			attempts.Add(1)
 			return verdict("422: no batch")
 		}))
 		c.bridge.deadLetters = dead
 		began := time.Now()
-		for sessions := 0; len(dead.causes) == 0; sessions++ {
+		for sessions := 0; dead.count() == 0; sessions++ {
 			if sessions == 20 {
-				t.Fatalf("no dead letter after %d attempts", attempts)
+				t.Fatalf("no dead letter after %d attempts", attempts.Load())
 			}
 			p := newPartition(c.bridge, c.of, position{}, c.batchBytes)
 			p.end.Store(3)
 			work, stop := context.WithTimeout(t.Context(), 4*time.Minute)
 			var publishing sync.WaitGroup
 			publishing.Go(func() { publishBatch(p, work, 0) })
-			for work.Err() == nil && len(dead.causes) == 0 {
+			synctest.Wait()
+			for work.Err() == nil && dead.count() == 0 {
 				time.Sleep(time.Second)
+				synctest.Wait()
 				s := p.status(time.Now())
-				if s.Stuck || s.Problem != "" && s.Problem != fmt.Sprintf("refused %d of 20 times before it becomes a dead letter: 422: no batch", attempts) {
-					t.Fatalf("after %d attempts the status is %+v", attempts, s)
+				if s.Stuck || s.Problem != "" && s.Problem != fmt.Sprintf("refused %d of 20 times before it becomes a dead letter: 422: no batch", attempts.Load()) {
+					t.Fatalf("after %d attempts the status is %+v", attempts.Load(), s)
 				}
 			}
 			stop()
 			publishing.Wait()
 		}
-		if why := dead.causes[0]; attempts != 20 || why.Attempts != 20 || !why.Since.Equal(began) {
-			t.Errorf("after %d attempts buried %+v", attempts, why)
+		if why := dead.causes[0]; attempts.Load() != 20 || why.Attempts != 20 || !why.Since.Equal(began) {
+			t.Errorf("after %d attempts buried %+v", attempts.Load(), why)
 		}
 		if n := len(c.bridge.verdicts.cases); n != 0 {
 			t.Errorf("%d cases are open", n)
