@@ -3,7 +3,7 @@ GO ?= go
 EMULATOR_NOTE = The local BigQuery links GoogleSQL's own parser and analyzer, translated to Go: \
 one very large package. Compiling it takes 5 to 10 minutes on 2 cores, the first time only; later builds take seconds.
 
-.PHONY: help demo up bench build test race vet generate clean
+.PHONY: help demo up bench build test race kafka vet generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,10 @@ test: build vet ## every test; needs nothing but Go, git and make
 
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...
-	cd local && $(GO) test -race $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
+	cd local && $(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
+
+kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
+	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
 
 vet: ## gofmt and go vet over both modules
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }

@@ -91,6 +91,9 @@ func (e *Encoder) Size() int {
 	return len(e.buf) + len(syncMarker)
 }
 
+// FirstOffset is the offset of the first record added.
+func (e *Encoder) FirstOffset() int64 { return e.first }
+
 // LastOffset is the offset of the last record added.
 func (e *Encoder) LastOffset() int64 { return e.last }
 

@@ -50,6 +50,7 @@ type Bridge struct {
 
 	bucket   *storage.BucketHandle // nil without a lake
 	encoders sync.Pool             // of *batch.Encoder, with the memory of batches that are published
+	verdicts verdicts              // on batches that are not through yet
 	large    chan struct{}         // holds the one batch at a time that is larger than a partition's share
 
 	session atomic.Pointer[session] // nil while the group is not joined

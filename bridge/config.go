@@ -33,7 +33,7 @@ type Config struct {
 	BatchBytes   int // of the encoded batch
 	BatchAge     time.Duration
 
-	InFlight       int   // most batches in flight for one partition
+	InFlight       int   // most batches of one partition beyond the committable position
 	MemoryBytes    int64 // most bytes of all batches, open and in flight
 	FetchBytes     int32 // most bytes Kafka answers at once
 	CommitInterval time.Duration

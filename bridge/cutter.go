@@ -16,8 +16,8 @@ const minRoom = 16 << 10
 // A cutter turns the records of one claim into batches and sends them off. It
 // belongs to the claim's goroutine.
 //
-// When as many batches are in flight as may be, sending blocks, and with it
-// the reading of this claim: the library then stops fetching the partition
+// When as many batches are beyond the committable position as may be in
+// flight, sending blocks, and with it the reading of this claim: the library then stops fetching the partition
 // until its channel is drained, while others go on. Its own Pause would not
 // be better: it takes effect with the next fetch, and what was fetched by
 // then waits in the same channel.
@@ -27,7 +27,7 @@ type cutter struct {
 	flights errgroup.Group
 
 	open      *batch.Encoder // nil, or holds at least one record
-	exclusive bool           // open is larger than the partition's share, and holds the bridge's one place for that
+	exclusive bool           // open is larger than the partition's share, and holds a slot and the bridge's one place for that
 	timestamp int64          // of the first record in open
 	age       *time.Timer    // runs while open is not nil
 
@@ -38,7 +38,6 @@ type cutter struct {
 func newCutter(p *partition, work context.Context) *cutter {
 	c := &cutter{partition: p, work: work, age: time.NewTimer(time.Hour)}
 	c.age.Stop()
-	c.flights.SetLimit(p.bridge.config.InFlight)
 	return c
 }
 
@@ -118,10 +117,13 @@ func (c *cutter) begin(r *batch.Record) error {
 	}
 	need := open.Size() + batch.EncodedSize(r)
 	if c.exclusive = need > c.batchBytes; c.exclusive {
-		select {
-		case c.bridge.large <- struct{}{}:
-		case <-c.work.Done():
-			return c.work.Err()
+		// In this order: whoever holds the place that all share waits for
+		// nothing more.
+		if err := c.takeSlot(c.work); err != nil {
+			return err
+		}
+		if err := c.takeLarge(c.work); err != nil {
+			return err
 		}
 	}
 	c.open, c.timestamp = open, r.Timestamp
@@ -140,24 +142,32 @@ func (c *cutter) grow(need int) {
 	c.openBytes.Store(int64(c.open.Room()))
 }
 
-// cut sends the open batch off. It blocks while too many are in flight.
+// cut sends the open batch off. It blocks while too many are in flight, and
+// drops the batch when work is done by then.
 func (c *cutter) cut() {
 	if c.open == nil {
 		return
 	}
 	open, exclusive := c.open, c.exclusive
-	f := &flight{next: open.LastOffset() + 1, bytes: open.Room(), timestamp: c.timestamp}
-	c.open, c.exclusive = nil, false
+	f := &flight{first: open.FirstOffset(), next: open.LastOffset() + 1, bytes: open.Room(), timestamp: c.timestamp}
 	c.age.Stop()
+	if !exclusive && c.takeSlot(c.work) != nil {
+		c.open = nil
+		return
+	}
+	c.open, c.exclusive = nil, false
 	c.window.depart(f)
 	c.openBytes.Store(0)
 	c.openTimestamp.Store(-1)
 	c.flights.Go(func() error {
 		published := c.confirm(c.work) && c.publish(c.work, open, f)
+		if !published {
+			<-c.slots // the position stays before the batch for good: nobody else gives it back
+		}
 		switch {
 		case exclusive:
 			<-c.bridge.large
-		case published: // otherwise the transport may be reading it still
+		case published && !f.retried: // otherwise the transport may be reading it still
 			c.bridge.encoders.Put(open)
 		}
 		return nil

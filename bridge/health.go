@@ -101,15 +101,30 @@ func (p *partition) status(now time.Time) PartitionStatus {
 		s.Lag = max(0, now.Sub(time.UnixMilli(oldest)))
 	}
 	idle := now.Sub(time.Unix(0, p.moved.Load()))
-	switch stopped, failing := p.stopped.Load(), p.failing.Load(); {
-	case stopped != nil:
-		s.Problem, s.Stuck = *stopped, true
-	case failing != nil:
-		s.Problem, s.Stuck = *failing, idle > p.bridge.config.StuckAfter
-	case s.LagRecords > 0 && idle > p.bridge.config.StuckAfter:
-		s.Problem, s.Stuck = fmt.Sprintf("%d records wait, and nothing was published for %v", s.LagRecords, idle.Round(time.Second)), true
-	}
+	s.Problem, s.Stuck = p.problem(idle, s.LagRecords)
 	return s
+}
+
+// problem says what keeps the partition from going on, and whether that needs
+// a person. A batch whose refusals are still being counted needs none: it
+// ends as a dead letter by itself.
+func (p *partition) problem(idle time.Duration, lag int64) (problem string, stuck bool) {
+	late := idle > p.bridge.config.StuckAfter
+	stopped, aside, waiting := p.stopped.Load(), p.failing.Load(), p.waiting.Load()
+	why, counting := p.window.failing()
+	switch {
+	case stopped != nil:
+		return *stopped, true
+	case why != "":
+		return why, late && !counting
+	case aside != nil:
+		return *aside, late
+	case waiting != nil && late:
+		return fmt.Sprintf("nothing was published for %v: %s", idle.Round(time.Second), *waiting), true
+	case lag > 0 && late:
+		return fmt.Sprintf("%d records wait, and nothing was published for %v", lag, idle.Round(time.Second)), true
+	}
+	return "", false
 }
 
 // Unhealthy returns what needs a person or a restart, one sentence each: a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
@@ -35,6 +36,10 @@ func (c *cutter) putAside(work context.Context, r *batch.Record) error {
 	return nil
 }
 
+// asideTimeout bounds one attempt to write an object, which may be as large as
+// Kafka lets a record be.
+const asideTimeout = time.Minute
+
 func (c *cutter) store(work context.Context, name string, digest uint64, data []byte) error {
 	for failed := 0; ; failed++ {
 		err := c.create(work, name, digest, data)
@@ -45,7 +50,7 @@ func (c *cutter) store(work context.Context, name string, digest uint64, data []
 		if work.Err() != nil {
 			return err
 		}
-		c.fail(name, failed, err)
+		c.failAside(name, failed, err)
 		if err := pause(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
 			return err
 		}
@@ -56,8 +61,7 @@ func (c *cutter) create(work context.Context, name string, digest uint64, data [
 	if c.bridge.bucket == nil {
 		return errors.New("a value is too large for a batch and there is no lake to put it: set LAKE_BUCKET to the bucket's name")
 	}
-	// A value can be larger than a batch: allow more time than for one.
-	ctx, cancel := context.WithTimeout(work, 3*c.bridge.config.PublishTimeout)
+	ctx, cancel := context.WithTimeout(work, asideTimeout)
 	defer cancel()
 	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, name, digest, data); err != nil {
 		return fmt.Errorf("putting a large value aside: %w", err)

@@ -17,8 +17,9 @@ type partition struct {
 	batchBytes int
 
 	window    window
-	committed atomic.Int64 // what the group has committed
-	labelled  bool         // that commit names the topic's id; written by whoever commits
+	slots     chan struct{} // holds one for each batch from its cut until the position is past it
+	committed atomic.Int64  // what the group has committed
+	labelled  bool          // that commit names the topic's id; written by whoever commits
 
 	confirm  func(context.Context) bool // see session.confirm
 	replaced atomic.Bool                // the topic is not the one it was
@@ -34,11 +35,13 @@ type partition struct {
 	heldUntil atomic.Int64 // nothing is published before, in Unix nanoseconds: the other side asked for it
 
 	stopped atomic.Pointer[string] // why it is not read at all
-	failing atomic.Pointer[string] // why publishing does not succeed at the moment
+	failing atomic.Pointer[string] // why a large value cannot be put aside at the moment
+	waiting atomic.Pointer[string] // what the next batch waits for, while it does
 }
 
 func newPartition(b *Bridge, of batch.Batch, from position, batchBytes int) *partition {
 	p := &partition{bridge: b, of: of, batchBytes: batchBytes, labelled: from.labelled,
+		slots:   make(chan struct{}, b.config.InFlight),
 		confirm: func(context.Context) bool { return true }}
 	p.window.position = from.offset
 	p.committed.Store(from.offset)
@@ -52,6 +55,39 @@ func newPartition(b *Bridge, of batch.Batch, from position, batchBytes int) *par
 }
 
 func (p *partition) progress() { p.moved.Store(time.Now().UnixNano()) }
+
+// await puts one into the channel, or returns the context's error. Meanwhile
+// health says what the partition waits for.
+func (p *partition) await(ctx context.Context, places chan<- struct{}, what string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	select {
+	case places <- struct{}{}:
+		return nil
+	default:
+	}
+	p.waiting.Store(&what)
+	defer p.waiting.Store(nil)
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// takeSlot waits until a batch more may be in flight.
+func (p *partition) takeSlot(work context.Context) error {
+	return p.await(work, p.slots, "as many batches wait to be committed as may be (BRIDGE_IN_FLIGHT)")
+}
+
+// takeLarge waits for the bridge's one place for a batch that is larger than
+// a partition's share.
+func (p *partition) takeLarge(work context.Context) error {
+	return p.await(work, p.bridge.large,
+		"a large record waits until another partition's has been published: see that one, or raise BRIDGE_MEMORY_BYTES")
+}
 
 // stop says that the partition is read no further, and why.
 func (p *partition) stop(why string) {

@@ -21,31 +21,48 @@ func (p *partition) publish(work context.Context, e *batch.Encoder, f *flight) b
 	}
 	begin := time.Now()
 	event := e.Event(&p.of, begin, traceParent())
-	refused, ok := p.deliver(work, event)
+	refused, ok := p.deliver(work, event, f, begin)
 	if !ok {
 		return false
 	}
 	if refused == nil {
 		p.bridge.metrics.published(p.of.Topic, e.Records(), len(event.Data()), time.Since(begin))
 	} else {
-		refused.Since, refused.Source = begin, "bridge "+p.bridge.config.GroupID
-		if !p.bury(work, event, e.Records(), *refused) {
+		refused.Source = "bridge " + p.bridge.config.GroupID
+		if !p.bury(work, event, f, e.Records(), *refused) {
 			return false
 		}
 	}
-	if p.failing.Swap(nil) != nil {
+	p.bridge.verdicts.close(p.suspect(f))
+	p.arrive(f)
+	return true
+}
+
+// suspect is the batch, for the verdicts on it.
+func (p *partition) suspect(f *flight) suspect {
+	return suspect{topicID: p.of.TopicID, partition: p.of.Partition, offset: f.first}
+}
+
+// arrive takes note that the batch needs no more attempts. Only when the
+// position moves that is progress: a batch that never gets through must not
+// be hidden by those behind it.
+func (p *partition) arrive(f *flight) {
+	passed := p.window.arrive(f)
+	if passed > 0 {
+		p.progress()
+	}
+	for range passed {
+		<-p.slots
+	}
+	if why, _ := p.window.failing(); why == "" && f.retried {
 		p.bridge.log.Info("publishing succeeds again", "topic", p.of.Topic, "partition", p.of.Partition)
 	}
-	p.window.arrive(f)
-	p.progress()
-	return true
 }
 
 // deliver tries until the event is taken over (nil, true), was refused too
 // often (why, true), or work is done (nil, false).
-func (p *partition) deliver(work context.Context, event cloudevents.Event) (refused *deadletter.Cause, ok bool) {
+func (p *partition) deliver(work context.Context, event cloudevents.Event, f *flight, begin time.Time) (refused *deadletter.Cause, ok bool) {
 	config := &p.bridge.config
-	verdicts := 0
 	for failed := 0; ; failed++ {
 		if p.awaitTurn(work) != nil {
 			return nil, false
@@ -57,14 +74,21 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event) (refu
 		if work.Err() != nil {
 			return nil, false
 		}
-		p.fail(event.ID(), failed, err)
-		known := understand(err)
+		f.retried = true
+		known, why := understand(err), err.Error()
+		counting := known.Verdict && p.bridge.deadLetters != nil
 		wait := backoff(failed, config.RetryMax)
-		if known.Verdict && p.bridge.deadLetters != nil {
-			if verdicts++; verdicts >= config.HTTP.MaxAttempts {
-				return &deadletter.Cause{Attempts: verdicts, Reason: err.Error()}, true
+		if counting {
+			held, most := p.bridge.verdicts.add(p.suspect(f), begin), config.HTTP.MaxAttempts
+			if held.refusals >= most {
+				refused = &deadletter.Cause{Attempts: held.refusals, Since: held.since, Reason: why}
 			}
-			wait = backoffFrom(config.HTTP.RefusedMin, verdicts-1, config.HTTP.RefusedMax)
+			wait = backoffFrom(config.HTTP.RefusedMin, held.refusals-1, config.HTTP.RefusedMax)
+			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.refusals, most, why)
+		}
+		p.failFlight(f, event.ID(), failed, why, counting)
+		if refused != nil {
+			return refused, true
 		}
 		p.hold(known.After)
 		if pause(work, wait) != nil {
@@ -75,7 +99,7 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event) (refu
 
 // bury puts the event into the dead letter topic. It tries until that has
 // taken it, for the offset must not be committed before, or work is done.
-func (p *partition) bury(work context.Context, event cloudevents.Event, records int, why deadletter.Cause) bool {
+func (p *partition) bury(work context.Context, event cloudevents.Event, f *flight, records int, why deadletter.Cause) bool {
 	for failed := 0; ; failed++ {
 		ctx, cancel := context.WithTimeout(work, buryTimeout)
 		err := p.bridge.deadLetters.Bury(ctx, event, why)
@@ -86,8 +110,8 @@ func (p *partition) bury(work context.Context, event cloudevents.Event, records 
 		if work.Err() != nil {
 			return false
 		}
-		p.fail(event.ID(), failed, fmt.Errorf("the batch was refused %d times (%s), and the dead letter topic does not take it: %w",
-			why.Attempts, why.Reason, err))
+		p.failFlight(f, event.ID(), failed, fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
+			why.Attempts, why.Reason, err), false)
 		if pause(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
 			return false
 		}
@@ -138,13 +162,24 @@ func (p *partition) awaitTurn(work context.Context) error {
 	}
 }
 
-// fail takes note of a failed try.
-func (p *partition) fail(what string, failed int, err error) {
+// failFlight takes note of a failed try at a batch.
+func (p *partition) failFlight(f *flight, id string, failed int, why string, counting bool) {
+	p.noteFailure(id, failed, why, p.window.fail(f, why, counting))
+}
+
+// failAside takes note of a failed try to put a large value aside.
+func (p *partition) failAside(object string, failed int, err error) {
+	why := err.Error()
+	p.noteFailure(object, failed, why, p.failing.Swap(&why) == nil)
+}
+
+// noteFailure counts a failed try, and logs one that begins a failure or
+// continues a long one.
+func (p *partition) noteFailure(what string, failed int, why string, first bool) {
 	p.bridge.metrics.failed(p.of.Topic)
-	text := err.Error()
-	if p.failing.Swap(&text) == nil || failed%10 == 9 {
+	if first || failed%10 == 9 {
 		p.bridge.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.of.Partition,
-			"batch", what, "attempts", failed+1, "error", text)
+			"batch", what, "attempts", failed+1, "error", why)
 	}
 }
 

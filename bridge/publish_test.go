@@ -3,8 +3,10 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +35,12 @@ func (l *letters) Bury(_ context.Context, _ cloudevents.Event, why deadletter.Ca
 	return nil
 }
 
+func (l *letters) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.causes)
+}
+
 // publishOne has a partition publish one batch of three records, and returns the
 // partition and whether that ended with the batch taken over or buried.
 func publishOne(t *testing.T, work context.Context, transport Transport, dead DeadLetters) (*partition, bool) {
@@ -49,7 +57,10 @@ func publishBatch(p *partition, work context.Context, first int64) bool {
 		e.Grow(e.Size() + batch.EncodedSize(&r))
 		e.Add(&r)
 	}
-	f := &flight{next: first + 3}
+	f := &flight{first: first, next: first + 3}
+	if p.takeSlot(work) != nil {
+		return false
+	}
 	p.window.depart(f)
 	return p.publish(work, e, f)
 }
@@ -118,7 +129,7 @@ func TestPublish_CommitsNothingBeforeTheDeadLetter(t *testing.T) {
 		if position, _ := p.window.committable(); done || position != 0 {
 			t.Errorf("%d is committable although no dead letter was kept", position)
 		}
-		if text := *p.failing.Load(); !strings.Contains(text, "refused 20 times (no)") || !strings.Contains(text, "no such topic") {
+		if text := p.status(time.Now()).Problem; !strings.Contains(text, "refused 20 times (no)") || !strings.Contains(text, "no such topic") {
 			t.Errorf("it says %q", text)
 		}
 	})
@@ -169,6 +180,67 @@ func TestPublish_EndsWithItsWork(t *testing.T) {
 			if position, _ := p.window.committable(); done || position != 0 || time.Since(began) != 700*time.Millisecond {
 				t.Errorf("%v: ended after %v, %d is committable", err, time.Since(began), position)
 			}
+		}
+	})
+}
+
+// Refusals count on when the partition is given away and comes back, and
+// until they are enough nobody needs to look.
+func TestPublish_VerdictsOutliveSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int64
+		dead := &letters{}
+		c := testCutter(t, nil, sink(func(cloudevents.Event) error {
+			attempts.Add(1)
+			return verdict("422: no batch")
+		}))
+		c.bridge.deadLetters = dead
+		began := time.Now()
+		for sessions := 0; dead.count() == 0; sessions++ {
+			if sessions == 20 {
+				t.Fatalf("no dead letter after %d attempts", attempts.Load())
+			}
+			p := newPartition(c.bridge, c.of, position{}, c.batchBytes)
+			p.end.Store(3)
+			work, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+			var publishing sync.WaitGroup
+			publishing.Go(func() { publishBatch(p, work, 0) })
+			synctest.Wait()
+			for work.Err() == nil && dead.count() == 0 {
+				time.Sleep(time.Second)
+				synctest.Wait()
+				s := p.status(time.Now())
+				if s.Stuck || s.Problem != "" && s.Problem != fmt.Sprintf("refused %d of 20 times before it becomes a dead letter: 422: no batch", attempts.Load()) {
+					t.Fatalf("after %d attempts the status is %+v", attempts.Load(), s)
+				}
+			}
+			stop()
+			publishing.Wait()
+		}
+		if why := dead.causes[0]; attempts.Load() != 20 || why.Attempts != 20 || !why.Since.Equal(began) {
+			t.Errorf("after %d attempts buried %+v", attempts.Load(), why)
+		}
+		if n := len(c.bridge.verdicts.cases); n != 0 {
+			t.Errorf("%d cases are open", n)
+		}
+	})
+}
+
+// What is remembered is bounded, and what was refused last is kept.
+func TestVerdicts_Bounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v verdicts
+		first := suspect{topicID, 0, 0}
+		v.add(first, time.Now())
+		for offset := range int64(maxCases + 10) {
+			time.Sleep(time.Second)
+			v.add(suspect{topicID, 1, offset}, time.Now())
+			if offset%1000 == 0 {
+				v.add(first, time.Now())
+			}
+		}
+		if got := v.add(first, time.Now()); len(v.cases) != maxCases || got.refusals != 2+maxCases/1000+1 {
+			t.Errorf("%d cases are open, one with %d refusals", len(v.cases), got.refusals)
 		}
 	})
 }

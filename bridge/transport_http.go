@@ -239,7 +239,8 @@ const maxRetryAfter = time.Minute
 // (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after); 0 when it says
 // nothing that can be followed.
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
+	// What is out of range is read as the largest number.
+	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return min(max(time.Duration(seconds)*time.Second, 0), maxRetryAfter)
 	}
 	if at, err := http.ParseTime(header); err == nil {

@@ -146,7 +146,7 @@ func TestRetryAfter(t *testing.T) {
 		"30":                    30 * time.Second,
 		"-1":                    0,
 		"1.5":                   0,
-		"999999999999999999999": 0,
+		"999999999999999999999": maxRetryAfter,
 		"86400":                 maxRetryAfter,
 		now.Add(20 * time.Second).Format(http.TimeFormat): 20 * time.Second,
 		now.Add(-time.Hour).Format(http.TimeFormat):       0,

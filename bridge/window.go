@@ -1,6 +1,9 @@
 package bridge
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // A window follows the batches of one partition that are in flight. Batches
 // may be published in any order; the position moves only over a contiguous
@@ -12,12 +15,18 @@ type window struct {
 	closed   bool
 }
 
-// A flight is one batch on its way, or several records that need none.
+// A flight is one batch on its way.
 type flight struct {
+	first     int64 // the batch's first offset
 	next      int64 // the offset after the batch's last
 	bytes     int   // the memory it holds
 	timestamp int64 // Kafka's, of its first record, in milliseconds
+	retried   bool  // an attempt failed; belongs to whoever publishes it
+
+	// The window's.
 	published bool
+	failure   string // of the last attempt; "" while none has failed
+	counting  bool   // failure counts towards giving the batch up
 }
 
 // depart adds a batch behind all others.
@@ -27,15 +36,42 @@ func (w *window) depart(f *flight) {
 	w.flights = append(w.flights, f)
 }
 
-// arrive records that a batch is published, and returns whether the position
-// moved. After close it changes nothing: a publish that ends once the
-// partition was revoked must not move what is committed for it.
-func (w *window) arrive(f *flight) (moved bool) {
+// fail records that an attempt at a batch failed, and returns whether all
+// other batches are without failure.
+func (w *window) fail(f *flight, why string, counting bool) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f.published = true
+	first = w.oldestFailing() < 0
+	f.failure, f.counting = why, counting
+	return first
+}
+
+// failing returns the last failure of the oldest batch that has one, "" for
+// none, and whether that batch holds the position and its failures count
+// towards giving it up.
+func (w *window) failing() (why string, counting bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := w.oldestFailing()
+	if i < 0 {
+		return "", false
+	}
+	return w.flights[i].failure, i == 0 && w.flights[i].counting
+}
+
+func (w *window) oldestFailing() int {
+	return slices.IndexFunc(w.flights, func(f *flight) bool { return f.failure != "" })
+}
+
+// arrive records that a batch is published, and returns how many the position
+// moved over. After close it changes nothing: a publish that ends once the
+// partition was revoked must not move what is committed for it.
+func (w *window) arrive(f *flight) (passed int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.published, f.failure = true, ""
 	if w.closed {
-		return false
+		return 0
 	}
 	done := 0
 	for done < len(w.flights) && w.flights[done].published {
@@ -43,7 +79,7 @@ func (w *window) arrive(f *flight) (moved bool) {
 		done++
 	}
 	w.flights = append(w.flights[:0], w.flights[done:]...)
-	return done > 0
+	return done
 }
 
 // pass moves the position to next, when no offset before holds a record.

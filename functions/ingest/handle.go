@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/stationflow/stationflow/batch"
 )
@@ -51,21 +52,35 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// A batch that waits for its turn is still on its way: it takes no memory
 	// of this process.
-	select {
-	case f.turns <- struct{}{}:
-		defer func() { <-f.turns }()
-	case <-r.Context().Done():
-		return // whoever asked is gone
+	if !f.takeTurn(r.Context()) {
+		// Whoever asked may be gone, or may only have a shorter limit on the
+		// call: to return without a word would be to answer 200.
+		http.Error(w, "ingest is busy", http.StatusServiceUnavailable)
+		return
 	}
-	if err := f.take(r); err != nil {
+	defer func() { <-f.turns }()
+	if err := f.take(w, r); err != nil {
 		http.Error(w, clean(err.Error()), statusOf(err))
 	}
 }
 
-func (f *Function) take(r *http.Request) error {
+// takeTurn returns false when ctx ends before there is a turn.
+func (f *Function) takeTurn(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false // select would choose at random
+	}
+	select {
+	case f.turns <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *Function) take(w http.ResponseWriter, r *http.Request) error {
 	body := bodies.Get().(*[]byte)
 	var err error
-	if *body, err = readBody(r, *body); err != nil {
+	if *body, err = readInTime(w, r, *body); err != nil {
 		return f.refuse(err)
 	}
 	e, err := receive(r.Header, *body)
@@ -77,6 +92,21 @@ func (f *Function) take(r *http.Request) error {
 	}
 	bodies.Put(body) // not after a failure, when something may still read it
 	return nil
+}
+
+// bodyTimeout bounds the reading of a body: whoever sends one slowly must not
+// keep a turn from others.
+const bodyTimeout = 30 * time.Second
+
+// readInTime is readBody, within bodyTimeout where the server can do that.
+func readInTime(w http.ResponseWriter, r *http.Request, memory []byte) ([]byte, error) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // else the server's own limits hold
+	body, err := readBody(r, memory)
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{}) // or it would end the call as if the caller were gone
+	}
+	return body, err
 }
 
 // bodies holds the memory of requests that are answered.

@@ -2,14 +2,14 @@
 // records as CloudEvents, decides about every record, and makes it durable:
 // good ones as Parquet objects in the lake and as rows in the topic's staging
 // table, bad ones as rows in the quarantine table, with their bytes and a
-// reason.
+// reason. Where the lake is the only sink both are Parquet objects alone.
 //
 // A call returns nil only when all of its batch is durable; any error has the
 // event delivered again. Delivery is at least once and so are the rows, which
 // readers keep one of for each Kafka coordinate; an object is created once,
 // because its name is derived from the batch. What can never succeed is
-// refused with an error as well, and so ends in the subscription's dead
-// letter, never in nothing.
+// refused with an error as well, and so ends among the dead letters, those of
+// the subscription or of the bridge, never in nothing.
 package ingest
 
 import (
@@ -109,11 +109,10 @@ func (f *Function) refuse(err error) error {
 
 func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
 	d := f.decoded.Get().(*decoded)
-	b, e, err := open(d.memory, e)
+	b, e, err := d.open(e)
 	if err != nil {
 		return err
 	}
-	d.memory = b.Records
 	t, known := f.topics[b.Topic]
 	if !known {
 		return &foreignTopic{topic: b.Topic}

@@ -16,8 +16,8 @@ import (
 type Counts struct {
 	Batches          int64 // made durable
 	Records          int64 // in those batches
-	Valid            int64 // records with a row in staging
-	Quarantined      int64 // records with a row in quarantine
+	Valid            int64 // good records: in the lake and, unless it is the only sink, in staging
+	Quarantined      int64 // records in quarantine
 	DuplicateObjects int64 // found in the lake, made by an earlier delivery
 	Failed           int64 // deliveries answered with an error
 	Refused          int64 // of these: events that are no batch of a known topic

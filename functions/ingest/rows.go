@@ -3,6 +3,8 @@ package ingest
 import (
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 )
@@ -93,6 +95,16 @@ type decoded struct {
 	good       rows
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
+}
+
+// open is the function of that name with the memory kept for the next batch,
+// however small this one is.
+func (d *decoded) open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
+	b, e, err := open(d.memory, e)
+	if err == nil && cap(b.Records) > cap(d.memory) {
+		d.memory = b.Records
+	}
+	return b, e, err
 }
 
 func newDecoded() *decoded { return &decoded{decoders: make(map[string]*event.Decoder)} }

@@ -170,9 +170,13 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 		return false, model, nil
 	}
 	found, want := r.stored(nextOf(model)).definition, definitionOf(model, "")
-	published := r.stored(model.Table()).definition == want
-	if r.doubtful(model) && published {
-		return true, model, r.copy(ctx, model)
+	layout, _, _ := strings.Cut(want, "-")
+	published := r.stored(model.Table()).definition
+	if (found == "" || r.doubtful(model)) && strings.HasPrefix(published, layout+"-") && model.Config.Materialized == project.Incremental {
+		if err := r.copy(ctx, model, published); err != nil {
+			return false, model, err
+		}
+		found = published
 	}
 	if found == want {
 		return true, model, nil
@@ -180,10 +184,6 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 	if model.Config.Materialized != project.Incremental {
 		return false, model, nil
 	}
-	if found == "" && published {
-		return true, model, r.copy(ctx, model)
-	}
-	layout, _, _ := strings.Cut(want, "-")
 	if model.Config.OnSchemaChange == "" || !strings.HasPrefix(found, layout+"-") {
 		return false, model, nil
 	}
@@ -198,11 +198,17 @@ func (r *run) doubtful(model *project.Model) bool {
 		(r.lease.interrupted || r.known.Models[model.Name].Pending)
 }
 
-// copy makes the next contents of what is published: the history may reach
-// back further than staging does.
-func (r *run) copy(ctx context.Context, model *project.Model) error {
-	statement := creation(r.project.RelationOf(nextOf(model)), model, "select * from "+r.project.Relation(model))
-	return r.make(ctx, nextOf(model), false, partitionOf(model), statement, model.Description, definitionOf(model, ""))
+// copy makes the next contents of what is published, as it is defined: the
+// history may reach back further than staging does.
+func (r *run) copy(ctx context.Context, model *project.Model, definition string) error {
+	columns, err := r.warehouse.columns(ctx, model.Table())
+	if err != nil {
+		return err
+	}
+	as := *model
+	as.Columns = columns
+	statement := creation(r.project.RelationOf(nextOf(model)), &as, "select * from "+r.project.Relation(model))
+	return r.make(ctx, nextOf(model), false, partitionOf(model), statement, model.Description, definition)
 }
 
 // changeColumns does what on_schema_change says, and returns the model with

@@ -54,7 +54,7 @@ func (r *Runner) Compile(ctx context.Context, options Options) ([]Compiled, erro
 		}
 		path := r.project.Name + "/" + test.Path
 		if test.Kind != project.Singular {
-			path += "/" + test.Name + ".sql"
+			path += "/" + test.Alias + ".sql"
 		}
 		all = append(all, Compiled{test.ID, test.Name, path, sql})
 	}

@@ -121,7 +121,7 @@ func (r *run) keepFailures(ctx context.Context, test *project.Test, sql string) 
 	if err := r.warehouse.makeDataset(ctx, dataset); err != nil {
 		return "", err
 	}
-	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Name)
+	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Alias)
 	if r.warehouse.dropsFirst {
 		if err := r.send(ctx, "drop table if exists "+relation); err != nil {
 			return "", err

@@ -85,9 +85,13 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	start, now := time.Now(), r.now()
+	today, given := r.project.Target().Vars["today"].(string)
+	if !given {
+		today = now.In(r.location).Format(time.DateOnly)
+	}
 	current := &run{
 		Runner: r, options: options, selected: selected, id: now.UTC().Format("20060102T150405.000000Z"),
-		vars:     map[string]any{"today": now.In(r.location).Format(time.DateOnly)},
+		vars:     map[string]any{"today": today},
 		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
 	}
 	current.report = &Report{RunID: current.id, Models: []ModelReport{}, Tests: []TestReport{}, RowsNew: -1, StartedAt: start.UTC()}

@@ -44,6 +44,7 @@ type Config struct {
 	Lease     time.Duration  // how long a run that says nothing more keeps others out
 	Threads   int            // models and tests at a time
 	MaxBytes  int64          // that one statement may bill; 0 for no limit
+	Exclude   []string       // dbt's selectors of what a request leaves out
 	Artifacts string         // gs://bucket/folder for manifest.json and run_results.json; "" for nowhere
 
 	// Files is the dbt project; nil is the one of this repository.
@@ -61,7 +62,8 @@ type Config struct {
 
 // FromEnv reads the warehouse's variables, STATION_TIMEZONE, TRANSFORM_WAIT,
 // TRANSFORM_STATEMENT_TIMEOUT, TRANSFORM_RUN_TIMEOUT, TRANSFORM_LEASE,
-// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED and TRANSFORM_ARTIFACTS.
+// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED, TRANSFORM_EXCLUDE and
+// TRANSFORM_ARTIFACTS.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
@@ -72,6 +74,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
 		Lease:     r.Duration("TRANSFORM_LEASE", 30*time.Second, time.Second, 10*time.Minute),
 		MaxBytes:  r.Int("TRANSFORM_MAX_BYTES_BILLED", 0, 0, 1<<50),
+		Exclude:   []string{r.String("TRANSFORM_EXCLUDE", "tag:deep")},
 		Artifacts: r.String("TRANSFORM_ARTIFACTS", ""),
 		Getenv:    getenv,
 	}
@@ -110,7 +113,7 @@ func New(ctx context.Context, config Config) (*Transformer, error) {
 	service := NewService(func(ctx context.Context, until time.Time) *Report {
 		ctx, cancel := context.WithTimeout(ctx, time.Until(until)+config.Run)
 		defer cancel()
-		report, err := runner.Run(ctx, Options{Until: until})
+		report, err := runner.Run(ctx, Options{Until: until, Exclude: config.Exclude})
 		switch {
 		case errors.Is(err, ErrBusy):
 			return nil

@@ -18,11 +18,11 @@ func dbt(t *testing.T, line string) (code int, out, errs string) {
 }
 
 func TestDbt_ListsWhatIsSelected(t *testing.T) {
-	code, out, errs := dbt(t, "ls --select 1+train_dashboard,resource_type:model incident_dashboard --output name --exclude test_type:singular")
+	code, out, errs := dbt(t, "ls --select 1+train_dashboard,resource_type:model incident_dashboard --output name --exclude test_type:singular test_type:generic")
 	if diff := cmp.Diff("incident_dashboard\ntrain_movements_hourly\ntrain_dashboard\n", out); code != 0 || diff != "" {
 		t.Errorf("%d %s %s", code, errs, diff)
 	}
-	code, out, _ = dbt(t, "ls --select source:staging.quarantine+")
+	code, out, _ = dbt(t, "ls --select source:staging.quarantine+ --exclude resource_type:test")
 	if diff := cmp.Diff("source:stationflow.staging.quarantine\nstationflow.staging.stg_quarantine\n", out); code != 0 || diff != "" {
 		t.Error(diff)
 	}

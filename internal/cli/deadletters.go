@@ -53,8 +53,12 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	r := env.NewReader(streams.Getenv)
 	project := r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
 	topic := r.String("BRIDGE_PUBSUB_TOPIC", deployment.RecordsTopic)
+	transport := r.OneOf("BRIDGE_TRANSPORT", "pubsub", "http")
 	if err := r.Err(); err != nil {
 		return err
+	}
+	if verb == "resend" && *url == "" && transport == "http" {
+		return errors.New("with BRIDGE_TRANSPORT=http nothing need be subscribed to the records topic: name the ingest function with --url")
 	}
 	box, err := openMailbox(ctx, project, *subscription, *wait)
 	if err != nil {
@@ -116,19 +120,26 @@ func numberOrDash(n int) string {
 }
 
 // resend sends the dead letters with these message or event ids, or all
-// without ids, and takes each away once it was sent.
+// without ids, and takes each away once it was sent. One that is refused for
+// what it is does not keep back the others; an outage ends the work.
 func resend(ctx context.Context, box *mailbox, send sender, ids []string, out io.Writer) error {
 	missing := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		missing[id] = true
 	}
 	sent := 0
+	var refused []error
 	err := box.each(ctx, send.atOnce, func(l *letter) (bool, error) {
 		if len(ids) > 0 && !missing[l.id] && !missing[l.event()] {
 			return false, nil
 		}
 		if err := send.send(ctx, l); err != nil {
-			return false, fmt.Errorf("sending dead letter %s again, which stays where it is: %w", l.id, err)
+			err = fmt.Errorf("sending dead letter %s again, which stays where it is: %w", l.id, err)
+			if hopeless(err) {
+				refused = append(refused, err)
+				return false, nil
+			}
+			return false, err
 		}
 		sent++
 		delete(missing, l.id) // the event's id stays: the same batch may be buried twice
@@ -136,7 +147,7 @@ func resend(ctx context.Context, box *mailbox, send sender, ids []string, out io
 		return true, nil
 	})
 	fmt.Fprintf(out, "%d dead letters sent again\n", sent)
-	if err != nil {
+	if err = errors.Join(append(refused, err)...); err != nil {
 		return err
 	}
 	if len(ids) > 0 && sent == 0 {

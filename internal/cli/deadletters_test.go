@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stationflow/stationflow/batch"
@@ -21,12 +25,13 @@ const topicID = "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"
 // A mail is a Pub/Sub with the topic of records and that of dead letters.
 type mail struct {
 	*pstest.Server
-	t *testing.T
+	t   *testing.T
+	env map[string]string // besides the project
 }
 
-func newMail(t *testing.T) *mail {
+func newMail(t *testing.T, options ...pstest.ServerReactorOption) *mail {
 	t.Helper()
-	m := &mail{pstest.NewServer(), t}
+	m := &mail{pstest.NewServer(options...), t, nil}
 	t.Cleanup(func() { m.Close() })
 	t.Setenv("PUBSUB_EMULATOR_HOST", m.Addr)
 	for topic, subscription := range map[string]string{"stationflow-records": "records", "stationflow-dead-letter": "stationflow-dead-letter"} {
@@ -80,7 +85,13 @@ func (m *mail) resent() (all []*pubsubpb.PubsubMessage) {
 // run runs the command and returns its exit code and all it said.
 func (m *mail) run(args ...string) (code int, said string) {
 	var out strings.Builder
-	streams := Streams{Getenv: func(name string) string { return map[string]string{"GOOGLE_CLOUD_PROJECT": "p"}[name] }, Out: &out, Err: &out}
+	getenv := func(name string) string {
+		if name == "GOOGLE_CLOUD_PROJECT" {
+			return "p"
+		}
+		return m.env[name]
+	}
+	streams := Streams{Getenv: getenv, Out: &out, Err: &out}
 	code = Main(m.t.Context(), append([]string{"deadletters"}, args...), streams, Commands())
 	return code, out.String()
 }
@@ -159,6 +170,97 @@ func TestDeadLetters_ResendFails(t *testing.T) {
 	}
 	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "stays where it is")
 	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+}
+
+// What nobody would receive is not published, and so not lost.
+func TestDeadLetters_ResendReachesSomebody(t *testing.T) {
+	m := newMail(t)
+	m.bury(10, nil)
+	resend := []string{"resend", "--wait", "1s", "--all"}
+
+	m.env = map[string]string{"BRIDGE_TRANSPORT": "http"}
+	m.mustSay(1, resend, "with BRIDGE_TRANSPORT=http", "--url")
+	m.env = nil
+
+	nobody := &pubsubpb.DeleteSubscriptionRequest{Subscription: "projects/p/subscriptions/records"}
+	if _, err := m.GServer.DeleteSubscription(t.Context(), nobody); err != nil {
+		t.Fatal(err)
+	}
+	m.mustSay(1, resend, "nothing is subscribed to projects/p/topics/stationflow-records", "--url")
+	if got := m.resent(); len(got) != 0 {
+		t.Errorf("sent %v", got)
+	}
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+}
+
+// Who may publish need not be allowed to ask who receives.
+func TestDeadLetters_ResendMayNotAsk(t *testing.T) {
+	for code, says := range map[codes.Code]string{
+		codes.PermissionDenied: "1 dead letters sent again",
+		codes.NotFound:         "there is no projects/p/topics/stationflow-records",
+	} {
+		m := newMail(t, pstest.WithErrorInjection("ListTopicSubscriptions", code, "no"))
+		m.bury(10, nil)
+		exit := 1
+		if code == codes.PermissionDenied {
+			exit = 0
+		}
+		m.mustSay(exit, []string{"resend", "--wait", "1s", "--all"}, says)
+	}
+}
+
+// One that can never be sent does not keep back the others.
+func TestDeadLetters_ResendGoesOn(t *testing.T) {
+	m := newMail(t)
+	for offset := range int64(5) {
+		m.bury(10*offset, nil)
+	}
+	m.publish(&pubsubpb.PubsubMessage{Data: []byte("hello")}) // no batch
+	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Ce-Firstoffset") == "20" {
+			http.Error(w, "not this one", http.StatusUnprocessableEntity)
+		}
+	}))
+	defer function.Close()
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all", "--url", function.URL},
+		"4 dead letters sent again", "422", "not this one", "specversion is \"\"", "stays where it is")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "2 dead letters with 2 records")
+}
+
+// Many dead letters, whose leases run out one after another, are shown once
+// each, and then it ends.
+func TestMailbox_EachEnds(t *testing.T) {
+	m := newMail(t)
+	for offset := range int64(40) {
+		m.bury(10*offset, nil)
+	}
+	var late atomic.Int64
+	m.SetTimeNowFunc(func() time.Time { return time.Now().Add(time.Duration(late.Load())) })
+	for name, step := range map[string]time.Duration{"held for long": 7 * time.Second, "not even so": 11 * time.Minute} {
+		box, err := openMailbox(t.Context(), "p", "stationflow-dead-letter", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		shown := map[string]int{}
+		err = box.each(ctx, 10, func(l *letter) (bool, error) {
+			late.Add(int64(step))
+			shown[l.id]++
+			return false, nil
+		})
+		cancel()
+		if err = errors.Join(err, box.Close()); err != nil {
+			t.Fatalf("%s: after %d dead letters: %v", name, len(shown), err)
+		}
+		for id, times := range shown {
+			if times != 1 {
+				t.Errorf("%s: %s is shown %d times", name, id, times)
+			}
+		}
+		if step < time.Minute && len(shown) != 40 {
+			t.Errorf("%s: %d of 40 are shown", name, len(shown))
+		}
+	}
 }
 
 func TestDeadLetters_Mistakes(t *testing.T) {

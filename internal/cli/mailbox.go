@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/stationflow/stationflow/batch"
-	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/deadletter"
 )
 
@@ -61,25 +60,27 @@ func fullName(project, collection, name string) string {
 func (m *mailbox) Close() error { return m.client.Close() }
 
 // each shows every dead letter to take once, so many pulled at a time. Those
-// for which take returns true are acknowledged at once; all others are given
-// back at the end, after an error and after an interrupt too.
+// for which take returns true are acknowledged at once; all others are held
+// meanwhile and given back at the end, after an error and after an interrupt
+// too. It ends when none came for as long as to wait, or only such as were
+// shown: their leases run out sooner than the rest comes.
 func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (done bool, err error)) (err error) {
 	var kept []string // acknowledgement ids
 	defer func() { err = errors.Join(err, m.giveBack(context.WithoutCancel(ctx), kept)) }()
-	seen := map[string]bool{}
+	shown := map[string]bool{} // and whether it is done, by message id
 	for {
 		received, err := m.pull(ctx, atOnce)
 		if err != nil || len(received) == 0 {
 			return err
 		}
+		before, held := len(shown), len(kept)
 		for i, r := range received {
 			l := letterOf(r.Message)
-			if seen[l.id] { // its lease ran out meanwhile
-				kept = append(kept, r.AckId)
-				continue
+			done, again := shown[l.id]
+			if !again {
+				done, err = take(l)
+				shown[l.id] = done
 			}
-			seen[l.id] = true
-			done, err := take(l)
 			if err == nil && done {
 				err = m.acknowledge(ctx, r.AckId, l.id)
 			} else {
@@ -92,8 +93,17 @@ func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (do
 				return err
 			}
 		}
+		if len(shown) == before {
+			return nil
+		}
+		if err := m.setDeadline(ctx, kept[held:], longestLease); err != nil {
+			return fmt.Errorf("holding dead letters of %s: %w", m.subscription, err)
+		}
 	}
 }
+
+// longestLease is the longest that Pub/Sub grants.
+const longestLease = 10 * time.Minute
 
 // pull returns none when none came for as long as to wait.
 func (m *mailbox) pull(ctx context.Context, most int32) ([]*pubsubpb.ReceivedMessage, error) {
@@ -123,16 +133,22 @@ func (m *mailbox) acknowledge(ctx context.Context, ackID, id string) error {
 
 // giveBack has messages wait again, for whoever comes next.
 func (m *mailbox) giveBack(ctx context.Context, ackIDs []string) error {
-	const most = 1000 // of one request
-	for len(ackIDs) > 0 {
-		n := min(most, len(ackIDs))
+	if err := m.setDeadline(ctx, ackIDs, 0); err != nil {
+		return fmt.Errorf("giving dead letters back to %s; they wait again within %v: %w", m.subscription, longestLease, err)
+	}
+	return nil
+}
+
+// setDeadline has the messages wait again after so long; 0 is at once.
+func (m *mailbox) setDeadline(ctx context.Context, ackIDs []string, after time.Duration) error {
+	for some := range slices.Chunk(ackIDs, 1000) { // the most of one request
 		calling, cancel := context.WithTimeout(ctx, callTimeout)
-		err := m.client.SubscriptionAdminClient.ModifyAckDeadline(calling, &pubsubpb.ModifyAckDeadlineRequest{Subscription: m.subscription, AckIds: ackIDs[:n]})
+		request := &pubsubpb.ModifyAckDeadlineRequest{Subscription: m.subscription, AckIds: some, AckDeadlineSeconds: int32(after / time.Second)}
+		err := m.client.SubscriptionAdminClient.ModifyAckDeadline(calling, request)
 		cancel()
 		if err != nil {
-			return fmt.Errorf("giving dead letters back to %s; they wait again once the subscription's deadline has passed: %w", m.subscription, err)
+			return err
 		}
-		ackIDs = ackIDs[n:]
 	}
 	return nil
 }
@@ -180,39 +196,4 @@ func (l *letter) why() string {
 		return "Pub/Sub gave up delivering to " + l.cause.Source + "; the function's log says why"
 	}
 	return "unknown"
-}
-
-// A sender sends a dead letter on its way again.
-type sender struct {
-	atOnce int32 // how many to hold meanwhile: all must be sent before their leases run out
-	send   func(context.Context, *letter) error
-}
-
-// newSender publishes to the topic, or posts to the function at the URL when
-// there is one.
-func newSender(ctx context.Context, m *mailbox, url, topic string) (sender, error) {
-	if url == "" {
-		return sender{10, func(ctx context.Context, l *letter) error {
-			calling, cancel := context.WithTimeout(ctx, callTimeout)
-			defer cancel()
-			_, err := m.client.TopicAdminClient.Publish(calling, &pubsubpb.PublishRequest{
-				Topic:    fullName(m.project, "topics", topic),
-				Messages: []*pubsubpb.PubsubMessage{{Data: l.data, Attributes: l.attributes}},
-			})
-			return err
-		}}, nil
-	}
-	function, err := bridge.NewHTTP(ctx, url, url)
-	if err != nil {
-		return sender{}, err
-	}
-	return sender{1, func(ctx context.Context, l *letter) error {
-		e, err := batch.FromMessage(l.attributes, l.data)
-		if err != nil {
-			return err
-		}
-		calling, cancel := context.WithTimeout(ctx, 3*time.Minute) // as long as ingest may take
-		defer cancel()
-		return function.Publish(calling, e)
-	}}, nil
 }

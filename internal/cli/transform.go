@@ -34,7 +34,7 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	defer runner.Close()
-	report, err := runner.Run(ctx, transform.Options{FullRefresh: *fullRefresh, Until: time.Now().Add(config.Wait)})
+	report, err := runner.Run(ctx, transform.Options{FullRefresh: *fullRefresh, Exclude: config.Exclude, Until: time.Now().Add(config.Wait)})
 	if err != nil {
 		return err
 	}

@@ -138,8 +138,8 @@ func (c Config) admitted(ctx context.Context, address string) error {
 		return nil
 	case fault != nil:
 		return fault
-	case errors.Is(err, io.EOF) && !c.sasl():
-		return lasting(err, "Kafka at %s asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_%s with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or KAFKA_BOOTSTRAP_SERVERS to the port that asks for none", address, c.without("SASL_"))
+	case errors.Is(err, io.EOF) && !c.sasl(): // or a broker that is ending, which looks the same
+		return passing(err, "Kafka at %s hangs up, as one does that asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_%s with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or KAFKA_BOOTSTRAP_SERVERS to the port that asks for none", address, c.without("SASL_"))
 	case errors.Is(err, io.EOF): // brokers since Kafka 1.0 answer a wrong password; this may be a proxy, or a broker that is ending
 		return passing(err, "Kafka at %s hangs up while it checks the user: correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SASL_MECHANISM", address)
 	default:

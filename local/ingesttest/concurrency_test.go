@@ -24,7 +24,7 @@ func (w *watched) Read(to []byte) (int, error) {
 }
 
 // A request beyond the bound waits without its batch in memory, and is served
-// when one before it is done.
+// when one before it is done, or told to come again.
 func TestServeHTTP_LeavesBodiesUnreadBeyondItsConcurrency(t *testing.T) {
 	l := newLab(t, func(c *ingest.Config) { c.Concurrency = 1 })
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -59,9 +59,13 @@ func TestServeHTTP_LeavesBodiesUnreadBeyondItsConcurrency(t *testing.T) {
 	cancel()
 	for range 20 { // a function that has a place besides takes it by chance
 		r, body := request(gone)
-		l.function.ServeHTTP(httptest.NewRecorder(), r)
+		answer := httptest.NewRecorder()
+		l.function.ServeHTTP(answer, r)
 		if body.read {
 			t.Fatal("the body of a second request was read while the only place was taken")
+		}
+		if answer.Code != http.StatusServiceUnavailable { // none is 200, and the batch would count as stored
+			t.Fatalf("a request whose time ends before its turn is answered %d", answer.Code)
 		}
 	}
 

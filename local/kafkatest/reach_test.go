@@ -180,8 +180,8 @@ func TestReach_Mistakes(t *testing.T) {
 			[]string{"is for another host", "KAFKA_BOOTSTRAP_SERVERS"}},
 		{"expired certificate", newCluster(t, secure(expired)), []string{"KAFKA_SECURITY_PROTOCOL", "SSL", "KAFKA_CA_FILE", ca.file}, false,
 			[]string{"is not valid", "expired"}},
-		{"no user", sasl, nil, true, []string{"asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_PLAINTEXT with KAFKA_SASL_USERNAME"}},
-		{"no user, TLS", saslTLS, []string{"KAFKA_SECURITY_PROTOCOL", "SSL", "KAFKA_CA_FILE", ca.file}, true,
+		{"no user", sasl, nil, false, []string{"asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_PLAINTEXT with KAFKA_SASL_USERNAME"}},
+		{"no user, TLS", saslTLS, []string{"KAFKA_SECURITY_PROTOCOL", "SSL", "KAFKA_CA_FILE", ca.file}, false,
 			[]string{"asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_SSL with"}},
 		{"another mechanism", sasl, append(credentials, "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"), false,
 			[]string{"KAFKA_SASL_MECHANISM"}},
@@ -192,7 +192,7 @@ func TestReach_Mistakes(t *testing.T) {
 		{"client certificate", mutual, []string{"KAFKA_SECURITY_PROTOCOL", "SSL", "KAFKA_CA_FILE", ca.file,
 			"KAFKA_CERT_FILE", clientCert, "KAFKA_KEY_FILE", clientKey}, false, nil},
 		{"one of two is away", unused(t) + "," + plain, nil, false, nil},
-		{"one is away, the other refuses", unused(t) + "," + sasl, nil, true, []string{"asks for a user"}},
+		{"one is away, the other refuses", unused(t) + "," + encrypted, nil, true, []string{"speaks TLS"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

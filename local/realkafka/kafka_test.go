@@ -237,7 +237,7 @@ func testMistakes(t *testing.T, broker *Broker) {
 		{"the plaintext port", func(c *kafka.Config) { c.Brokers = []string{broker.Address("PLAINTEXT")} }, true, "speaks no TLS"},
 		{"the SASL port without TLS", func(c *kafka.Config) { c.Brokers = []string{broker.Address("SASL_PLAINTEXT")} }, true, "speaks no TLS: set KAFKA_SECURITY_PROTOCOL to SASL_PLAINTEXT"},
 		{"no TLS", func(c *kafka.Config) { c.SecurityProtocol = "SASL_PLAINTEXT" }, true, "speaks TLS: set KAFKA_SECURITY_PROTOCOL to SASL_SSL"},
-		{"no user", func(c *kafka.Config) { c.SecurityProtocol = "SSL" }, true, "asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_SSL"},
+		{"no user", func(c *kafka.Config) { c.SecurityProtocol = "SSL" }, false, "asks for a user: set KAFKA_SECURITY_PROTOCOL to SASL_SSL"},
 		{"a user where none is asked for", func(c *kafka.Config) {
 			c.SecurityProtocol, c.Brokers = "SASL_PLAINTEXT", []string{broker.Address("PLAINTEXT")}
 		}, true, "asks for no user: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
+
+	"github.com/stationflow/stationflow/local/staged"
 )
 
 func TestRun_KeepsDbtsArtifacts(t *testing.T) {
@@ -21,7 +23,7 @@ func TestRun_KeepsDbtsArtifacts(t *testing.T) {
 	s := start(t, time.UTC, noon)
 	s.config.Artifacts, s.config.Log = "gs://lake/dbt", slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.restart()
-	s.append(noon, newGenerator(19, within(noon.Add(-5*time.Hour), noon)).records(30)...)
+	s.Append(noon, staged.NewGenerator(19, staged.Within(noon.Add(-5*time.Hour), noon)).Records(30)...)
 	s.run()
 
 	read := func(name string, into any) {

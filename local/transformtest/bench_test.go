@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/stationflow/stationflow/local/staged"
 )
 
 // BenchmarkRun measures a run with 120 new rows, over 10,000 and 60,000 rows
@@ -15,19 +17,21 @@ func BenchmarkRun(b *testing.B) {
 		for _, days := range []int{15, 1} {
 			b.Run(fmt.Sprintf("rows=%d/days=%d", rows, days), func(b *testing.B) {
 				s := start(b, time.UTC, now)
-				g := newGenerator(5, within(now.Add(-time.Duration(days)*24*time.Hour+time.Hour), now))
+				s.config.Exclude = []string{"tag:deep"} // as in production
+				s.restart()
+				g := staged.NewGenerator(5, staged.Within(now.Add(-time.Duration(days)*24*time.Hour+time.Hour), now))
 				arrived := now.Add(-2 * time.Hour)
-				s.append(arrived, g.records(rows)...)
+				s.Append(arrived, g.Records(rows)...)
 				s.run()
-				g.moments = within(now.Add(-time.Hour), now)
-				s.append(arrived.Add(time.Hour), g.records(120)...)
+				g.Moments = staged.Within(now.Add(-time.Hour), now)
+				s.Append(arrived.Add(time.Hour), g.Records(120)...)
 				s.run()
 				models := map[string]int64{}
 				var slowest, tests int64
 				b.ResetTimer()
 				for i := 0; b.Loop(); i++ {
 					b.StopTimer()
-					s.append(arrived.Add(time.Hour+time.Duration(i)*time.Minute), g.records(120)...)
+					s.Append(arrived.Add(time.Hour+time.Duration(i)*time.Minute), g.Records(120)...)
 					b.StartTimer()
 					report := s.run()
 					rest := report.TookMS
@@ -55,7 +59,7 @@ func BenchmarkRun(b *testing.B) {
 func BenchmarkIdle(b *testing.B) {
 	now := time.Date(2026, 11, 22, 23, 0, 0, 0, time.UTC)
 	s := start(b, time.UTC, now)
-	s.append(now.Add(-2*time.Hour), newGenerator(5, within(now.Add(-15*24*time.Hour), now)).records(60_000)...)
+	s.Append(now.Add(-2*time.Hour), staged.NewGenerator(5, staged.Within(now.Add(-15*24*time.Hour), now)).Records(60_000)...)
 	s.run()
 	for b.Loop() {
 		if report := s.run(); report.RowsNew != 0 {

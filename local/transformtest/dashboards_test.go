@@ -7,6 +7,7 @@ import (
 	_ "time/tzdata"
 
 	"github.com/stationflow/stationflow/local/expect"
+	"github.com/stationflow/stationflow/local/staged"
 )
 
 func zone(t testing.TB, name string) *time.Location {
@@ -29,35 +30,35 @@ func TestDashboards_HoldWhatTheEventsSay(t *testing.T) {
 			s.run() // which finds no rows to ask about
 			s.verify("without events")
 
-			random := newGenerator(1, within(midnight.Add(-72*time.Hour), now))
-			first := random.records(600)
-			s.append(arrived, first...)
+			random := staged.NewGenerator(1, staged.Within(midnight.Add(-72*time.Hour), now))
+			first := random.Records(600)
+			s.Append(arrived, first...)
 			s.run()
 			s.verify("first events")
 
-			edges := newGenerator(2, around(midnight, midnight.Add(24*time.Hour), now,
+			edges := staged.NewGenerator(2, staged.Around(midnight, midnight.Add(24*time.Hour), now,
 				// the nights in which Paris changes its clocks, both hours of the autumn's repeated one
 				time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC)))
-			for key, offset := range random.offsets {
-				edges.offsets[key] = offset
+			for key, offset := range random.Offsets {
+				edges.Offsets[key] = offset
 			}
-			s.append(arrived.Add(20*time.Minute), edges.records(300)...)
+			s.Append(arrived.Add(20*time.Minute), edges.Records(300)...)
 			s.run()
 			s.verify("edges of days and clock changes")
 
 			// Redelivered: some of the first batch again, much later; and in one append with new ones.
-			s.append(arrived.Add(30*time.Minute), append(first[:200:200], edges.records(50)...)...)
+			s.Append(arrived.Add(30*time.Minute), append(first[:200:200], edges.Records(50)...)...)
 			s.run()
 			s.verify("redelivered records")
 
 			// Visible late: stamped nine minutes before the newest row.
-			s.append(arrived.Add(21*time.Minute), edges.records(50)...)
+			s.Append(arrived.Add(21*time.Minute), edges.Records(50)...)
 			s.run()
 			s.verify("rows that became visible late")
 
 			// Late events of any age.
-			edges.moments = within(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), now)
-			s.append(arrived.Add(40*time.Minute), edges.records(60)...)
+			edges.Moments = staged.Within(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), now)
+			s.Append(arrived.Add(40*time.Minute), edges.Records(60)...)
 			s.run()
 			s.verify("late events")
 
@@ -74,24 +75,24 @@ func TestDashboards_HoldWhatTheEventsSay(t *testing.T) {
 
 func TestDashboards_AnswerAnyAcceptedNumber(t *testing.T) {
 	s := start(t, zone(t, "Pacific/Kiritimati"), time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC))
-	g := newGenerator(3, func(*rand.Rand) time.Time { return time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC) })
+	g := staged.NewGenerator(3, func(*rand.Rand) time.Time { return time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC) })
 	for _, n := range []int{60, 10} { // a first run, and one that replaces
-		records := g.records(n)
+		records := g.Records(n)
 		for i := range records {
-			records[i].Event = extreme(records[i].Event)
+			records[i].Event = staged.Extreme(records[i].Event)
 		}
-		s.append(s.now, records...)
+		s.Append(s.now, records...)
 		s.run()
 	}
-	if n := s.query("select count(*) from prod_data.train_dashboard")[0][0].(int64); n == 0 {
+	if n := s.Query("select count(*) from prod_data.train_dashboard")[0][0].(int64); n == 0 {
 		t.Error("train_dashboard is empty")
 	}
 }
 
 func TestTransform_DoesNothingWithoutNewRows(t *testing.T) {
 	s := start(t, time.UTC, time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC))
-	g := newGenerator(4, within(s.now.Add(-50*time.Hour), s.now))
-	s.append(s.now, g.records(100)...)
+	g := staged.NewGenerator(4, staged.Within(s.now.Add(-50*time.Hour), s.now))
+	s.Append(s.now, g.Records(100)...)
 	s.run()
 	settled := s.run()
 	// The second run may replace what the first created: it asks differently.
@@ -100,9 +101,9 @@ func TestTransform_DoesNothingWithoutNewRows(t *testing.T) {
 	}
 	var incident expect.Record
 	for incident.Topic != "incidents" {
-		incident = g.record()
+		incident = g.Record()
 	}
-	s.append(s.now, incident)
+	s.Append(s.now, incident)
 	got := statuses(s.run(), "created", "replaced")
 	if len(got) != 2 || got[0] != "incident_dashboard" || got[1] != "incidents_hourly" {
 		t.Errorf("an incident had %v built, want its mart and its dashboard", got)

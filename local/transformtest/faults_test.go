@@ -19,6 +19,7 @@ import (
 
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/local/built"
+	"github.com/stationflow/stationflow/local/staged"
 )
 
 // A proxy stands in front of the warehouse and lets a test disturb requests.
@@ -71,7 +72,7 @@ func publishes(body string) bool {
 
 func TestFaults_RefusedRequestsAreSentAgain(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(11, within(noon.Add(-5*time.Hour), noon))
+	g := staged.NewGenerator(11, staged.Within(noon.Add(-5*time.Hour), noon))
 	p := s.throughProxy()
 	s.restart()
 	var requests atomic.Int32
@@ -87,7 +88,7 @@ func TestFaults_RefusedRequestsAreSentAgain(t *testing.T) {
 		return true
 	})
 	for range 2 {
-		s.append(noon, g.records(60)...)
+		s.Append(noon, g.Records(60)...)
 		s.run()
 		s.verify("with refused requests")
 	}
@@ -96,8 +97,8 @@ func TestFaults_RefusedRequestsAreSentAgain(t *testing.T) {
 // The warehouse has published, and the answer was lost.
 func TestFaults_LostAnswerOfThePublishingTransaction(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(12, within(noon.Add(-5*time.Hour), noon))
-	s.append(noon, g.records(60)...)
+	g := staged.NewGenerator(12, staged.Within(noon.Add(-5*time.Hour), noon))
+	s.Append(noon, g.Records(60)...)
 	s.run()
 	p := s.throughProxy()
 	s.restart()
@@ -110,7 +111,7 @@ func TestFaults_LostAnswerOfThePublishingTransaction(t *testing.T) {
 		refuse(w, http.StatusServiceUnavailable, "backendError")
 		return true
 	})
-	s.append(noon, g.records(20)...)
+	s.Append(noon, g.Records(20)...)
 	s.run()
 	s.verify("after the lost answer")
 	if lost.Load() < 2 {
@@ -122,8 +123,8 @@ func TestFaults_OutageKeepsWhatIsPublished(t *testing.T) {
 	for name, last := range map[string]string{"while building": "train_movements_hourly__next", "while publishing": "set holder = '', interrupted = false"} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, time.UTC, noon)
-			g := newGenerator(13, within(noon.Add(-5*time.Hour), noon))
-			s.append(noon, g.records(100)...)
+			g := staged.NewGenerator(13, staged.Within(noon.Add(-5*time.Hour), noon))
+			s.Append(noon, g.Records(100)...)
 			s.run()
 			before := s.published()
 			p := s.throughProxy()
@@ -139,7 +140,7 @@ func TestFaults_OutageKeepsWhatIsPublished(t *testing.T) {
 				}
 				return out.Load()
 			})
-			s.append(noon, g.records(50)...)
+			s.Append(noon, g.Records(50)...)
 			if report := s.transform.Run(t.Context()); report.OK() {
 				t.Error("the run succeeded without a warehouse")
 			}
@@ -170,7 +171,7 @@ func (s *system) published() string {
 func (s *system) child(lease string) *exec.Cmd {
 	s.t.Helper()
 	command := exec.Command(built.Program(s.t, "stationflow"), "transform")
-	command.Env = append(os.Environ(), "GOOGLE_CLOUD_PROJECT="+project, "STAGING_DATASET="+staging, "PROD_DATASET="+prod,
+	command.Env = append(os.Environ(), "GOOGLE_CLOUD_PROJECT="+project, "STAGING_DATASET="+staged.Staging, "PROD_DATASET="+prod,
 		"BIGQUERY_EMULATOR_HOST="+s.config.Warehouse.RESTEndpoint, "STATION_TIMEZONE="+s.config.Location.String(), "TRANSFORM_LEASE="+lease)
 	return command
 }
@@ -179,8 +180,8 @@ func TestFaults_KilledRunIsCaughtUpByTheNext(t *testing.T) {
 	for name, at := range map[string]string{"while building": "train_movements_hourly__next", "while publishing": "set holder = '', interrupted = false"} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, time.UTC, time.Now())
-			g := newGenerator(14, within(s.now.Add(-30*time.Hour), s.now))
-			s.append(s.now, g.records(100)...)
+			g := staged.NewGenerator(14, staged.Within(s.now.Add(-30*time.Hour), s.now))
+			s.Append(s.now, g.Records(100)...)
 			s.run()
 			before := s.published()
 			direct := s.config
@@ -199,7 +200,7 @@ func TestFaults_KilledRunIsCaughtUpByTheNext(t *testing.T) {
 					return false
 				}
 			})
-			s.append(s.now, g.records(50)...)
+			s.Append(s.now, g.Records(50)...)
 			command := s.child("2s")
 			check(t, command.Start())
 			<-reached
@@ -219,8 +220,8 @@ func TestFaults_KilledRunIsCaughtUpByTheNext(t *testing.T) {
 
 func TestFaults_TriggersInSeveralProcesses(t *testing.T) {
 	s := start(t, time.UTC, time.Now())
-	g := newGenerator(15, within(s.now.Add(-30*time.Hour), s.now))
-	s.append(s.now, g.records(100)...)
+	g := staged.NewGenerator(15, staged.Within(s.now.Add(-30*time.Hour), s.now))
+	s.Append(s.now, g.Records(100)...)
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {
@@ -231,7 +232,7 @@ func TestFaults_TriggersInSeveralProcesses(t *testing.T) {
 	}
 	all.Wait()
 	s.verify("after three at once")
-	if token := s.query("select token from prod_data.transform_lease")[0][0].(int64); token > 3 {
+	if token := s.Query("select token from prod_data.transform_lease")[0][0].(int64); token > 3 {
 		t.Errorf("the lease was taken %d times by three runs", token)
 	}
 }
@@ -239,8 +240,8 @@ func TestFaults_TriggersInSeveralProcesses(t *testing.T) {
 // A run that stalls loses its lease; when it comes back it publishes nothing.
 func TestFaults_StalledRunPublishesNothing(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(16, within(noon.Add(-5*time.Hour), noon))
-	s.append(noon, g.records(100)...)
+	g := staged.NewGenerator(16, staged.Within(noon.Add(-5*time.Hour), noon))
+	s.Append(noon, g.Records(100)...)
 	s.run()
 	direct := s.config
 	p := s.throughProxy()
@@ -260,13 +261,13 @@ func TestFaults_StalledRunPublishesNothing(t *testing.T) {
 		}
 		return false
 	})
-	s.append(noon, g.records(50)...)
+	s.Append(noon, g.Records(50)...)
 	report := make(chan *transform.Report)
 	go func() { report <- stalled.Run(t.Context()) }()
 	<-reached
 	s.config = direct
 	s.restart()
-	s.append(noon.Add(time.Minute), g.records(50)...)
+	s.Append(noon.Add(time.Minute), g.Records(50)...)
 	s.run()
 	s.verify("while the first run stalls")
 	before := s.published()
@@ -277,17 +278,17 @@ func TestFaults_StalledRunPublishesNothing(t *testing.T) {
 	if after := s.published(); after != before {
 		t.Error("the stalled run published")
 	}
-	s.append(noon.Add(2*time.Minute), g.records(50)...)
+	s.Append(noon.Add(2*time.Minute), g.Records(50)...)
 	s.run()
 	s.verify("after it came back")
 }
 
 func TestFaults_RunElsewhereTakesTooLong(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(17, within(noon.Add(-5*time.Hour), noon))
-	s.append(noon, g.records(50)...)
+	g := staged.NewGenerator(17, staged.Within(noon.Add(-5*time.Hour), noon))
+	s.Append(noon, g.Records(50)...)
 	s.run()
-	s.query("update prod_data.transform_lease set holder = 'other', expires_at = timestamp_add(current_timestamp(), interval 1 hour) where true")
+	s.Query("update prod_data.transform_lease set holder = 'other', expires_at = timestamp_add(current_timestamp(), interval 1 hour) where true")
 	s.config.Wait = time.Second
 	s.restart()
 	call := func() int {
@@ -298,11 +299,11 @@ func TestFaults_RunElsewhereTakesTooLong(t *testing.T) {
 	if code := call(); code != http.StatusOK {
 		t.Errorf("got %d, want 200: there is nothing new", code)
 	}
-	s.append(noon, g.records(50)...)
+	s.Append(noon, g.Records(50)...)
 	if code := call(); code != http.StatusConflict {
 		t.Errorf("got %d, want 409", code)
 	}
-	s.query("update prod_data.transform_lease set expires_at = current_timestamp() where true")
+	s.Query("update prod_data.transform_lease set expires_at = current_timestamp() where true")
 	if code := call(); code != http.StatusOK {
 		t.Errorf("got %d, want 200 after the lease expired", code)
 	}
@@ -311,15 +312,15 @@ func TestFaults_RunElsewhereTakesTooLong(t *testing.T) {
 
 func TestRun_FailingTestHoldsBackWhatDependsOnIt(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(18, within(noon.Add(-5*time.Hour), noon))
-	s.append(noon, g.records(200)...)
+	g := staged.NewGenerator(18, staged.Within(noon.Add(-5*time.Hour), noon))
+	s.Append(noon, g.Records(200)...)
 	s.run()
 	before := map[string]string{}
 	for _, table := range []string{"incidents_hourly", "incident_dashboard", "train_dashboard"} {
 		before[table] = s.contents(table)
 	}
 	s.restartWith(t, map[string]string{"tests/never.sql": "select * from {{ ref('incidents_hourly') }}"})
-	s.append(noon, g.records(200)...)
+	s.Append(noon, g.Records(200)...)
 	for range 2 {
 		report := s.transform.Run(t.Context())
 		if got := statuses(report, "held"); !slices.Equal(got, []string{"incidents_hourly"}) {

@@ -30,7 +30,7 @@ func (s *system) small(files map[string]string) {
 func (s *system) rows(table string) string {
 	s.t.Helper()
 	var rows []string
-	for _, row := range s.query("select * from " + table) {
+	for _, row := range s.Query("select * from " + table) {
 		var values []string
 		for _, value := range row {
 			values = append(values, fmt.Sprint(value))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/dbt"
+	"github.com/stationflow/stationflow/local/staged"
 )
 
 // The comparison must see a mistake in the SQL: each of these is one.
@@ -27,15 +28,19 @@ func TestVerify_SeesMistakes(t *testing.T) {
 			}
 			s := start(t, zone(t, "Europe/Paris"), noon)
 			s.restartWith(t, map[string]string{c.file: strings.Replace(string(source), c.right, c.wrong, 1)})
-			g := newGenerator(9, within(noon.Add(-30*time.Hour), noon))
-			first := g.records(150)
-			s.append(noon, first...)
-			s.append(noon.Add(time.Minute), first[:20]...)
-			s.transform.Run(t.Context())
+			g := staged.NewGenerator(9, staged.Within(noon.Add(-30*time.Hour), noon))
+			first := g.Records(150)
+			s.Append(noon, first...)
+			s.Append(noon.Add(time.Minute), first[:20]...)
+			if report := s.transform.Run(t.Context()); !report.OK() {
+				return // a test of the project has seen it, and nothing wrong was published
+			}
 			// Nine minutes before the newest row, and of a day that has no newer row.
-			g.moments = within(noon.Add(-90*24*time.Hour), noon.Add(-80*24*time.Hour))
-			s.append(noon.Add(-9*time.Minute), g.records(20)...)
-			s.transform.Run(t.Context())
+			g.Moments = staged.Within(noon.Add(-90*24*time.Hour), noon.Add(-80*24*time.Hour))
+			s.Append(noon.Add(-9*time.Minute), g.Records(20)...)
+			if report := s.transform.Run(t.Context()); !report.OK() {
+				return
+			}
 			if len(s.differences()) == 0 {
 				t.Error("the figures are as expected all the same")
 			}

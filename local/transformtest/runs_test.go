@@ -13,6 +13,7 @@ import (
 	"github.com/stationflow/stationflow/dbt"
 	"github.com/stationflow/stationflow/functions/transform"
 	dbtproject "github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/local/staged"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -46,7 +47,7 @@ func (s *system) restartWith(t *testing.T, replaced map[string]string) {
 func (s *system) contents(table string) string {
 	s.t.Helper()
 	var rows []string
-	for _, row := range s.query("select * from " + prod + "." + table) {
+	for _, row := range s.Query("select * from " + prod + "." + table) {
 		rows = append(rows, fmt.Sprint(row))
 	}
 	slices.Sort(rows)
@@ -55,8 +56,8 @@ func (s *system) contents(table string) string {
 
 func TestRun_FailureKeepsTheOldContents(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(6, within(noon.Add(-5*time.Hour), noon))
-	s.append(noon, g.records(200)...)
+	g := staged.NewGenerator(6, staged.Within(noon.Add(-5*time.Hour), noon))
+	s.Append(noon, g.Records(200)...)
 	s.run()
 	tables := []string{"train_dashboard", "train_movements_hourly"}
 	before := map[string]string{}
@@ -69,7 +70,7 @@ func TestRun_FailureKeepsTheOldContents(t *testing.T) {
 		" from {{ source('staging', 'train_arrivals') }} {# {{ ref('int_train_arrivals_hourly') }} #}"
 	broken = "{{ config(partition_by={'field': 'local_date', 'data_type': 'date'}, cluster_by=['station']) }}\n" + broken
 	s.restartWith(t, map[string]string{"models/marts/train_movements_hourly.sql": broken})
-	s.append(noon, g.records(50)...)
+	s.Append(noon, g.Records(50)...)
 	report := s.transform.Run(t.Context())
 	if report.OK() {
 		t.Fatal("the run succeeded")
@@ -92,8 +93,8 @@ func TestRun_FailureKeepsTheOldContents(t *testing.T) {
 
 func TestRun_FailingTestFailsUntilItPasses(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(7, within(noon.Add(-5*time.Hour), noon))
-	s.append(noon, g.records(50)...)
+	g := staged.NewGenerator(7, staged.Within(noon.Add(-5*time.Hour), noon))
+	s.Append(noon, g.Records(50)...)
 	s.restartWith(t, map[string]string{"tests/never.sql": "select * from {{ ref('incident_dashboard') }} where metric_name = 'incidents' and dimension is null and period = 'all'",
 		"tests/warns.sql": "{{ config(severity='warn') }}select * from {{ ref('incident_dashboard') }}"})
 	for i := range 2 { // the second run has nothing new, and the fault is still there
@@ -110,8 +111,8 @@ func TestRun_FailingTestFailsUntilItPasses(t *testing.T) {
 
 func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
 	s := start(t, time.UTC, noon)
-	g := newGenerator(8, within(noon.Add(-50*time.Hour), noon))
-	s.append(noon, g.records(150)...)
+	g := staged.NewGenerator(8, staged.Within(noon.Add(-50*time.Hour), noon))
+	s.Append(noon, g.Records(150)...)
 	s.run()
 
 	s.restart()
@@ -129,9 +130,9 @@ func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
 	}
 	s.verify("another time zone")
 
-	check(t, s.client.Dataset(prod).Table("incidents_hourly").Delete(t.Context()))
-	check(t, s.client.Dataset(prod).Table("train_dashboard__next").Delete(t.Context()))
-	s.append(noon, g.records(20)...)
+	check(t, s.Client.Dataset(prod).Table("incidents_hourly").Delete(t.Context()))
+	check(t, s.Client.Dataset(prod).Table("train_dashboard__next").Delete(t.Context()))
+	s.Append(noon, g.Records(20)...)
 	s.run()
 	s.verify("deleted tables")
 }
@@ -144,10 +145,10 @@ func TestModels_HaveTheDeclaredColumns(t *testing.T) {
 	check(t, err)
 	names := map[string]string{"integer": "int64", "float": "float64", "boolean": "bool"}
 	for _, model := range loaded.Models {
-		if len(model.Columns) == 0 {
+		if !model.Stored() { // a view may leave columns undeclared
 			continue
 		}
-		metadata, err := s.client.Dataset(prod).Table(model.Name).Metadata(t.Context())
+		metadata, err := s.Client.Dataset(prod).Table(model.Name).Metadata(t.Context())
 		check(t, err)
 		stored := map[string]string{}
 		for _, field := range metadata.Schema {

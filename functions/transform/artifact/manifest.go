@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"path"
 	"strings"
 	"time"
 
@@ -128,7 +127,7 @@ func testNode(p *project.Project, test *project.Test, compiled map[string]string
 		},
 	})
 	if test.Kind != project.Singular {
-		out["path"] = path.Base(test.Name) + ".sql"
+		out["path"], out["alias"] = test.Alias+".sql", test.Alias
 		out["column_name"] = orNull(test.Column)
 		out["test_metadata"] = fields{"name": test.Kind, "kwargs": fields{"column_name": test.Column}, "namespace": nil}
 	}

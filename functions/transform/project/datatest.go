@@ -14,6 +14,7 @@ type Test struct {
 	Resource
 	Kind          string // singular, or the name of the generic test
 	Column        string // of a generic test; "" for none
+	Alias         string // its name, short enough for a file or a table
 	Warn          bool   // severity warn: failures are reported and fail nothing
 	WarnIf        string // condition on the number of failures, such as "> 10"
 	ErrorIf       string
@@ -96,7 +97,7 @@ func (p *Project) addSingular(files fs.FS, folder, file string) error {
 		return err
 	}
 	name := strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql")
-	test := &Test{Kind: Singular, Resource: Resource{
+	test := &Test{Kind: Singular, Alias: name, Resource: Resource{
 		ID: TypeTest + "." + p.Name + "." + name, Type: TypeTest, Name: name, Path: file, FQN: p.fqn(folder, file, name),
 	}}
 	test.compile = func(r *rendering) (string, error) { return p.templates.render(parsed, r) }

@@ -94,11 +94,11 @@ func (p *Project) addGeneric(of subject, c check) error {
 	if ok && c.column == "" {
 		return fmt.Errorf("%s: the test %s of %s names no column", c.file, c.kind, of.name)
 	}
-	name := c.name
+	name, alias := c.name, c.name
 	if name == "" {
-		name = nameOfTest(of.prefix+c.kind, of.name, c.arguments)
+		name, alias = nameOfTest(of.prefix+c.kind, of.name, c.arguments)
 	}
-	test := &Test{Kind: c.kind, Column: c.column, Resource: Resource{
+	test := &Test{Kind: c.kind, Column: c.column, Alias: alias, Resource: Resource{
 		ID: TypeTest + "." + p.Name + "." + name, Type: TypeTest, Name: name, Path: c.file,
 		FQN: p.fqn(p.settings.rootOf(c.file), c.file, name),
 	}}
@@ -196,8 +196,8 @@ func literals(arguments map[string]any) (string, error) {
 }
 
 // nameOfTest is the name dbt gives to a generic test: the kind, the model and
-// the arguments by their names' order, cut when it is long.
-func nameOfTest(kind, of string, arguments map[string]any) string {
+// the arguments by their names' order. Its alias is cut when it is long.
+func nameOfTest(kind, of string, arguments map[string]any) (name, alias string) {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
 		switch value := arguments[name].(type) {
@@ -215,12 +215,12 @@ func nameOfTest(kind, of string, arguments map[string]any) string {
 		parts[i] = noWord.ReplaceAllString(part, "_")
 	}
 	start := kind + "_" + of
-	name := start + "_" + strings.Join(parts, "__")
+	name = start + "_" + strings.Join(parts, "__")
 	if len(name) < 64 {
-		return name
+		return name, name
 	}
 	sum := md5.Sum([]byte(name))
-	return start[:min(30, len(start))] + "_" + hex.EncodeToString(sum[:])
+	return name, start[:min(30, len(start))] + "_" + hex.EncodeToString(sum[:])
 }
 
 var noWord = regexp.MustCompile(`[^0-9a-zA-Z_]+`)

@@ -168,3 +168,35 @@ models:
 		t.Error(diff)
 	}
 }
+
+func TestLoad_TakesFreshnessFromSourceAndTable(t *testing.T) {
+	const hour = "freshness: {error_after: {count: 1, period: hour}}"
+	project, err := Load(files(map[string]string{"models/sources.yml": "sources:\n- name: s\n  config: {loaded_at_field: at, " + hour + "}\n" +
+		"  tables: [{name: events}, {name: quiet, config: {freshness: null}}, {name: slow, config: {freshness: {error_after: {count: 2, period: day}}}}]\n"}), Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, source := range project.Sources {
+		if source.Error != nil {
+			got[source.Name] = source.Error.Duration().String()
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"events": "1h0m0s", "slow": "48h0m0s"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTests_LongNamesHaveAShortAlias(t *testing.T) {
+	long := strings.Repeat("x", 60)
+	project, err := Load(files(map[string]string{
+		"models/marts/all.yml": "models:\n- {name: a, columns: [{name: n, data_type: INT64, data_tests: [accepted_values: {arguments: {values: [" + long + "]}}]}]}\n- {name: b, columns: [{name: n, data_type: int64}]}\n",
+	}), Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// dbt: the first 30 characters of kind and model, and the MD5 of the name.
+	if test := project.Tests[0]; test.Name != "accepted_values_a_n__"+long || !strings.HasPrefix(test.Alias, "accepted_values_a_") || len(test.Alias) != len("accepted_values_a_")+32 {
+		t.Errorf("%s has the alias %s", test.Name, test.Alias)
+	}
+}

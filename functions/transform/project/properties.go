@@ -41,7 +41,7 @@ type sourceProperties struct {
 	Database  string            `yaml:"database"`
 	Schema    string            `yaml:"schema"`
 	Freshness freshness         `yaml:",inline"`
-	Config    freshness         `yaml:"config"`
+	Config    sourceConfig      `yaml:"config"`
 	Tables    []tableProperties `yaml:"tables"`
 }
 
@@ -50,7 +50,7 @@ type tableProperties struct {
 	Identifier  string             `yaml:"identifier"`
 	Description string             `yaml:"description"`
 	Freshness   freshness          `yaml:",inline"`
-	Config      freshness          `yaml:"config"`
+	Config      sourceConfig       `yaml:"config"`
 	Tests       []any              `yaml:"data_tests"`
 	OldTests    []any              `yaml:"tests"`
 	Columns     []columnProperties `yaml:"columns"`
@@ -65,6 +65,25 @@ type freshness struct {
 		Error  *Age   `yaml:"error_after"`
 		Filter string `yaml:"filter"`
 	} `yaml:"freshness"`
+}
+
+// sourceConfig is a config entry; in it freshness: null takes the limits away.
+type sourceConfig struct {
+	freshness
+	unlimited bool
+}
+
+func (c *sourceConfig) UnmarshalYAML(unmarshal func(any) error) error {
+	if err := unmarshal(&c.freshness); err != nil {
+		return err
+	}
+	var entries map[string]any
+	if err := unmarshal(&entries); err != nil {
+		return err
+	}
+	limits, given := entries["freshness"]
+	c.unlimited = given && limits == nil
+	return nil
 }
 
 // An Age is a limit of freshness.
@@ -137,10 +156,13 @@ func (p *Project) addSource(folder, file string, of sourceProperties) error {
 			},
 			SourceName: of.Name, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(table.Description),
 		}
-		for _, more := range []freshness{of.Freshness, of.Config, table.Freshness, table.Config} {
+		for _, more := range []freshness{of.Freshness, of.Config.freshness, table.Freshness, table.Config.freshness} {
 			if err := source.limit(more); err != nil {
 				return fmt.Errorf("%s: source %s.%s: %w", file, of.Name, table.Name, err)
 			}
+		}
+		if table.Config.unlimited {
+			source.Warn, source.Error = nil, nil
 		}
 		if source.checks, err = checksOf(file, of.Name+"."+table.Name, append(table.Tests, table.OldTests...), table.Columns); err != nil {
 			return err

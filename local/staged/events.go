@@ -1,4 +1,4 @@
-package transformtest
+package staged
 
 import (
 	"fmt"
@@ -10,38 +10,41 @@ import (
 	"github.com/stationflow/stationflow/local/expect"
 )
 
-// A generator makes random events that hit the contract's corners: both
+// A Generator makes random events that hit the contract's corners: both
 // formats, missing reports, ties, one topic only at a station, early, late and
 // barely punctual trains.
-type generator struct {
-	random  *rand.Rand
-	offsets map[string]int64
-	moments func(*rand.Rand) time.Time
+type Generator struct {
+	Moments func(*rand.Rand) time.Time // picks when an event happens
+	Offsets map[string]int64           // the next of each partition; share it with another generator to go on where one ended
+
+	random *rand.Rand
 }
 
-func newGenerator(seed uint64, moments func(*rand.Rand) time.Time) *generator {
-	return &generator{random: rand.New(rand.NewPCG(seed, 1)), offsets: map[string]int64{}, moments: moments}
+// NewGenerator returns a generator: the same seed gives the same events.
+func NewGenerator(seed uint64, moments func(*rand.Rand) time.Time) *Generator {
+	return &Generator{Moments: moments, Offsets: map[string]int64{}, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// within picks moments of [from, to), to the microsecond.
-func within(from, to time.Time) func(*rand.Rand) time.Time {
+// Within picks moments of [from, to), to the microsecond.
+func Within(from, to time.Time) func(*rand.Rand) time.Time {
 	return func(r *rand.Rand) time.Time {
 		return from.Add(time.Duration(r.Int64N(int64(to.Sub(from))))).Truncate(time.Microsecond)
 	}
 }
 
-// around picks moments near one of the edges.
-func around(edges ...time.Time) func(*rand.Rand) time.Time {
+// Around picks moments near one of the edges.
+func Around(edges ...time.Time) func(*rand.Rand) time.Time {
 	offsets := []time.Duration{-time.Microsecond, 0, time.Microsecond, -time.Hour, time.Hour, -90 * time.Minute, 30 * time.Minute}
 	return func(r *rand.Rand) time.Time {
 		return edges[r.IntN(len(edges))].Add(offsets[r.IntN(len(offsets))])
 	}
 }
 
-func (g *generator) records(n int) []expect.Record {
+// Records returns the next n records.
+func (g *Generator) Records(n int) []expect.Record {
 	out := make([]expect.Record, n)
 	for i := range out {
-		out[i] = g.record()
+		out[i] = g.Record()
 	}
 	return out
 }
@@ -57,18 +60,19 @@ var stations = map[string][]string{
 	"passenger_flow":     {"Station A", "Station B", "Only flow", "Tie A", "Tie B"},
 }
 
-func (g *generator) record() expect.Record {
+// Record returns the next record.
+func (g *Generator) Record() expect.Record {
 	topics := event.Topics()
 	number := g.random.IntN(len(topics))
 	topic := topics[number]
 	record := expect.Record{Topic: topic, Partition: int32(g.random.IntN(6)),
 		TopicID: fmt.Sprintf("0a0b0c0d-0000-0000-0000-%012d", 10*number+g.random.IntN(2))} // the topic was made twice
 	key := fmt.Sprint(topic, record.TopicID, record.Partition)
-	record.Offset = g.offsets[key]
-	g.offsets[key]++
+	record.Offset = g.Offsets[key]
+	g.Offsets[key]++
 	id := fmt.Sprintf("id-%d", g.random.IntN(50)) // ids repeat
 	station := pick(g, stations[topic])
-	at := g.moments(g.random)
+	at := g.Moments(g.random)
 	minutes := float64(g.random.IntN(6000)) / 10
 	switch topic {
 	case "incidents":
@@ -107,12 +111,12 @@ func (g *generator) record() expect.Record {
 	return record
 }
 
-func (g *generator) location() string {
+func (g *Generator) location() string {
 	return fmt.Sprintf("Dock %d, %s", 1+g.random.IntN(2), pick(g, []string{"Corridor", "Platform"}))
 }
 
 // maybe is nil half of the time.
-func (g *generator) maybe(below int64) *int64 {
+func (g *Generator) maybe(below int64) *int64 {
 	if g.random.IntN(2) == 0 {
 		return nil
 	}
@@ -120,10 +124,10 @@ func (g *generator) maybe(below int64) *int64 {
 	return &n
 }
 
-func pick[T any](g *generator, from []T) T { return from[g.random.IntN(len(from))] }
+func pick[T any](g *Generator, from []T) T { return from[g.random.IntN(len(from))] }
 
-// extreme sets every number to the largest that is accepted.
-func extreme(body any) any {
+// Extreme returns the event with every number the largest that is accepted.
+func Extreme(body any) any {
 	const most, longest = math.MaxInt64, math.MaxFloat64
 	many := int64(most)
 	switch e := body.(type) {

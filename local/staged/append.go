@@ -1,4 +1,4 @@
-package transformtest
+package staged
 
 import (
 	"fmt"
@@ -21,6 +21,7 @@ import (
 // An appender writes rows to staging tables through the Storage Write API.
 type appender struct {
 	t       testing.TB
+	tables  env.Config
 	client  *managedwriter.Client
 	streams map[string]*stream
 }
@@ -35,7 +36,7 @@ func newAppender(t testing.TB, config env.Config) *appender {
 	client, err := managedwriter.NewClient(t.Context(), config.Project, config.GRPCOptions()...)
 	check(t, err)
 	t.Cleanup(func() { _ = client.Close() })
-	return &appender{t: t, client: client, streams: map[string]*stream{}}
+	return &appender{t: t, tables: config, client: client, streams: map[string]*stream{}}
 }
 
 func (a *appender) stream(table string) *stream {
@@ -49,7 +50,7 @@ func (a *appender) stream(table string) *stream {
 	message := described.(protoreflect.MessageDescriptor)
 	self := protodesc.ToDescriptorProto(message)
 	managed, err := a.client.NewManagedStream(a.t.Context(),
-		managedwriter.WithDestinationTable(fmt.Sprintf("projects/%s/datasets/%s/tables/%s", project, staging, table)),
+		managedwriter.WithDestinationTable(fmt.Sprintf("projects/%s/datasets/%s/tables/%s", a.tables.Project, a.tables.StagingDataset, table)),
 		managedwriter.WithSchemaDescriptor(proto.Clone(self).(*descriptorpb.DescriptorProto)))
 	check(a.t, err)
 	a.t.Cleanup(func() { _ = managed.Close() })

@@ -1,0 +1,14 @@
+{{ config(tags=['deep']) }}
+-- No passenger flow record is lost or counted twice on the way.
+select *
+from (
+    select sum(flow_records) as records_missed
+    from (
+        select flow_records
+        from {{ ref('passenger_flow_hourly') }}
+        union all
+        select 0 - flow_records
+        from {{ ref('int_passenger_flow_hourly') }}
+    )
+)
+where records_missed != 0

@@ -1,0 +1,4 @@
+-- severity error, after equipment_failures_hourly
+select *
+from `some-project`.`prod_data`.`equipment_failures_hourly`
+where local_hour is null
