@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -65,11 +66,11 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	}
 	defer file.Close()
 	log := slog.New(slog.NewJSONHandler(file, nil))
-	// The functions framework writes what it serves and each failure to these:
-	// to the log, not between the lines of the start or into the status line.
-	stdout, stderr := os.Stdout, os.Stderr
-	os.Stdout, os.Stderr = file, file
-	defer func() { os.Stdout, os.Stderr = stdout, stderr }()
+	restore, err := logOutput(log)
+	if err != nil {
+		return err
+	}
+	defer restore()
 
 	began := time.Now()
 	fmt.Fprintln(streams.Out, "starting")
@@ -100,6 +101,38 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 		defer cancel()
 	}
 	return s.report(ctx, streams.Out)
+}
+
+// logOutput makes what libraries write to the standard output and error lines
+// of the log, instead of something between the lines of the start or in the
+// status line: the functions framework writes what it serves, and each failure.
+func logOutput(log *slog.Logger) (restore func(), err error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("redirecting the output of libraries: %w", err)
+	}
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = writer, writer
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		lines := bufio.NewReader(reader)
+		for {
+			line, err := lines.ReadString('\n')
+			if text := strings.TrimSpace(line); text != "" {
+				log.Info("a library wrote", "text", text)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return func() {
+		os.Stdout, os.Stderr = stdout, stderr
+		_ = writer.Close()
+		<-ended
+		_ = reader.Close()
+	}, nil
 }
 
 // dataFolder returns the folder that everything is kept in, and how to remove
