@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -15,10 +16,10 @@ import (
 const Partitions = 6
 
 // CreateTopics creates those of the topics that do not exist, with the given
-// number of partitions each and the broker's replication. It is safe to call
-// at the same time from several processes. Where a person can help the error
-// is a *Fault; a broker that accepts connections and never answers is one
-// after seconds.
+// number of partitions each and the broker's replication, and returns when the
+// leaders of those know them. It is safe to call at the same time from several
+// processes. Where a person can help the error is a *Fault; a broker that
+// accepts connections and never answers is one after seconds.
 func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 	if err := Reach(context.Background(), c); err != nil {
 		return err
@@ -35,13 +36,66 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 	if err != nil {
 		return Explain(fmt.Errorf("listing topics at %v: %w", c.Brokers, err), "list topics")
 	}
+	var made []string
 	for _, topic := range topics {
 		if _, ok := existing[topic]; ok {
 			continue
 		}
+		made = append(made, topic)
 		detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1}
 		if err := admin.CreateTopic(topic, detail, false); err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
 			return Explain(fmt.Errorf("creating topic %s: %w", topic, err), "create topic "+topic)
+		}
+	}
+	return settle(c, made)
+}
+
+// settling is how long the partitions of a topic that has just been made may
+// have no leader, or one that does not know yet that it is.
+const settling = 20 * time.Second
+
+// settle waits until the leaders of new topics answer for them.
+func settle(c Config, topics []string) (err error) {
+	if len(topics) == 0 {
+		return nil
+	}
+	client, err := sarama.NewClient(c.Brokers, c.Sarama("stationflow-topics"))
+	if err != nil {
+		return fmt.Errorf("connecting to Kafka at %v: %w", c.Brokers, err)
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		err := readEnds(client, topics)
+		switch {
+		case errors.Is(err, sarama.ErrTopicAuthorizationFailed):
+			return nil // who may create a topic need not be allowed to read it
+		case !unsettled(err) || time.Since(began) > settling:
+			return err
+		}
+	}
+}
+
+// unsettled reports whether an error says that a topic is not yet known
+// everywhere.
+func unsettled(err error) bool {
+	return errors.Is(err, sarama.ErrUnknownTopicOrPartition) || errors.Is(err, sarama.ErrLeaderNotAvailable) ||
+		errors.Is(err, sarama.ErrNotLeaderForPartition) || errors.Is(err, sarama.ErrReplicaNotAvailable)
+}
+
+// readEnds asks the leader of each partition for its end.
+func readEnds(client sarama.Client, topics []string) error {
+	if err := client.RefreshMetadata(topics...); err != nil {
+		return fmt.Errorf("reading the metadata of new topics: %w", err)
+	}
+	for _, topic := range topics {
+		partitions, err := client.Partitions(topic)
+		if err != nil {
+			return fmt.Errorf("listing the partitions of %s: %w", topic, err)
+		}
+		for _, partition := range partitions {
+			if _, err := client.GetOffset(topic, partition, sarama.OffsetNewest); err != nil {
+				return fmt.Errorf("reading the end of %s/%d: %w", topic, partition, err)
+			}
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -52,15 +51,10 @@ func (b *broker) prepare() (err error) {
 		return fmt.Errorf("connecting to Kafka at %v: %w", b.addresses, err)
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	// A broker may take a moment until it knows topics that were just made.
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		if err = b.locate(client); err == nil {
-			return b.commit(client)
-		}
-		if time.Now().After(deadline) {
-			return err
-		}
+	if err := b.locate(client); err != nil {
+		return err
 	}
+	return b.commit(client)
 }
 
 // locate finds out what the topics are called and where they end.

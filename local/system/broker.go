@@ -40,7 +40,7 @@ func watchBroker(getenv func(string) string) (*broker, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	b := &broker{client: client, stop: stop, done: make(chan struct{})}
-	if err := b.firstLook(ctx); err != nil {
+	if err := b.look(); err != nil {
 		stop()
 		return nil, errors.Join(err, client.Close())
 	}
@@ -55,20 +55,6 @@ func watchBroker(getenv func(string) string) (*broker, error) {
 		}
 	}()
 	return b, nil
-}
-
-// settling is how long the partitions of a topic that has just been made may
-// have no leader, or one that does not know yet that it is.
-const settling = 15 * time.Second
-
-func (b *broker) firstLook(ctx context.Context) error {
-	for began := time.Now(); ; {
-		err := b.look()
-		var answer sarama.KError
-		if !errors.As(err, &answer) || time.Since(began) > settling || pause(ctx, 100*time.Millisecond) != nil {
-			return err
-		}
-	}
 }
 
 // produced is how many records the topics held when last looked at.
