@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/env"
@@ -27,7 +26,7 @@ func (c *Config) transportFromEnv(r *env.Reader) {
 		c.HTTP.URL = functionURL(r)
 		// The function works while the bridge waits: to give up before it
 		// does would only have it done again. Pub/Sub waits as long.
-		timeout = seconds(deployment.PushAckDeadline)
+		timeout = deployment.AckDeadline()
 	}
 	c.PublishTimeout = r.Duration("BRIDGE_PUBLISH_TIMEOUT", timeout, 100*time.Millisecond, 10*time.Minute)
 
@@ -55,8 +54,5 @@ func functionURL(r *env.Reader) string {
 
 // topicName is the full name of a Pub/Sub topic.
 func (c Config) topicName(name string) string {
-	if strings.Contains(name, "/") {
-		return name
-	}
-	return "projects/" + c.Project + "/topics/" + name
+	return terraform.FullName(c.Project, "topics", name)
 }

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,20 @@ type Deployment struct {
 // TransformDeadline is how long the scheduler waits for one run's answer.
 func (d Deployment) TransformDeadline() time.Duration {
 	return time.Duration(d.TransformAttemptDeadline) * time.Second
+}
+
+// AckDeadline is how long Pub/Sub waits for the answer of one delivery.
+func (d Deployment) AckDeadline() time.Duration {
+	return time.Duration(d.PushAckDeadline) * time.Second
+}
+
+// FullName completes the short name of a Pub/Sub topic or subscription;
+// collection is topics or subscriptions. A full name stays as it is.
+func FullName(project, collection, name string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	return "projects/" + project + "/" + collection + "/" + name
 }
 
 // ReadDeployment returns the deployment's shared facts.

@@ -68,7 +68,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	if verb == "list" {
 		return list(ctx, box, streams.Out)
 	}
-	send, err := newSender(ctx, box, *url, topic)
+	send, err := newSender(ctx, box, *url, topic, deployment.AckDeadline())
 	if err != nil {
 		return err
 	}

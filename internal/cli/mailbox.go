@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/stationflow/stationflow/internal/deadletter"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 // callTimeout bounds the calls that should be answered at once.
@@ -34,7 +34,7 @@ func openMailbox(ctx context.Context, project, subscription string, wait time.Du
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Pub/Sub in project %s: %w", project, err)
 	}
-	m := &mailbox{client: client, project: project, subscription: fullName(project, "subscriptions", subscription), wait: wait}
+	m := &mailbox{client: client, project: project, subscription: terraform.FullName(project, "subscriptions", subscription), wait: wait}
 	calling, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err = client.SubscriptionAdminClient.GetSubscription(calling, &pubsubpb.GetSubscriptionRequest{Subscription: m.subscription})
@@ -47,13 +47,6 @@ func openMailbox(ctx context.Context, project, subscription string, wait time.Du
 		return nil, errors.Join(err, client.Close())
 	}
 	return m, nil
-}
-
-func fullName(project, collection, name string) string {
-	if strings.Contains(name, "/") {
-		return name
-	}
-	return "projects/" + project + "/" + collection + "/" + name
 }
 
 // Close ends the connection.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 // A sender sends a dead letter on its way again.
@@ -22,10 +23,10 @@ type sender struct {
 }
 
 // newSender publishes to the topic, or posts to the function at the URL when
-// there is one.
-func newSender(ctx context.Context, m *mailbox, url, topic string) (sender, error) {
+// there is one; patience is how long that may take for one.
+func newSender(ctx context.Context, m *mailbox, url, topic string, patience time.Duration) (sender, error) {
 	if url == "" {
-		topic = fullName(m.project, "topics", topic)
+		topic = terraform.FullName(m.project, "topics", topic)
 		if err := m.mustReach(ctx, topic); err != nil {
 			return sender{}, err
 		}
@@ -48,7 +49,7 @@ func newSender(ctx context.Context, m *mailbox, url, topic string) (sender, erro
 		if err != nil {
 			return err
 		}
-		calling, cancel := context.WithTimeout(ctx, 3*time.Minute) // as long as ingest may take
+		calling, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		return function.Publish(calling, e)
 	}}, nil

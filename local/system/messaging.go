@@ -35,8 +35,8 @@ func createMessaging(ctx context.Context, address, project, ingestURL string, d 
 		return fmt.Errorf("connecting to Pub/Sub at %s: %w", address, err)
 	}
 
-	topic := func(name string) string { return "projects/" + project + "/topics/" + name }
-	subscription := func(name string) string { return "projects/" + project + "/subscriptions/" + name }
+	topic := func(name string) string { return terraform.FullName(project, "topics", name) }
+	subscription := func(name string) string { return terraform.FullName(project, "subscriptions", name) }
 	for _, name := range []string{d.RecordsTopic, d.DeadLetterTopic} {
 		if _, err := topics.CreateTopic(ctx, &pubsubpb.Topic{Name: topic(name)}); err != nil && status.Code(err) != codes.AlreadyExists {
 			return fmt.Errorf("creating topic %s: %w", name, err)
