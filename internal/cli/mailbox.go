@@ -106,13 +106,16 @@ func (m *mailbox) pull(ctx context.Context, most int32) ([]*pubsubpb.ReceivedMes
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case err != nil && waiting.Err() != nil:
+	case err != nil && (waiting.Err() != nil || isOver(status.Code(err))):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("pulling from %s: %w", m.subscription, err)
 	}
 	return response.ReceivedMessages, nil
 }
+
+// isOver tells that the wait is over, which the other end can notice first.
+func isOver(c codes.Code) bool { return c == codes.DeadlineExceeded || c == codes.Canceled }
 
 func (m *mailbox) acknowledge(ctx context.Context, ackID, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
