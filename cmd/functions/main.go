@@ -6,13 +6,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
+	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
@@ -28,23 +25,7 @@ arguments; it is configured by environment variables:
   STATION_TIMEZONE       the network's time zone, UTC by default
 `
 
-func main() {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "-h", "-help", "--help":
-			fmt.Print(usage)
-			return
-		}
-		fmt.Fprintf(os.Stderr, "functions: unexpected argument %q: it takes none, see functions --help\n", os.Args[1])
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("functions", usage, run) }
 
 // run serves until ctx ends. Calls that run then are not answered, so that
 // their events are delivered again.

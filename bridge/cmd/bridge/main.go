@@ -4,14 +4,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/cloudlog"
+	"github.com/stationflow/stationflow/internal/program"
 )
 
 const usage = `bridge reads station events from Kafka and publishes them in batches. It takes no
@@ -28,23 +26,7 @@ arguments; it is configured by environment variables:
   BRIDGE_ADDR               where health, metrics and status are served
 `
 
-func main() {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "-h", "-help", "--help":
-			fmt.Print(usage)
-			return
-		}
-		fmt.Fprintf(os.Stderr, "bridge: unexpected argument %q: it takes none, see bridge --help\n", os.Args[1])
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("bridge", usage, run) }
 
 func run(ctx context.Context, getenv func(string) string) error {
 	config, err := bridge.FromEnv(getenv)
