@@ -18,7 +18,7 @@ fi
 version=4.4.0 port=${PORT:-9092}
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
-jars=${XDG_CACHE_HOME:-$HOME/.cache}/stationflow/apache-kafka-$version
+jars=${XDG_CACHE_HOME:-$HOME/.cache}/stationflow/kafka-$version
 
 fetch() {
 	temporary=$(mktemp -d)
@@ -29,7 +29,7 @@ fetch() {
 		  <groupId>io.stationflow</groupId><artifactId>broker</artifactId><version>1</version>
 		  <dependencies>
 		    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
-		    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
+		    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
 		  </dependencies>
 		</project>
 	POM
@@ -92,4 +92,4 @@ if [ ! -f "$folder/data/meta.properties" ]; then
 	java -cp "$jars/*" kafka.tools.StorageTool format --cluster-id "$id" --config "$folder/broker.properties" \
 		--add-scram 'SCRAM-SHA-512=[name=alice,password=alice-secret]' >/dev/null
 fi
-exec java -Xms256m -Xmx1g -cp "$jars/*" kafka.Kafka "$folder/broker.properties"
+exec java -Xms256m -Xmx1g -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true -cp "$jars/*" kafka.Kafka "$folder/broker.properties"

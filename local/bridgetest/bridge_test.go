@@ -86,6 +86,7 @@ func TestBridge_MemoryStaysBelowTheCeiling(t *testing.T) {
 	cluster := newCluster(t)
 	c := config(cluster)
 	c.MemoryBytes, c.BatchBytes, c.BatchRecords = 2*batch.MaxEncodedBytes, 1<<20, 20_000
+	c.BatchAge = 5 * time.Second // full batches alone: age cuts none but the last
 	var healed atomic.Bool
 	transport := newRecorder(func(ctx context.Context, b *batch.Batch) error {
 		if healed.Load() {

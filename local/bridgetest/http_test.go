@@ -74,7 +74,8 @@ func TestHTTP_PassingFaults(t *testing.T) {
 		case 4:
 			http.Error(w, "away", http.StatusServiceUnavailable)
 		case 5:
-			http.Redirect(w, &http.Request{}, "/elsewhere", http.StatusFound)
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(http.StatusFound)
 		case 6:
 			http.Error(w, "not you", http.StatusForbidden)
 		default:

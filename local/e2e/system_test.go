@@ -244,8 +244,10 @@ func send(t testing.TB, client *kgo.Client, messages []message) {
 			m.partition, m.offset = r.Partition, r.Offset
 		})
 	}
-	if err := client.Flush(context.Background()); err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := client.Flush(ctx); err != nil {
+		t.Errorf("sending %d records: %v", len(messages), err)
 	}
 }
 

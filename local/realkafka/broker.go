@@ -51,7 +51,8 @@ type Broker struct {
 }
 
 // Start starts a broker with an empty folder, and ends it with the test. It
-// skips the test where no command is named.
+// skips the test where no command is named, and fails it, with the end of what
+// the broker wrote, when the broker ends by itself.
 func Start(t testing.TB) *Broker {
 	t.Helper()
 	command := os.Getenv(Variable)
@@ -59,7 +60,12 @@ func Start(t testing.TB) *Broker {
 		t.Skipf("set %s to a command that runs Apache Kafka, see the package's comment", Variable)
 	}
 	b := &Broker{command: command, folder: t.TempDir(), port: freePorts(t, 4)}
-	t.Cleanup(b.Kill)
+	t.Cleanup(func() {
+		if b.process != nil && b.hasExited() {
+			t.Errorf("the broker ended by itself, %v:\n%s", b.process.ProcessState, b.log())
+		}
+		b.Kill()
+	})
 	b.Restart(t)
 	return b
 }
@@ -109,6 +115,15 @@ func (b *Broker) Kill() {
 	_ = syscall.Kill(-b.process.Process.Pid, syscall.SIGKILL) // it may have ended by itself
 	<-b.exited
 	b.process = nil
+}
+
+func (b *Broker) hasExited() bool {
+	select {
+	case <-b.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 func (b *Broker) log() string {
