@@ -18,6 +18,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/local/freeport"
 )
 
 // patience is how long nothing may become durable before a run is given up.
@@ -193,11 +194,11 @@ func (r *run) account(before usage) error {
 // environment is that of both programs: the endpoints, and whatever of their
 // settings, and of Go's, is set in this process's.
 func (r *run) environment() ([]string, error) {
-	functions, err := freeAddress()
+	functions, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}
-	bridge, err := freeAddress()
+	bridge, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -232,14 +233,6 @@ var adjustable = []string{
 	"BRIDGE_BATCH_RECORDS", "BRIDGE_BATCH_BYTES", "BRIDGE_BATCH_AGE", "BRIDGE_IN_FLIGHT", "BRIDGE_MEMORY_BYTES",
 	"BRIDGE_FETCH_BYTES", "BRIDGE_COMMIT_INTERVAL", "BRIDGE_PUBLISH_TIMEOUT",
 	"INGEST_CONCURRENCY", "INGEST_APPEND_TIMEOUT", "INGEST_CALL_TIMEOUT", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG",
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // reported reads a line of the functions' log.

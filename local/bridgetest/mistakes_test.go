@@ -14,6 +14,7 @@ import (
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/local/freeport"
 )
 
 // What the bridge's own configuration gets wrong about Kafka ends it.
@@ -35,12 +36,8 @@ func TestBridge_EndsWhenItsConfigurationCannotWork(t *testing.T) {
 // once one is.
 func TestBridge_WaitsForKafka(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find(1)
 	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	c := config(newCluster(t)) // for all but the address

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/local/freeport"
 )
 
 // generatedMain is a program as the buildpack makes one around a function.
@@ -64,12 +65,11 @@ func built(t *testing.T) string {
 // its address.
 func serve(t *testing.T, program, function string, environment ...string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address() // the framework takes its port by number only
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close() // the framework takes a port by number only
+	_, port, _ := net.SplitHostPort(address)
 
 	var log bytes.Buffer
 	cmd := exec.Command(program)
@@ -90,10 +90,10 @@ func serve(t *testing.T, program, function string, environment ...string) string
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
-		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
 			connection.Close()
-			return "http://127.0.0.1:" + port
+			return "http://" + address
 		}
 		select {
 		case err := <-ended:

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,6 +25,7 @@ import (
 
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/endpoints"
+	"github.com/stationflow/stationflow/local/freeport"
 	"github.com/stationflow/stationflow/terraform"
 )
 
@@ -254,12 +254,11 @@ func send(t testing.TB, client *kgo.Client, messages []message) {
 // freeAddress returns a loopback address that nothing listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // get returns the body of a page that must answer 200.

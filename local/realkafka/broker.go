@@ -15,7 +15,6 @@ package realkafka
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +25,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/local/freeport"
 )
 
 const (
@@ -59,7 +59,11 @@ func Start(t testing.TB) *Broker {
 	if command == "" {
 		t.Skipf("set %s to a command that runs Apache Kafka, see the package's comment", Variable)
 	}
-	b := &Broker{command: command, folder: t.TempDir(), port: freePorts(t, 4)}
+	port, err := freeport.Find(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Broker{command: command, folder: t.TempDir(), port: port}
 	t.Cleanup(func() {
 		if b.process != nil && b.hasExited() {
 			t.Errorf("the broker ended by itself, %v:\n%s", b.process.ProcessState, b.log())
@@ -156,30 +160,4 @@ func (b *Broker) Environment(protocol string) map[string]string {
 func (b *Broker) Config(protocol string) kafka.Config {
 	variables := b.Environment(protocol)
 	return kafka.FromEnv(env.NewReader(func(name string) string { return variables[name] }))
-}
-
-// freePorts returns the first of so many neighbouring ports that nobody uses.
-func freePorts(t testing.TB, count int) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		listeners := []net.Listener{first}
-		for i := 1; i < count; i++ {
-			if next, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i)); err == nil {
-				listeners = append(listeners, next)
-			}
-		}
-		for _, l := range listeners {
-			_ = l.Close()
-		}
-		if len(listeners) == count {
-			return port
-		}
-	}
-	t.Fatal("no neighbouring ports are free")
-	return 0
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/local/freeport"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )
@@ -256,12 +256,8 @@ func TestKafka_BrokerThatGoesAwayEndsTheRun(t *testing.T) {
 
 func TestOpenKafka_WithoutBroker(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	_, err = sink.OpenKafka(kafka.Config{Brokers: []string{address}})
