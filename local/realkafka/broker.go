@@ -96,7 +96,7 @@ func (b *Broker) Restart(t testing.TB) {
 		close(b.exited)
 	}()
 	for deadline := time.Now().Add(patience); ; {
-		err := kafka.Reach(context.Background(), b.Config("PLAINTEXT"))
+		err := b.reach()
 		if err == nil {
 			return
 		}
@@ -109,6 +109,16 @@ func (b *Broker) Restart(t testing.TB) {
 			t.Fatalf("the broker does not answer (%v):\n%s", err, b.log())
 		}
 	}
+}
+
+// reach asks every listener: the broker opens one after another.
+func (b *Broker) reach() error {
+	for _, protocol := range []string{"PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"} {
+		if err := kafka.Reach(context.Background(), b.Config(protocol)); err != nil {
+			return fmt.Errorf("over %s: %w", protocol, err)
+		}
+	}
+	return nil
 }
 
 // Kill ends the broker as kill -9 does, and returns when it is gone.
