@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // An Endpoints says where everything listens; it is what --endpoints writes.
@@ -43,6 +44,15 @@ func (e Endpoints) Environment(topic string) []string {
 		"BIGQUERY_EMULATOR_HOST=" + e.BigQuery,
 		"BIGQUERY_STORAGE_EMULATOR_HOST=" + e.BigQueryGRPC,
 	}
+}
+
+// WriteEnvironment writes the variables to a file for a shell to read.
+func (e Endpoints) WriteEnvironment(path, topic string) error {
+	text := "export " + strings.Join(e.Environment(topic), " \\\n  ") + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("writing the variables of the endpoints: %w", err)
+	}
+	return nil
 }
 
 // CanWrite says in one sentence why the file could not be written, as far as

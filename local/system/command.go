@@ -94,7 +94,14 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 			return err
 		}
 	}
-	s.introduce(streams.Out, file.Name(), time.Since(began))
+	environment, err := filepath.Abs(filepath.Join(folder, "environment"))
+	if err != nil {
+		return fmt.Errorf("finding the folder of this run: %w", err)
+	}
+	if err := s.Endpoints.WriteEnvironment(environment, s.deployment.RecordsTopic); err != nil {
+		return err
+	}
+	s.introduce(streams.Out, file.Name(), environment, time.Since(began))
 	if o.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
@@ -165,7 +172,7 @@ func removeAllBut(folder, kept, name string) error {
 	return err
 }
 
-func (s *System) introduce(out io.Writer, log string, took time.Duration) {
+func (s *System) introduce(out io.Writer, log, environment string, took time.Duration) {
 	e := s.Endpoints
 	fmt.Fprintf(out, "ready after %.1f s\n\n", took.Seconds())
 	for _, line := range [][2]string{
@@ -180,8 +187,7 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	} {
 		fmt.Fprintf(out, "  %-14s %s\n", line[0], line[1])
 	}
-	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n  export %s\n",
-		strings.Join(e.Environment(s.deployment.RecordsTopic), " "))
+	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n\n    . %s\n", environment)
 	fmt.Fprint(out, "\nCtrl-C stops everything")
 	if s.options.DataDir == "" {
 		fmt.Fprint(out, " and keeps nothing; --data DIR keeps it")
