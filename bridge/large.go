@@ -63,7 +63,7 @@ func (c *cutter) create(work context.Context, name string, digest uint64, data [
 	}
 	ctx, cancel := context.WithTimeout(work, asideTimeout)
 	defer cancel()
-	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, name, digest, data); err != nil {
+	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, lake.Object{Name: name, Digest: digest, Data: data}); err != nil {
 		return fmt.Errorf("putting a large value aside: %w", err)
 	}
 	return nil
