@@ -22,7 +22,7 @@ type Snapshot struct {
 	Records int64 `json:"records"` // published
 	Batches int64 `json:"batches"`
 	Bytes   int64 `json:"bytes"`
-	Retries int64 `json:"retries"` // attempts to publish that failed
+	Retries int64 `json:"retries"` // attempts to publish, to put aside or to bury that failed
 
 	// What was given up and put into the dead letter topic; it is not among
 	// the published.
@@ -36,7 +36,7 @@ type PartitionStatus struct {
 	TopicID   string `json:"topic_id"`
 	Partition int32  `json:"partition"`
 
-	Published int64 `json:"published_offset"` // the first offset not known to be published
+	Published int64 `json:"published_offset"` // the first offset not known to be published or dead-lettered
 	Committed int64 `json:"committed_offset"` // the group's
 	End       int64 `json:"end_offset"`       // of the next record to be produced, seconds old at most
 

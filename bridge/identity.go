@@ -18,13 +18,17 @@ import (
 // leader has told, after the records were read, that the topic is still the
 // one; and a commit carries the topic's id.
 
+// errEnded is what whoever asks gets once the session no longer waits for
+// questions.
+var errEnded = errors.New("the session has ended")
+
 // errReplaced is why a session ends when a topic is not the one it was.
 var errReplaced = errors.New("a topic was deleted")
 
 // confirm waits until the partition's leader has said, to a question asked
 // after the call, that the topic still has the id under which its records are
 // published. It returns false when the topic has another one, which ends the
-// session, or when ctx is done first.
+// session, or when the session or ctx ends first.
 func (s *session) confirm(ctx context.Context, p *partition) bool {
 	for failed := 0; ctx.Err() == nil && !p.replaced.Load(); failed++ {
 		err := s.askLeader(ctx, p)
@@ -34,7 +38,7 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 		case errors.Is(err, errReplaced):
 			s.replaced(p.of.Topic, err)
 			return false
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || errors.Is(err, errEnded):
 			return false
 		}
 		s.bridge.note(err)
@@ -168,8 +172,7 @@ func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kaf
 	q := a.next
 	if q == nil {
 		q = &question{answered: make(chan struct{})}
-		a.next = q
-		s.background.Go(func() {
+		begun := s.inBackground(func() {
 			a.asking.Lock()
 			defer a.asking.Unlock()
 			a.mu.Lock()
@@ -178,6 +181,11 @@ func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kaf
 			q.identity, q.err = s.identify(broker)
 			close(q.answered)
 		})
+		if !begun {
+			a.mu.Unlock()
+			return kafka.Identity{}, errEnded
+		}
+		a.next = q
 	}
 	a.mu.Unlock()
 	select {

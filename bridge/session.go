@@ -40,9 +40,12 @@ type session struct {
 	end       context.CancelCauseFunc // ends the session's own context
 	finishing sync.Once
 
-	askers         sync.Map // of *asker, by the broker's id
+	askers sync.Map // of *asker, by the broker's id
+
 	background     sync.WaitGroup
 	stopBackground context.CancelFunc
+	mu             sync.Mutex
+	ended          bool // nothing more begins in the background
 }
 
 func newSession(b *Bridge, control sarama.Client, end context.CancelCauseFunc) *session {
@@ -84,8 +87,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	})
 	var ctx context.Context
 	ctx, s.stopBackground = context.WithCancel(group.Context())
-	s.background.Go(func() { s.commitLoop(ctx) })
-	s.background.Go(func() { s.watch(ctx) })
+	s.inBackground(func() { s.commitLoop(ctx) })
+	s.inBackground(func() { s.watch(ctx) })
 	b.attach(s)
 	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation)
 	return nil
@@ -122,13 +125,33 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 		return nil // Setup failed
 	}
 	s.stopBackground()
-	s.background.Wait()
+	s.endBackground()
 	if !lost(context.Cause(group.Context())) {
 		s.lastCommit()
 	}
 	s.close()
 	s.bridge.detach()
 	return nil
+}
+
+// inBackground runs f beside the session, which waits for it to end, or
+// returns false when the session waits no more: what the library reports can
+// come later than that.
+func (s *session) inBackground(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.background.Go(f)
+	}
+	return !s.ended
+}
+
+// endBackground waits for what is under way.
+func (s *session) endBackground() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.background.Wait()
 }
 
 // close ends all publishing and committing: the partitions are others' now.

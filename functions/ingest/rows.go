@@ -166,7 +166,9 @@ func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, now ti
 	}
 	refused := decoder.Decode(row, r.Value, reference)
 	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {
-		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "the row is larger than an append takes"}
+		// No quarantine row could hold it if the warehouse refused it. Its
+		// detail will be where its bytes are.
+		return &event.Rejection{Reason: event.RefusedByWarehouse}
 	}
 	return refused
 }
