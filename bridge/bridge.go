@@ -27,6 +27,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // Dependencies are what a Bridge can be given from outside; the zero value
@@ -175,7 +176,7 @@ func (b *Bridge) consume(ctx context.Context) error {
 			if err != nil {
 				b.note(err)
 			}
-			_ = pause(ctx, backoff(failed, b.config.RetryMax))
+			_ = pause.For(ctx, backoff(failed, b.config.RetryMax))
 		}
 	}
 	return nil

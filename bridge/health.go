@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A Snapshot is what the bridge knows of itself at one moment.
@@ -188,7 +190,7 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 // summarize logs one line a minute in which something was published.
 func (b *Bridge) summarize(ctx context.Context) {
 	before := b.Snapshot()
-	for pause(ctx, time.Minute) == nil {
+	for pause.For(ctx, time.Minute) == nil {
 		now := b.Snapshot()
 		if now.Batches > before.Batches {
 			b.log.Info("batches published", "batches", now.Batches-before.Batches, "records", now.Records-before.Records,

@@ -9,6 +9,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A topic that is deleted and created again keeps its name, begins at offset
@@ -43,7 +44,7 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 		}
 		s.bridge.note(err)
 		_ = s.control.RefreshMetadata(p.of.Topic)
-		_ = pause(ctx, backoff(failed, s.bridge.config.RetryMax))
+		_ = pause.For(ctx, backoff(failed, s.bridge.config.RetryMax))
 	}
 	return false
 }

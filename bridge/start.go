@@ -12,6 +12,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // startPatience is how long a member waits for the one that chooses the
@@ -70,7 +71,7 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[to
 			return nil, fmt.Errorf("waiting for the member that chooses where group %s begins: nothing is committed for %v after %v",
 				s.bridge.config.GroupID, missing, startPatience)
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
