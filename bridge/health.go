@@ -20,6 +20,8 @@ type Snapshot struct {
 	Trouble    string            `json:"trouble,omitempty"` // Kafka's last complaint since it joined, or why it has not
 	Partitions []PartitionStatus `json:"partitions"`        // by topic and partition
 
+	Unread []UnreadTopic `json:"unread_topics,omitempty"` // by name
+
 	// Since New, over all sessions.
 	Records int64 `json:"records"` // published
 	Batches int64 `json:"batches"`
@@ -30,6 +32,14 @@ type Snapshot struct {
 	// the published.
 	DeadLetteredRecords int64 `json:"dead_lettered_records"`
 	DeadLetteredBatches int64 `json:"dead_lettered_batches"`
+}
+
+// An UnreadTopic is one of KAFKA_TOPICS that is left out, for it does not exist
+// or cannot be read. It is looked for every few seconds.
+type UnreadTopic struct {
+	Topic   string `json:"topic"`
+	Problem string `json:"problem"`
+	Stuck   bool   `json:"stuck"` // it has been like that for too long to heal by itself
 }
 
 // A PartitionStatus is the state of one partition that the bridge holds.
@@ -69,7 +79,7 @@ func (s Snapshot) Lag() (lag time.Duration) {
 // Snapshot returns the state of now. It asks nobody and costs microseconds.
 func (b *Bridge) Snapshot() Snapshot {
 	b.mu.Lock()
-	current := Snapshot{Trouble: b.trouble}
+	current := Snapshot{Trouble: b.trouble, Unread: b.unreadTopics()}
 	session := b.session.Load()
 	b.mu.Unlock()
 	current.Records, current.Batches = b.metrics.totalRecords.Load(), b.metrics.totalBatches.Load()
@@ -130,12 +140,18 @@ func (p *partition) problem(idle time.Duration, lag int64) (problem string, stuc
 }
 
 // Unhealthy returns what needs a person or a restart, one sentence each: a
-// partition that is stuck, or a group that could not be joined for as long.
+// partition or topic that is stuck, or a group that could not be joined for as
+// long.
 func (b *Bridge) Unhealthy() (reasons []string) {
 	now := b.Snapshot()
 	for _, p := range now.Partitions {
 		if p.Stuck {
 			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
+		}
+	}
+	for _, topic := range now.Unread {
+		if topic.Stuck {
+			reasons = append(reasons, fmt.Sprintf("%s is not read: %s", topic.Topic, topic.Problem))
 		}
 	}
 	b.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/IBM/sarama"
@@ -105,8 +107,8 @@ func (s *session) finish(why error) {
 	})
 }
 
-// watchTopics ends the session when a topic is not the one it was, or has
-// more partitions than at the beginning.
+// watchTopics ends the session when a topic is not the one it was, has more
+// partitions than at the beginning, or can be read at last.
 func (s *session) watchTopics() {
 	broker := s.control.LeastLoadedBroker()
 	if broker == nil {
@@ -116,9 +118,13 @@ func (s *session) watchTopics() {
 	if err != nil {
 		return // the library reconnects; complaints come from reading
 	}
-	for name, before := range s.identity.Topics {
-		now := identity.Topics[name]
-		if err := sameTopic(name, before.ID, now); err != nil {
+	for name, now := range identity.Topics {
+		before, read := s.identity.Topics[name]
+		if !read {
+			if now.Err == nil {
+				s.finish(fmt.Errorf("topic %s can be read now", name))
+			}
+		} else if err := sameTopic(name, before.ID, now); err != nil {
 			s.replaced(name, err)
 		} else if len(now.Leaders) > len(before.Leaders) {
 			s.finish(fmt.Errorf("topic %s has %d partitions, it had %d", name, len(now.Leaders), len(before.Leaders)))
@@ -126,8 +132,40 @@ func (s *session) watchTopics() {
 	}
 }
 
-// identifyAll asks any broker that answers, and returns an error too when
-// something is wrong with a topic.
+// readable returns the topics that the session can read. Those that do not
+// exist, or that the user may not see, are left out until they can be read,
+// which health shows: they must not keep the others waiting. Where none can be
+// read that is an error.
+func (s *session) readable() ([]string, error) {
+	identity, err := s.identifyAll()
+	if err != nil {
+		return nil, err
+	}
+	s.topics = nil
+	for _, name := range s.bridge.config.Topics {
+		if identity.Topics[name].Err == nil {
+			s.topics = append(s.topics, name)
+		}
+	}
+	s.bridge.leaveOut(identity)
+	if len(s.topics) == 0 {
+		return nil, identity.Err()
+	}
+	return s.topics, nil
+}
+
+// identifyTopics asks about the session's topics, and returns an error too
+// when something is wrong with one.
+func (s *session) identifyTopics() (kafka.Identity, error) {
+	identity, err := s.identifyAll()
+	if err != nil {
+		return kafka.Identity{}, err
+	}
+	maps.DeleteFunc(identity.Topics, func(name string, _ kafka.Topic) bool { return !slices.Contains(s.topics, name) })
+	return identity, identity.Err()
+}
+
+// identifyAll asks any broker that answers about all topics.
 func (s *session) identifyAll() (kafka.Identity, error) {
 	// Has the library find a broker that is alive. What it says of the
 	// topics is in the answer below, in words of ours.
@@ -136,11 +174,7 @@ func (s *session) identifyAll() (kafka.Identity, error) {
 	if broker == nil {
 		return kafka.Identity{}, fmt.Errorf("reading topic ids: %w", errors.Join(err, sarama.ErrOutOfBrokers))
 	}
-	identity, err := s.identify(broker)
-	if err == nil {
-		err = identity.Err()
-	}
-	return identity, err
+	return s.identify(broker)
 }
 
 // identify asks one broker about all topics; a connection that fails is

@@ -81,6 +81,9 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 		joined = 1
 	}
 	gauge(to, "bridge_joined", "1 while the bridge is in the consumer group.", joined, nil)
+	for _, topic := range now.Unread {
+		gauge(to, "bridge_unread_topic", "1 while a topic of KAFKA_TOPICS cannot be read.", 1, []string{"topic"}, topic.Topic)
+	}
 	labels := []string{"topic", "partition"}
 	for _, p := range now.Partitions {
 		at := []string{p.Topic, strconv.Itoa(int(p.Partition))}

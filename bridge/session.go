@@ -24,8 +24,9 @@ func (at topicPartition) String() string { return fmt.Sprintf("%s/%d", at.topic,
 // holds from Setup to Cleanup. It implements sarama.ConsumerGroupHandler.
 type session struct {
 	bridge     *Bridge
-	control    sarama.Client // for all but fetching, so that nothing waits behind a fetch
-	identity   kafka.Identity
+	control    sarama.Client                 // for all but fetching, so that nothing waits behind a fetch
+	topics     []string                      // those of the configuration that can be read
+	identity   kafka.Identity                // of these topics
 	partitions map[topicPartition]*partition // written by Setup only
 
 	memberID   string
@@ -57,7 +58,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	b := s.bridge
 	s.memberID, s.generation = group.MemberID(), group.GenerationID()
 	var err error
-	if s.identity, err = s.identifyAll(); err != nil {
+	if s.identity, err = s.identifyTopics(); err != nil {
 		return err
 	}
 	positions, err := s.starts(group.Context(), group.Claims())

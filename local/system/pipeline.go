@@ -76,6 +76,12 @@ func (s *System) bridgeFlow() dashboard.Flow {
 			flow.Fault = one.Topic + ": " + one.Problem
 		}
 	}
+	for _, one := range b.Unread {
+		if one.Stuck {
+			stuck++
+			flow.Fault = one.Topic + ": " + one.Problem
+		}
+	}
 	flow.Failures = &stuck
 	if s.options.Transport != "http" { // over HTTP an attempt is the transport's
 		flow.Retries = &b.Retries
