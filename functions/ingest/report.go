@@ -41,9 +41,11 @@ func (f *Function) Counts() Counts {
 	}
 }
 
-// A summary is what the log says of one batch.
+// A summary is what the log says of one batch. It holds nothing of the batch,
+// whose memory may be another's when it is reported.
 type summary struct {
-	batch          *batch.Batch // nil when the event carried none
+	whereabouts    []slog.Attr // nil when the event carried no batch
+	records        int
 	bytes          int
 	quarantined    int
 	duplicates     int64
@@ -53,7 +55,7 @@ type summary struct {
 }
 
 func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
-	s.batch, s.bytes, s.quarantined = b, len(e.Data()), len(d.rejections)
+	s.whereabouts, s.records, s.bytes, s.quarantined = whereabouts(b), len(b.Records), len(e.Data()), len(d.rejections)
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
 		if r := &b.Records[i]; hasTimestamp(r) {
@@ -71,14 +73,14 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 		f.reportFailure(e, s, err)
 		return
 	}
-	c, b := &f.counters, s.batch
-	valid := len(b.Records) - s.quarantined
+	c := &f.counters
+	valid := s.records - s.quarantined
 	c.batches.Add(1)
-	c.records.Add(int64(len(b.Records)))
+	c.records.Add(int64(s.records))
 	c.valid.Add(int64(valid))
 	c.quarantined.Add(int64(s.quarantined))
 	c.duplicates.Add(s.duplicates)
-	attributes := append(whereabouts(b),
+	attributes := append(s.whereabouts,
 		slog.Int("valid", valid),
 		slog.Int("quarantined", s.quarantined),
 		slog.Int64("duplicate_objects", s.duplicates),
@@ -107,9 +109,7 @@ func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 	if part := refusedFor(err); part != "" {
 		attributes = append(attributes, slog.String("refused_for", part))
 	}
-	if s.batch != nil {
-		attributes = append(attributes, whereabouts(s.batch)...)
-	}
+	attributes = append(attributes, s.whereabouts...)
 	var crashed *crash
 	if errors.As(err, &crashed) {
 		attributes = append(attributes, slog.String("stack", crashed.stack))
