@@ -57,7 +57,8 @@ type PartitionStatus struct {
 	InFlight    int           `json:"in_flight_batches"`
 	MemoryBytes int64         `json:"memory_bytes"` // of batches open or in flight
 	Problem     string        `json:"problem,omitempty"`
-	Stuck       bool          `json:"stuck"` // Problem needs a person, or time has run out
+	Stuck       bool          `json:"stuck"`   // Problem needs a person, or time has run out
+	Stopped     bool          `json:"stopped"` // it is read no further until a person moves the group
 }
 
 // LagRecords is the lag of all partitions.
@@ -114,6 +115,7 @@ func (p *partition) status(now time.Time) PartitionStatus {
 	}
 	idle := now.Sub(time.Unix(0, p.moved.Load()))
 	s.Problem, s.Stuck = p.problem(idle, s.LagRecords)
+	s.Stopped = p.stopped.Load() != nil
 	return s
 }
 
@@ -145,13 +147,25 @@ func (p *partition) problem(idle time.Duration, lag int64) (problem string, stuc
 func (b *Bridge) Unhealthy() (reasons []string) {
 	now := b.Snapshot()
 	for _, p := range now.Partitions {
-		if p.Stuck {
+		if p.Stopped {
 			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
 		}
 	}
 	for _, topic := range now.Unread {
 		if topic.Stuck {
 			reasons = append(reasons, fmt.Sprintf("%s is not read: %s", topic.Topic, topic.Problem))
+		}
+	}
+	return append(reasons, b.wedged(now)...)
+}
+
+// wedged returns what of Unhealthy a restart may heal. A partition that
+// stopped and a topic that cannot be read are none of it: a restart would
+// only interrupt the others, and forget how often a batch was refused.
+func (b *Bridge) wedged(now Snapshot) (reasons []string) {
+	for _, p := range now.Partitions {
+		if p.Stuck && !p.Stopped {
+			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
 		}
 	}
 	b.mu.Lock()
@@ -164,13 +178,17 @@ func (b *Bridge) Unhealthy() (reasons []string) {
 	return reasons
 }
 
-// Handler serves /healthz (503 and the reasons when unhealthy), /readyz (503
-// until the group is joined), /metrics (Prometheus) and /status (the
-// Snapshot), the first two and the last as JSON.
+// Handler serves /healthz (503 and the reasons when unhealthy), /livez (the
+// same, but only for what a restart may heal), /readyz (503 until the group is
+// joined), /metrics (Prometheus) and /status (the Snapshot), all but the
+// metrics as JSON.
 func (b *Bridge) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, b.Unhealthy())
+	})
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, b.wedged(b.Snapshot()))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
@@ -203,7 +221,8 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client is gone
 }
 
-// summarize logs one line a minute in which something was published.
+// summarize logs one line a minute in which something was published, and one
+// in which health fails.
 func (b *Bridge) summarize(ctx context.Context) {
 	before := b.Snapshot()
 	for pause.For(ctx, time.Minute) == nil {
@@ -212,6 +231,9 @@ func (b *Bridge) summarize(ctx context.Context) {
 			b.log.Info("batches published", "batches", now.Batches-before.Batches, "records", now.Records-before.Records,
 				"bytes", now.Bytes-before.Bytes, "retries", now.Retries-before.Retries,
 				"lag_records", now.LagRecords(), "lag_ms", now.Lag().Milliseconds())
+		}
+		if reasons := b.Unhealthy(); len(reasons) > 0 {
+			b.log.Error("the bridge is unhealthy", "reasons", reasons)
 		}
 		before = now
 	}

@@ -1,6 +1,7 @@
 package bridgetest
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -49,7 +50,8 @@ func TestBridge_TopicDeletedForGood(t *testing.T) {
 	for _, m := range members {
 		eventually(t, "health names the topic", func() bool { return saysUnread(m, gone) })
 	}
-	late := start(t, c, transport) // also one that never saw it
+	get(t, members[0].Bridge, "/livez", http.StatusOK) // a restart would not help
+	late := start(t, c, transport)                     // also one that never saw it
 	eventually(t, "health names the topic", func() bool { return saysUnread(late, gone) })
 	addPartitions(t, c, 8) // and what is new begins at its first record
 	produce(t, cluster, topic, 7, 10)
