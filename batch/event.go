@@ -150,15 +150,11 @@ func originOf(e cloudevents.Event) (*Batch, error) {
 	if media, _, err := mime.ParseMediaType(e.DataContentType()); err != nil || media != ContentType {
 		return nil, malformed("datacontenttype", "is %q, not %s", e.DataContentType(), ContentType)
 	}
-	part := sourcePattern.FindStringSubmatch(e.Source())
-	if part == nil {
-		return nil, malformed("source", "is %q, not //kafka/<cluster id>/<topic>/<partition>", e.Source())
-	}
-	partition, err := strconv.ParseInt(part[3], 10, 32)
+	b, err := Origin(e.Source())
 	if err != nil {
-		return nil, malformed("source", "is %q: no partition has that number", e.Source())
+		return nil, err
 	}
-	b := &Batch{ClusterID: part[1], Topic: part[2], TopicID: extension(e, extensionTopicID), Partition: int32(partition)}
+	b.TopicID = extension(e, extensionTopicID)
 	if e.Subject() != b.Topic {
 		return nil, malformed("subject", "is %q, but source names the topic %s", e.Subject(), b.Topic)
 	}
@@ -166,6 +162,20 @@ func originOf(e cloudevents.Event) (*Batch, error) {
 		return nil, malformed(extensionTopicID, "is %q, not a lower-case UUID", b.TopicID)
 	}
 	return b, nil
+}
+
+// Origin reads an event's source: the batch that it returns has the cluster's
+// id, topic and partition. What names none is a *Malformed error.
+func Origin(source string) (*Batch, error) {
+	part := sourcePattern.FindStringSubmatch(source)
+	if part == nil {
+		return nil, malformed("source", "is %q, not //kafka/<cluster id>/<topic>/<partition>", source)
+	}
+	partition, err := strconv.ParseInt(part[3], 10, 32)
+	if err != nil {
+		return nil, malformed("source", "is %q: no partition has that number", source)
+	}
+	return &Batch{ClusterID: part[1], Topic: part[2], Partition: int32(partition)}, nil
 }
 
 func recordCount(e cloudevents.Event) (int, error) {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // Dependencies are what a Bridge can be given from outside; the zero value
@@ -58,6 +59,7 @@ type Bridge struct {
 
 	mu       sync.Mutex
 	trouble  string               // what kept the group from being joined, or Kafka's last complaint
+	unread   map[string]unread    // the topics that are left out, by name
 	noted    map[string]time.Time // when it was last logged, by text
 	detached time.Time            // when the group was last not joined
 }
@@ -175,7 +177,7 @@ func (b *Bridge) consume(ctx context.Context) error {
 			if err != nil {
 				b.note(err)
 			}
-			_ = pause(ctx, backoff(failed, b.config.RetryMax))
+			_ = pause.For(ctx, backoff(failed, b.config.RetryMax))
 		}
 	}
 	return nil
@@ -218,9 +220,9 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	for ctx.Err() == nil {
 		within, end := context.WithCancelCause(ctx)
 		s := newSession(b, control, end)
-		_, err := s.identifyAll()
+		topics, err := s.readable()
 		if err == nil {
-			err = group.Consume(within, b.config.Topics, s)
+			err = group.Consume(within, topics, s)
 		}
 		end(nil)
 		if err != nil && ctx.Err() == nil {

@@ -9,11 +9,12 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // commitLoop commits what was published, again and again.
 func (s *session) commitLoop(ctx context.Context) {
-	for pause(ctx, s.bridge.config.CommitInterval) == nil {
+	for pause.For(ctx, s.bridge.config.CommitInterval) == nil {
 		if err := s.commit(); err != nil {
 			s.bridge.metrics.commitFailures.Inc()
 			s.bridge.note(err)
@@ -30,7 +31,7 @@ func (s *session) lastCommit() {
 		}
 		s.bridge.metrics.commitFailures.Inc()
 		s.bridge.note(err)
-		if fenced(err) || failed == 3 || pause(s.work, backoff(failed, 500*time.Millisecond)) != nil {
+		if fenced(err) || failed == 3 || pause.For(s.work, backoff(failed, 500*time.Millisecond)) != nil {
 			return
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A Snapshot is what the bridge knows of itself at one moment.
@@ -18,16 +20,26 @@ type Snapshot struct {
 	Trouble    string            `json:"trouble,omitempty"` // Kafka's last complaint since it joined, or why it has not
 	Partitions []PartitionStatus `json:"partitions"`        // by topic and partition
 
+	Unread []UnreadTopic `json:"unread_topics,omitempty"` // by name
+
 	// Since New, over all sessions.
 	Records int64 `json:"records"` // published
 	Batches int64 `json:"batches"`
 	Bytes   int64 `json:"bytes"`
-	Retries int64 `json:"retries"` // attempts to publish that failed
+	Retries int64 `json:"retries"` // attempts to publish, to put aside or to bury that failed
 
 	// What was given up and put into the dead letter topic; it is not among
 	// the published.
 	DeadLetteredRecords int64 `json:"dead_lettered_records"`
 	DeadLetteredBatches int64 `json:"dead_lettered_batches"`
+}
+
+// An UnreadTopic is one of KAFKA_TOPICS that is left out, for it does not exist
+// or cannot be read. It is looked for every few seconds.
+type UnreadTopic struct {
+	Topic   string `json:"topic"`
+	Problem string `json:"problem"`
+	Stuck   bool   `json:"stuck"` // it has been like that for too long to heal by itself
 }
 
 // A PartitionStatus is the state of one partition that the bridge holds.
@@ -36,7 +48,7 @@ type PartitionStatus struct {
 	TopicID   string `json:"topic_id"`
 	Partition int32  `json:"partition"`
 
-	Published int64 `json:"published_offset"` // the first offset not known to be published
+	Published int64 `json:"published_offset"` // the first offset not known to be published or dead-lettered
 	Committed int64 `json:"committed_offset"` // the group's
 	End       int64 `json:"end_offset"`       // of the next record to be produced, seconds old at most
 
@@ -45,7 +57,8 @@ type PartitionStatus struct {
 	InFlight    int           `json:"in_flight_batches"`
 	MemoryBytes int64         `json:"memory_bytes"` // of batches open or in flight
 	Problem     string        `json:"problem,omitempty"`
-	Stuck       bool          `json:"stuck"` // Problem needs a person, or time has run out
+	Stuck       bool          `json:"stuck"`   // Problem needs a person, or time has run out
+	Stopped     bool          `json:"stopped"` // it is read no further until a person moves the group
 }
 
 // LagRecords is the lag of all partitions.
@@ -67,7 +80,7 @@ func (s Snapshot) Lag() (lag time.Duration) {
 // Snapshot returns the state of now. It asks nobody and costs microseconds.
 func (b *Bridge) Snapshot() Snapshot {
 	b.mu.Lock()
-	current := Snapshot{Trouble: b.trouble}
+	current := Snapshot{Trouble: b.trouble, Unread: b.unreadTopics()}
 	session := b.session.Load()
 	b.mu.Unlock()
 	current.Records, current.Batches = b.metrics.totalRecords.Load(), b.metrics.totalBatches.Load()
@@ -102,6 +115,7 @@ func (p *partition) status(now time.Time) PartitionStatus {
 	}
 	idle := now.Sub(time.Unix(0, p.moved.Load()))
 	s.Problem, s.Stuck = p.problem(idle, s.LagRecords)
+	s.Stopped = p.stopped.Load() != nil
 	return s
 }
 
@@ -128,11 +142,29 @@ func (p *partition) problem(idle time.Duration, lag int64) (problem string, stuc
 }
 
 // Unhealthy returns what needs a person or a restart, one sentence each: a
-// partition that is stuck, or a group that could not be joined for as long.
+// partition or topic that is stuck, or a group that could not be joined for as
+// long.
 func (b *Bridge) Unhealthy() (reasons []string) {
 	now := b.Snapshot()
 	for _, p := range now.Partitions {
-		if p.Stuck {
+		if p.Stopped {
+			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
+		}
+	}
+	for _, topic := range now.Unread {
+		if topic.Stuck {
+			reasons = append(reasons, fmt.Sprintf("%s is not read: %s", topic.Topic, topic.Problem))
+		}
+	}
+	return append(reasons, b.wedged(now)...)
+}
+
+// wedged returns what of Unhealthy a restart may heal. A partition that
+// stopped and a topic that cannot be read are none of it: a restart would
+// only interrupt the others, and forget how often a batch was refused.
+func (b *Bridge) wedged(now Snapshot) (reasons []string) {
+	for _, p := range now.Partitions {
+		if p.Stuck && !p.Stopped {
 			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
 		}
 	}
@@ -146,13 +178,17 @@ func (b *Bridge) Unhealthy() (reasons []string) {
 	return reasons
 }
 
-// Handler serves /healthz (503 and the reasons when unhealthy), /readyz (503
-// until the group is joined), /metrics (Prometheus) and /status (the
-// Snapshot), the first two and the last as JSON.
+// Handler serves /healthz (503 and the reasons when unhealthy), /livez (the
+// same, but only for what a restart may heal), /readyz (503 until the group is
+// joined), /metrics (Prometheus) and /status (the Snapshot), all but the
+// metrics as JSON.
 func (b *Bridge) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, b.Unhealthy())
+	})
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, b.wedged(b.Snapshot()))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
@@ -185,15 +221,19 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client is gone
 }
 
-// summarize logs one line a minute in which something was published.
+// summarize logs one line a minute in which something was published, and one
+// in which health fails.
 func (b *Bridge) summarize(ctx context.Context) {
 	before := b.Snapshot()
-	for pause(ctx, time.Minute) == nil {
+	for pause.For(ctx, time.Minute) == nil {
 		now := b.Snapshot()
 		if now.Batches > before.Batches {
 			b.log.Info("batches published", "batches", now.Batches-before.Batches, "records", now.Records-before.Records,
 				"bytes", now.Bytes-before.Bytes, "retries", now.Retries-before.Retries,
 				"lag_records", now.LagRecords(), "lag_ms", now.Lag().Milliseconds())
+		}
+		if reasons := b.Unhealthy(); len(reasons) > 0 {
+			b.log.Error("the bridge is unhealthy", "reasons", reasons)
 		}
 		before = now
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A topic that is deleted and created again keeps its name, begins at offset
@@ -18,13 +21,17 @@ import (
 // leader has told, after the records were read, that the topic is still the
 // one; and a commit carries the topic's id.
 
+// errEnded is what whoever asks gets once the session no longer waits for
+// questions.
+var errEnded = errors.New("the session has ended")
+
 // errReplaced is why a session ends when a topic is not the one it was.
 var errReplaced = errors.New("a topic was deleted")
 
 // confirm waits until the partition's leader has said, to a question asked
 // after the call, that the topic still has the id under which its records are
 // published. It returns false when the topic has another one, which ends the
-// session, or when ctx is done first.
+// session, or when the session or ctx ends first.
 func (s *session) confirm(ctx context.Context, p *partition) bool {
 	for failed := 0; ctx.Err() == nil && !p.replaced.Load(); failed++ {
 		err := s.askLeader(ctx, p)
@@ -34,12 +41,12 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 		case errors.Is(err, errReplaced):
 			s.replaced(p.of.Topic, err)
 			return false
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || errors.Is(err, errEnded):
 			return false
 		}
 		s.bridge.note(err)
 		_ = s.control.RefreshMetadata(p.of.Topic)
-		_ = pause(ctx, backoff(failed, s.bridge.config.RetryMax))
+		_ = pause.For(ctx, backoff(failed, s.bridge.config.RetryMax))
 	}
 	return false
 }
@@ -100,8 +107,8 @@ func (s *session) finish(why error) {
 	})
 }
 
-// watchTopics ends the session when a topic is not the one it was, or has
-// more partitions than at the beginning.
+// watchTopics ends the session when a topic is not the one it was, has more
+// partitions than at the beginning, or can be read at last.
 func (s *session) watchTopics() {
 	broker := s.control.LeastLoadedBroker()
 	if broker == nil {
@@ -111,9 +118,13 @@ func (s *session) watchTopics() {
 	if err != nil {
 		return // the library reconnects; complaints come from reading
 	}
-	for name, before := range s.identity.Topics {
-		now := identity.Topics[name]
-		if err := sameTopic(name, before.ID, now); err != nil {
+	for name, now := range identity.Topics {
+		before, read := s.identity.Topics[name]
+		if !read {
+			if now.Err == nil {
+				s.finish(fmt.Errorf("topic %s can be read now", name))
+			}
+		} else if err := sameTopic(name, before.ID, now); err != nil {
 			s.replaced(name, err)
 		} else if len(now.Leaders) > len(before.Leaders) {
 			s.finish(fmt.Errorf("topic %s has %d partitions, it had %d", name, len(now.Leaders), len(before.Leaders)))
@@ -121,8 +132,40 @@ func (s *session) watchTopics() {
 	}
 }
 
-// identifyAll asks any broker that answers, and returns an error too when
-// something is wrong with a topic.
+// readable returns the topics that the session can read. Those that do not
+// exist, or that the user may not see, are left out until they can be read,
+// which health shows: they must not keep the others waiting. Where none can be
+// read that is an error.
+func (s *session) readable() ([]string, error) {
+	identity, err := s.identifyAll()
+	if err != nil {
+		return nil, err
+	}
+	s.topics = nil
+	for _, name := range s.bridge.config.Topics {
+		if identity.Topics[name].Err == nil {
+			s.topics = append(s.topics, name)
+		}
+	}
+	s.bridge.leaveOut(identity)
+	if len(s.topics) == 0 {
+		return nil, identity.Err()
+	}
+	return s.topics, nil
+}
+
+// identifyTopics asks about the session's topics, and returns an error too
+// when something is wrong with one.
+func (s *session) identifyTopics() (kafka.Identity, error) {
+	identity, err := s.identifyAll()
+	if err != nil {
+		return kafka.Identity{}, err
+	}
+	maps.DeleteFunc(identity.Topics, func(name string, _ kafka.Topic) bool { return !slices.Contains(s.topics, name) })
+	return identity, identity.Err()
+}
+
+// identifyAll asks any broker that answers about all topics.
 func (s *session) identifyAll() (kafka.Identity, error) {
 	// Has the library find a broker that is alive. What it says of the
 	// topics is in the answer below, in words of ours.
@@ -131,11 +174,7 @@ func (s *session) identifyAll() (kafka.Identity, error) {
 	if broker == nil {
 		return kafka.Identity{}, fmt.Errorf("reading topic ids: %w", errors.Join(err, sarama.ErrOutOfBrokers))
 	}
-	identity, err := s.identify(broker)
-	if err == nil {
-		err = identity.Err()
-	}
-	return identity, err
+	return s.identify(broker)
 }
 
 // identify asks one broker about all topics; a connection that fails is
@@ -168,8 +207,7 @@ func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kaf
 	q := a.next
 	if q == nil {
 		q = &question{answered: make(chan struct{})}
-		a.next = q
-		s.background.Go(func() {
+		begun := s.inBackground(func() {
 			a.asking.Lock()
 			defer a.asking.Unlock()
 			a.mu.Lock()
@@ -178,6 +216,11 @@ func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kaf
 			q.identity, q.err = s.identify(broker)
 			close(q.answered)
 		})
+		if !begun {
+			a.mu.Unlock()
+			return kafka.Identity{}, errEnded
+		}
+		a.next = q
 	}
 	a.mu.Unlock()
 	select {

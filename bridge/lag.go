@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // watchInterval is how often Kafka is asked for the topics' ids and the ends
@@ -16,7 +18,7 @@ const watchInterval = 5 * time.Second
 // partitions up to date.
 func (s *session) watch(ctx context.Context) {
 	every := min(watchInterval, s.bridge.config.StuckAfter/4)
-	for pause(ctx, every) == nil {
+	for pause.For(ctx, every) == nil {
 		s.watchTopics()
 		for at, p := range s.partitions {
 			if ctx.Err() != nil {

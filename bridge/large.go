@@ -8,6 +8,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // putAside writes the value of a record that is too large for any batch into
@@ -51,7 +52,7 @@ func (c *cutter) store(work context.Context, name string, digest uint64, data []
 			return err
 		}
 		c.failAside(name, failed, err)
-		if err := pause(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
+		if err := pause.For(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (c *cutter) create(work context.Context, name string, digest uint64, data [
 	}
 	ctx, cancel := context.WithTimeout(work, asideTimeout)
 	defer cancel()
-	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, name, digest, data); err != nil {
+	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, lake.Object{Name: name, Digest: digest, Data: data}); err != nil {
 		return fmt.Errorf("putting a large value aside: %w", err)
 	}
 	return nil

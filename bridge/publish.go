@@ -10,6 +10,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/deadletter"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // publish hands the batch to the transport, again and again until it is
@@ -91,7 +92,7 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event, f *fl
 			return refused, true
 		}
 		p.hold(known.After)
-		if pause(work, wait) != nil {
+		if pause.For(work, wait) != nil {
 			return nil, false
 		}
 	}
@@ -112,7 +113,7 @@ func (p *partition) bury(work context.Context, event cloudevents.Event, f *fligh
 		}
 		p.failFlight(f, event.ID(), failed, fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
 			why.Attempts, why.Reason, err), false)
-		if pause(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
+		if pause.For(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
 			return false
 		}
 	}
@@ -156,7 +157,7 @@ func (p *partition) awaitTurn(work context.Context) error {
 		if left <= 0 {
 			return nil
 		}
-		if err := pause(work, left); err != nil {
+		if err := pause.For(work, left); err != nil {
 			return err
 		}
 	}

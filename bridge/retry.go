@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -22,16 +21,4 @@ func backoffFrom(least time.Duration, failed int, most time.Duration) time.Durat
 		pause = min(least<<failed, most)
 	}
 	return pause/2 + rand.N(pause/2+1)
-}
-
-// pause waits, or returns early with the context's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

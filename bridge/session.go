@@ -24,8 +24,9 @@ func (at topicPartition) String() string { return fmt.Sprintf("%s/%d", at.topic,
 // holds from Setup to Cleanup. It implements sarama.ConsumerGroupHandler.
 type session struct {
 	bridge     *Bridge
-	control    sarama.Client // for all but fetching, so that nothing waits behind a fetch
-	identity   kafka.Identity
+	control    sarama.Client                 // for all but fetching, so that nothing waits behind a fetch
+	topics     []string                      // those of the configuration that can be read
+	identity   kafka.Identity                // of these topics
 	partitions map[topicPartition]*partition // written by Setup only
 
 	memberID   string
@@ -40,9 +41,12 @@ type session struct {
 	end       context.CancelCauseFunc // ends the session's own context
 	finishing sync.Once
 
-	askers         sync.Map // of *asker, by the broker's id
+	askers sync.Map // of *asker, by the broker's id
+
 	background     sync.WaitGroup
 	stopBackground context.CancelFunc
+	mu             sync.Mutex
+	ended          bool // nothing more begins in the background
 }
 
 func newSession(b *Bridge, control sarama.Client, end context.CancelCauseFunc) *session {
@@ -54,7 +58,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	b := s.bridge
 	s.memberID, s.generation = group.MemberID(), group.GenerationID()
 	var err error
-	if s.identity, err = s.identifyAll(); err != nil {
+	if s.identity, err = s.identifyTopics(); err != nil {
 		return err
 	}
 	positions, err := s.starts(group.Context(), group.Claims())
@@ -84,8 +88,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	})
 	var ctx context.Context
 	ctx, s.stopBackground = context.WithCancel(group.Context())
-	s.background.Go(func() { s.commitLoop(ctx) })
-	s.background.Go(func() { s.watch(ctx) })
+	s.inBackground(func() { s.commitLoop(ctx) })
+	s.inBackground(func() { s.watch(ctx) })
 	b.attach(s)
 	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation)
 	return nil
@@ -122,13 +126,33 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 		return nil // Setup failed
 	}
 	s.stopBackground()
-	s.background.Wait()
+	s.endBackground()
 	if !lost(context.Cause(group.Context())) {
 		s.lastCommit()
 	}
 	s.close()
 	s.bridge.detach()
 	return nil
+}
+
+// inBackground runs f beside the session, which waits for it to end, or
+// returns false when the session waits no more: what the library reports can
+// come later than that.
+func (s *session) inBackground(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.background.Go(f)
+	}
+	return !s.ended
+}
+
+// endBackground waits for what is under way.
+func (s *session) endBackground() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.background.Wait()
 }
 
 // close ends all publishing and committing: the partitions are others' now.

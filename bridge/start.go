@@ -12,6 +12,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // startPatience is how long a member waits for the one that chooses the
@@ -41,12 +42,12 @@ func (c commitment) holds(topicID string) bool {
 // starts returns where each claimed partition begins: at the group's
 // committed offset, whatever has become of it. Where there is none for the
 // topic as it is now, the member that holds the first partition of the first
-// topic chooses one for every partition of every topic, and commits it; the
+// topic that can be read chooses one for every partition of every topic, and commits it; the
 // others wait until they read it. So each start is chosen once, by one
 // member, however many join and in whatever order, and none is used that a
 // successor after a crash would not find.
 func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[topicPartition]position, error) {
-	chooser := slices.Contains(claims[s.bridge.config.Topics[0]], 0)
+	chooser := slices.Contains(claims[s.topics[0]], 0)
 	deadline := time.Now().Add(startPatience)
 	var chosen map[topicPartition]int64
 	for {
@@ -70,7 +71,7 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[to
 			return nil, fmt.Errorf("waiting for the member that chooses where group %s begins: nothing is committed for %v after %v",
 				s.bridge.config.GroupID, missing, startPatience)
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}

@@ -3,11 +3,15 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/batch"
@@ -79,16 +83,17 @@ func floorHour(micros int64) int64 {
 }
 
 // archive makes the rows durable in the lake, one object for each event hour,
-// and returns how many of the objects an earlier delivery had created. After
+// and returns for how many hours an earlier delivery had created one. After
 // an error some objects may exist; the next delivery finds them.
 func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest uint64, all rows) (duplicates int64, err error) {
 	var existed atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelObjects)
 	for _, h := range byHour(all.own, t.timestamp) {
+		raw := target{t.table, func(b *batch.Batch) string { return lake.RawObject(b, h.start) }}
 		group.Go(func() error {
 			return guarded(func() error {
-				duplicate, err := f.archiveFile(ctx, t.table, lake.RawObject(b, h.start), digest, rows{shared: all.shared, own: h.rows})
+				duplicate, err := f.archiveRows(ctx, raw, b, digest, rows{shared: all.shared, own: h.rows})
 				if duplicate {
 					existed.Add(1)
 				}
@@ -100,30 +105,117 @@ func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest
 	return existed.Load(), err
 }
 
+// A target is where in the lake rows of a table go.
+type target struct {
+	*table
+	name func(*batch.Batch) string // of the object for a batch
+}
+
+// archiveRows makes rows of the batch durable as one Parquet object. Where an
+// earlier delivery created one and decided otherwise about some records, of
+// which the time of receipt or another version of this program is the cause,
+// further objects hold the rows that it lacks.
+func (f *Function) archiveRows(ctx context.Context, to target, b *batch.Batch, digest uint64, some rows) (duplicate bool, err error) {
+	duplicate, err = f.archiveFile(ctx, to, lake.Object{Name: to.name(b), Digest: digest, Selection: lake.Selection(to.offsets(some.own))}, some)
+	var other *lake.OtherSelection
+	if errors.As(err, &other) {
+		return true, f.complete(ctx, to, b, some)
+	}
+	return duplicate, err
+}
+
+// complete makes durable what the object of the batch lacks of the rows. Each
+// run of records that all are missing is treated as a batch of its own, so
+// that name and digest are those that such a batch would have.
+func (f *Function) complete(ctx context.Context, to target, b *batch.Batch, some rows) error {
+	held, err := f.archived(ctx, to.name(b))
+	if err != nil {
+		return err
+	}
+	wanted := slices.Collect(to.offsets(some.own)) // in the order of the batch's records
+	first, firstRow, row := 0, 0, 0                // of the run, and the row of the next record
+	for i := range len(b.Records) + 1 {
+		is := i < len(b.Records) && row < len(wanted) && wanted[row] == b.Records[i].Offset
+		if is && !held[wanted[row]] {
+			row++
+			continue
+		}
+		if i == first+len(b.Records) {
+			return fmt.Errorf("completing object %s: it holds no record of its batch", to.name(b))
+		}
+		if i > first {
+			run := *b
+			run.Records = b.Records[first:i]
+			if _, err := f.archiveRows(ctx, to, &run, lake.Digest(&run), rows{shared: some.shared, own: some.own[firstRow:row]}); err != nil {
+				return err
+			}
+		}
+		if is {
+			row++
+		}
+		first, firstRow = i+1, row
+	}
+	return nil
+}
+
+// archived returns the offsets of the rows in a Parquet object.
+func (f *Function) archived(ctx context.Context, name string) (map[int64]bool, error) {
+	var data []byte
+	err := f.inLake(ctx, func(ctx context.Context) (err error) {
+		data, err = lake.Read(ctx, f.bucket, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	type coordinate struct {
+		Offset int64 `parquet:"kafka_offset"`
+	}
+	found, err := parquet.Read[coordinate](bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, fmt.Errorf("reading the offsets in object %s: %w", name, err)
+	}
+	offsets := make(map[int64]bool, len(found))
+	for _, at := range found {
+		offsets[at.Offset] = true
+	}
+	return offsets, nil
+}
+
 // files holds the memory of Parquet files on their way.
 var files = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// archiveFile makes rows of a table durable as one Parquet object.
-func (f *Function) archiveFile(ctx context.Context, t *table, name string, digest uint64, some rows) (duplicate bool, err error) {
+// archiveFile makes the rows durable as the Parquet object, which has all but
+// its data.
+func (f *Function) archiveFile(ctx context.Context, to target, object lake.Object, some rows) (duplicate bool, err error) {
 	file := files.Get().(*bytes.Buffer)
 	file.Reset()
-	if err := t.parquet.encode(file, some, f.config.Now().UnixMicro()); err != nil {
+	if err := to.parquet.encode(file, some, f.config.Now().UnixMicro()); err != nil {
 		return false, err
 	}
-	duplicate, err = f.create(ctx, name, digest, file.Bytes())
+	object.Data = file.Bytes()
+	duplicate, err = f.create(ctx, object)
 	if err == nil {
 		files.Put(file) // after an error the upload may not have let go of it
 	}
 	return duplicate, err
 }
 
-// create makes the object durable, again while the errors are transient.
-func (f *Function) create(ctx context.Context, name string, digest uint64, data []byte) (duplicate bool, err error) {
-	err = retrying(ctx, func() error {
-		limited, cancel := context.WithTimeout(ctx, f.config.AppendTimeout)
-		defer cancel()
-		duplicate, err = lake.CreateOnce(limited, f.bucket, name, digest, data)
+// create makes the object durable.
+func (f *Function) create(ctx context.Context, object lake.Object) (duplicate bool, err error) {
+	err = f.inLake(ctx, func(ctx context.Context) error {
+		duplicate, err = lake.CreateOnce(ctx, f.bucket, object)
 		return err
 	})
 	return duplicate, err
+}
+
+// inLake makes an attempt within the time limit, again while the errors are
+// transient.
+func (f *Function) inLake(ctx context.Context, attempt func(context.Context) error) error {
+	return retrying(ctx, func() error {
+		limited, cancel := context.WithTimeout(ctx, f.config.AppendTimeout)
+		defer cancel()
+		return attempt(limited)
+	})
 }

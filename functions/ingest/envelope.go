@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -45,7 +46,7 @@ func readBody(r *http.Request, memory []byte) ([]byte, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, errors.Join(errInterrupted, err)
+		return nil, fmt.Errorf("%w: %v", errInterrupted, err) // how it ended is no fault of the batch, whatever it is
 	case len(body) > maxBodyBytes:
 		return nil, tooLarge
 	}

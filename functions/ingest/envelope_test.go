@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
@@ -104,6 +105,7 @@ func TestReadBody(t *testing.T) {
 		"as announced":            {read(strings.NewReader("four"), 4), nil},
 		"unannounced":             {read(strings.NewReader("four"), -1), nil},
 		"less than announced":     {read(strings.NewReader("four"), 5), errInterrupted},
+		"stream reset":            {read(iotest.ErrReader(errors.New("stream error: stream ID 3; CANCEL")), 5), errInterrupted},
 		"too large, as announced": {read(endless(), 1<<40), &tooLarge},
 		"too large, unannounced":  {read(endless(), -1), &tooLarge},
 		"as large as may be":      {read(endless(), maxBodyBytes), nil},
@@ -111,7 +113,7 @@ func TestReadBody(t *testing.T) {
 		ok := test.err == nil
 		switch want := test.want.(type) {
 		case error:
-			ok = errors.Is(test.err, want)
+			ok = errors.Is(test.err, want) && classify(test.err) == transient
 		case **batch.Malformed:
 			ok = errors.As(test.err, want)
 		}

@@ -7,7 +7,8 @@
 // A call returns nil only when all of its batch is durable; any error has the
 // event delivered again. Delivery is at least once and so are the rows, which
 // readers keep one of for each Kafka coordinate; an object is created once,
-// because its name is derived from the batch. What can never succeed is
+// because its name is derived from the batch, and completed by another where a
+// later delivery accepts records that it lacks. What can never succeed is
 // refused with an error as well, and so ends among the dead letters, those of
 // the subscription or of the bridge, never in nothing.
 package ingest
@@ -20,6 +21,7 @@ import (
 
 	"cloud.google.com/go/storage"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"google.golang.org/api/option"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
@@ -46,7 +48,7 @@ func New(life context.Context, config Config) (*Function, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	client, err := storage.NewClient(life, config.StorageOptions...)
+	client, err := storage.NewClient(life, append([]option.ClientOption{storage.WithJSONReads()}, config.StorageOptions...)...)
 	if err != nil {
 		return nil, fmt.Errorf("setting up ingest: connecting to Cloud Storage: %w", err)
 	}

@@ -182,7 +182,7 @@ func TestClassify(t *testing.T) {
 		{context.DeadlineExceeded, transient},
 		{errors.New("something else"), unknown},
 		{fmt.Errorf("creating x: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}), transient},
-		{errors.Join(errInterrupted, io.ErrUnexpectedEOF), transient},
+		{fmt.Errorf("%w: %v", errInterrupted, io.ErrUnexpectedEOF), transient},
 		{down, transient},
 		{&googleapi.Error{Code: 429}, transient},
 		{&googleapi.Error{Code: 408}, transient},

@@ -27,7 +27,7 @@ const (
 )
 
 // quarantine makes the rejected records durable with their bytes, in the
-// quarantine table or, without a warehouse, in one Parquet object with the
+// quarantine table or, without a warehouse, in a Parquet object with the
 // table's columns; what is too large for a row goes to the lake first. A row
 // that the warehouse refuses even here is an error: the delivery then fails,
 // and the batch ends in the dead letter with all its bytes.
@@ -40,7 +40,7 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 		return err
 	}
 	if f.config.LakeOnly {
-		_, err := f.archiveFile(ctx, f.quarantined, lake.QuarantineBatch(b), lake.Digest(b), refused)
+		_, err := f.archiveRows(ctx, target{f.quarantined, lake.QuarantineBatch}, b, lake.Digest(b), refused)
 		return err
 	}
 	refusals, err := f.appendRows(ctx, f.quarantined.stream, refused)
@@ -111,7 +111,7 @@ func (f *Function) offload(ctx context.Context, b *batch.Batch, record *batch.Re
 func (f *Function) setAside(ctx context.Context, b *batch.Batch, record *batch.Record, name string, data []byte) (string, error) {
 	alone := *b
 	alone.Records = []batch.Record{*record}
-	_, err := f.create(ctx, name, lake.Digest(&alone), data)
+	_, err := f.create(ctx, lake.Object{Name: name, Digest: lake.Digest(&alone), Data: data})
 	return lake.URI(f.config.Bucket, name), err
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"iter"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -35,6 +36,18 @@ func newLayout(columns []event.Column) layout {
 		}
 	}
 	return l
+}
+
+// offsets returns the rows' kafka_offset, in their order.
+func (l *layout) offsets(own []event.Row) iter.Seq[int64] {
+	at := l.own[position(l.columns, "kafka_offset")]
+	return func(yield func(int64) bool) {
+		for _, row := range own {
+			if !yield(row[at].Int()) {
+				return
+			}
+		}
+	}
 }
 
 // shared returns what the rows of the batch have in common. ingested_at is
@@ -153,7 +166,9 @@ func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, now ti
 	}
 	refused := decoder.Decode(row, r.Value, reference)
 	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {
-		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "the row is larger than an append takes"}
+		// No quarantine row could hold it if the warehouse refused it. Its
+		// detail will be where its bytes are.
+		return &event.Rejection{Reason: event.RefusedByWarehouse}
 	}
 	return refused
 }

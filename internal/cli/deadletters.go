@@ -38,7 +38,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	subscription := flags.String("subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
 	wait := flags.Duration("wait", 5*time.Second, "how long no further dead letter must come before there are no more")
 	all := flags.Bool("all", false, "resend: every dead letter")
-	url := flags.String("url", "", "resend: post to the ingest function at `URL` instead of publishing to the records topic")
+	url := flags.String("url", "", "resend: post to the ingest function at `URL` instead of publishing to the records topic; the audience of the identity token is BRIDGE_HTTP_AUDIENCE, or the URL")
 	verb := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
@@ -53,6 +53,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	r := env.NewReader(streams.Getenv)
 	project := r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
 	topic := r.String("BRIDGE_PUBSUB_TOPIC", deployment.RecordsTopic)
+	audience := r.String("BRIDGE_HTTP_AUDIENCE", *url)
 	transport := r.OneOf("BRIDGE_TRANSPORT", "pubsub", "http")
 	if err := r.Err(); err != nil {
 		return err
@@ -68,7 +69,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	if verb == "list" {
 		return list(ctx, box, streams.Out)
 	}
-	send, err := newSender(ctx, box, *url, topic, deployment.AckDeadline())
+	send, err := newSender(ctx, box, function{*url, audience}, topic, deployment.AckDeadline())
 	if err != nil {
 		return err
 	}

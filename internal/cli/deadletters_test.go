@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -191,6 +192,18 @@ func TestDeadLetters_ResendReachesSomebody(t *testing.T) {
 		t.Errorf("sent %v", got)
 	}
 	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+}
+
+// A function behind another name gets a token for its own.
+func TestDeadLetters_ResendNamesTheAudience(t *testing.T) {
+	m := newMail(t)
+	m.bury(10, nil)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "missing.json"))
+	resend := []string{"resend", "--wait", "1s", "--all", "--url", "https://ingest.example.com/ingest"}
+	m.mustSay(1, resend, "identity token for https://ingest.example.com/ingest")
+	m.env = map[string]string{"BRIDGE_HTTP_AUDIENCE": "https://ingest-abc123-ew.a.run.app"}
+	m.mustSay(1, resend, "identity token for https://ingest-abc123-ew.a.run.app")
+	m.mustSay(0, []string{"--help"}, "BRIDGE_HTTP_AUDIENCE")
 }
 
 // Who may publish need not be allowed to ask who receives.

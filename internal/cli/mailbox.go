@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/deadletter"
 	"github.com/stationflow/stationflow/terraform"
 )
@@ -173,15 +173,13 @@ func (l *letter) records() int {
 	return n
 }
 
-var sourcePattern = regexp.MustCompile(`^//kafka/[^/]+/([^/]+/[0-9]+)$`)
-
 // from is its topic, partition and offsets; "" when it names none.
 func (l *letter) from() string {
-	part := sourcePattern.FindStringSubmatch(l.attributes["ce-source"])
-	if part == nil {
+	of, err := batch.Origin(l.attributes["ce-source"])
+	if err != nil {
 		return ""
 	}
-	return part[1] + " " + l.attributes["ce-firstoffset"] + "-" + l.attributes["ce-lastoffset"]
+	return fmt.Sprintf("%s/%d %s-%s", of.Topic, of.Partition, l.attributes["ce-firstoffset"], l.attributes["ce-lastoffset"])
 }
 
 func (l *letter) why() string {

@@ -22,10 +22,14 @@ type sender struct {
 	send   func(context.Context, *letter) error
 }
 
-// newSender publishes to the topic, or posts to the function at the URL when
-// there is one; patience is how long that may take for one.
-func newSender(ctx context.Context, m *mailbox, url, topic string, patience time.Duration) (sender, error) {
-	if url == "" {
+// A function is where dead letters are posted to, and the audience of the
+// identity token for it.
+type function struct{ url, audience string }
+
+// newSender publishes to the topic, or posts to the function when it has a
+// URL; patience is how long that may take for one.
+func newSender(ctx context.Context, m *mailbox, to function, topic string, patience time.Duration) (sender, error) {
+	if to.url == "" {
 		topic = terraform.FullName(m.project, "topics", topic)
 		if err := m.mustReach(ctx, topic); err != nil {
 			return sender{}, err
@@ -40,7 +44,7 @@ func newSender(ctx context.Context, m *mailbox, url, topic string, patience time
 			return err
 		}}, nil
 	}
-	function, err := bridge.NewHTTP(ctx, url, url)
+	transport, err := bridge.NewHTTP(ctx, to.url, to.audience)
 	if err != nil {
 		return sender{}, err
 	}
@@ -51,7 +55,7 @@ func newSender(ctx context.Context, m *mailbox, url, topic string, patience time
 		}
 		calling, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		return function.Publish(calling, e)
+		return transport.Publish(calling, e)
 	}}, nil
 }
 

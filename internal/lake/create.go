@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net/http"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 )
 
-// digestKey is the key of the metadata that holds an object's digest.
-const digestKey = "stationflow-digest"
+// Keys of an object's metadata.
+const (
+	digestKey    = "stationflow-digest"
+	selectionKey = "stationflow-selection"
+)
 
 // castagnoli is the polynomial of Cloud Storage's checksums.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -29,41 +33,80 @@ func (c *Conflict) Error() string {
 	return fmt.Sprintf("object %s exists with other contents: its digest is %q, ours is %q", c.Name, c.Have, c.Want)
 }
 
-// CreateOnce creates the object name with data, unless it exists already. It
+// OtherSelection says that an object exists under the name and was made from
+// the same batch, but may hold other records of it: an earlier delivery
+// decided otherwise about some.
+type OtherSelection struct{ Name string }
+
+func (o *OtherSelection) Error() string {
+	return fmt.Sprintf("object %s exists with other records of the same batch", o.Name)
+}
+
+// An Object is what CreateOnce creates.
+type Object struct {
+	Name      string
+	Digest    uint64 // of the batch that the name is derived from, see Digest
+	Selection uint64 // of the batch's records that the object holds, see Selection; 0 for all there are
+	Data      []byte
+}
+
+// CreateOnce creates the object, unless one of its name exists already. It
 // returns nil when the object is durable, and duplicate tells that an earlier
-// delivery had created it: its stored digest equals digest. Where it differs
-// the error is a *Conflict.
+// delivery had created it: its stored digest and selection equal ours. Where
+// the digest differs the error is a *Conflict, where only the selection does,
+// or is not known, an *OtherSelection.
 //
 // After any other error the object may or may not exist (the answer may have
 // been lost) but never with partial or damaged contents: call CreateOnce
 // again. It makes one attempt; how often to try is the caller's business. It
-// does not keep data. Concurrent calls for the same name are safe: one
+// does not keep the data. Concurrent calls for the same name are safe: one
 // creates, the others find it.
-func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, name string, digest uint64, data []byte) (duplicate bool, err error) {
-	want := fmt.Sprintf("%016x", digest)
-	object := bucket.Object(name).Retryer(storage.WithPolicy(storage.RetryNever))
-	err = create(ctx, object.If(storage.Conditions{DoesNotExist: true}), want, data)
+func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, o Object) (duplicate bool, err error) {
+	metadata := map[string]string{digestKey: hexadecimal(o.Digest)}
+	if o.Selection != 0 {
+		metadata[selectionKey] = hexadecimal(o.Selection)
+	}
+	object := bucket.Object(o.Name).Retryer(storage.WithPolicy(storage.RetryNever))
+	err = create(ctx, object.If(storage.Conditions{DoesNotExist: true}), metadata, o.Data)
 	if err == nil {
 		return false, nil
 	}
 	var refused *googleapi.Error
 	if !errors.As(err, &refused) || refused.Code != http.StatusPreconditionFailed {
-		return false, fmt.Errorf("creating object %s: %w", name, err)
+		return false, fmt.Errorf("creating object %s: %w", o.Name, err)
 	}
 	attrs, err := object.Attrs(ctx)
 	if err != nil {
-		return false, fmt.Errorf("comparing object %s with the one that exists: %w", name, err)
+		return false, fmt.Errorf("comparing object %s with the one that exists: %w", o.Name, err)
 	}
-	if have := attrs.Metadata[digestKey]; have != want {
-		return false, &Conflict{Name: name, Have: have, Want: want}
+	if have, want := attrs.Metadata[digestKey], metadata[digestKey]; have != want {
+		return false, &Conflict{Name: o.Name, Have: have, Want: want}
+	}
+	if attrs.Metadata[selectionKey] != metadata[selectionKey] {
+		return false, &OtherSelection{Name: o.Name}
 	}
 	return true, nil
+}
+
+func hexadecimal(digest uint64) string { return fmt.Sprintf("%016x", digest) }
+
+// Read returns the contents of an object. It makes one attempt.
+func Read(ctx context.Context, bucket *storage.BucketHandle, name string) (data []byte, err error) {
+	r, err := bucket.Object(name).Retryer(storage.WithPolicy(storage.RetryNever)).NewReader(ctx)
+	if err == nil {
+		data, err = io.ReadAll(r)
+		err = errors.Join(err, r.Close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading object %s: %w", name, err)
+	}
+	return data, nil
 }
 
 // create uploads in one request: the object appears whole or not at all. The
 // checksum goes along so that the server refuses a damaged upload, rather
 // than the client noticing it once the object exists.
-func create(ctx context.Context, object *storage.ObjectHandle, digest string, data []byte) error {
+func create(ctx context.Context, object *storage.ObjectHandle, metadata map[string]string, data []byte) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // abandons the upload when Write fails
 	w := object.NewWriter(ctx)
@@ -71,7 +114,7 @@ func create(ctx context.Context, object *storage.ObjectHandle, digest string, da
 	w.ContentType = "application/octet-stream"
 	w.CRC32C = crc32.Checksum(data, castagnoli)
 	w.SendCRC32C = true
-	w.Metadata = map[string]string{digestKey: digest}
+	w.Metadata = metadata
 	if _, err := w.Write(data); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"encoding/binary"
+	"iter"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -29,6 +30,18 @@ func Digest(b *batch.Batch) uint64 {
 		}
 	}
 	return d.hash.Sum64()
+}
+
+// Selection returns a fingerprint (64-bit xxHash), never 0, of the offsets of
+// those records of a batch that an object holds: which these are depends on
+// what was decided about each record.
+func Selection(offsets iter.Seq[int64]) uint64 {
+	var d digester
+	d.hash.Reset()
+	for offset := range offsets {
+		d.number(offset)
+	}
+	return max(d.hash.Sum64(), 1)
 }
 
 // A digester feeds values of changing length to a hash so that no two

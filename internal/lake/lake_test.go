@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,5 +68,18 @@ func TestDigest(t *testing.T) {
 		if change(b); Digest(b) == digest {
 			t.Errorf("%s: the digest is the same", name)
 		}
+	}
+}
+
+// A selection tells which offsets there are, and is never that of an object
+// which has none.
+func TestSelection(t *testing.T) {
+	seen := make(map[uint64][]int64)
+	for _, offsets := range [][]int64{{}, {41}, {42}, {41, 42}, {41, 42, 43}, {41, 43}, {0}} {
+		s := Selection(slices.Values(offsets))
+		if s == 0 || s != Selection(slices.Values(offsets)) || seen[s] != nil {
+			t.Errorf("the selection of %v is %#x, and that of %v", offsets, s, seen[s])
+		}
+		seen[s] = append(offsets, -1)
 	}
 }

@@ -3,7 +3,8 @@
 //
 // An object's name is derived from the Kafka records it holds, so that every
 // delivery of the same records aims at the same object; whoever comes second
-// finds it there and compares a digest of the records instead of writing.
+// finds it there and compares digests instead of writing: that of the batch,
+// and that of which of its records the object holds.
 package lake
 
 import (

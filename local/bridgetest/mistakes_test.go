@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,6 +52,7 @@ func TestBridge_WaitsForKafka(t *testing.T) {
 		reasons := m.Unhealthy()
 		return len(reasons) == 1 && strings.Contains(reasons[0], "start one, or correct KAFKA_BOOTSTRAP_SERVERS")
 	})
+	get(t, m.Bridge, "/livez", http.StatusServiceUnavailable)
 	cluster := newCluster(t, kfake.Ports(port))
 	produce(t, cluster, topic, 0, 5)
 	transport.wait(t, 5)

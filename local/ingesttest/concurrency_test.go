@@ -3,10 +3,13 @@ package ingesttest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest"
@@ -77,5 +80,47 @@ func TestServeHTTP_LeavesBodiesUnreadBeyondItsConcurrency(t *testing.T) {
 	answer := httptest.NewRecorder()
 	if l.function.ServeHTTP(answer, r); answer.Code != http.StatusOK {
 		t.Errorf("a request after it is answered %d: %s", answer.Code, answer.Body)
+	}
+}
+
+// What is logged of a batch is its own, though its memory is another's by
+// then.
+func TestIngest_LogsItsOwnOffsets(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	var meanwhile func()
+	steps := 0
+	l := newLab(t, withoutWarehouse, func(c *ingest.Config) {
+		c.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		c.Now = func() time.Time {
+			if steps--; steps == 0 {
+				meanwhile()
+			}
+			return noon
+		}
+	})
+	first, other := batchOf(incidents(3)...), batchOf(incidents(3)...)
+	other.Partition++
+	for i := range other.Records {
+		other.Records[i].Offset += 5000
+	}
+	meanwhile = func() { l.mustDeliver(t, other) }
+	for i := range 40 { // at each step of the first batch, more than once, for pools may forget
+		steps = 1 + i%8
+		l.mustDeliver(t, first)
+	}
+	decoder := json.NewDecoder(&log)
+	for decoder.More() {
+		var line struct {
+			Partition int32 `json:"partition"`
+			First     int64 `json:"first_offset"`
+			Last      int64 `json:"last_offset"`
+		}
+		if err := decoder.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		if of := map[int32]*batch.Batch{first.Partition: first, other.Partition: other}[line.Partition]; line.First != of.FirstOffset() || line.Last != of.LastOffset() {
+			t.Fatalf("the log says %+v, want offsets %d to %d", line, of.FirstOffset(), of.LastOffset())
+		}
 	}
 }

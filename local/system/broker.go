@@ -12,6 +12,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A broker watches how far the six topics have grown.
@@ -46,7 +47,7 @@ func watchBroker(getenv func(string) string) (*broker, error) {
 	}
 	go func() {
 		defer close(b.done)
-		for pause(ctx, time.Second) == nil {
+		for pause.For(ctx, time.Second) == nil {
 			if err := b.look(); err != nil {
 				b.failure.Store(new(err.Error()))
 			} else {

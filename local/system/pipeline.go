@@ -9,6 +9,7 @@ import (
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
@@ -70,6 +71,12 @@ func (s *System) bridgeFlow() dashboard.Flow {
 	b := s.bridge.Snapshot()
 	var stuck int64
 	for _, one := range b.Partitions {
+		if one.Stuck {
+			stuck++
+			flow.Fault = one.Topic + ": " + one.Problem
+		}
+	}
+	for _, one := range b.Unread {
 		if one.Stuck {
 			stuck++
 			flow.Fault = one.Topic + ": " + one.Problem
@@ -282,7 +289,7 @@ func (s *System) ingested(ctx context.Context, n int64) error {
 		if valid+quarantined >= n {
 			return nil
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("waiting for %d records to arrive in staging: %w", n, err)
 		}
 	}
@@ -293,17 +300,6 @@ func (s *System) ingested(ctx context.Context, n int64) error {
 func (s *System) delivered(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
 	defer cancel()
-	for s.subscription(s.deployment.IngestSubscription).Outstanding > 0 && pause(ctx, 20*time.Millisecond) == nil {
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for s.subscription(s.deployment.IngestSubscription).Outstanding > 0 && pause.For(ctx, 20*time.Millisecond) == nil {
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
@@ -25,7 +26,7 @@ type rates struct {
 func (s *System) readRates(ctx context.Context) {
 	for {
 		s.readCounts(time.Now())
-		if pause(ctx, readEvery) != nil {
+		if pause.For(ctx, readEvery) != nil {
 			return
 		}
 	}

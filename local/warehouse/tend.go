@@ -3,6 +3,8 @@ package warehouse
 import (
 	"context"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // readSessionLife is how long a session of the Storage Read API may rely on the process that made it. Its client reads
@@ -13,7 +15,7 @@ const readSessionLife = time.Minute
 // replaces the process when it has grown too large or has ended.
 func (w *Warehouse) tend(ctx context.Context) {
 	for failed := false; ; {
-		if failed && !sleep(ctx, time.Second) {
+		if failed && pause.For(ctx, time.Second) != nil {
 			return
 		}
 		p := w.emulator.process // nobody else changes it
@@ -49,16 +51,4 @@ func (w *Warehouse) replaceEmulator(ctx context.Context, ended bool) bool {
 	w.tables.forgetAll()
 	w.replaced.Add(1)
 	return true
-}
-
-// sleep waits, and returns false when ctx is done before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -7,7 +7,8 @@
 -- are under way, in the dead letter, or were never records (Kafka's
 -- transaction markers, compaction). in_both counts records that one delivery
 -- quarantined and a later one accepted; it is 0 unless the warehouse refused a
--- row at first and took it when it was delivered again.
+-- row at first and took it when it was delivered again, or a record without a
+-- Kafka timestamp was absurdly far ahead at first and then no longer.
 --
 -- Compare last_offset + 1 with the partition's end offset in Kafka to see what
 -- has not arrived yet.

@@ -140,14 +140,15 @@ resource "google_cloud_run_v2_service" "bridge" {
         }
       }
 
-      # Unhealthy is what a restart may heal; not ready is not yet, or no
-      # longer, in the consumer group.
+      # Not alive is what a restart may heal; /healthz also fails for what
+      # only a person can. Not ready is not yet, or no longer, in the
+      # consumer group.
       startup_probe {
         period_seconds    = 5
         timeout_seconds   = 3
         failure_threshold = 24
         http_get {
-          path = "/healthz"
+          path = "/livez"
         }
       }
       liveness_probe {
@@ -155,7 +156,7 @@ resource "google_cloud_run_v2_service" "bridge" {
         timeout_seconds   = 5
         failure_threshold = 3
         http_get {
-          path = "/healthz"
+          path = "/livez"
         }
       }
       readiness_probe {

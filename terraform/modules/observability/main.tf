@@ -12,6 +12,12 @@ locals {
       extract     = "EXTRACT(jsonPayload.lag_ms)"
       unit        = "ms"
     }
+    stationflow_bridge_unhealthy = {
+      description = "Minutes in which the health of the bridge fails."
+      filter      = "resource.labels.service_name=\"${var.bridge}\" AND jsonPayload.message=\"the bridge is unhealthy\""
+      extract     = null
+      unit        = "1"
+    }
     stationflow_quarantined_records = {
       description = "Records of a batch that ingest refused."
       filter      = "resource.labels.service_name=\"ingest\" AND jsonPayload.message=\"batch ingested\""
@@ -87,6 +93,12 @@ locals {
       severity = "CRITICAL"
       query    = "(max(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.bridge}\",state=\"active\"}) or vector(0)) < 1"
       duration = "300s"
+    }
+    unhealthy-bridge = {
+      title    = "Part of what the bridge reads stands still"
+      severity = "ERROR"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_bridge_unhealthy{${local.run}}[5m])) >= 2"
+      duration = "0s"
     }
   }
 }
