@@ -289,6 +289,11 @@ func TestRunbooks_AreThereForEveryAlert(t *testing.T) {
 			t.Errorf("%s tells nobody", alert.Address)
 		}
 	}
+	// Cloud Run calls an instance idle that has no request to answer, and the
+	// bridge never has one.
+	if query := p.one(t, `module.observability.google_monitoring_alert_policy.alert["stopped-bridge"]`).text("conditions.0.condition_prometheus_query_language.0.query"); !strings.Contains(query, "container_instance_count") || strings.Contains(query, "state=") {
+		t.Errorf("stopped-bridge looks at %s, want instances in every state", query)
+	}
 	slices.Sort(told)
 	slices.Sort(linked)
 	if !slices.Equal(told, linked) {
