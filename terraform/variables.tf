@@ -138,12 +138,15 @@ variable "labels" {
 }
 
 variable "lake_cold_after_days" {
-  description = "Age at which files of the lake move to a cheaper storage class (Nearline)."
+  description = <<-EOT
+    Age at which files of the lake move to a cheaper storage class (Nearline); null leaves them where they are. Each move
+    is billed, so it pays only for files of about 1 MB or more: with a BRIDGE_BATCH_AGE of many seconds and many records.
+  EOT
   type        = number
-  default     = 30
+  default     = null
 
   validation {
-    condition     = var.lake_cold_after_days >= 30
+    condition     = var.lake_cold_after_days == null ? true : var.lake_cold_after_days >= 30
     error_message = "lake_cold_after_days must be 30 or more: Nearline bills 30 days at least, and reading from it costs."
   }
 }

@@ -37,13 +37,27 @@ resource "google_storage_bucket" "lake" {
 
   lifecycle_rule {
     action {
-      type          = "SetStorageClass"
-      storage_class = "NEARLINE"
+      type = "Delete"
     }
     condition {
-      age                   = var.cold_after_days
-      matches_prefix        = ["raw/", "quarantine/"]
-      matches_storage_class = ["STANDARD"]
+      days_since_noncurrent_time = 1
+      matches_prefix             = ["dbt/"]
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.cold_after_days == null ? [] : [var.cold_after_days]
+    content {
+      action {
+        type          = "SetStorageClass"
+        storage_class = "NEARLINE"
+      }
+      condition {
+        age                   = lifecycle_rule.value
+        matches_prefix        = ["raw/", "quarantine/"]
+        matches_storage_class = ["STANDARD"]
+      }
     }
   }
 
