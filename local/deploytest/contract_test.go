@@ -197,6 +197,20 @@ func TestContract_Delivery(t *testing.T) {
 	}
 }
 
+// The transform may keep its artifacts where Terraform tells it to.
+func TestContract_Artifacts(t *testing.T) {
+	p := planOf(t, "defaults")
+	grant := p.one(t, "module.functions.google_storage_bucket_iam_member.transform")
+	bucket, folder, _ := strings.Cut(strings.TrimPrefix(environments(p)["transform"]["TRANSFORM_ARTIFACTS"].value, "gs://"), "/")
+	want := fmt.Sprintf("resource.name.startsWith(%q)", "projects/_/buckets/"+bucket+"/objects/"+folder+"/")
+	if got := grant.text("condition.0.expression"); got != want || folder == "" {
+		t.Errorf("the transform may write where %s, want %s", got, want)
+	}
+	if role := grant.text("role"); role != "roles/storage.objectUser" { // creates, and deletes what it replaces
+		t.Errorf("the transform has %s on its artifacts", role)
+	}
+}
+
 func TestContract_FunctionsAndSchedule(t *testing.T) {
 	d := deployment(t)
 	p := planOf(t, "defaults")

@@ -35,7 +35,7 @@ locals {
       max_instances = 1
       memory        = var.transform.memory
       timeout       = 600 # a wait of 240 s, then a run of 300 s
-      environment = merge(var.transform.settings, {
+      environment = merge({ TRANSFORM_ARTIFACTS = "gs://${var.bucket}/dbt" }, var.transform.settings, {
         GOOGLE_CLOUD_PROJECT = var.project
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
@@ -125,5 +125,6 @@ resource "google_cloudfunctions2_function" "function" {
     google_bigquery_dataset_iam_member.transform,
     google_project_iam_member.transform_jobs,
     google_storage_bucket_iam_member.ingest,
+    google_storage_bucket_iam_member.transform,
   ]
 }
