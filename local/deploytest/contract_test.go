@@ -249,8 +249,9 @@ func TestContract_FunctionsAndSchedule(t *testing.T) {
 }
 
 // Functions give up before their callers do, so that nothing works on for
-// nobody, and not before their own limits, so that they tell why.
-func TestContract_TimeLimitsNest(t *testing.T) {
+// nobody, and not before their own limits, so that they tell why. And no call
+// waits in an instance while another instance could take it.
+func TestContract_LimitsNest(t *testing.T) {
 	d := deployment(t)
 	p := planOf(t, "defaults")
 	limit := map[string]float64{}
@@ -263,6 +264,10 @@ func TestContract_TimeLimitsNest(t *testing.T) {
 	receiving, err := ingest.FromEnv(getenv)
 	if err != nil {
 		t.Fatal(err)
+	}
+	ingest := p.one(t, `module.functions.google_cloudfunctions2_function.function["ingest"]`)
+	if told := environments(p)["ingest"]["INGEST_CONCURRENCY"].value; told != fmt.Sprint(ingest.number("service_config.0.max_instance_request_concurrency")) {
+		t.Errorf("ingest gets %v calls at once and works on %s", ingest.number("service_config.0.max_instance_request_concurrency"), told)
 	}
 	if limit["ingest"] <= receiving.CallTimeout.Seconds() || limit["ingest"] >= float64(d.PushAckDeadline) {
 		t.Errorf("ingest may take %v s: more than its own %v, less than Pub/Sub's %d s", limit["ingest"], receiving.CallTimeout, d.PushAckDeadline)

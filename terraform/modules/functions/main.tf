@@ -19,6 +19,7 @@ locals {
       timeout       = var.ingest.timeout_seconds
       environment = merge(var.ingest.settings, {
         GOOGLE_CLOUD_PROJECT = var.project
+        INGEST_CONCURRENCY   = tostring(var.ingest.concurrency)
         LAKE_BUCKET          = var.bucket
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
