@@ -186,6 +186,10 @@ func TestContract_Delivery(t *testing.T) {
 	if dead.text("name") != d.DeadLetterSubscription {
 		t.Errorf("dead letters wait in %s", dead.text("name"))
 	}
+	// A new project has no identity of Pub/Sub's yet to grant anything to.
+	if made, _ := p.one(t, "module.foundation.terraform_data.agents").get("triggers_replace").([]any); !slices.Contains(made, any("pubsub")) {
+		t.Errorf("Pub/Sub's agent is not made before it is granted rights: %v", made)
+	}
 	for address, role := range map[string]string{
 		"module.transport.google_pubsub_topic_iam_member.forwards":        "roles/pubsub.publisher",
 		"module.transport.google_pubsub_subscription_iam_member.forwards": "roles/pubsub.subscriber",

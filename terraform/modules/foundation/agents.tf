@@ -1,23 +1,32 @@
-# Google's own agents use the key in the name of each service. Storage's and
-# BigQuery's exist once they are asked for; the others are made by a script
-# that needs gcloud, because the provider has no resource for it.
+# Google's own agents act in the name of each service. Pub/Sub's is always
+# granted rights; the others use the key, when there is one. Storage's and
+# BigQuery's exist once they are asked for. The rest may not exist before their
+# first use, and are made by a script that needs gcloud, because the provider
+# has no resource for it.
 
 data "google_storage_project_service_account" "lake" {
   count   = var.kms_key == null ? 0 : 1
   project = var.project
+
+  depends_on = [google_project_service.api]
 }
 
 data "google_bigquery_default_service_account" "warehouse" {
   count   = var.kms_key == null ? 0 : 1
   project = var.project
+
+  depends_on = [google_project_service.api]
+}
+
+locals {
+  agents_made = concat(["pubsub"], var.kms_key == null ? [] : ["artifactregistry", "cloudfunctions", "run", "secretmanager"])
 }
 
 resource "terraform_data" "agents" {
-  count            = var.kms_key == null ? 0 : 1
-  triggers_replace = local.hosts
+  triggers_replace = local.agents_made
 
   provisioner "local-exec" {
-    command = "${path.module}/../../../scripts/service-agents.sh ${var.project}"
+    command = "${path.module}/../../../scripts/service-agents.sh ${var.project} ${join(" ", local.agents_made)}"
   }
 
   depends_on = [google_project_service.api]
@@ -45,5 +54,5 @@ resource "terraform_data" "settled" {
     command = "sleep ${var.propagation_seconds}"
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.agent]
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.agent, terraform_data.agents]
 }

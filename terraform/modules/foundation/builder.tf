@@ -44,3 +44,18 @@ resource "google_project_iam_member" "builder_sources" {
     expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
   }
 }
+
+# A build that begins before these are known everywhere fails, and the function
+# with it.
+resource "terraform_data" "builder_settled" {
+  provisioner "local-exec" {
+    command = "sleep ${var.propagation_seconds}"
+  }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.builder,
+    google_project_iam_member.builder_logs,
+    google_project_iam_member.builder_sources,
+    google_storage_bucket_iam_member.builder,
+  ]
+}
