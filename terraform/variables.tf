@@ -27,7 +27,7 @@ variable "bridge" {
   description = <<-EOT
     The service that reads Kafka. min_instances run always; each takes its share of the partitions, so more than one is
     for throughput and for a faster takeover. settings are further environment variables of the bridge (BRIDGE_… or
-    KAFKA_…, see docs/deploy.md).
+    KAFKA_…, see docs/settings.md).
   EOT
   type = object({
     cpu           = optional(string, "1")
