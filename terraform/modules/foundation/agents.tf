@@ -8,14 +8,14 @@ data "google_storage_project_service_account" "lake" {
   count   = var.kms_key == null ? 0 : 1
   project = var.project
 
-  depends_on = [google_project_service.api]
+  depends_on = [terraform_data.enabled]
 }
 
 data "google_bigquery_default_service_account" "warehouse" {
   count   = var.kms_key == null ? 0 : 1
   project = var.project
 
-  depends_on = [google_project_service.api]
+  depends_on = [terraform_data.enabled]
 }
 
 locals {
@@ -29,7 +29,7 @@ resource "terraform_data" "agents" {
     command = "${path.module}/../../../scripts/service-agents.sh ${var.project} ${join(" ", local.agents_made)}"
   }
 
-  depends_on = [google_project_service.api]
+  depends_on = [terraform_data.enabled]
 }
 
 resource "google_kms_crypto_key_iam_member" "agent" {
@@ -45,14 +45,13 @@ resource "google_kms_crypto_key_iam_member" "agent" {
   depends_on = [terraform_data.agents]
 }
 
-# An API just enabled and a right just granted are not known everywhere at
-# once. Waiting here, once, is what keeps a first apply from failing halfway.
+# What others wait for: the APIs, and with a key the agents' right to use it.
 resource "terraform_data" "settled" {
-  triggers_replace = [local.apis, var.kms_key]
+  triggers_replace = var.kms_key
 
   provisioner "local-exec" {
-    command = "sleep ${var.propagation_seconds}"
+    command = "sleep ${var.kms_key == null ? 0 : var.propagation_seconds}"
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.agent, terraform_data.agents]
+  depends_on = [google_kms_crypto_key_iam_member.agent, terraform_data.agents, terraform_data.enabled]
 }

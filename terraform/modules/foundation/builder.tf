@@ -6,7 +6,7 @@ resource "google_service_account" "builder" {
   account_id   = "stationflow-builder"
   display_name = "stationflow: builds the bridge's image and the functions"
 
-  depends_on = [google_project_service.api]
+  depends_on = [terraform_data.enabled]
 }
 
 resource "google_artifact_registry_repository_iam_member" "builder" {
