@@ -126,6 +126,14 @@ func table(p prices) string {
 	return b.String()
 }
 
+// total is what all components cost.
+func total(p prices, records float64) (sum float64) {
+	for _, c := range components {
+		sum += c.cost(p, records)
+	}
+	return sum
+}
+
 func row(b *strings.Builder, name string, totals []float64) {
 	b.WriteString("| **" + name + "**")
 	for _, total := range totals {
@@ -183,6 +191,9 @@ func TestCosts_TableIsComputed(t *testing.T) {
 		}
 		return
 	}
+	if idle := fmt.Sprintf("the system costs %.0f dollars a month, or %.0f after the free tiers", total(p.without(), 0), total(p, 0)); !strings.Contains(page, idle) {
+		t.Errorf("docs/costs.md does not say that %s", idle)
+	}
 	if page != want {
 		t.Error("docs/costs.md does not show what docs/prices.json says: run go test ./deploytest -run Costs -update")
 	}
@@ -192,22 +203,17 @@ func TestCosts_TableIsComputed(t *testing.T) {
 // a price of nothing.
 func TestCosts_EveryPriceCounts(t *testing.T) {
 	p := readPrices(t)
-	total := func() (sum float64) {
-		for _, c := range components {
-			for _, records := range []float64{1, 1000} {
-				sum += c.cost(p, records) + c.cost(p.without(), records)
-			}
-		}
-		return sum
+	all := func() float64 {
+		return total(p, 1) + total(p, 1000) + total(p.without(), 1) + total(p.without(), 1000)
 	}
-	before := total()
+	before := all()
 	for _, section := range []map[string]float64{p.run, p.pubsub, p.storage, p.bigquery, p.confluent, p.operations} {
 		for name, price := range section {
 			if strings.Contains(name, "nearline") {
 				continue // told in the text
 			}
 			section[name] = 0
-			if total() == before {
+			if all() == before {
 				t.Errorf("no formula uses %s", name)
 			}
 			section[name] = price
