@@ -82,7 +82,7 @@ func (w *workspace) run(t *testing.T, scenario, command string) string {
 
 // After an apply nothing is left to change, and destroy takes all of it.
 func TestTerraform_AppliesAndDestroys(t *testing.T) {
-	for _, scenario := range []string{"kafka", "everything"} {
+	for _, scenario := range []string{"defaults", "kafka", "everything"} {
 		t.Run(scenario, func(t *testing.T) {
 			w := offline(t)
 			w.run(t, scenario, "apply")
