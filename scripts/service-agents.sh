@@ -1,19 +1,23 @@
 #!/bin/sh
-# Makes the service agents of a project, Google's own identities that use a
-# customer-managed key in the name of a service. Terraform runs it when kms_key
-# is set; it may be run again at any time. Where gcloud is missing or refuses
-# it says what to run instead, and ends well: the agents may exist already, and
-# if they do not, granting them the key fails next.
+# Makes service agents of a project, Google's own identities that act in the
+# name of a service, so that rights can be granted to them. Terraform runs it;
+# it may be run again at any time. Where gcloud is missing or refuses it says
+# what to run instead, and ends well: the agents may exist already, and if they
+# do not, granting them rights fails next.
 #
-#   scripts/service-agents.sh PROJECT
+#   scripts/service-agents.sh PROJECT SERVICE...
+#
+# SERVICE is the first part of the API's name, such as pubsub.
 set -eu
 
-if [ $# -ne 1 ]; then
-	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+if [ $# -lt 2 ]; then
+	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
-for service in artifactregistry cloudfunctions pubsub run secretmanager; do
-	if ! gcloud beta services identity create --project="$1" --service="$service.googleapis.com" --quiet; then
-		echo "This service agent was not made. If the next step does not find it, run: gcloud beta services identity create --project=$1 --service=$service.googleapis.com" >&2
+project=$1
+shift
+for service; do
+	if ! gcloud beta services identity create --project="$project" --service="$service.googleapis.com" --quiet; then
+		echo "The service agent of $service was not made. If the next step does not find it, run: gcloud beta services identity create --project=$project --service=$service.googleapis.com" >&2
 	fi
 done

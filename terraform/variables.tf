@@ -1,3 +1,17 @@
+# The memory that Cloud Run takes with so many CPUs, in MiB. Fewer than one is
+# for services that handle one request at a time and sleep in between.
+# https://cloud.google.com/run/docs/configuring/services/cpu
+locals {
+  cloud_run_memory = {
+    "1" = { least = 512, most = 4096 }
+    "2" = { least = 512, most = 8192 }
+    "4" = { least = 2048, most = 16384 }
+    "6" = { least = 4096, most = 24576 }
+    "8" = { least = 4096, most = 32768 }
+  }
+  cloud_run_sizes = "is 1, 2, 4, 6 or 8, and memory a size in Mi or Gi that Cloud Run takes with it: 512Mi to 4Gi with 1 CPU, to 8Gi with 2, 2Gi to 16Gi with 4, 4Gi to 24Gi with 6, 4Gi to 32Gi with 8."
+}
+
 variable "alert_emails" {
   description = "Addresses that alerts go to. Without one, alerts are shown in the console only."
   type        = set(string)
@@ -13,7 +27,7 @@ variable "bridge" {
   description = <<-EOT
     The service that reads Kafka. min_instances run always; each takes its share of the partitions, so more than one is
     for throughput and for a faster takeover. settings are further environment variables of the bridge (BRIDGE_… or
-    KAFKA_…, see docs/deploy.md).
+    KAFKA_…, see docs/settings.md).
   EOT
   type = object({
     cpu           = optional(string, "1")
@@ -46,8 +60,16 @@ variable "bridge" {
     error_message = "bridge.settings is shown in plans: keep a password in Secret Manager and name it in kafka.sasl_password_secret."
   }
   validation {
-    condition     = can(regex("^([1-8]|0\\.[5-9][0-9]?)$", var.bridge.cpu)) && can(regex("^[0-9]+(Mi|Gi)$", var.bridge.memory))
-    error_message = "bridge.cpu is a number of CPUs such as \"1\", bridge.memory a size such as \"512Mi\" or \"1Gi\"."
+    condition = try(alltrue([for mib in [tonumber(regex("^([0-9]+)(?:Mi|Gi)$", var.bridge.memory)[0]) * (endswith(var.bridge.memory, "Gi") ? 1024 : 1)] :
+      mib >= local.cloud_run_memory[var.bridge.cpu].least && mib <= local.cloud_run_memory[var.bridge.cpu].most
+    ]), false)
+    error_message = "bridge.cpu ${local.cloud_run_sizes}"
+  }
+  validation {
+    condition = try(alltrue([for mib in [tonumber(regex("^([0-9]+)(?:Mi|Gi)$", var.bridge.memory)[0]) * (endswith(var.bridge.memory, "Gi") ? 1024 : 1)] :
+      mib >= 256 + 2 * tonumber(lookup(var.bridge.settings, "BRIDGE_MEMORY_BYTES", "67108864")) / 1024 / 1024
+    ]), false)
+    error_message = "bridge.memory is too small for BRIDGE_MEMORY_BYTES, a whole number of bytes: give it twice as much and 256Mi besides."
   }
 }
 
@@ -103,11 +125,23 @@ variable "ingest" {
 
   validation {
     condition     = var.ingest.max_instances >= 1 && var.ingest.max_instances <= 100 && var.ingest.concurrency >= 1 && var.ingest.concurrency <= 80
-    error_message = "ingest needs max_instances from 1 to 100 and concurrency from 1 to 80: a batch takes up to 50 MB while it is worked on."
+    error_message = "ingest needs max_instances from 1 to 100 and concurrency from 1 to 80."
   }
   validation {
-    condition     = alltrue([for name in keys(var.ingest.settings) : can(regex("^INGEST_[A-Z_]+$", name))])
-    error_message = "ingest.settings takes INGEST_… variables only: everything else has a variable of its own."
+    condition     = alltrue([for name in keys(var.ingest.settings) : can(regex("^INGEST_[A-Z_]+$", name)) && name != "INGEST_CONCURRENCY"])
+    error_message = "ingest.settings takes INGEST_… variables only, and not INGEST_CONCURRENCY: everything else has a variable of its own, and that one is ingest.concurrency."
+  }
+  validation {
+    condition = try(alltrue([for mib in [tonumber(regex("^([0-9]+)(?:Mi|Gi)$", var.ingest.memory)[0]) * (endswith(var.ingest.memory, "Gi") ? 1024 : 1)] :
+      mib >= local.cloud_run_memory[var.ingest.cpu].least && mib <= local.cloud_run_memory[var.ingest.cpu].most
+    ]), false)
+    error_message = "ingest.cpu ${local.cloud_run_sizes}"
+  }
+  validation {
+    condition = try(alltrue([for mib in [tonumber(regex("^([0-9]+)(?:Mi|Gi)$", var.ingest.memory)[0]) * (endswith(var.ingest.memory, "Gi") ? 1024 : 1)] :
+      mib >= 128 + 64 * var.ingest.concurrency
+    ]), false)
+    error_message = "ingest.memory is too small for ingest.concurrency batches at once: give it 128Mi, and 64Mi for each of them."
   }
 }
 
@@ -138,12 +172,15 @@ variable "labels" {
 }
 
 variable "lake_cold_after_days" {
-  description = "Age at which files of the lake move to a cheaper storage class (Nearline)."
+  description = <<-EOT
+    Age at which files of the lake move to a cheaper storage class (Nearline); null leaves them where they are. Each move
+    is billed, so it pays only for files of about 1 MB or more: with a BRIDGE_BATCH_AGE of many seconds and many records.
+  EOT
   type        = number
-  default     = 30
+  default     = null
 
   validation {
-    condition     = var.lake_cold_after_days >= 30
+    condition     = var.lake_cold_after_days == null ? true : var.lake_cold_after_days >= 30
     error_message = "lake_cold_after_days must be 30 or more: Nearline bills 30 days at least, and reading from it costs."
   }
 }
@@ -294,6 +331,12 @@ variable "transform" {
   validation {
     condition     = alltrue([for name in keys(var.transform.settings) : can(regex("^TRANSFORM_[A-Z_]+$", name))])
     error_message = "transform.settings takes TRANSFORM_… variables only: everything else has a variable of its own."
+  }
+  validation {
+    condition = try(alltrue([for mib in [tonumber(regex("^([0-9]+)(?:Mi|Gi)$", var.transform.memory)[0]) * (endswith(var.transform.memory, "Gi") ? 1024 : 1)] :
+      mib >= local.cloud_run_memory[var.transform.cpu].least && mib <= local.cloud_run_memory[var.transform.cpu].most
+    ]), false)
+    error_message = "transform.cpu ${local.cloud_run_sizes}"
   }
   validation {
     condition     = var.transform.query_limit_tib >= 0.1 && var.transform.query_limit_tib <= 1000

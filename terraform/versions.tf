@@ -13,10 +13,15 @@ terraform {
   }
 }
 
+# Calls count on the quota of the project itself. Without this, calls with a
+# person's credentials count on none, and Cloud Quotas refuses those.
+# https://github.com/hashicorp/terraform-provider-google/issues/18337
 provider "google" {
-  project        = var.project
-  region         = var.region
-  default_labels = merge({ app = "stationflow" }, var.labels)
+  project               = var.project
+  region                = var.region
+  billing_project       = var.project
+  user_project_override = true
+  default_labels        = merge({ app = "stationflow" }, var.labels)
 }
 
 # Used only where Terraform makes the cluster. Without the two variables the

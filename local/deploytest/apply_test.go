@@ -3,6 +3,8 @@ package deploytest
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,7 +82,7 @@ func (w *workspace) run(t *testing.T, scenario, command string) string {
 
 // After an apply nothing is left to change, and destroy takes all of it.
 func TestTerraform_AppliesAndDestroys(t *testing.T) {
-	for _, scenario := range []string{"kafka", "everything"} {
+	for _, scenario := range []string{"defaults", "kafka", "everything"} {
 		t.Run(scenario, func(t *testing.T) {
 			w := offline(t)
 			w.run(t, scenario, "apply")
@@ -130,7 +132,9 @@ func TestTerraform_BuildsTheImageWhenItsSourcesChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Split(strings.TrimSpace(string(text)), "\n")
+		return slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), func(call string) bool {
+			return !strings.HasPrefix(call, "builds ")
+		})
 	}
 
 	w.run(t, "built", "apply")
@@ -166,5 +170,34 @@ func TestTerraform_ExampleIsComplete(t *testing.T) {
 	}
 	if out, err := w.terraform("plan", "-input=false", "-lock=false", "-var-file="+variables); err != nil {
 		t.Error(last(out))
+	}
+}
+
+// What destroy leaves in the project has a line in the script that takes it
+// over: a later apply would find it there and fail.
+func TestAdopt_TakesOverWhatDestroyLeaves(t *testing.T) {
+	script := read(t, "scripts/adopt.sh")
+	left := 0
+	for _, r := range planOf(t, "defaults").resources {
+		if r.text("deletion_policy") != "ABANDON" && r.Type != "google_cloud_quotas_quota_preference" { // which nothing can delete
+			continue
+		}
+		left++
+		if !strings.Contains(script, unindexed(r.Address)) {
+			t.Errorf("scripts/adopt.sh does not take over %s", r.Address)
+		}
+	}
+	if left != 2+2+7+1 {
+		t.Errorf("destroy leaves %d resources, want two buckets, two datasets, seven tables and the limit of queries", left)
+	}
+}
+
+// A person's credentials count on no project's quota by themselves, which
+// some APIs refuse.
+func TestTerraform_CallsCountOnTheProject(t *testing.T) {
+	for _, want := range []string{`billing_project\s+= var\.project`, `user_project_override\s+= true`} {
+		if !regexp.MustCompile(want).MatchString(read(t, "terraform/versions.tf")) {
+			t.Errorf("the provider lacks %s", want)
+		}
 	}
 }

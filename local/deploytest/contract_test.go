@@ -186,6 +186,10 @@ func TestContract_Delivery(t *testing.T) {
 	if dead.text("name") != d.DeadLetterSubscription {
 		t.Errorf("dead letters wait in %s", dead.text("name"))
 	}
+	// A new project has no identity of Pub/Sub's yet to grant anything to.
+	if made, _ := p.one(t, "module.foundation.terraform_data.agents").get("triggers_replace").([]any); !slices.Contains(made, any("pubsub")) {
+		t.Errorf("Pub/Sub's agent is not made before it is granted rights: %v", made)
+	}
 	for address, role := range map[string]string{
 		"module.transport.google_pubsub_topic_iam_member.forwards":        "roles/pubsub.publisher",
 		"module.transport.google_pubsub_subscription_iam_member.forwards": "roles/pubsub.subscriber",
@@ -194,6 +198,20 @@ func TestContract_Delivery(t *testing.T) {
 		if r := p.one(t, address); r.text("role") != role || !r.from("member", "var.pubsub_agent") {
 			t.Errorf("%s does not give Pub/Sub %s", address, role)
 		}
+	}
+}
+
+// The transform may keep its artifacts where Terraform tells it to.
+func TestContract_Artifacts(t *testing.T) {
+	p := planOf(t, "defaults")
+	grant := p.one(t, "module.functions.google_storage_bucket_iam_member.transform")
+	bucket, folder, _ := strings.Cut(strings.TrimPrefix(environments(p)["transform"]["TRANSFORM_ARTIFACTS"].value, "gs://"), "/")
+	want := fmt.Sprintf("resource.name.startsWith(%q)", "projects/_/buckets/"+bucket+"/objects/"+folder+"/")
+	if got := grant.text("condition.0.expression"); got != want || folder == "" {
+		t.Errorf("the transform may write where %s, want %s", got, want)
+	}
+	if role := grant.text("role"); role != "roles/storage.objectUser" { // creates, and deletes what it replaces
+		t.Errorf("the transform has %s on its artifacts", role)
 	}
 }
 
@@ -235,8 +253,9 @@ func TestContract_FunctionsAndSchedule(t *testing.T) {
 }
 
 // Functions give up before their callers do, so that nothing works on for
-// nobody, and not before their own limits, so that they tell why.
-func TestContract_TimeLimitsNest(t *testing.T) {
+// nobody, and not before their own limits, so that they tell why. And no call
+// waits in an instance while another instance could take it.
+func TestContract_LimitsNest(t *testing.T) {
 	d := deployment(t)
 	p := planOf(t, "defaults")
 	limit := map[string]float64{}
@@ -249,6 +268,10 @@ func TestContract_TimeLimitsNest(t *testing.T) {
 	receiving, err := ingest.FromEnv(getenv)
 	if err != nil {
 		t.Fatal(err)
+	}
+	ingest := p.one(t, `module.functions.google_cloudfunctions2_function.function["ingest"]`)
+	if told := environments(p)["ingest"]["INGEST_CONCURRENCY"].value; told != fmt.Sprint(ingest.number("service_config.0.max_instance_request_concurrency")) {
+		t.Errorf("ingest gets %v calls at once and works on %s", ingest.number("service_config.0.max_instance_request_concurrency"), told)
 	}
 	if limit["ingest"] <= receiving.CallTimeout.Seconds() || limit["ingest"] >= float64(d.PushAckDeadline) {
 		t.Errorf("ingest may take %v s: more than its own %v, less than Pub/Sub's %d s", limit["ingest"], receiving.CallTimeout, d.PushAckDeadline)
@@ -288,6 +311,11 @@ func TestRunbooks_AreThereForEveryAlert(t *testing.T) {
 		if !alert.from("notification_channels", "google_monitoring_notification_channel.email") {
 			t.Errorf("%s tells nobody", alert.Address)
 		}
+	}
+	// Cloud Run calls an instance idle that has no request to answer, and the
+	// bridge never has one.
+	if query := p.one(t, `module.observability.google_monitoring_alert_policy.alert["stopped-bridge"]`).text("conditions.0.condition_prometheus_query_language.0.query"); !strings.Contains(query, "container_instance_count") || strings.Contains(query, "state=") {
+		t.Errorf("stopped-bridge looks at %s, want instances in every state", query)
 	}
 	slices.Sort(told)
 	slices.Sort(linked)

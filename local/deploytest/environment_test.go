@@ -59,17 +59,21 @@ func container(r *resource, path string) map[string]setting {
 	return variables
 }
 
-// readers are the programs' own readers of their environment.
-var readers = map[string]func(getenv func(string) string) error{
-	"bridge":    func(getenv func(string) string) error { _, err := bridge.FromEnv(getenv); return err },
-	"ingest":    func(getenv func(string) string) error { _, err := ingest.FromEnv(getenv); return err },
-	"transform": func(getenv func(string) string) error { _, err := transform.FromEnv(getenv); return err },
+// readers are the programs' own readers of their environment. Each returns the
+// configuration that it reads, for comparison.
+var readers = map[string]func(getenv func(string) string) (any, error){
+	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
+	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
+	"transform": func(getenv func(string) string) (any, error) {
+		config, err := transform.FromEnv(getenv)
+		config.Getenv = nil // no two functions are the same
+		return config, err
+	},
 	// As simulator/cmd/simulator does.
-	"simulator": func(getenv func(string) string) error {
+	"simulator": func(getenv func(string) string) (any, error) {
 		r := env.NewReader(getenv)
-		r.Location("STATION_TIMEZONE", "UTC")
-		kafka.FromEnv(r)
-		return r.Err()
+		location := r.Location("STATION_TIMEZONE", "UTC")
+		return []any{kafka.FromEnv(r), location}, r.Err()
 	},
 }
 
@@ -97,7 +101,7 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 				continue
 			}
 			read := map[string]bool{}
-			err := readers[workload](func(name string) string {
+			_, err := readers[workload](func(name string) string {
 				read[name] = true
 				v, set := variables[name]
 				return stand(name, v, set, authority)

@@ -39,6 +39,37 @@ func TestSecurity_RightsAreNarrow(t *testing.T) {
 	})
 }
 
+// Who may do what to the lake: nobody changes a record's file.
+func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
+	allowed := map[string]string{ // "" is the whole bucket
+		"ingest roles/storage.objectCreator": "",
+		"ingest roles/storage.objectViewer":  "",
+		"bridge roles/storage.objectCreator": "quarantine/",
+		"bridge roles/storage.objectViewer":  "quarantine/",
+		"transform roles/storage.objectUser": "dbt/",
+	}
+	each(t, func(t *testing.T, _ string, p *plan) {
+		granted := 0
+		for _, r := range p.all("google_storage_bucket_iam_member") {
+			if !r.from("bucket", "var.bucket") {
+				continue // the builder's
+			}
+			granted++
+			_, who, _ := strings.Cut(unindexed(r.Address), "iam_member.")
+			prefix, known := allowed[who+" "+r.text("role")]
+			if !known {
+				t.Errorf("%s grants %s on the lake", r.Address, r.text("role"))
+			}
+			if condition := r.text("condition.0.expression"); (condition == "") != (prefix == "") || !strings.Contains(condition, prefix) {
+				t.Errorf("%s holds where %q, want objects below %q", r.Address, condition, prefix)
+			}
+		}
+		if granted != len(allowed) {
+			t.Errorf("%d rights on the lake, want %d", granted, len(allowed))
+		}
+	})
+}
+
 func TestSecurity_NoKeysAndNothingPublic(t *testing.T) {
 	each(t, func(t *testing.T, _ string, p *plan) {
 		for _, r := range p.resources {

@@ -66,7 +66,7 @@ func (w *workspace) prepare() string {
 
 // copyTree copies the repository without what Terraform does not read.
 func copyTree(from, to string) error {
-	skip := map[string]bool{".git": true, ".terraform": true, ".upload": true, "bin": true, "docs": true, "local": true, ".venv": true, "stationflow-data": true}
+	skip := map[string]bool{".git": true, ".terraform": true, ".upload": true, "bin": true, "docs": true, "local": true, "stationflow-data": true}
 	return filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func copyTree(from, to string) error {
 		switch {
 		case relative == ".":
 			return nil
-		case entry.IsDir() && skip[name]:
+		case entry.IsDir() && (skip[name] || strings.HasPrefix(name, ".venv")):
 			return filepath.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(to, relative), 0o755)

@@ -5,7 +5,7 @@ mock_provider "google" {}
 
 variables {
   bucket          = "lake"
-  cold_after_days = 30
+  cold_after_days = null
   demo            = false
   kms_key         = null
   project         = "my-stations-4711"
@@ -79,6 +79,35 @@ run "lake_forgets_when_told" {
       anytrue([for a in r.action : a.type == "Delete"]) && anytrue([for c in r.condition : c.age == 400])
     ])
     error_message = "No rule deletes files after 400 days."
+  }
+}
+
+run "lake_stays_where_it_is" {
+  command = plan
+  module {
+    source = "./modules/lake"
+  }
+  assert {
+    condition = alltrue([for r in google_storage_bucket.lake.lifecycle_rule :
+      alltrue([for a in r.action : a.type != "SetStorageClass"])
+    ])
+    error_message = "Files are moved to another class, which bills each of them, although nobody asked for it."
+  }
+}
+
+run "lake_moves_when_told" {
+  command = plan
+  variables {
+    cold_after_days = 60
+  }
+  module {
+    source = "./modules/lake"
+  }
+  assert {
+    condition = anytrue([for r in google_storage_bucket.lake.lifecycle_rule :
+      anytrue([for a in r.action : a.storage_class == "NEARLINE"]) && anytrue([for c in r.condition : c.age == 60])
+    ])
+    error_message = "No rule moves files after 60 days."
   }
 }
 

@@ -100,14 +100,19 @@ run "third_validation_of_each_variable" {
 
   variables {
     bridge  = { max_instances = 37 }
+    ingest  = { cpu = "0.5" }
     kafka   = { bootstrap_servers = "a:9092" }
     network = { subnetwork = "projects/p/regions/europe-west1/subnetworks/s", egress = "SOME" }
+
+    transform = { cpu = "4", memory = "1Gi" }
   }
 
   expect_failures = [
     var.bridge,
+    var.ingest,
     var.kafka,
     var.network,
+    var.transform,
   ]
 }
 
@@ -116,11 +121,13 @@ run "fourth_validation_of_each_variable" {
 
   variables {
     bridge = { settings = { LAKE_BUCKET = "x" } }
+    ingest = { concurrency = 40 }
     kafka  = { bootstrap_servers = "a:9092", security_protocol = "SSL", sasl_username = "u", sasl_password_secret = "s" }
   }
 
   expect_failures = [
     var.bridge,
+    var.ingest,
     var.kafka,
   ]
 }
@@ -130,11 +137,13 @@ run "fifth_validation_of_each_variable" {
 
   variables {
     bridge = { settings = { KAFKA_SASL_PASSWORD = "x" } }
+    ingest = { settings = { INGEST_CONCURRENCY = "9" } }
     kafka  = { bootstrap_servers = "a:9092", sasl_username = "u", sasl_password_secret = "pass word!" }
   }
 
   expect_failures = [
     var.bridge,
+    var.ingest,
     var.kafka,
   ]
 }
@@ -143,7 +152,7 @@ run "sixth_validation_of_each_variable" {
   command = plan
 
   variables {
-    bridge = { memory = "512" }
+    bridge = { cpu = "0.5" }
     kafka  = { bootstrap_servers = "a:9092", security_protocol = "SSL", files = { CA = "ca" } }
   }
 
@@ -157,11 +166,25 @@ run "seventh_validation_of_each_variable" {
   command = plan
 
   variables {
-    kafka = { bootstrap_servers = "a:9092", security_protocol = "SSL", settings = { KAFKA_SASL_PASSWORD = "x" } }
+    bridge = { settings = { BRIDGE_MEMORY_BYTES = "268435456" } }
+    kafka  = { bootstrap_servers = "a:9092", security_protocol = "SSL", settings = { KAFKA_SASL_PASSWORD = "x" } }
   }
 
   expect_failures = [
+    var.bridge,
     var.kafka,
+  ]
+}
+
+run "eighth_validation_of_each_variable" {
+  command = plan
+
+  variables {
+    bridge = { memory = "512" }
+  }
+
+  expect_failures = [
+    var.bridge,
   ]
 }
 

@@ -6,23 +6,34 @@ locals {
   tag   = substr(var.sources_hash, 0, 16)
 
   http = var.transport == "http"
-  environment = merge(
-    var.settings,
-    var.kafka["bridge"].environment,
-    {
-      BRIDGE_PUBSUB_TOPIC  = var.records_topic
-      BRIDGE_TRANSPORT     = var.transport
-      GOOGLE_CLOUD_PROJECT = var.project
-      KAFKA_GROUP_ID       = var.group_id
-      KAFKA_TOPICS         = join(",", var.topics)
-      LAKE_BUCKET          = var.bucket
+  own = {
+    bridge = merge(
+      {
+        BRIDGE_PUBSUB_TOPIC  = var.records_topic
+        BRIDGE_TRANSPORT     = var.transport
+        GOOGLE_CLOUD_PROJECT = var.project
+        KAFKA_GROUP_ID       = var.group_id
+        KAFKA_TOPICS         = join(",", var.topics)
+        LAKE_BUCKET          = var.bucket
+      },
+      local.http ? {
+        BRIDGE_DEAD_LETTER_TOPIC = var.dead_letter_topic
+        BRIDGE_HTTP_AUDIENCE     = var.ingest.uri
+        BRIDGE_HTTP_URL          = "${var.ingest.uri}/ingest"
+      } : {},
+    )
+    simulator = { STATION_TIMEZONE = var.station_timezone }
+  }
+
+  # Where each variable of bridge and simulator comes from: a value, the path of
+  # a file that is mounted, or a secret.
+  variables = { for client, kafka in var.kafka : client => merge(
+    { for name, value in merge(client == "bridge" ? var.settings : {}, kafka.environment, local.own[client]) :
+      name => { value = value, secret = null }
     },
-    local.http ? {
-      BRIDGE_DEAD_LETTER_TOPIC = var.dead_letter_topic
-      BRIDGE_HTTP_AUDIENCE     = var.ingest.uri
-      BRIDGE_HTTP_URL          = "${var.ingest.uri}/ingest"
-    } : {},
-  )
+    { for name in keys(var.files) : name => { value = "/secrets/${lower(name)}/content", secret = null } },
+    kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = { value = null, secret = kafka.password } },
+  ) }
 }
 
 resource "terraform_data" "image" {
@@ -107,29 +118,19 @@ resource "google_cloud_run_v2_service" "bridge" {
       }
 
       dynamic "env" {
-        for_each = local.environment
+        for_each = local.variables["bridge"]
         content {
           name  = env.key
-          value = env.value
-        }
-      }
-      dynamic "env" {
-        for_each = var.kafka["bridge"].password == null ? [] : [var.kafka["bridge"].password]
-        content {
-          name = "KAFKA_SASL_PASSWORD"
-          value_source {
-            secret_key_ref {
-              secret  = env.value.secret
-              version = env.value.version
+          value = env.value.value
+          dynamic "value_source" {
+            for_each = env.value.secret == null ? [] : [env.value.secret]
+            content {
+              secret_key_ref {
+                secret  = value_source.value.secret
+                version = value_source.value.version
+              }
             }
           }
-        }
-      }
-      dynamic "env" {
-        for_each = var.files
-        content {
-          name  = env.key
-          value = "/secrets/${lower(env.key)}/content"
         }
       }
       dynamic "volume_mounts" {

@@ -45,29 +45,19 @@ resource "google_cloud_run_v2_job" "simulator" {
           limits = { cpu = "1", memory = "512Mi" }
         }
         dynamic "env" {
-          for_each = merge(var.kafka["simulator"].environment, { STATION_TIMEZONE = var.station_timezone })
+          for_each = local.variables["simulator"]
           content {
             name  = env.key
-            value = env.value
-          }
-        }
-        dynamic "env" {
-          for_each = var.kafka["simulator"].password == null ? [] : [var.kafka["simulator"].password]
-          content {
-            name = "KAFKA_SASL_PASSWORD"
-            value_source {
-              secret_key_ref {
-                secret  = env.value.secret
-                version = env.value.version
+            value = env.value.value
+            dynamic "value_source" {
+              for_each = env.value.secret == null ? [] : [env.value.secret]
+              content {
+                secret_key_ref {
+                  secret  = value_source.value.secret
+                  version = value_source.value.version
+                }
               }
             }
-          }
-        }
-        dynamic "env" {
-          for_each = var.files
-          content {
-            name  = env.key
-            value = "/secrets/${lower(env.key)}/content"
           }
         }
         dynamic "volume_mounts" {

@@ -1,26 +1,35 @@
-# Google's own agents use the key in the name of each service. Storage's and
-# BigQuery's exist once they are asked for; the others are made by a script
-# that needs gcloud, because the provider has no resource for it.
+# Google's own agents act in the name of each service. Pub/Sub's is always
+# granted rights; the others use the key, when there is one. Storage's and
+# BigQuery's exist once they are asked for. The rest may not exist before their
+# first use, and are made by a script that needs gcloud, because the provider
+# has no resource for it.
 
 data "google_storage_project_service_account" "lake" {
   count   = var.kms_key == null ? 0 : 1
   project = var.project
+
+  depends_on = [terraform_data.enabled]
 }
 
 data "google_bigquery_default_service_account" "warehouse" {
   count   = var.kms_key == null ? 0 : 1
   project = var.project
+
+  depends_on = [terraform_data.enabled]
+}
+
+locals {
+  agents_made = concat(["pubsub"], var.kms_key == null ? [] : ["artifactregistry", "cloudfunctions", "run", "secretmanager"])
 }
 
 resource "terraform_data" "agents" {
-  count            = var.kms_key == null ? 0 : 1
-  triggers_replace = local.hosts
+  triggers_replace = local.agents_made
 
   provisioner "local-exec" {
-    command = "${path.module}/../../../scripts/service-agents.sh ${var.project}"
+    command = "${path.module}/../../../scripts/service-agents.sh ${var.project} ${join(" ", local.agents_made)}"
   }
 
-  depends_on = [google_project_service.api]
+  depends_on = [terraform_data.enabled]
 }
 
 resource "google_kms_crypto_key_iam_member" "agent" {
@@ -36,14 +45,13 @@ resource "google_kms_crypto_key_iam_member" "agent" {
   depends_on = [terraform_data.agents]
 }
 
-# An API just enabled and a right just granted are not known everywhere at
-# once. Waiting here, once, is what keeps a first apply from failing halfway.
+# What others wait for: the APIs, and with a key the agents' right to use it.
 resource "terraform_data" "settled" {
-  triggers_replace = [local.apis, var.kms_key]
+  triggers_replace = var.kms_key
 
   provisioner "local-exec" {
-    command = "sleep ${var.propagation_seconds}"
+    command = "sleep ${var.kms_key == null ? 0 : var.propagation_seconds}"
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.agent]
+  depends_on = [google_kms_crypto_key_iam_member.agent, terraform_data.agents, terraform_data.enabled]
 }

@@ -6,7 +6,7 @@ resource "google_service_account" "builder" {
   account_id   = "stationflow-builder"
   display_name = "stationflow: builds the bridge's image and the functions"
 
-  depends_on = [google_project_service.api]
+  depends_on = [terraform_data.enabled]
 }
 
 resource "google_artifact_registry_repository_iam_member" "builder" {
@@ -43,4 +43,19 @@ resource "google_project_iam_member" "builder_sources" {
     title      = "only the bucket of function sources"
     expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
   }
+}
+
+# A build that begins before these are known everywhere fails, and the function
+# with it.
+resource "terraform_data" "builder_settled" {
+  provisioner "local-exec" {
+    command = "sleep ${var.propagation_seconds}"
+  }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.builder,
+    google_project_iam_member.builder_logs,
+    google_project_iam_member.builder_sources,
+    google_storage_bucket_iam_member.builder,
+  ]
 }

@@ -7,7 +7,7 @@
 data "google_project" "this" {
   project_id = var.project
 
-  depends_on = [google_project_service.api["cloudresourcemanager"]]
+  depends_on = [terraform_data.enabled]
 }
 
 locals {
@@ -29,6 +29,19 @@ resource "google_project_service" "api" {
   project            = var.project
   service            = "${each.key}.googleapis.com"
   disable_on_destroy = false # others in the project may use it
+}
+
+# An API just enabled is not known everywhere at once, nor a right just
+# granted. Waiting, here and where rights are granted, is what keeps a first
+# apply from failing halfway.
+resource "terraform_data" "enabled" {
+  triggers_replace = local.apis
+
+  provisioner "local-exec" {
+    command = "sleep ${var.propagation_seconds}"
+  }
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_artifact_registry_repository" "images" {

@@ -1,18 +1,12 @@
 output "build_bucket" {
   description = "Bucket of sources and logs of builds."
   value       = google_storage_bucket.build.name
-  depends_on  = [google_storage_bucket_iam_member.builder]
 }
 
 output "builder" {
-  description = "Full name of the service account that builds."
+  description = "Full name of the service account that builds, once it may."
   value       = google_service_account.builder.name
-  depends_on = [
-    google_artifact_registry_repository_iam_member.builder,
-    google_project_iam_member.builder_logs,
-    google_project_iam_member.builder_sources,
-    google_storage_bucket_iam_member.builder,
-  ]
+  depends_on  = [terraform_data.builder_settled]
 }
 
 output "kms_key" {
@@ -28,8 +22,9 @@ output "project" {
 }
 
 output "pubsub_agent" {
-  description = "Member of IAM that is Pub/Sub's own agent."
+  description = "Member of IAM that is Pub/Sub's own agent, once it exists."
   value       = local.agents["gcp-sa-pubsub"]
+  depends_on  = [terraform_data.settled]
 }
 
 output "repository" {

@@ -8,6 +8,18 @@ resource "google_storage_bucket_iam_member" "ingest" {
   member = google_service_account.function["ingest"].member
 }
 
+# Transform keeps the artifacts of its last run, and changes nothing else.
+resource "google_storage_bucket_iam_member" "transform" {
+  bucket = var.bucket
+  role   = "roles/storage.objectUser" # replacing an object takes the right to delete it
+  member = google_service_account.function["transform"].member
+
+  condition {
+    title      = "only dbt artifacts"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/dbt/\")"
+  }
+}
+
 # Appending rows through the Storage Write API takes no job, so ingest may run
 # none.
 resource "google_bigquery_dataset_iam_member" "ingest" {

@@ -19,6 +19,7 @@ locals {
       timeout       = var.ingest.timeout_seconds
       environment = merge(var.ingest.settings, {
         GOOGLE_CLOUD_PROJECT = var.project
+        INGEST_CONCURRENCY   = tostring(var.ingest.concurrency)
         LAKE_BUCKET          = var.bucket
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
@@ -35,7 +36,7 @@ locals {
       max_instances = 1
       memory        = var.transform.memory
       timeout       = 600 # a wait of 240 s, then a run of 300 s
-      environment = merge(var.transform.settings, {
+      environment = merge({ TRANSFORM_ARTIFACTS = "gs://${var.bucket}/dbt" }, var.transform.settings, {
         GOOGLE_CLOUD_PROJECT = var.project
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
@@ -125,5 +126,6 @@ resource "google_cloudfunctions2_function" "function" {
     google_bigquery_dataset_iam_member.transform,
     google_project_iam_member.transform_jobs,
     google_storage_bucket_iam_member.ingest,
+    google_storage_bucket_iam_member.transform,
   ]
 }

@@ -1,6 +1,7 @@
 # The data lake: every valid record as Parquet under raw/, values too large
-# for a row under quarantine/, and one file without rows per topic under
-# reference/, from which BigQuery takes the columns while raw/ is empty.
+# for a row under quarantine/, the transform's last artifacts under dbt/, and
+# one file without rows per topic under reference/, from which BigQuery takes
+# the columns while raw/ is empty.
 
 resource "google_storage_bucket" "lake" {
   #checkov:skip=CKV_GCP_63:it writes no access logs at all, to itself or elsewhere
@@ -13,7 +14,8 @@ resource "google_storage_bucket" "lake" {
   force_destroy               = var.demo
   deletion_policy             = var.demo ? "DELETE" : "ABANDON"
 
-  # Names are never written twice: versions guard against a mistake by hand.
+  # Records' names are never written twice: versions guard against a mistake
+  # by hand.
   versioning {
     enabled = true
   }
@@ -35,15 +37,30 @@ resource "google_storage_bucket" "lake" {
     }
   }
 
+  # Each run of the transform replaces its artifacts.
   lifecycle_rule {
     action {
-      type          = "SetStorageClass"
-      storage_class = "NEARLINE"
+      type = "Delete"
     }
     condition {
-      age                   = var.cold_after_days
-      matches_prefix        = ["raw/", "quarantine/"]
-      matches_storage_class = ["STANDARD"]
+      days_since_noncurrent_time = 1
+      matches_prefix             = ["dbt/"]
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.cold_after_days == null ? [] : [var.cold_after_days]
+    content {
+      action {
+        type          = "SetStorageClass"
+        storage_class = "NEARLINE"
+      }
+      condition {
+        age                   = lifecycle_rule.value
+        matches_prefix        = ["raw/", "quarantine/"]
+        matches_storage_class = ["STANDARD"]
+      }
     }
   }
 

@@ -4,7 +4,7 @@ variable "bucket" {
 }
 
 variable "cold_after_days" {
-  description = "Age at which files move to Nearline."
+  description = "Age at which files move to Nearline, or null for never."
   type        = number
 }
 

@@ -91,7 +91,7 @@ locals {
     stopped-bridge = {
       title    = "The bridge does not stay up"
       severity = "CRITICAL"
-      query    = "(max(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.bridge}\",state=\"active\"}) or vector(0)) < 1"
+      query    = "(sum(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.bridge}\"}) or vector(0)) < 1" # in whatever state: without requests it is idle
       duration = "300s"
     }
     unhealthy-bridge = {

@@ -1,0 +1,153 @@
+package deploytest
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A documented variable is a row of docs/settings.md.
+type documented struct {
+	fallback string // "" where the table names no value
+	readBy   []string
+}
+
+func settings(t *testing.T) map[string]documented {
+	t.Helper()
+	rows := map[string]documented{}
+	row := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([^|]*)\\| [^|]*\\| [^|]*\\| ([^|]*) \\|$")
+	for _, cells := range row.FindAllStringSubmatch(read(t, "docs/settings.md"), -1) {
+		if _, twice := rows[cells[1]]; twice {
+			t.Errorf("docs/settings.md has %s twice", cells[1])
+		}
+		_, fallback, _ := strings.Cut(cells[2], "`")
+		fallback, _, _ = strings.Cut(fallback, "`")
+		rows[cells[1]] = documented{fallback, strings.Split(cells[3], ", ")}
+	}
+	return rows
+}
+
+// surroundings are environments that together have the programs read all they
+// ever read.
+func surroundings() []map[string]string {
+	base := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "KAFKA_BOOTSTRAP_SERVERS": "k:9092"}
+	with := func(more map[string]string) map[string]string {
+		all := maps.Clone(base)
+		maps.Copy(all, more)
+		return all
+	}
+	return []map[string]string{
+		base,
+		with(map[string]string{"BRIDGE_TRANSPORT": "http", "BRIDGE_HTTP_URL": "http://127.0.0.1:8081/ingest"}),
+		with(map[string]string{"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "p"}),
+		with(map[string]string{
+			"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "p",
+			"KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_OAUTH_TOKEN_URL": "https://id.example.com/token",
+		}),
+	}
+}
+
+// The programs read what the table says they read, and nothing else.
+func TestSettings_AreWhatProgramsRead(t *testing.T) {
+	rows := settings(t)
+	for program, reader := range readers {
+		got := map[string]bool{}
+		for _, environment := range surroundings() {
+			_, err := reader(func(name string) string {
+				got[name] = true
+				return environment[name]
+			})
+			if err != nil {
+				t.Fatalf("%s refuses %v: %v", program, environment, err)
+			}
+		}
+		for name := range got {
+			if !slices.Contains(rows[name].readBy, program) {
+				t.Errorf("the %s reads %s, which docs/settings.md does not say", program, name)
+			}
+		}
+		for name, row := range rows {
+			// Google's clients and the programs' mains read these themselves.
+			if strings.HasSuffix(name, "_EMULATOR_HOST") || name == "K_SERVICE" {
+				continue
+			}
+			if slices.Contains(row.readBy, program) && !got[name] {
+				t.Errorf("docs/settings.md says that the %s reads %s, which it does not", program, name)
+			}
+		}
+	}
+}
+
+// To set a variable to its default is the same as to leave it out.
+func TestSettings_DefaultsAreTheProgramsOwn(t *testing.T) {
+	for program, reader := range readers {
+		for i, environment := range surroundings() {
+			getenv := func(set, value string) func(string) string {
+				return func(name string) string {
+					if name == set && environment[name] == "" {
+						return value
+					}
+					return environment[name]
+				}
+			}
+			want, err := reader(getenv("", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, row := range settings(t) {
+				// Waiting for the function takes longer than for Pub/Sub; PORT is
+				// where the bridge's address comes from when it is set.
+				if row.fallback == "" || !slices.Contains(row.readBy, program) || name == "PORT" || name == "BRIDGE_PUBLISH_TIMEOUT" && environment["BRIDGE_TRANSPORT"] == "http" {
+					continue
+				}
+				got, err := reader(getenv(name, row.fallback))
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%s in environment %d: %s=%s is not the default (%v)", program, i, name, row.fallback, err)
+				}
+			}
+		}
+	}
+}
+
+// Whatever else asks for a variable by name has it in the table, and each row
+// of the table has somebody who asks.
+func TestSettings_AreAllThatIsAsked(t *testing.T) {
+	rows := settings(t)
+	theirs := []string{"PATH", "TERM"} // the system's
+	asks := regexp.MustCompile(`(?i:getenv|lookupenv)\("([A-Z_]+)"`)
+	tree := os.DirFS(repository)
+	var sources strings.Builder
+	err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == ".git" || strings.HasPrefix(entry.Name(), ".venv")) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "settings_test.go") {
+			return nil
+		}
+		text, err := fs.ReadFile(tree, path)
+		sources.Write(text)
+		for _, match := range asks.FindAllSubmatch(text, -1) {
+			if name := string(match[1]); rows[name].readBy == nil && !slices.Contains(theirs, name) {
+				t.Errorf("%s asks for %s, which docs/settings.md does not have", path, name)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range rows {
+		byLibraries := strings.HasSuffix(name, "_EMULATOR_HOST") || name == "FUNCTION_TARGET"
+		if !byLibraries && !strings.Contains(sources.String(), `"`+name+`"`) {
+			t.Errorf("docs/settings.md has %s, for which nothing asks", name)
+		}
+	}
+}
