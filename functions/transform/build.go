@@ -252,7 +252,7 @@ func (r *run) widen(ctx context.Context, model *project.Model, added []project.C
 			return err
 		}
 	}
-	return r.send(ctx, "drop table "+r.project.RelationOf(spare))
+	return r.send(ctx, "drop table if exists "+r.project.RelationOf(spare))
 }
 
 // without returns the columns whose names others lack.

@@ -58,7 +58,8 @@ type run struct {
 	rows      map[string]int64
 	known     *state
 	lease     *lease
-	published *state
+	published *state   // what this run is about to publish
+	exchanges []string // the statements that do so
 
 	mu        sync.Mutex // guards what follows
 	relations map[string]stored
@@ -129,11 +130,18 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	keeping, stop := context.WithCancel(ctx)
+	keeping, abandon := context.WithCancel(ctx)
+	defer abandon()
+	stop := make(chan struct{})
 	var keeper sync.WaitGroup
-	keeper.Go(func() { r.lease.keep(keeping, end) })
-	err = r.execute(ctx)
-	stop()
+	keeper.Go(func() { r.lease.keep(keeping, stop, end) })
+	if err = r.execute(ctx); err == nil {
+		err = r.prepare(ctx)
+	}
+	if err != nil {
+		abandon()
+	}
+	close(stop)
 	keeper.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, errLost) {
 		return cause
@@ -141,8 +149,8 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = r.publish(ctx); err != nil {
-		return err
+	if err = r.lease.publish(ctx, r.published, r.exchanges); err != nil {
+		return fmt.Errorf("publishing %d tables: %w", len(r.exchanges), err)
 	}
 	r.Runner.remember(r.published)
 	r.report.wrote = true

@@ -107,18 +107,21 @@ func retryable(err error) bool {
 				return true
 			}
 		}
-		return strings.Contains(answer.Message, "due to concurrent update")
 	}
 	var job *bigquery.Error
-	if errors.As(err, &job) {
-		return passing(job.Reason) || strings.Contains(job.Message, "due to concurrent update")
-	}
-	return false
+	return errors.As(err, &job) && passing(job.Reason) || isConflict(err)
+}
+
+// isConflict tells whether a statement was cancelled because another one was
+// changing the same table:
+// https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency
+func isConflict(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "due to concurrent update")
 }
 
 func passing(reason string) bool {
 	switch reason {
-	case "backendError", "internalError", "jobBackendError", "jobRateLimitExceeded", "rateLimitExceeded", "tableUnavailable":
+	case "backendError", "internalError", "jobBackendError", "jobInternalError", "jobRateLimitExceeded", "rateLimitExceeded", "tableUnavailable":
 		return true
 	}
 	return false
