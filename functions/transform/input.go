@@ -7,8 +7,9 @@ import (
 )
 
 // rowCounts returns how many rows each of the sources that a stored model
-// reads has. Staging is only appended to, so a table with the same number of
-// rows has the same rows.
+// reads has. Staging is only appended to, and loses rows only as whole days of
+// UTC expire, so within such a day a table with the same number of rows has
+// the same rows.
 //
 // It is one query of bare counts. They read no column, so BigQuery estimates
 // and bills 0 bytes for them. tables.get is free, too, but gives a lower bound

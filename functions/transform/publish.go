@@ -117,6 +117,7 @@ func (r *run) stateOf(model *project.Model, changed bool, published *state) mode
 	if !model.Stored() {
 		return out
 	}
+	out.Counted = r.plan.day
 	out.Sources, out.Parents = map[string]int64{}, map[string]int64{}
 	for _, id := range in.sources {
 		out.Sources[id] = r.rows[id]

@@ -29,7 +29,7 @@ type Runner struct {
 
 	mu    sync.Mutex
 	known *state           // that this process published last; nil for none
-	plans map[string]*plan // by day
+	plans map[string]*plan // by days; see planOf
 }
 
 // Options of a run.
@@ -51,6 +51,7 @@ type Options struct {
 type run struct {
 	*Runner
 	id        string
+	startedAt time.Time // by the runner's clock
 	options   Options
 	vars      map[string]any
 	plan      *plan
@@ -91,7 +92,7 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 		today = now.In(r.location).Format(time.DateOnly)
 	}
 	current := &run{
-		Runner: r, options: options, selected: selected, id: now.UTC().Format("20060102T150405.000000Z"),
+		Runner: r, options: options, selected: selected, startedAt: now, id: now.UTC().Format("20060102T150405.000000Z"),
 		vars:     map[string]any{"today": today},
 		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
 	}
@@ -118,7 +119,7 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 		r.test(ctx)
 		return nil
 	}
-	if r.plan, err = r.planOf(r.vars); err != nil {
+	if r.plan, err = r.planOf(r.vars, r.startedAt); err != nil {
 		return err
 	}
 	idle, err := r.isIdle(ctx)
@@ -367,17 +368,19 @@ func (r *Runner) remembered() *state {
 	return &state{Run: r.known.Run, Models: maps.Clone(r.known.Models)}
 }
 
-// planOf returns the plan of a day; the last one is kept.
-func (r *Runner) planOf(vars map[string]any) (*plan, error) {
+// planOf returns the plan of a moment; the last one is kept while both the
+// network's date and that of UTC last.
+func (r *Runner) planOf(vars map[string]any, at time.Time) (*plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	day := vars["today"].(string)
-	if known := r.plans[day]; known != nil {
+	day := at.UTC().Format(time.DateOnly)
+	key := day + " " + vars["today"].(string)
+	if known := r.plans[key]; known != nil {
 		return known, nil
 	}
-	made, err := newPlan(r.project, vars)
+	made, err := newPlan(r.project, vars, day)
 	if err == nil {
-		r.plans = map[string]*plan{day: made}
+		r.plans = map[string]*plan{key: made}
 	}
 	return made, err
 }

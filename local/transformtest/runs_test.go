@@ -196,3 +196,34 @@ func TestRun_KeepsDatesThatStagingHasPartlyForgotten(t *testing.T) {
 	s.run()
 	s.verify("with late events of a date that is whole, and of one that is not")
 }
+
+// A source can have as many rows as before and yet others: some expired, as
+// many arrived. Rows expire by days of UTC, so counts are good for one.
+func TestRun_SeesNewRowsBehindTheSameCount(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	g := staged.NewGenerator(23, staged.Within(noon.Add(-50*time.Hour), noon.Add(-48*time.Hour)))
+	s.Append(noon.Add(-48*time.Hour), g.Records(60)...)
+	s.run()
+	rows := func(topic string) int64 { return s.Query("select count(*) from staging_data." + topic)[0][0].(int64) }
+	before := map[string]int64{}
+	for _, topic := range event.Topics() {
+		before[topic] = rows(topic)
+		s.Query("delete from staging_data." + topic + " where true")
+	}
+	g.Moments = staged.Within(noon.Add(22*time.Hour), noon.Add(23*time.Hour))
+	for left := maps.Clone(before); len(left) > 0; {
+		record := g.Record()
+		if left[record.Topic]--; left[record.Topic] >= 0 {
+			s.Append(noon.Add(23*time.Hour), record)
+		}
+		maps.DeleteFunc(left, func(_ string, n int64) bool { return n <= 0 })
+	}
+	for topic, n := range before {
+		if got := rows(topic); got != n {
+			t.Fatalf("%s has %d rows, want %d as before", topic, got, n)
+		}
+	}
+	s.now = noon.Add(24 * time.Hour)
+	s.run()
+	s.verify("the next day")
+}
