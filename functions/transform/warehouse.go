@@ -32,15 +32,27 @@ const attempts = 3
 
 // estimate returns the bytes that a statement would read, without running it.
 func (w *warehouse) estimate(ctx context.Context, sql string) (int64, error) {
+	job, err := w.dryRun(ctx, sql)
+	if err != nil {
+		return 0, err
+	}
+	return job.Statistics.TotalBytesProcessed, nil
+}
+
+// dryRun has the warehouse check a statement; that costs nothing.
+func (w *warehouse) dryRun(ctx context.Context, sql string) (status *bigquery.JobStatus, err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	query := w.client.Query(sql)
 	query.DryRun = true
-	job, err := query.Run(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+	err = w.retry(ctx, func() error {
+		job, err := query.Run(ctx)
+		if err == nil {
+			status = job.LastStatus()
+		}
+		return err
+	})
+	return status, err
 }
 
 // query runs a statement and returns its rows, by column.
