@@ -99,12 +99,12 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	return done
 }
 
-// isRead tells whether anything reads the model: a view that nothing reads
-// needs no next contents.
+// isRead tells whether another model or a test of this run reads the model: a
+// view that nothing reads needs no next contents, only a look at its SQL.
 func (r *run) isRead(model *project.Model) bool {
 	reads := func(ids []string) bool { return slices.Contains(ids, model.ID) }
 	return slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
-		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return reads(t.Reads) })
+		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return r.tests(t) && reads(t.Reads) })
 }
 
 func (r *run) send(ctx context.Context, statement string) error {
@@ -270,14 +270,17 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	}
 	done := building{status: unchanged, sql: compiled.SQL, model: model}
 	definition := definitionOf(model, compiled.SQL)
-	if r.stored(nextOf(model)).definition == definition || !r.isRead(model) {
+	if r.stored(nextOf(model)).definition == definition || !r.isRead(model) && !r.plan.isDue(model, r.known, r.rows) {
 		return done
 	}
-	done.status = created
 	if done.err = r.checkColumns(ctx, model, compiled.SQL, true); done.err != nil {
 		done.status = failed
 		return done
 	}
+	if !r.isRead(model) {
+		return done
+	}
+	done.status = created
 	relation := r.project.RelationOf(nextOf(model))
 	if done.err = r.make(ctx, nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
 		done.status = failed

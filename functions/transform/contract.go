@@ -22,15 +22,18 @@ import (
 // store it.
 func (r *run) checkColumns(ctx context.Context, model *project.Model, sql string, isNew bool) error {
 	contract := model.Config.Contract
-	if !contract && (!model.Stored() || model.Type == project.TypeSeed || model.Config.OnSchemaChange == project.IgnoreChange) {
+	switch {
+	case model.Type == project.TypeSeed, !contract && model.Config.OnSchemaChange == project.IgnoreChange:
 		return nil
-	}
-	if !isNew && r.known.Models[model.Name].SQL == r.plan.digests[model.Name] {
+	case !isNew && r.known.Models[model.Name].SQL == r.plan.digests[model.Name]:
 		return nil
 	}
 	given, err := r.warehouse.columnsOf(ctx, sql)
 	if err != nil {
 		return err
+	}
+	if !contract && !model.Stored() {
+		return nil // a view has what its SQL gives
 	}
 	return differences(model, given, contract)
 }

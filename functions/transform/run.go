@@ -252,7 +252,7 @@ func (r *run) execute(ctx context.Context) (err error) {
 	}
 	var tests []*project.Test
 	for _, test := range r.project.Tests {
-		if r.selected[test.ID] && !r.options.NoTests {
+		if r.tests(test) {
 			tests = append(tests, test)
 		}
 	}
@@ -265,6 +265,9 @@ func (r *run) execute(ctx context.Context) (err error) {
 	})
 	return r.outage
 }
+
+// tests tells whether this run runs a test.
+func (r *run) tests(test *project.Test) bool { return r.selected[test.ID] && !r.options.NoTests }
 
 // mayBuild tells whether this run may change a model: it is due, or it reads
 // something that may change.

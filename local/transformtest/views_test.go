@@ -1,0 +1,52 @@
+package transformtest
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// A view that no model and no test of the run reads has no twin, and yet a
+// mistake in its SQL fails it alone, not the run.
+func TestRun_ViewsThatNothingReads(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	files := map[string]string{
+		"models/a.sql":    "{{ config(materialized='view') }}select 1 as n",
+		"models/b.sql":    "{{ config(materialized='view') }}select 2 as n",
+		"tests/few_b.sql": "{{ config(tags=['deep']) }}select * from {{ ref('b') }} where n > 2",
+	}
+	views := func() (names []string) {
+		for _, row := range s.Query("select table_name from prod_data.INFORMATION_SCHEMA.TABLES where table_type = 'VIEW' order by 1") {
+			names = append(names, row[0].(string))
+		}
+		return names
+	}
+	s.config.Exclude = []string{"tag:deep"}
+	s.small(files)
+	s.run()
+	if got := views(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("there are the views %v", got)
+	}
+
+	files["models/a.sql"] = "{{ config(materialized='view') }}select nothing as n"
+	files["models/b.sql"] = "{{ config(materialized='view') }}select 3 as n"
+	s.small(files)
+	if got := statuses(s.transform.Run(t.Context()), "failed"); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("failed: %v", got)
+	}
+	if got := s.rows(prod + ".b"); got != "3" {
+		t.Errorf("the view without a mistake shows %s", got)
+	}
+
+	s.config.Exclude = nil
+	files["models/a.sql"] = "{{ config(materialized='view') }}select 1 as n"
+	files["models/b.sql"] = "{{ config(materialized='view') }}select 4 as n"
+	s.small(files)
+	report := s.transform.Run(t.Context())
+	if got := statuses(report, "held"); !slices.Equal(got, []string{"b"}) || s.rows(prod+".b") != "3" {
+		t.Errorf("held: %v, and the view shows %s", got, s.rows(prod+".b"))
+	}
+	if got := views(); !slices.Equal(got, []string{"a", "b", "b__next"}) {
+		t.Errorf("there are the views %v", got)
+	}
+}
