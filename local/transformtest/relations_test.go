@@ -1,7 +1,9 @@
 package transformtest
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,5 +50,35 @@ func TestRun_ViewsThatNothingReads(t *testing.T) {
 	}
 	if got := views(); !slices.Equal(got, []string{"a", "b", "b__next"}) {
 		t.Errorf("there are the views %v", got)
+	}
+}
+
+// Failures that are kept must lie where the models do: BigQuery makes a
+// dataset in the US unless it is told where.
+func TestRun_KeepsFailuresInTheLocationOfTheModels(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	p := s.throughProxy()
+	var made []string
+	p.set(func(w http.ResponseWriter, r *http.Request, body string, _ func()) bool {
+		switch {
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/datasets/"+prod):
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"datasetReference": {"projectId": "` + project + `", "datasetId": "` + prod + `"}, "location": "europe-west9"}`))
+			return true
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/datasets"):
+			made = append(made, body)
+		}
+		return false
+	})
+	s.small(map[string]string{
+		"models/a.sql":  "{{ config(materialized='view') }}select 1 as n",
+		"tests/few.sql": "{{ config(severity='warn', store_failures=true) }}select * from {{ ref('a') }}",
+	})
+	s.run()
+	if len(made) != 1 || !strings.Contains(made[0], `"location":"europe-west9"`) {
+		t.Errorf("made the datasets %s", made)
+	}
+	if got := s.rows(prod + "_dbt_test__audit.few"); got != "1" {
+		t.Errorf("kept %s", got)
 	}
 }
