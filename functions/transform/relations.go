@@ -136,11 +136,11 @@ func (w *warehouse) makeDataset(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	err := w.retry(ctx, func() error {
-		models, err := w.dataset.Metadata(ctx)
+		location, err := w.where(ctx)
 		if err != nil {
 			return err
 		}
-		return w.client.Dataset(name).Create(ctx, &bigquery.DatasetMetadata{Location: models.Location})
+		return w.client.Dataset(name).Create(ctx, &bigquery.DatasetMetadata{Location: location})
 	})
 	if isStatus(err, http.StatusConflict) {
 		return nil

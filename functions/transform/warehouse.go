@@ -3,8 +3,10 @@ package transform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -23,6 +25,39 @@ type warehouse struct {
 	maxBytes int64         // billed for each statement; 0 for no limit
 	// dropsFirst: the local warehouse cannot replace a table or view.
 	dropsFirst bool
+
+	mu       sync.Mutex
+	location *string // of the models' dataset, once it is known
+}
+
+// labels let a bill be split by what caused it.
+var labels = map[string]string{"application": "stationflow", "component": "transform"}
+
+// statement is a query as all are sent. It names the location: BigQuery infers
+// it from the tables of most statements, but takes some scripts for ones of
+// the US (https://github.com/snowplow/sql-runner/issues/173).
+func (w *warehouse) statement(ctx context.Context, sql string) (*bigquery.Query, error) {
+	location, err := w.where(ctx)
+	if err != nil {
+		return nil, err
+	}
+	query := w.client.Query(sql)
+	query.Location, query.Labels, query.MaxBytesBilled = location, labels, w.maxBytes
+	return query, nil
+}
+
+// where is the location of the models' dataset, asked for once.
+func (w *warehouse) where(ctx context.Context) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.location == nil {
+		metadata, err := w.dataset.Metadata(ctx)
+		if err != nil {
+			return "", fmt.Errorf("asking for the location of dataset %s: %w", w.dataset.DatasetID, err)
+		}
+		w.location = &metadata.Location
+	}
+	return *w.location, nil
 }
 
 // attempts bounds how often one statement is tried. Every statement that the
@@ -43,9 +78,12 @@ func (w *warehouse) estimate(ctx context.Context, sql string) (int64, error) {
 func (w *warehouse) dryRun(ctx context.Context, sql string) (status *bigquery.JobStatus, err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	query := w.client.Query(sql)
-	query.DryRun = true
 	err = w.retry(ctx, func() error {
+		query, err := w.statement(ctx, sql)
+		if err != nil {
+			return err
+		}
+		query.DryRun, query.MaxBytesBilled = true, 0
 		job, err := query.Run(ctx)
 		if err == nil {
 			status = job.LastStatus()
@@ -82,8 +120,10 @@ func (w *warehouse) retry(ctx context.Context, try func() error) error {
 }
 
 func (w *warehouse) once(ctx context.Context, sql string) ([]map[string]any, error) {
-	query := w.client.Query(sql)
-	query.MaxBytesBilled = w.maxBytes
+	query, err := w.statement(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
 	it, err := query.Read(ctx)
 	if err != nil {
 		return nil, err

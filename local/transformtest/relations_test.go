@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -53,20 +54,31 @@ func TestRun_ViewsThatNothingReads(t *testing.T) {
 	}
 }
 
-// Failures that are kept must lie where the models do: BigQuery makes a
-// dataset in the US unless it is told where.
-func TestRun_KeepsFailuresInTheLocationOfTheModels(t *testing.T) {
+// BigQuery makes a dataset in the US unless it is told where, and at times
+// takes a script for one of the US.
+func TestRun_NamesTheLocationOfTheModels(t *testing.T) {
 	s := start(t, time.UTC, noon)
 	p := s.throughProxy()
-	var made []string
+	var asked, made, statements atomic.Int32
 	p.set(func(w http.ResponseWriter, r *http.Request, body string, _ func()) bool {
-		switch {
-		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/datasets/"+prod):
+		switch path := r.URL.Path; {
+		case r.Method == http.MethodGet && strings.HasSuffix(path, "/datasets/"+prod):
+			asked.Add(1)
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(`{"datasetReference": {"projectId": "` + project + `", "datasetId": "` + prod + `"}, "location": "europe-west9"}`))
 			return true
-		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/datasets"):
-			made = append(made, body)
+		case r.Method == http.MethodPost && strings.HasSuffix(path, "/datasets"):
+			made.Add(1)
+		case r.Method == http.MethodPost:
+			statements.Add(1)
+			if !strings.Contains(body, `"labels":{"application":"stationflow","component":"transform"}`) {
+				t.Errorf("a statement has no labels: %s", body)
+			}
+		default:
+			return false
+		}
+		if !strings.Contains(body, `"location":"europe-west9"`) {
+			t.Errorf("no location in %s %s", r.URL.Path, body)
 		}
 		return false
 	})
@@ -75,8 +87,8 @@ func TestRun_KeepsFailuresInTheLocationOfTheModels(t *testing.T) {
 		"tests/few.sql": "{{ config(severity='warn', store_failures=true) }}select * from {{ ref('a') }}",
 	})
 	s.run()
-	if len(made) != 1 || !strings.Contains(made[0], `"location":"europe-west9"`) {
-		t.Errorf("made the datasets %s", made)
+	if asked.Load() != 1 || made.Load() != 1 || statements.Load() < 5 {
+		t.Errorf("asked for the location %d times, made %d datasets, sent %d statements", asked.Load(), made.Load(), statements.Load())
 	}
 	if got := s.rows(prod + "_dbt_test__audit.few"); got != "1" {
 		t.Errorf("kept %s", got)
