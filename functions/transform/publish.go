@@ -81,7 +81,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	case done.merged && !r.lease.interrupted && !r.known.Models[model.Name].Pending:
 		return []string{merging(relation, r.project.RelationOf(newOf(model)), model)}, nil, nil
 	case wholly:
-		return []string{exchange(relation, "true", columnList(model.Columns), source)}, nil, nil
+		return []string{exchange(relation, always, columnList(model.Columns), source)}, nil, nil
 	case done.touched != "":
 		condition := within(model, done.touched)
 		return []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}, nil, nil
