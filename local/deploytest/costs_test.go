@@ -90,7 +90,7 @@ var components = []component{
 		return r * rowSize / gib * (month*p.BigQuery.Write + 90*24*3600*p.BigQuery.Month)
 	}},
 	{"BigQuery, transforms each minute", func(p prices, r float64) float64 {
-		return runs * max(30*p.BigQuery.Minimum, r*12*3600*rowSize*0.6) / tib * p.BigQuery.Query
+		return runs * max(80*p.BigQuery.Minimum, r*12*3600*rowSize*0.6) / tib * p.BigQuery.Query
 	}},
 	{"the rest", func(p prices, r float64) float64 {
 		o := p.Operations
