@@ -323,7 +323,7 @@ variable "transform" {
   type = object({
     cpu             = optional(string, "1")
     memory          = optional(string, "512Mi")
-    query_limit_tib = optional(number, 1)
+    query_limit_tib = optional(number, 2)
     settings        = optional(map(string), {})
   })
   default = {}

@@ -9,16 +9,19 @@
 {#- The dates to replace (one row):
     local_dates    date literals, comma-separated; '' when there are none
     ingested_from  all rows of these dates arrived at or after it (microseconds)
+    is_old         'yes' when some of them arrived more than a day ago: staging may
+                   have lost some, so ask again with only_whole, which reads more
     records, newest  what was seen after known_until, the beginning of the overlap;
                      one of the three changes whenever a row was added -#}
-{% macro touched_dates(raw) -%}
+{% macro touched_dates(raw, only_whole=false) -%}
 {%- set until = known_until() -%}
 with dates as (
     select
         {{ local_date('timestamp') }} as local_date,
         count(*) as records,
         min(unix_micros(ingested_at)) as oldest,
-        max(unix_micros(ingested_at)) as newest
+        max(unix_micros(ingested_at)) as newest,
+        cast(null as int64) as known_from
     from {{ raw }}
     where ingested_at > timestamp_micros({{ until }})
     group by 1
@@ -27,7 +30,8 @@ with dates as (
         local_date,
         0,
         min(unix_micros(first_ingested_at)),
-        cast(null as int64)
+        null,
+        min(unix_micros(first_ingested_at))
     from {{ this }}
     group by 1
 ),
@@ -41,11 +45,15 @@ touched as (
     from dates
     group by 1
     having sum(dates.records) > 0
+        {%- if only_whole %}
+        and coalesce(min(known_from) >= (select min(unix_micros(ingested_at)) from {{ raw }}), true)
+        {%- endif %}
 )
 
 select
     array_to_string(array(select concat("date '", cast(local_date as string), "'") from touched order by local_date), ', ') as local_dates,
     cast(coalesce(min(oldest), 0) as string) as ingested_from,
+    if(min(oldest) < unix_micros(current_timestamp()) - 86400000000, 'yes', 'no') as is_old,
     cast(coalesce(sum(records), 0) as string) as records,
     cast(coalesce(max(newest), 0) as string) as newest,
     cast({{ until }} as string) as known_until

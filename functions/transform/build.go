@@ -61,6 +61,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 		return r.buildView(ctx, model)
 	}
 	relation := r.project.RelationOf(nextOf(model))
+	declared := model
 	keeps, model, err := r.keeps(ctx, model)
 	if err != nil {
 		return building{status: failed, err: err}
@@ -71,14 +72,14 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if err != nil {
 		return building{status: failed, err: err}
 	}
+	if err := r.checkColumns(ctx, declared, compiled.SQL, !keeps); err != nil {
+		return building{status: failed, sql: compiled.SQL, err: err}
+	}
 	done := building{status: replaced, sql: compiled.SQL, touched: everything, model: model}
 	switch {
 	case !keeps:
 		done.status = created
 		done.err = r.make(ctx, nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
-		if done.err == nil {
-			done.err = r.checkContract(ctx, model)
-		}
 	case !compilation.Incremental:
 		done.err = r.send(ctx, replacement(relation, model, compiled.SQL, everything))
 	case model.Config.Strategy == project.Merge:
@@ -98,12 +99,12 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	return done
 }
 
-// isRead tells whether anything reads the model: a view that nothing reads
-// needs no next contents.
+// isRead tells whether another model or a test of this run reads the model: a
+// view that nothing reads needs no next contents, only a look at its SQL.
 func (r *run) isRead(model *project.Model) bool {
 	reads := func(ids []string) bool { return slices.Contains(ids, model.ID) }
 	return slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
-		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return reads(t.Reads) })
+		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return r.tests(t) && reads(t.Reads) })
 }
 
 func (r *run) send(ctx context.Context, statement string) error {
@@ -252,7 +253,7 @@ func (r *run) widen(ctx context.Context, model *project.Model, added []project.C
 			return err
 		}
 	}
-	return r.send(ctx, "drop table "+r.project.RelationOf(spare))
+	return r.send(ctx, "drop table if exists "+r.project.RelationOf(spare))
 }
 
 // without returns the columns whose names others lack.
@@ -262,33 +263,6 @@ func without(columns, others []project.Column) []project.Column {
 	})
 }
 
-// checkContract compares a table that has just been made with what the yml
-// file declares.
-func (r *run) checkContract(ctx context.Context, model *project.Model) error {
-	if !model.Config.Contract {
-		return nil
-	}
-	columns, err := r.warehouse.columns(ctx, nextOf(model))
-	if err != nil {
-		return err
-	}
-	for i, declared := range model.Columns {
-		if found := columns[i]; found.Type != canonical(declared.Type) {
-			return fmt.Errorf("the contract says that column %s is %s, and the SQL gives %s", declared.Name, declared.Type, found.Type)
-		}
-	}
-	return nil
-}
-
-// canonical is a type's usual name.
-func canonical(name string) string {
-	names := map[string]string{"integer": "int64", "int": "int64", "float": "float64", "boolean": "bool"}
-	if usual, ok := names[name]; ok {
-		return usual
-	}
-	return name
-}
-
 func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	compiled, err := r.project.Compile(model, r.compilation(ctx))
 	if err != nil {
@@ -296,7 +270,14 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	}
 	done := building{status: unchanged, sql: compiled.SQL, model: model}
 	definition := definitionOf(model, compiled.SQL)
-	if r.stored(nextOf(model)).definition == definition || !r.isRead(model) {
+	if r.stored(nextOf(model)).definition == definition || !r.isRead(model) && !r.plan.isDue(model, r.known, r.rows) {
+		return done
+	}
+	if done.err = r.checkColumns(ctx, model, compiled.SQL, true); done.err != nil {
+		done.status = failed
+		return done
+	}
+	if !r.isRead(model) {
 		return done
 	}
 	done.status = created

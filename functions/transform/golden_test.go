@@ -28,7 +28,7 @@ func loadProject(t *testing.T) *project.Project {
 }
 
 // answers stands for the warehouse while an incremental model asks which
-// dates were touched; it notes the questions.
+// dates were touched, some of them old; it notes the questions.
 func answers(questions *[]string) func(string) ([]map[string]any, error) {
 	return func(sql string) ([]map[string]any, error) {
 		*questions = append(*questions, sql)
@@ -37,7 +37,7 @@ func answers(questions *[]string) func(string) ([]map[string]any, error) {
 		}
 		return []map[string]any{{
 			"local_dates": "date '2026-11-21', date '2026-11-22'", "ingested_from": "1795240800000000", "known_until": "1795333860000000",
-			"records": "42", "newest": "1795334460000000",
+			"records": "42", "newest": "1795334460000000", "is_old": "yes",
 		}}, nil
 	}
 }

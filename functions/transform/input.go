@@ -7,12 +7,14 @@ import (
 )
 
 // rowCounts returns how many rows each of the sources that a stored model
-// reads has. Staging is only appended to, so a table with the same number of
-// rows has the same rows.
+// reads has. Staging is only appended to, and loses rows only as whole days of
+// UTC expire, so within such a day a table with the same number of rows has
+// the same rows.
 //
-// It is one query of bare counts: BigQuery answers these from metadata and
-// bills no bytes, and unlike tables.get, whose numbers lag behind the
-// streaming buffer, a query counts every row that was acknowledged before it.
+// It is one query of bare counts. They read no column, so BigQuery estimates
+// and bills 0 bytes for them. tables.get is free, too, but gives a lower bound
+// only of what is in the streaming buffer (streamingBuffer.estimatedRows),
+// and a query counts every row that was acknowledged before it.
 func (w *warehouse) rowCounts(ctx context.Context, p *plan) (map[string]int64, error) {
 	counts := map[string]int64{}
 	if len(p.sources) == 0 {

@@ -87,7 +87,8 @@ func (k *keeper) create(ctx context.Context) error {
 	return nil
 }
 
-// take tries to get the lease; it returns nil when another run holds it.
+// take tries to get the lease; it returns nil when another run holds it, or
+// is changing its row.
 func (k *keeper) take(ctx context.Context, run string) (*lease, *state, error) {
 	holder := run + "-" + rand.Text()[:8]
 	rows, err := k.warehouse.query(ctx, fmt.Sprintf(`%s
@@ -95,6 +96,9 @@ func (k *keeper) take(ctx context.Context, run string) (*lease, *state, error) {
 select token, holder, interrupted, coalesce(state, '') as state from %s;`, transaction(fmt.Sprintf(`update %s
 set token = token + 1, interrupted = interrupted or holder != '', holder = '%s', expires_at = timestamp_add(current_timestamp(), interval %d millisecond)
 where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.duration.Milliseconds())), k.relation))
+	if isConflict(err) {
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("taking the lease: %w", err)
 	}
@@ -157,14 +161,18 @@ func (l *lease) explain(err error) error {
 	return err
 }
 
-// keep renews the lease until ctx ends; it ends the run when the lease is
-// lost.
-func (l *lease) keep(ctx context.Context, end context.CancelCauseFunc) {
+// keep renews the lease until stop is closed; it ends the run when the lease
+// is lost. A renewal under way is completed unless ctx ends: it changes the
+// row that the transaction of publish changes next, and BigQuery would cancel
+// one of the two.
+func (l *lease) keep(ctx context.Context, stop <-chan struct{}, end context.CancelCauseFunc) {
 	ticker := time.NewTicker(l.duration / 3)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-stop:
 			return
 		case <-ticker.C:
 		}

@@ -9,15 +9,17 @@ import (
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
-// publish makes what was built and tested visible, and gives the lease back.
+// prepare makes ready what was built and tested: lease.publish then makes it
+// visible with r.exchanges, and gives the lease back with the state
+// r.published.
 //
-// Views, and tables that are new or have another definition, are made first,
-// one statement each. The rows of all others change in one transaction with
-// the state, so the tables of a run agree; only the partitions that changed
-// are copied. What failed, and what depends on it, stays as it is published.
-func (r *run) publish(ctx context.Context) error {
+// Views, and tables that are new or have another definition, are made here,
+// one statement each, while the lease is kept. The rows of all others change
+// in that one transaction, so the tables of a run agree; only the partitions
+// that changed are copied. What failed, and what depends on it, stays as it is
+// published.
+func (r *run) prepare(ctx context.Context) error {
 	published := &state{Run: r.lease.holder, Models: maps.Clone(r.known.Models)}
-	var exchanges []string
 	remade := false
 	for _, model := range r.project.Models {
 		done, ok := r.built[model.Name]
@@ -34,7 +36,7 @@ func (r *run) publish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		exchanges = append(exchanges, statements...)
+		r.exchanges = append(r.exchanges, statements...)
 		if remake != nil {
 			if !remade { // not in the transaction, so ask before
 				if err := r.lease.renew(ctx); err != nil {
@@ -52,9 +54,6 @@ func (r *run) publish(ctx context.Context) error {
 		if r.project.Model(name) == nil {
 			delete(published.Models, name)
 		}
-	}
-	if err := r.lease.publish(ctx, published, exchanges); err != nil {
-		return fmt.Errorf("publishing %d tables: %w", len(exchanges), err)
 	}
 	r.published = published
 	return nil
@@ -82,7 +81,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	case done.merged && !r.lease.interrupted && !r.known.Models[model.Name].Pending:
 		return []string{merging(relation, r.project.RelationOf(newOf(model)), model)}, nil, nil
 	case wholly:
-		return []string{exchange(relation, "true", columnList(model.Columns), source)}, nil, nil
+		return []string{exchange(relation, always, columnList(model.Columns), source)}, nil, nil
 	case done.touched != "":
 		condition := within(model, done.touched)
 		return []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}, nil, nil
@@ -118,6 +117,7 @@ func (r *run) stateOf(model *project.Model, changed bool, published *state) mode
 	if !model.Stored() {
 		return out
 	}
+	out.Counted = r.plan.day
 	out.Sources, out.Parents = map[string]int64{}, map[string]int64{}
 	for _, id := range in.sources {
 		out.Sources[id] = r.rows[id]

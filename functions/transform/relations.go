@@ -130,11 +130,18 @@ func partitionOf(model *project.Model) string {
 	return model.Config.PartitionBy.Field
 }
 
-// makeDataset makes a dataset unless it is there.
+// makeDataset makes a dataset unless it is there, in the location of the
+// models': no statement can use two.
 func (w *warehouse) makeDataset(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	err := w.retry(ctx, func() error { return w.client.Dataset(name).Create(ctx, nil) })
+	err := w.retry(ctx, func() error {
+		location, err := w.where(ctx)
+		if err != nil {
+			return err
+		}
+		return w.client.Dataset(name).Create(ctx, &bigquery.DatasetMetadata{Location: location})
+	})
 	if isStatus(err, http.StatusConflict) {
 		return nil
 	}

@@ -29,7 +29,7 @@ type Runner struct {
 
 	mu    sync.Mutex
 	known *state           // that this process published last; nil for none
-	plans map[string]*plan // by day
+	plans map[string]*plan // by days; see planOf
 }
 
 // Options of a run.
@@ -51,6 +51,7 @@ type Options struct {
 type run struct {
 	*Runner
 	id        string
+	startedAt time.Time // by the runner's clock
 	options   Options
 	vars      map[string]any
 	plan      *plan
@@ -58,7 +59,8 @@ type run struct {
 	rows      map[string]int64
 	known     *state
 	lease     *lease
-	published *state
+	published *state   // what this run is about to publish
+	exchanges []string // the statements that do so
 
 	mu        sync.Mutex // guards what follows
 	relations map[string]stored
@@ -90,7 +92,7 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 		today = now.In(r.location).Format(time.DateOnly)
 	}
 	current := &run{
-		Runner: r, options: options, selected: selected, id: now.UTC().Format("20060102T150405.000000Z"),
+		Runner: r, options: options, selected: selected, startedAt: now, id: now.UTC().Format("20060102T150405.000000Z"),
 		vars:     map[string]any{"today": today},
 		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
 	}
@@ -117,7 +119,7 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 		r.test(ctx)
 		return nil
 	}
-	if r.plan, err = r.planOf(r.vars); err != nil {
+	if r.plan, err = r.planOf(r.vars, r.startedAt); err != nil {
 		return err
 	}
 	idle, err := r.isIdle(ctx)
@@ -129,11 +131,18 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	keeping, stop := context.WithCancel(ctx)
+	keeping, abandon := context.WithCancel(ctx)
+	defer abandon()
+	stop := make(chan struct{})
 	var keeper sync.WaitGroup
-	keeper.Go(func() { r.lease.keep(keeping, end) })
-	err = r.execute(ctx)
-	stop()
+	keeper.Go(func() { r.lease.keep(keeping, stop, end) })
+	if err = r.execute(ctx); err == nil {
+		err = r.prepare(ctx)
+	}
+	if err != nil {
+		abandon()
+	}
+	close(stop)
 	keeper.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, errLost) {
 		return cause
@@ -141,8 +150,8 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = r.publish(ctx); err != nil {
-		return err
+	if err = r.lease.publish(ctx, r.published, r.exchanges); err != nil {
+		return fmt.Errorf("publishing %d tables: %w", len(r.exchanges), err)
 	}
 	r.Runner.remember(r.published)
 	r.report.wrote = true
@@ -243,7 +252,7 @@ func (r *run) execute(ctx context.Context) (err error) {
 	}
 	var tests []*project.Test
 	for _, test := range r.project.Tests {
-		if r.selected[test.ID] && !r.options.NoTests {
+		if r.tests(test) {
 			tests = append(tests, test)
 		}
 	}
@@ -256,6 +265,9 @@ func (r *run) execute(ctx context.Context) (err error) {
 	})
 	return r.outage
 }
+
+// tests tells whether this run runs a test.
+func (r *run) tests(test *project.Test) bool { return r.selected[test.ID] && !r.options.NoTests }
 
 // mayBuild tells whether this run may change a model: it is due, or it reads
 // something that may change.
@@ -359,17 +371,19 @@ func (r *Runner) remembered() *state {
 	return &state{Run: r.known.Run, Models: maps.Clone(r.known.Models)}
 }
 
-// planOf returns the plan of a day; the last one is kept.
-func (r *Runner) planOf(vars map[string]any) (*plan, error) {
+// planOf returns the plan of a moment; the last one is kept while both the
+// network's date and that of UTC last.
+func (r *Runner) planOf(vars map[string]any, at time.Time) (*plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	day := vars["today"].(string)
-	if known := r.plans[day]; known != nil {
+	day := at.UTC().Format(time.DateOnly)
+	key := day + " " + vars["today"].(string)
+	if known := r.plans[key]; known != nil {
 		return known, nil
 	}
-	made, err := newPlan(r.project, vars)
+	made, err := newPlan(r.project, vars, day)
 	if err == nil {
-		r.plans = map[string]*plan{day: made}
+		r.plans = map[string]*plan{key: made}
 	}
 	return made, err
 }

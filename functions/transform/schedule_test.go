@@ -97,7 +97,7 @@ func TestSchedule_ManyThreadsKeepTheOrder(t *testing.T) {
 
 func TestPlan_OnlyWhatChangedIsDue(t *testing.T) {
 	p := diamond(t)
-	made, err := newPlan(p, map[string]any{"today": "2026-11-22"})
+	made, err := newPlan(p, map[string]any{"today": "2026-11-22"}, "2026-11-22")
 	if err != nil {
 		t.Fatal(err)
 	}

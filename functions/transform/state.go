@@ -20,6 +20,7 @@ type state struct {
 type modelState struct {
 	SQL     string           `json:"sql"`               // digest of the SQL, as on a first run
 	Sources map[string]int64 `json:"sources,omitempty"` // rows of each source that it reads
+	Counted string           `json:"counted,omitempty"` // UTC date of these counts
 	Parents map[string]int64 `json:"parents,omitempty"` // version of each model that it reads
 	Version int64            `json:"version"`           // fencing token of the run that last changed it
 	// Pending: what was built is not published, because something failed.
@@ -87,14 +88,15 @@ func nameOf(id string) string { return id[strings.LastIndex(id, ".")+1:] }
 // A plan says, for one moment, from what each model would be made.
 type plan struct {
 	project *project.Project
+	day     string            // UTC date
 	digests map[string]string // of the SQL, by model
 	inputs  map[string]inputs // by model
 	sources []*project.Source // that some stored model reads
 }
 
 // newPlan renders every model, which costs a millisecond each.
-func newPlan(p *project.Project, vars map[string]any) (*plan, error) {
-	out := &plan{project: p, digests: map[string]string{}, inputs: map[string]inputs{}}
+func newPlan(p *project.Project, vars map[string]any, day string) (*plan, error) {
+	out := &plan{project: p, day: day, digests: map[string]string{}, inputs: map[string]inputs{}}
 	needed := map[string]bool{}
 	for _, model := range p.Models {
 		compiled, err := p.Compile(model, project.Compilation{Vars: vars})
@@ -129,6 +131,9 @@ func (p *plan) isDue(model *project.Model, known *state, rows map[string]int64) 
 		return false
 	}
 	in := p.inputs[model.Name]
+	if len(in.sources) > 0 && last.Counted != p.day {
+		return true // rows may have expired and others arrived, as many
+	}
 	for _, id := range in.sources {
 		if n, ok := last.Sources[id]; !ok || n != rows[id] {
 			return true

@@ -28,10 +28,19 @@ func viewCreation(relation, sql string) string {
 	return fmt.Sprintf("create or replace view %s as\n%s", relation, strings.TrimSpace(sql))
 }
 
-// exchange replaces the rows of a table that meet the condition.
+// exchange replaces the rows of a table that meet the condition. All rows go
+// by TRUNCATE, for which BigQuery reads, and bills, nothing; DELETE reads the
+// columns of the table.
 func exchange(relation, condition, columns, source string) string {
-	return fmt.Sprintf("delete from %[1]s where %[2]s;\n\ninsert into %[1]s (%[3]s)\nselect %[3]s\nfrom %[4]s;", relation, condition, columns, source)
+	removal := "delete from " + relation + " where " + condition
+	if condition == always {
+		removal = "truncate table " + relation
+	}
+	return fmt.Sprintf("%[1]s;\n\ninsert into %[2]s (%[3]s)\nselect %[3]s\nfrom %[4]s;", removal, relation, columns, source)
 }
+
+// always is the condition that all rows meet.
+const always = "true"
 
 // transaction makes one of statements: readers, and a crash, see all of them
 // or none.
@@ -51,7 +60,7 @@ const everything = "*"
 // within is the condition for rows of these partitions.
 func within(model *project.Model, partitions string) string {
 	if partitions == everything || model.Config.PartitionBy == nil {
-		return "true"
+		return always
 	}
 	return fmt.Sprintf("%s in (%s)", model.Config.PartitionBy.Expression(), partitions)
 }

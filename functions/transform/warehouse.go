@@ -3,8 +3,10 @@ package transform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -23,6 +25,39 @@ type warehouse struct {
 	maxBytes int64         // billed for each statement; 0 for no limit
 	// dropsFirst: the local warehouse cannot replace a table or view.
 	dropsFirst bool
+
+	mu       sync.Mutex
+	location *string // of the models' dataset, once it is known
+}
+
+// labels let a bill be split by what caused it.
+var labels = map[string]string{"application": "stationflow", "component": "transform"}
+
+// statement is a query as all are sent. It names the location: BigQuery infers
+// it from the tables of most statements, but takes some scripts for ones of
+// the US (https://github.com/snowplow/sql-runner/issues/173).
+func (w *warehouse) statement(ctx context.Context, sql string) (*bigquery.Query, error) {
+	location, err := w.where(ctx)
+	if err != nil {
+		return nil, err
+	}
+	query := w.client.Query(sql)
+	query.Location, query.Labels, query.MaxBytesBilled = location, labels, w.maxBytes
+	return query, nil
+}
+
+// where is the location of the models' dataset, asked for once.
+func (w *warehouse) where(ctx context.Context) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.location == nil {
+		metadata, err := w.dataset.Metadata(ctx)
+		if err != nil {
+			return "", fmt.Errorf("asking for the location of dataset %s: %w", w.dataset.DatasetID, err)
+		}
+		w.location = &metadata.Location
+	}
+	return *w.location, nil
 }
 
 // attempts bounds how often one statement is tried. Every statement that the
@@ -32,15 +67,30 @@ const attempts = 3
 
 // estimate returns the bytes that a statement would read, without running it.
 func (w *warehouse) estimate(ctx context.Context, sql string) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	query := w.client.Query(sql)
-	query.DryRun = true
-	job, err := query.Run(ctx)
+	job, err := w.dryRun(ctx, sql)
 	if err != nil {
 		return 0, err
 	}
-	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+	return job.Statistics.TotalBytesProcessed, nil
+}
+
+// dryRun has the warehouse check a statement; that costs nothing.
+func (w *warehouse) dryRun(ctx context.Context, sql string) (status *bigquery.JobStatus, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err = w.retry(ctx, func() error {
+		query, err := w.statement(ctx, sql)
+		if err != nil {
+			return err
+		}
+		query.DryRun, query.MaxBytesBilled = true, 0
+		job, err := query.Run(ctx)
+		if err == nil {
+			status = job.LastStatus()
+		}
+		return err
+	})
+	return status, err
 }
 
 // query runs a statement and returns its rows, by column.
@@ -70,8 +120,10 @@ func (w *warehouse) retry(ctx context.Context, try func() error) error {
 }
 
 func (w *warehouse) once(ctx context.Context, sql string) ([]map[string]any, error) {
-	query := w.client.Query(sql)
-	query.MaxBytesBilled = w.maxBytes
+	query, err := w.statement(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
 	it, err := query.Read(ctx)
 	if err != nil {
 		return nil, err
@@ -107,18 +159,21 @@ func retryable(err error) bool {
 				return true
 			}
 		}
-		return strings.Contains(answer.Message, "due to concurrent update")
 	}
 	var job *bigquery.Error
-	if errors.As(err, &job) {
-		return passing(job.Reason) || strings.Contains(job.Message, "due to concurrent update")
-	}
-	return false
+	return errors.As(err, &job) && passing(job.Reason) || isConflict(err)
+}
+
+// isConflict tells whether a statement was cancelled because another one was
+// changing the same table:
+// https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency
+func isConflict(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "due to concurrent update")
 }
 
 func passing(reason string) bool {
 	switch reason {
-	case "backendError", "internalError", "jobBackendError", "jobRateLimitExceeded", "rateLimitExceeded", "tableUnavailable":
+	case "backendError", "internalError", "jobBackendError", "jobInternalError", "jobRateLimitExceeded", "rateLimitExceeded", "tableUnavailable":
 		return true
 	}
 	return false

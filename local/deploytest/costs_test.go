@@ -36,7 +36,7 @@ const (
 	tib     = 1 << 40
 	runs    = 30 * 24 * 60
 	rowSize = 250.0 // bytes of a row in BigQuery
-	alerts  = 8
+	alerts  = 9
 )
 
 // A component is a row of the table: what it costs at so many records a
@@ -92,7 +92,7 @@ var components = []component{
 			beyond(r*rowSize/gib*90*24*3600, p.bigquery["free_storage_gib"])*p.bigquery["storage_gib_month"]
 	}},
 	{"BigQuery, transforms each minute", func(p prices, r float64) float64 {
-		bytes := runs * min(1, r) * max(30*p.bigquery["query_minimum_bytes"], r*12*3600*rowSize*0.6)
+		bytes := runs * min(1, r) * max(80*p.bigquery["query_minimum_bytes"], r*12*3600*rowSize*0.6)
 		return beyond(bytes/tib, p.bigquery["free_query_tib"]) * p.bigquery["query_tib"]
 	}},
 	{"the rest", func(p prices, r float64) float64 {

@@ -129,14 +129,35 @@ func TestMaterializations(t *testing.T) {
 	s.expect("added", "10,<nil> 20,<nil> 21,new 22,new 23,new")
 }
 
+// A contract is kept when the SQL gives the declared columns with their types,
+// in whatever order: dbt-core says so. What else the SQL gives is refused
+// without a contract, too: the table would not have it.
 func TestContract_IsChecked(t *testing.T) {
-	s := start(t, time.UTC, noon)
-	s.small(map[string]string{
-		"models/a.sql":   "{{ config(contract={'enforced': true}) }}select 'x' as n",
-		"models/all.yml": "models: [{name: a, columns: [{name: n, data_type: int64}]}]",
-	})
-	report := s.transform.Run(t.Context())
-	if report.OK() || !strings.Contains(report.Models[0].Message, "the contract says that column n is int64, and the SQL gives string") {
-		t.Errorf("%+v", report.Models)
+	for name, c := range map[string]struct{ sql, declared, want string }{
+		"kept":              {"select 'x' as word, 1 as n, numeric '1' as d", "{name: n, data_type: integer}, {name: word, data_type: string(9)}, {name: d, data_type: decimal}", ""},
+		"another type":      {"select 'x' as n", "{name: n, data_type: int64}", "the contract says that column n is int64, and the SQL gives string"},
+		"a column missing":  {"select 1 as n", "{name: n, data_type: int64}, {name: m, data_type: int64}", "the contract has a column m, and the SQL gives none"},
+		"a column too many": {"select 1 as n, 2 as m", "{name: n, data_type: int64}", "the SQL gives a column m int64 that the yml file does not declare"},
+		"no contract":       {"{{ config(contract={'enforced': false}) }}select 1 as n, 2 as m", "{name: n, data_type: int64}", "the SQL gives a column m int64 that the yml file does not declare"},
+		"a view":            {"{{ config(materialized='view') }}select 1 as n, 2 as m", "{name: n, data_type: int64}", "the SQL gives a column m int64 that the yml file does not declare"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, time.UTC, noon)
+			s.small(map[string]string{
+				"models/a.sql":   "{{ config(contract={'enforced': true}) }}" + c.sql,
+				"models/b.sql":   "{{ config(materialized='view') }}select * from {{ ref('a') }}",
+				"models/all.yml": "models: [{name: a, columns: [" + c.declared + "]}]",
+			})
+			report := s.transform.Run(t.Context())
+			if c.want == "" {
+				if !report.OK() {
+					t.Errorf("%+v", report.Models)
+				}
+				return
+			}
+			if report.OK() || !strings.Contains(report.Models[0].Message, c.want) {
+				t.Errorf("%+v", report.Models)
+			}
+		})
 	}
 }

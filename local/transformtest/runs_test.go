@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/dbt"
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/transform"
 	dbtproject "github.com/stationflow/stationflow/functions/transform/project"
 	"github.com/stationflow/stationflow/local/staged"
@@ -166,4 +167,63 @@ func TestModels_HaveTheDeclaredColumns(t *testing.T) {
 			t.Errorf("%s: the SQL gives %v, the yml file says %v", model.Name, stored, declared)
 		}
 	}
+}
+
+// Staging forgets rows after a while, the marts keep their sums: a late event
+// of a date that staging no longer holds as a whole must not replace it.
+func TestRun_KeepsDatesThatStagingHasPartlyForgotten(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	long, ago := noon.Add(-12*24*time.Hour), noon.Add(-20*24*time.Hour)
+	g := staged.NewGenerator(22, staged.Within(long.Add(-2*time.Hour), long))
+	s.Append(long, g.Records(100)...)
+	s.Append(long.Add(24*time.Hour), g.Records(50)...) // of the same date, a day later
+	g.Moments = staged.Within(noon.Add(-5*time.Hour), noon)
+	s.Append(noon, g.Records(100)...)
+	s.run()
+	s.verify("before rows expired")
+	for _, topic := range event.Topics() {
+		s.Query(fmt.Sprintf("delete from staging_data.%s where ingested_at < timestamp '%s'", topic, long.Add(12*time.Hour).Format(time.RFC3339)))
+	}
+	s.run()
+	s.verify("when rows had expired")
+
+	kept := len(s.Records)
+	g.Moments = staged.Within(long.Add(-2*time.Hour), long)
+	s.Append(noon.Add(time.Minute), g.Records(50)...)
+	s.Records = s.Records[:kept] // in staging alone
+	g.Moments = staged.Within(ago.Add(-2*time.Hour), ago)
+	s.Append(noon.Add(time.Minute), g.Records(50)...)
+	s.run()
+	s.verify("with late events of a date that is whole, and of one that is not")
+}
+
+// A source can have as many rows as before and yet others: some expired, as
+// many arrived. Rows expire by days of UTC, so counts are good for one.
+func TestRun_SeesNewRowsBehindTheSameCount(t *testing.T) {
+	s := start(t, time.UTC, noon)
+	g := staged.NewGenerator(23, staged.Within(noon.Add(-50*time.Hour), noon.Add(-48*time.Hour)))
+	s.Append(noon.Add(-48*time.Hour), g.Records(60)...)
+	s.run()
+	rows := func(topic string) int64 { return s.Query("select count(*) from staging_data." + topic)[0][0].(int64) }
+	before := map[string]int64{}
+	for _, topic := range event.Topics() {
+		before[topic] = rows(topic)
+		s.Query("delete from staging_data." + topic + " where true")
+	}
+	g.Moments = staged.Within(noon.Add(22*time.Hour), noon.Add(23*time.Hour))
+	for left := maps.Clone(before); len(left) > 0; {
+		record := g.Record()
+		if left[record.Topic]--; left[record.Topic] >= 0 {
+			s.Append(noon.Add(23*time.Hour), record)
+		}
+		maps.DeleteFunc(left, func(_ string, n int64) bool { return n <= 0 })
+	}
+	for topic, n := range before {
+		if got := rows(topic); got != n {
+			t.Fatalf("%s has %d rows, want %d as before", topic, got, n)
+		}
+	}
+	s.now = noon.Add(24 * time.Hour)
+	s.run()
+	s.verify("the next day")
 }

@@ -20,11 +20,15 @@ func artifacts(t *testing.T) map[string][]byte {
 	t.Helper()
 	files := fstest.MapFS{}
 	for name, content := range map[string]string{
-		"dbt_project.yml": "name: small\nmodels: {small: {+materialized: table, +tags: [x]}}\n",
-		"models/e.sql":    "{{ config(materialized='ephemeral') }}select id as n from {{ source('raw', 'events') }}",
-		"models/a.sql":    "select n from {{ ref('e') }} join {{ ref('kinds') }} using (n)",
-		"seeds/kinds.csv": "n,name\n1,one\n",
-		"tests/odd.sql":   "{{ config(severity='warn', warn_if='> 2') }}select * from {{ ref('a') }}",
+		"dbt_project.yml":       "name: small\nmodels: {small: {+materialized: table, +tags: [x]}}\n",
+		"models/e.sql":          "{{ config(materialized='ephemeral') }}select id as n from {{ source('raw', 'events') }}",
+		"models/a.sql":          "select n from {{ ref('e') }} join {{ ref('kinds') }} using (n)",
+		"seeds/kinds.csv":       "n,name\n1,one\n",
+		"macros/m.sql":          "{#- Twice. -#}\n{% macro twice(n) -%}\n{{ n }} * 2\n{%- endmacro %}\n",
+		"tests/generic/few.sql": "{% test few(model) %}select * from {{ model }}{% endtest %}",
+		"models/docs.yml": "exposures: [{name: page, label: A page, type: dashboard, maturity: high, description: Shows a., owner: {name: Someone}, depends_on: [ref('a'), \"source('raw', 'events')\"]}]\n" +
+			"unit_tests: [{name: one, model: a, description: One., given: [{input: ref('kinds'), rows: [{n: 1}]}], expect: {rows: [{n: 1}]}, overrides: {vars: {today: '2026-11-22'}}}]\n",
+		"tests/odd.sql": "{{ config(severity='warn', warn_if='> 2') }}select * from {{ ref('a') }}",
 		"models/all.yml": "sources: [{name: raw, tables: [{name: events, loaded_at_field: at, freshness: {warn_after: {count: 1, period: hour}}}]}]\n" +
 			"models: [{name: a, description: A. One row per n., config: {contract: {enforced: true}, meta: {k: v}}, columns: [{name: n, data_type: int64, data_tests: [unique]}]}]\n",
 	} {

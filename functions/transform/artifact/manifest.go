@@ -16,10 +16,17 @@ func Manifest(p *project.Project, compiled map[string]string, invocation string,
 	maps.Copy(head, fields{"project_name": p.Name, "project_id": projectID(p.Name), "adapter_type": "bigquery"})
 	nodes, sources := fields{}, fields{}
 	parents, children := map[string][]string{}, map[string][]string{}
-	for _, resource := range p.Resources() {
+	related := p.Resources()
+	for _, exposure := range p.Exposures {
+		related = append(related, &exposure.Resource)
+	}
+	for _, test := range p.UnitTests {
+		related = append(related, &test.Resource)
+	}
+	for _, resource := range related {
 		parents[resource.ID], children[resource.ID] = []string{}, []string{}
 	}
-	for _, resource := range p.Resources() {
+	for _, resource := range related {
 		for _, parent := range resource.Reads {
 			parents[resource.ID] = append(parents[resource.ID], parent)
 			children[parent] = append(children[parent], resource.ID)
@@ -35,9 +42,8 @@ func Manifest(p *project.Project, compiled map[string]string, invocation string,
 		sources[source.ID] = sourceNode(p, source)
 	}
 	manifest := fields{"metadata": head, "nodes": nodes, "sources": sources, "parent_map": parents, "child_map": children}
-	for _, empty := range []string{
-		"macros", "docs", "exposures", "metrics", "groups", "selectors", "disabled", "group_map", "saved_queries", "semantic_models", "unit_tests",
-	} {
+	manifest["macros"], manifest["exposures"], manifest["unit_tests"] = documents(p)
+	for _, empty := range []string{"docs", "metrics", "groups", "selectors", "disabled", "group_map", "saved_queries", "semantic_models"} {
 		manifest[empty] = fields{}
 	}
 	return encode(manifest)
@@ -45,18 +51,12 @@ func Manifest(p *project.Project, compiled map[string]string, invocation string,
 
 // node is what all nodes of a manifest have.
 func node(p *project.Project, of *project.Resource, sql string, compiled bool) fields {
-	below := of.Path
-	if _, rest, ok := strings.Cut(of.Path, "/"); ok {
-		below = rest
-	}
 	tags := of.Tags
 	if tags == nil {
 		tags = []string{}
 	}
-	out := fields{
-		"database": p.Target().Project, "schema": p.Target().Dataset, "name": of.Name, "resource_type": of.Type, "package_name": p.Name,
-		"path": below, "original_file_path": of.Path, "unique_id": of.ID, "fqn": of.FQN, "alias": of.Name, "tags": tags, "language": "sql",
-	}
+	out := entryOf(p, of)
+	maps.Copy(out, fields{"database": p.Target().Project, "schema": p.Target().Dataset, "alias": of.Name, "tags": tags, "language": "sql"})
 	if of.Type != project.TypeSeed {
 		refs, sources := reads(p, of)
 		out["refs"], out["sources"], out["metrics"] = refs, sources, []any{}
@@ -65,6 +65,14 @@ func node(p *project.Project, of *project.Resource, sql string, compiled bool) f
 		out["compiled_path"] = nil
 	}
 	return out
+}
+
+// below is a path within the folder of the project that it begins with.
+func below(path string) string {
+	if _, rest, ok := strings.Cut(path, "/"); ok {
+		return rest
+	}
+	return path
 }
 
 func orEmpty(list []string) []string {

@@ -30,11 +30,16 @@ type Target struct {
 // order in which each comes after those it reads. It is immutable and safe
 // for concurrent use.
 type Project struct {
-	Name     string
-	Models   []*Model // seeds too
-	Tests    []*Test
-	Sources  []*Source // in the order of their ids
-	Warnings []string  // what is legal and most likely a mistake
+	Name    string
+	Models  []*Model // seeds too
+	Tests   []*Test
+	Sources []*Source // in the order of their ids
+
+	Exposures []*Exposure
+	UnitTests []*UnitTest
+	Macros    []*Macro
+
+	Warnings []string // what is legal and most likely a mistake
 
 	target    Target
 	vars      map[string]any
@@ -103,7 +108,7 @@ type Source struct {
 func Load(files fs.FS, target Target) (*Project, error) {
 	p := &Project{target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{}}
 	for _, step := range []func(fs.FS) error{
-		p.readSettings, p.readMacros, p.readModels, p.readSeeds, p.readProperties, p.discoverAll, p.readTests,
+		p.readSettings, p.readMacros, p.readModels, p.readSeeds, p.readProperties, p.discoverAll, p.readTests, p.readDocuments,
 	} {
 		if err := step(files); err != nil {
 			return nil, err
@@ -155,6 +160,7 @@ func (p *Project) readMacros(files fs.FS) error {
 			if err != nil {
 				return err
 			}
+			p.addMacros(file, string(source))
 			if strings.HasPrefix(string(source), onlyForDbt) {
 				continue
 			}

@@ -1,6 +1,6 @@
 begin transaction;
 
-delete from `some-project`.`prod_data`.`passenger_flow_hourly` where true;
+truncate table `some-project`.`prod_data`.`passenger_flow_hourly`;
 
 insert into `some-project`.`prod_data`.`passenger_flow_hourly` (local_date, local_hour, station, passengers_entered, passengers_exited, passengers_total, is_estimated, flow_records, waiting_time_minutes, ticket_check_time_minutes)
 select local_date, local_hour, station, passengers_entered, passengers_exited, passengers_total, is_estimated, flow_records, waiting_time_minutes, ticket_check_time_minutes

@@ -1,6 +1,6 @@
 begin transaction;
 
-delete from `some-project`.`prod_data`.`train_dashboard` where true;
+truncate table `some-project`.`prod_data`.`train_dashboard`;
 
 insert into `some-project`.`prod_data`.`train_dashboard` (period, metric_name, dimension, dimension_value, metric_value, unit, computed_at)
 select period, metric_name, dimension, dimension_value, metric_value, unit, computed_at

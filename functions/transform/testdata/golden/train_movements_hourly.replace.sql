@@ -1,6 +1,6 @@
 begin transaction;
 
-delete from `some-project`.`prod_data`.`train_movements_hourly` where true;
+truncate table `some-project`.`prod_data`.`train_movements_hourly`;
 
 insert into `some-project`.`prod_data`.`train_movements_hourly` (local_date, local_hour, station, train_arrivals, train_departures, scheduled_arrivals, arrivals_on_time, arrivals_late, minutes_late, arriving_passengers, departing_passengers)
 select local_date, local_hour, station, train_arrivals, train_departures, scheduled_arrivals, arrivals_on_time, arrivals_late, minutes_late, arriving_passengers, departing_passengers
