@@ -18,6 +18,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A faultClass says what may help against an error.
@@ -48,6 +49,7 @@ func classify(err error) faultClass {
 	var malformed *batch.Malformed
 	var foreign *foreignTopic
 	var conflict *lake.Conflict
+
 	var crashed *crash
 	if errors.As(err, &malformed) || errors.As(err, &foreign) || errors.As(err, &conflict) || errors.As(err, &crashed) {
 		return permanent
@@ -142,7 +144,7 @@ const (
 // again soon will not cure, has been tried maxAttempts times, or ctx ends. Pauses double,
 // each of random length up to its bound so that instances spread out.
 func retrying(ctx context.Context, attempt func() error) error {
-	pause := firstPause
+	longest := firstPause
 	for tries := 1; ; tries++ {
 		err := attempt()
 		if err == nil || tries == maxAttempts {
@@ -151,12 +153,10 @@ func retrying(ctx context.Context, attempt func() error) error {
 		if class := classify(err); class != transient && class != unknown {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, longest/2+rand.N(longest/2)) != nil {
 			return err
-		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
-		pause *= 2
+		longest *= 2
 	}
 }
 

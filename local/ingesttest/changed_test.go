@@ -60,10 +60,19 @@ func TestIngest_RecordAcceptedByALaterDelivery(t *testing.T) {
 			if got := l.archived(t, "raw/"); len(got) != 2 || (err == nil) == (sinks == "lake") {
 				t.Fatalf("the first delivery archived %v and returned %v", got, err)
 			}
-			l.lake.decide(nil)
+			var uploads atomic.Int64
+			l.lake.decide(func(r *http.Request) outcome {
+				if isUpload(r) {
+					uploads.Add(1)
+				}
+				return outcome{}
+			})
 			now = noon.Add(time.Minute)
 			for range 2 {
 				l.mustDeliver(t, b)
+			}
+			if n := uploads.Load(); n != 4 { // each delivery: the batch's object, and the run that it lacks
+				t.Errorf("%d uploads, want 4", n)
 			}
 			if got, want := l.archived(t, "raw/"), (map[int64]int{100: 1, 101: 1, 102: 1, 103: 1}); !maps.Equal(got, want) {
 				t.Errorf("raw/ holds %v, want %v", got, want)
