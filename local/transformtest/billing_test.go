@@ -18,6 +18,7 @@ import (
 const mostTablesRead = 80
 
 func TestRun_ReadsFewTables(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(24, staged.Within(noon.Add(-4*time.Hour), noon))
 	s.Append(noon, g.Records(200)...)

@@ -18,8 +18,10 @@ func zone(t testing.TB, name string) *time.Location {
 }
 
 func TestDashboards_HoldWhatTheEventsSay(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"UTC", "Europe/Paris"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			location := zone(t, name)
 			now := time.Date(2026, 11, 22, 14, 0, 0, 0, location)
 			midnight := time.Date(2026, 11, 22, 0, 0, 0, 0, location)
@@ -74,6 +76,7 @@ func TestDashboards_HoldWhatTheEventsSay(t *testing.T) {
 }
 
 func TestDashboards_AnswerAnyAcceptedNumber(t *testing.T) {
+	t.Parallel()
 	s := start(t, zone(t, "Pacific/Kiritimati"), time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC))
 	g := staged.NewGenerator(3, func(*rand.Rand) time.Time { return time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC) })
 	for _, n := range []int{60, 10} { // a first run, and one that replaces
@@ -90,6 +93,7 @@ func TestDashboards_AnswerAnyAcceptedNumber(t *testing.T) {
 }
 
 func TestTransform_DoesNothingWithoutNewRows(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC))
 	g := staged.NewGenerator(4, staged.Within(s.now.Add(-50*time.Hour), s.now))
 	s.Append(s.now, g.Records(100)...)

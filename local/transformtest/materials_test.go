@@ -51,6 +51,7 @@ func (s *system) expect(table, want string) {
 }
 
 func TestMaterializations(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	columns := func(name string, columns ...string) string {
 		yml := "- {name: " + name + ", columns: ["
@@ -133,6 +134,7 @@ func TestMaterializations(t *testing.T) {
 // in whatever order: dbt-core says so. What else the SQL gives is refused
 // without a contract, too: the table would not have it.
 func TestContract_IsChecked(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ sql, declared, want string }{
 		"kept":              {"select 'x' as word, 1 as n, numeric '1' as d", "{name: n, data_type: integer}, {name: word, data_type: string(9)}, {name: d, data_type: decimal}", ""},
 		"another type":      {"select 'x' as n", "{name: n, data_type: int64}", "the contract says that column n is int64, and the SQL gives string"},
@@ -142,6 +144,7 @@ func TestContract_IsChecked(t *testing.T) {
 		"a view":            {"{{ config(materialized='view') }}select 1 as n, 2 as m", "{name: n, data_type: int64}", "the SQL gives a column m int64 that the yml file does not declare"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, time.UTC, noon)
 			s.small(map[string]string{
 				"models/a.sql":   "{{ config(contract={'enforced': true}) }}" + c.sql,

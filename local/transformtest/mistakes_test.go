@@ -12,6 +12,7 @@ import (
 
 // The comparison must see a mistake in the SQL: each of these is one.
 func TestVerify_SeesMistakes(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ file, right, wrong string }{
 		"redelivered records count twice": {"macros/records.sql", ") = 1", ") > 0"},
 		"rows visible late are forgotten": {"macros/incremental.sql", "var('late_append_minutes')", "0"},
@@ -21,6 +22,7 @@ func TestVerify_SeesMistakes(t *testing.T) {
 		"ties go to the last name":        {"models/marts/passenger_flow_dashboard.sql", "order by passengers_total, dimension_value)", "order by passengers_total, dimension_value desc)"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			source, err := fs.ReadFile(dbt.Files, c.file)
 			check(t, err)
 			if !strings.Contains(string(source), c.right) {

@@ -8,6 +8,7 @@ import (
 
 // Every figure of the dashboards, against one worked out by hand.
 func TestDashboards_HoldTheFiguresOfTheReferenceDay(t *testing.T) {
+	t.Parallel()
 	day, err := expect.ReferenceDay()
 	check(t, err)
 	s := start(t, day.Location, day.Now)

@@ -12,6 +12,7 @@ import (
 // A view that no model and no test of the run reads has no twin, and yet a
 // mistake in its SQL fails it alone, not the run.
 func TestRun_ViewsThatNothingReads(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	files := map[string]string{
 		"models/a.sql":    "{{ config(materialized='view') }}select 1 as n",
@@ -57,6 +58,7 @@ func TestRun_ViewsThatNothingReads(t *testing.T) {
 // BigQuery makes a dataset in the US unless it is told where, and at times
 // takes a script for one of the US.
 func TestRun_NamesTheLocationOfTheModels(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	p := s.throughProxy()
 	var asked, made, statements atomic.Int32

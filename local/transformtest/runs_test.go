@@ -56,6 +56,7 @@ func (s *system) contents(table string) string {
 }
 
 func TestRun_FailureKeepsTheOldContents(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(6, staged.Within(noon.Add(-5*time.Hour), noon))
 	s.Append(noon, g.Records(200)...)
@@ -93,6 +94,7 @@ func TestRun_FailureKeepsTheOldContents(t *testing.T) {
 }
 
 func TestRun_FailingTestFailsUntilItPasses(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(7, staged.Within(noon.Add(-5*time.Hour), noon))
 	s.Append(noon, g.Records(50)...)
@@ -111,6 +113,7 @@ func TestRun_FailingTestFailsUntilItPasses(t *testing.T) {
 }
 
 func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(8, staged.Within(noon.Add(-50*time.Hour), noon))
 	s.Append(noon, g.Records(150)...)
@@ -140,6 +143,7 @@ func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
 
 // The yml files say which columns a table has; the SQL must agree.
 func TestModels_HaveTheDeclaredColumns(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	s.run()
 	loaded, err := dbtproject.Load(dbt.Files, dbtproject.Target{Project: project, Dataset: prod})
@@ -172,6 +176,7 @@ func TestModels_HaveTheDeclaredColumns(t *testing.T) {
 // Staging forgets rows after a while, the marts keep their sums: a late event
 // of a date that staging no longer holds as a whole must not replace it.
 func TestRun_KeepsDatesThatStagingHasPartlyForgotten(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	long, ago := noon.Add(-12*24*time.Hour), noon.Add(-20*24*time.Hour)
 	g := staged.NewGenerator(22, staged.Within(long.Add(-2*time.Hour), long))
@@ -200,6 +205,7 @@ func TestRun_KeepsDatesThatStagingHasPartlyForgotten(t *testing.T) {
 // A source can have as many rows as before and yet others: some expired, as
 // many arrived. Rows expire by days of UTC, so counts are good for one.
 func TestRun_SeesNewRowsBehindTheSameCount(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(23, staged.Within(noon.Add(-50*time.Hour), noon.Add(-48*time.Hour)))
 	s.Append(noon.Add(-48*time.Hour), g.Records(60)...)

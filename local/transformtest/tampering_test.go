@@ -12,6 +12,7 @@ import (
 // The project's tests must see wrong rows in what is published: each of these
 // statements makes some.
 func TestProjectTests_SeeTampering(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	s.Append(noon.Add(-time.Hour), staged.NewGenerator(12, staged.Within(noon.Add(-30*time.Hour), noon)).Records(400)...)
 	s.run()
