@@ -49,9 +49,9 @@ func classify(err error) faultClass {
 	var malformed *batch.Malformed
 	var foreign *foreignTopic
 	var conflict *lake.Conflict
-
+	var other *lake.OtherSelection // which archiveRows takes care of
 	var crashed *crash
-	if errors.As(err, &malformed) || errors.As(err, &foreign) || errors.As(err, &conflict) || errors.As(err, &crashed) {
+	if errors.As(err, &malformed) || errors.As(err, &foreign) || errors.As(err, &conflict) || errors.As(err, &other) || errors.As(err, &crashed) {
 		return permanent
 	}
 	var refused *googleapi.Error
