@@ -112,6 +112,27 @@ func TestTerraform_AppliesAndDestroys(t *testing.T) {
 	}
 }
 
+// A feature that takes further services, added to what runs, leaves the
+// project's number known, and with it the grants to Google's agents: to make
+// those anew would stop deliveries until they are known everywhere.
+func TestTerraform_LaterFeatureKeepsGrants(t *testing.T) {
+	w := offline(t)
+	w.run(t, "defaults", "apply")
+	for _, scenario := range []string{"keys", "everything"} {
+		variables, err := w.variables(scenario)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := w.terraform("plan", "-input=false", "-no-color", "-var-file="+variables)
+		if err != nil {
+			t.Fatal(last(out))
+		}
+		if strings.Contains(string(out), "google_project.this will be read during apply") {
+			t.Errorf("%s: the project's number is known only after apply", scenario)
+		}
+	}
+}
+
 // The image is built by apply when its sources change, and only then.
 func TestTerraform_BuildsTheImageWhenItsSourcesChange(t *testing.T) {
 	w := offline(t)

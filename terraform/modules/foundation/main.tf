@@ -3,16 +3,33 @@
 # own agents. The outputs wait for all of it, so whoever takes the project or
 # the key from here comes after.
 
-# Tells the project's number, which is in the names of Google's agents.
+# The service that tells of the project stands by itself: what waits for it
+# does not wait again when a feature takes another service later.
+resource "google_project_service" "projects" {
+  project            = var.project
+  service            = "cloudresourcemanager.googleapis.com"
+  disable_on_destroy = false # others in the project may use it
+}
+
+resource "terraform_data" "projects_enabled" {
+  provisioner "local-exec" {
+    command = "sleep ${var.propagation_seconds}"
+  }
+
+  depends_on = [google_project_service.projects]
+}
+
+# Tells the project's number, which is in the names of Google's agents. Were it
+# unknown in a plan, the grants to all of them would be made anew.
 data "google_project" "this" {
   project_id = var.project
 
-  depends_on = [terraform_data.enabled]
+  depends_on = [terraform_data.projects_enabled]
 }
 
 locals {
   apis = concat([
-    "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudquotas", "cloudresourcemanager",
+    "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudquotas",
     "cloudscheduler", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
   ], var.kms_key == null ? [] : ["cloudkms"], var.network ? ["compute"] : [])
 
