@@ -50,6 +50,13 @@ func derive() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	for _, t := range tables[:len(topics)] {
+		replay, err := render("replay.sql.tmpl", map[string]any{"Notice": notice, "Table": t})
+		if err != nil {
+			return nil, err
+		}
+		files["sql/replay/"+t.Name+".sql"] = replay
+	}
 	for _, t := range topics {
 		reference, err := ingest.ReferenceParquet(t.Topic)
 		if err != nil {
@@ -68,7 +75,8 @@ func derive() (map[string][]byte, error) {
 	return files, err
 }
 
-// describe returns the staging tables, and the topics among them.
+// describe returns the staging tables, those of the topics first, and the
+// topics.
 func describe() (tables []table, topics []topic) {
 	for _, name := range event.Topics() {
 		schema, _ := event.SchemaOf(name)

@@ -37,7 +37,7 @@ func TestDerivedFiles_AreFresh(t *testing.T) {
 			t.Errorf("%s is stale: run go run ./event/gen", name)
 		}
 	}
-	for _, folder := range []string{"sql/staging", "terraform/reference", "terraform/schemas"} {
+	for _, folder := range []string{"sql/staging", "sql/replay", "terraform/reference", "terraform/schemas"} {
 		entries, err := os.ReadDir(filepath.Join(root, folder))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,6 @@
 // Command gen writes every file that is derived from the event types: the
 // staging tables' BigQuery schemas (terraform/schemas) and DDL (sql/staging),
-// dbt's sources, the Parquet files without rows that external tables take
+// what fills them again from the lake (sql/replay), dbt's sources, the Parquet files without rows that external tables take
 // their columns from (terraform/reference), and the reference page
 // docs/events.md.
 //
