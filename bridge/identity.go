@@ -127,6 +127,8 @@ func (s *session) watchTopics() {
 		if !read {
 			if now.Err == nil {
 				s.finish(fmt.Errorf("topic %s can be read now", name))
+			} else {
+				s.bridge.leaveOut(name, now)
 			}
 		} else if err := sameTopic(name, before.ID, now); err != nil {
 			s.replaced(name, err)

@@ -204,6 +204,35 @@ func testOneTopicNotAllowed(t *testing.T, other string, rights []kfake.ACL) {
 	}
 }
 
+// The right was granted before, but the topic does not exist yet: what is
+// created then is new, and is read from its first record.
+func TestBridge_TopicNotAllowedThenMissing(t *testing.T) {
+	t.Parallel()
+	const other = "passenger_flow"
+	var c bridge.Config
+	cluster := guardedCluster(t, &c, []kfake.ACL{right(kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationRead), right(kmsg.ACLResourceTypeGroup, group, kmsg.ACLOperationRead)})
+	c.Topics = []string{topic, other}
+	c.Start = bridge.Start{Latest: true}
+	client := admin(t, cluster)
+	transport := newRecorder(nil)
+	m := start(t, c, transport)
+	unread := func(problem string) func() bool {
+		return func() bool {
+			now := m.Snapshot()
+			return now.Joined && len(now.Unread) == 1 && strings.Contains(now.Unread[0].Problem, problem)
+		}
+	}
+	eventually(t, "the right is missing", unread("no right to read topic "+other))
+	grant(t, client, other)
+	eventually(t, "the topic is missing", unread("topic "+other+" does not exist"))
+	if err := cluster.CreateTopic(other, 6, nil); err != nil {
+		t.Fatal(err)
+	}
+	produceAs(t, client, other, 10)
+	transport.wait(t, 10)
+	transport.check(t, cluster, other, 0, 0, 10)
+}
+
 // The log says where new partitions begin once that is committed, not each
 // time that it is tried.
 func TestBridge_SaysOnceWhatIsNew(t *testing.T) {
