@@ -62,7 +62,7 @@ type Bridge struct {
 	unread   map[string]unread    // the topics that are left out, by name
 	withheld map[string]bool      // by topic: true for one that the user could never read, false for ever once it was read or missing
 	noted    map[string]time.Time // when it was last logged, by text
-	detached time.Time            // when the group was last not joined
+	detached time.Time            // since when the group is not joined, though there is something to read
 }
 
 // New returns a bridge that does nothing until Run.

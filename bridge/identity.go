@@ -157,6 +157,7 @@ func (s *session) readable() ([]string, error) {
 		}
 	}
 	if len(s.topics) == 0 {
+		s.bridge.excuse()
 		return nil, identity.Err()
 	}
 	return s.topics, nil

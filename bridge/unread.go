@@ -48,6 +48,14 @@ func (b *Bridge) takeUp(name string) {
 	delete(b.unread, name)
 }
 
+// excuse takes note that the group is not joined for no other reason than
+// that Kafka has just said that no topic can be read.
+func (b *Bridge) excuse() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.detached = time.Now()
+}
+
 // wasWithheld reports whether nothing but the user's rights has kept the
 // topic, since New, from being read.
 func (b *Bridge) wasWithheld(name string) bool {

@@ -233,6 +233,28 @@ func TestBridge_TopicNotAllowedThenMissing(t *testing.T) {
 	transport.check(t, cluster, other, 0, 0, 10)
 }
 
+// None of the topics exists yet: health says so, and a restart is not asked
+// for, which would not help. Then Kafka goes away as well, which it may.
+func TestBridge_NoTopic(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	c.Topics = []string{"passenger_flow"}
+	m := start(t, c, newRecorder(nil))
+	eventually(t, "health names the topic", func() bool {
+		reasons := m.Unhealthy()
+		return len(reasons) == 1 && strings.Contains(reasons[0], "passenger_flow is not read: topic passenger_flow does not exist")
+	})
+	get(t, m.Bridge, "/livez", http.StatusOK)
+	get(t, m.Bridge, "/readyz", http.StatusServiceUnavailable)
+	cluster.Close()
+	eventually(t, "health says that Kafka is away", func() bool {
+		reasons := m.Unhealthy()
+		return len(reasons) == 2 && strings.Contains(reasons[1], "not in the consumer group")
+	})
+	get(t, m.Bridge, "/livez", http.StatusServiceUnavailable)
+}
+
 // The log says where new partitions begin once that is committed, not each
 // time that it is tried.
 func TestBridge_SaysOnceWhatIsNew(t *testing.T) {
