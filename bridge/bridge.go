@@ -60,8 +60,9 @@ type Bridge struct {
 	mu       sync.Mutex
 	trouble  string               // what kept the group from being joined, or Kafka's last complaint
 	unread   map[string]unread    // the topics that are left out, by name
+	withheld map[string]bool      // by topic: true for one that the user could never read, false for ever once it was read or missing
 	noted    map[string]time.Time // when it was last logged, by text
-	detached time.Time            // when the group was last not joined
+	detached time.Time            // since when the group is not joined, though there is something to read
 }
 
 // New returns a bridge that does nothing until Run.
@@ -76,6 +77,8 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 		listener:    with.Listener,
 		log:         with.Logger,
 		large:       make(chan struct{}, 1),
+		unread:      make(map[string]unread),
+		withheld:    make(map[string]bool),
 		noted:       make(map[string]time.Time),
 		detached:    time.Now(),
 	}
@@ -317,6 +320,9 @@ func (b *Bridge) attach(s *session) {
 	defer b.mu.Unlock()
 	b.trouble = ""
 	b.begun.Store(true)
+	for _, topic := range s.topics {
+		b.withheld[topic] = false
+	}
 	b.session.Store(s)
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -73,18 +76,33 @@ func (s *session) commitRequest() *sarama.OffsetCommitRequest {
 }
 
 func (s *session) sendCommit(request *sarama.OffsetCommitRequest, check func(*sarama.OffsetCommitResponse) error) error {
+	group := s.bridge.config.GroupID
+	doing := "commit in group " + group + " (KAFKA_GROUP_ID)"
 	err := s.coordinator(func(broker *sarama.Broker) error {
 		response, err := broker.CommitOffset(request)
 		if err != nil {
 			return err
 		}
+		if topics := unreadable(response); len(topics) > 0 {
+			doing = "read topic " + strings.Join(topics, ", ")
+		}
 		return check(response)
 	})
 	if err != nil {
-		group := s.bridge.config.GroupID
-		return kafka.Explain(fmt.Errorf("committing offsets of group %s: %w", group, err), "commit in group "+group+" (KAFKA_GROUP_ID) for the topics of KAFKA_TOPICS")
+		return kafka.Explain(fmt.Errorf("committing offsets of group %s: %w", group, err), doing)
 	}
 	return nil
+}
+
+// unreadable returns the topics for which commits are refused because the
+// user may not read them.
+func unreadable(response *sarama.OffsetCommitResponse) (topics []string) {
+	for _, topic := range slices.Sorted(maps.Keys(response.Errors)) {
+		if slices.Contains(slices.Collect(maps.Values(response.Errors[topic])), sarama.ErrTopicAuthorizationFailed) {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
 }
 
 // committed takes over what the coordinator accepted, and returns what it

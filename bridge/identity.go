@@ -25,13 +25,15 @@ import (
 // questions.
 var errEnded = errors.New("the session has ended")
 
-// errReplaced is why a session ends when a topic is not the one it was.
-var errReplaced = errors.New("a topic was deleted")
+// errReplaced is why a session ends when a topic is not the one it was, or
+// cannot be read any more.
+var errReplaced = errors.New("a topic is lost")
 
 // confirm waits until the partition's leader has said, to a question asked
 // after the call, that the topic still has the id under which its records are
-// published. It returns false when the topic has another one, which ends the
-// session, or when the session or ctx ends first.
+// published. It returns false when the topic has another one or may not be
+// read any more, which ends the session, or when the session or ctx ends
+// first.
 func (s *session) confirm(ctx context.Context, p *partition) bool {
 	for failed := 0; ctx.Err() == nil && !p.replaced.Load(); failed++ {
 		err := s.askLeader(ctx, p)
@@ -52,8 +54,8 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 }
 
 // askLeader returns nil when the leader confirms the topic's id, errReplaced
-// when there is another topic of that name or none, and any other error when
-// that is not known.
+// when there is another topic of that name, or none that may be read, and any
+// other error when that is not known.
 func (s *session) askLeader(ctx context.Context, p *partition) error {
 	leader, err := s.control.Leader(p.of.Topic, p.of.Partition)
 	if err != nil {
@@ -75,20 +77,22 @@ func (s *session) askLeader(ctx context.Context, p *partition) error {
 }
 
 // sameTopic returns errReplaced when the topic is certainly not the one with
-// the id.
+// the id, or the right to read it was taken away.
 func sameTopic(name, id string, now kafka.Topic) error {
 	switch {
 	case errors.Is(now.Err, kafka.ErrNoTopic):
 		return fmt.Errorf("%w: %s does not exist any more", errReplaced, name)
+	case refused(now):
+		return fmt.Errorf("%w: %w", errReplaced, now.Err)
 	case now.ID != "" && now.ID != id:
-		return fmt.Errorf("%w and created again: %s was %s and is %s", errReplaced, name, id, now.ID)
+		return fmt.Errorf("%w: %s was deleted and created again; it was %s and is %s", errReplaced, name, id, now.ID)
 	}
 	return nil
 }
 
 // replaced stops the partitions of a topic that is not the one it was: what
 // is left of them is neither published nor committed. The session ends; the
-// next one reads the new topic from its first record.
+// next one reads the new topic from its first record, or leaves the topic out.
 func (s *session) replaced(topic string, why error) {
 	for at, p := range s.partitions {
 		if at.topic == topic && !p.replaced.Swap(true) {
@@ -108,7 +112,7 @@ func (s *session) finish(why error) {
 }
 
 // watchTopics ends the session when a topic is not the one it was, has more
-// partitions than at the beginning, or can be read at last.
+// partitions than at the beginning, can be read at last, or no more.
 func (s *session) watchTopics() {
 	broker := s.control.LeastLoadedBroker()
 	if broker == nil {
@@ -123,6 +127,8 @@ func (s *session) watchTopics() {
 		if !read {
 			if now.Err == nil {
 				s.finish(fmt.Errorf("topic %s can be read now", name))
+			} else {
+				s.bridge.leaveOut(name, now)
 			}
 		} else if err := sameTopic(name, before.ID, now); err != nil {
 			s.replaced(name, err)
@@ -133,7 +139,7 @@ func (s *session) watchTopics() {
 }
 
 // readable returns the topics that the session can read. Those that do not
-// exist, or that the user may not see, are left out until they can be read,
+// exist, or that the user may not read, are left out until they can be read,
 // which health shows: they must not keep the others waiting. Where none can be
 // read that is an error.
 func (s *session) readable() ([]string, error) {
@@ -143,12 +149,15 @@ func (s *session) readable() ([]string, error) {
 	}
 	s.topics = nil
 	for _, name := range s.bridge.config.Topics {
-		if identity.Topics[name].Err == nil {
+		if topic := identity.Topics[name]; topic.Err != nil {
+			s.bridge.leaveOut(name, topic)
+		} else {
+			s.bridge.takeUp(name)
 			s.topics = append(s.topics, name)
 		}
 	}
-	s.bridge.leaveOut(identity)
 	if len(s.topics) == 0 {
+		s.bridge.excuse()
 		return nil, identity.Err()
 	}
 	return s.topics, nil

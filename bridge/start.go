@@ -108,22 +108,28 @@ func (s *session) readBack(chosen map[topicPartition]int64, committed map[topicP
 }
 
 // choose commits where the missing partitions begin. KAFKA_START counts when
-// the group begins, with nothing committed at all. Later a topic or partition
-// without a commit is new, or was created again: nobody has seen its first
-// record, and it begins there.
+// the group begins, with nothing committed at all, and for a topic without any
+// commit that the user was not allowed to read until now. Any other topic or
+// partition without a commit is new, or was created again: nobody has seen its
+// first record, and it begins there.
 func (s *session) choose(missing []topicPartition, committed map[topicPartition]commitment) (map[topicPartition]int64, error) {
 	b := s.bridge
-	start := b.config.Start
 	begun := b.begun.Load()
-	for _, c := range committed {
-		begun = begun || c.offset >= 0
-	}
-	if begun {
-		start = Start{}
+	seen := make(map[string]bool) // the topics with a commit
+	for at, c := range committed {
+		if c.offset >= 0 {
+			begun, seen[at.topic] = true, true
+		}
 	}
 	request := s.commitRequest()
 	chosen := make(map[topicPartition]int64, len(missing))
+	var fresh []topicPartition
 	for _, at := range missing {
+		start := b.config.Start
+		if begun && (seen[at.topic] || !b.wasWithheld(at.topic)) {
+			start = Start{}
+			fresh = append(fresh, at)
+		}
 		offset, err := s.begin(at, start)
 		if err != nil {
 			return nil, fmt.Errorf("finding where %s/%d begins: %w", at.topic, at.partition, err)
@@ -131,16 +137,17 @@ func (s *session) choose(missing []topicPartition, committed map[topicPartition]
 		chosen[at] = offset
 		request.AddBlockWithLeaderEpoch(at.topic, at.partition, offset, -1, 0, s.identity.Topics[at.topic].ID)
 	}
-	if begun {
-		b.log.Warn("these are new to the group, or their topic was created again: they are read from the first record", "partitions", fmt.Sprint(missing))
-	}
-	return chosen, s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error {
+	err := s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error {
 		var faults []error
 		for at := range chosen {
 			faults = append(faults, commitError(response, at))
 		}
 		return errors.Join(faults...)
 	})
+	if err == nil && len(fresh) > 0 {
+		b.log.Warn("these are new to the group, or their topic was created again: they are read from the first record", "partitions", fmt.Sprint(fresh))
+	}
+	return chosen, err
 }
 
 // begin is the offset at which a partition begins that nobody has read.

@@ -1,9 +1,12 @@
 package bridge
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
 )
@@ -14,24 +17,51 @@ type unread struct {
 	since time.Time
 }
 
-// leaveOut takes note of the topics that cannot be read.
-func (b *Bridge) leaveOut(identity kafka.Identity) {
+// refused reports whether the topic is one that the user may not read.
+func refused(topic kafka.Topic) bool { return errors.Is(topic.Err, sarama.ErrTopicAuthorizationFailed) }
+
+// leaveOut takes note of why a topic cannot be read now.
+func (b *Bridge) leaveOut(name string, topic kafka.Topic) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	before := b.unread
-	b.unread = make(map[string]unread)
-	for name, topic := range identity.Topics {
-		if topic.Err == nil {
-			continue
-		}
-		now := unread{why: topic.Err.Error(), since: time.Now()}
-		if known, ok := before[name]; ok {
-			now.since = known.since
-		} else {
-			b.log.Warn("a topic is not read", "topic", name, "reason", now.why)
-		}
-		b.unread[name] = now
+	now := unread{why: topic.Err.Error(), since: time.Now()}
+	known, ok := b.unread[name]
+	if ok {
+		now.since = known.since
 	}
+	if now.why != known.why {
+		b.log.Warn("a topic is not read", "topic", name, "reason", now.why)
+	}
+	b.unread[name] = now
+	switch _, decided := b.withheld[name]; {
+	case refused(topic) && !decided:
+		b.withheld[name] = true
+	case errors.Is(topic.Err, kafka.ErrNoTopic):
+		b.withheld[name] = false // what is created from now on is new
+	}
+}
+
+// takeUp takes note that a topic can be read.
+func (b *Bridge) takeUp(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.unread, name)
+}
+
+// excuse takes note that the group is not joined for no other reason than
+// that Kafka has just said that no topic can be read.
+func (b *Bridge) excuse() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.detached = time.Now()
+}
+
+// wasWithheld reports whether nothing but the user's rights has kept the
+// topic, since New, from being read.
+func (b *Bridge) wasWithheld(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.withheld[name]
 }
 
 // unreadTopics returns what is left out. The caller holds the lock.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -111,7 +112,7 @@ type Identity struct {
 type Topic struct {
 	ID      string          // as 8-4-4-4-12 lower-case hex digits; "" where Err says why
 	Leaders map[int32]int32 // the broker of each partition, -1 for none at the moment
-	Err     error           // a *Fault for what a person can mend
+	Err     error           // why it cannot be read; a *Fault for what a person can mend
 }
 
 // ErrNoTopic is the cause of a Topic's error where there is none of that name.
@@ -133,7 +134,9 @@ func (i Identity) Err() error {
 // partition has given until some moment belongs to the id that the same
 // broker answers to a question asked after it.
 func Identify(broker *sarama.Broker, version sarama.KafkaVersion, topics []string) (Identity, error) {
-	response, err := broker.GetMetadata(sarama.NewMetadataRequest(version, topics))
+	request := sarama.NewMetadataRequest(version, topics)
+	request.IncludeTopicAuthorizedOperations = true
+	response, err := broker.GetMetadata(request)
 	if err != nil {
 		return Identity{}, fmt.Errorf("reading topic ids: %w", err)
 	}
@@ -158,6 +161,9 @@ func describe(metadata *sarama.TopicMetadata) Topic {
 		return Topic{Err: passing(ErrNoTopic, "topic %s does not exist: create it, or take it out of KAFKA_TOPICS", metadata.Name)}
 	case err != sarama.ErrNoError && err != sarama.ErrLeaderNotAvailable:
 		return Topic{Err: Explain(fmt.Errorf("reading the id of topic %s: %w", metadata.Name, err), "read topic "+metadata.Name)}
+	case !mayRead(metadata):
+		err := fmt.Errorf("reading the rights on topic %s: %w", metadata.Name, sarama.ErrTopicAuthorizationFailed)
+		return Topic{Err: Explain(err, "read topic "+metadata.Name)}
 	case metadata.Uuid == sarama.Uuid{}:
 		return Topic{Err: passing(nil, "topic %s has no id: the brokers must run Kafka 2.8 or later", metadata.Name)}
 	}
@@ -166,6 +172,14 @@ func describe(metadata *sarama.TopicMetadata) Topic {
 		t.Leaders[p.ID] = p.Leader
 	}
 	return t
+}
+
+// mayRead reports whether the user may read the topic, which is more than to
+// see it: who may write may see. The operations are one bit each (KIP-430). A
+// broker that does not tell them finds out when the topic is read.
+func mayRead(metadata *sarama.TopicMetadata) bool {
+	may := metadata.TopicAuthorizedOperations
+	return may == math.MinInt32 || may&(1<<sarama.AclOperationRead) != 0
 }
 
 func hexUUID(u sarama.Uuid) string {

@@ -73,7 +73,9 @@ func start(t testing.TB, c bridge.Config, transport bridge.Transport) *member {
 
 func startWith(t testing.TB, c bridge.Config, with bridge.Dependencies) *member {
 	t.Helper()
-	with.Logger = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	if with.Logger == nil {
+		with.Logger = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	}
 	b, err := bridge.New(c, with)
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func TestBridge_SaysWhichRightIsMissing(t *testing.T) {
 	}{
 		{"none", nil, "no right to read topic incidents"},
 		{"group", []kfake.ACL{describe, read}, "no right to use group stationflow (KAFKA_GROUP_ID)"},
-		{"read", []kfake.ACL{describe, use}, "no right to"},
+		{"read", []kfake.ACL{describe, use}, "no right to read topic incidents"},
 		{"all", []kfake.ACL{describe, read, use}, ""},
 	}
 	for _, test := range tests {
