@@ -10,11 +10,15 @@
     local_dates    date literals, comma-separated; '' when there are none
     ingested_from  all rows of these dates arrived at or after it (microseconds)
     is_old         'yes' when some of them arrived more than a day ago: staging may
-                   have lost some, so ask again with only_whole, which reads more
+                   have lost some, so ask again
     records, newest  what was seen after known_until, the beginning of the overlap;
-                     one of the three changes whenever a row was added -#}
-{% macro touched_dates(raw, only_whole=false) -%}
-{%- set until = known_until() -%}
+                     one of the three changes whenever a row was added
+    Asked again with the first answer, it leaves out the dates of which staging
+    has lost rows. Staging loses whole days of arrival, the oldest first: when it
+    still has a row as old as ingested_from it has all later ones, and when it
+    has none it has no older ones either. So no older rows need to be read. -#}
+{% macro touched_dates(raw, first=none) -%}
+{%- set until = first.known_until if first else known_until() -%}
 with dates as (
     select
         {{ local_date('timestamp') }} as local_date,
@@ -45,8 +49,8 @@ touched as (
     from dates
     group by 1
     having sum(dates.records) > 0
-        {%- if only_whole %}
-        and coalesce(min(known_from) >= (select min(unix_micros(ingested_at)) from {{ raw }}), true)
+        {%- if first %}
+        and coalesce(min(known_from) >= (select min(unix_micros(ingested_at)) from {{ raw }} where ingested_at >= timestamp_micros({{ first.ingested_from }})), true)
         {%- endif %}
 )
 

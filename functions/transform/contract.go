@@ -19,7 +19,8 @@ import (
 // A contract is dbt's: the same names with the same types, in any order, for
 // the table has the declared one. Without a contract a table still has the
 // declared columns only, so one that is not declared is an error: dbt would
-// store it.
+// store it. The case of names is nobody's mistake, as BigQuery ignores it;
+// dbt's contracts do not.
 func (r *run) checkColumns(ctx context.Context, model *project.Model, sql string, isNew bool) error {
 	contract := model.Config.Contract
 	switch {
@@ -40,7 +41,7 @@ func (r *run) checkColumns(ctx context.Context, model *project.Model, sql string
 
 func differences(model *project.Model, given []project.Column, contract bool) error {
 	find := func(columns []project.Column, name string) int {
-		return slices.IndexFunc(columns, func(c project.Column) bool { return c.Name == name })
+		return slices.IndexFunc(columns, func(c project.Column) bool { return strings.EqualFold(c.Name, name) })
 	}
 	var found []error
 	for _, declared := range model.Columns {

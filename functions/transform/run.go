@@ -12,6 +12,7 @@ import (
 
 	"github.com/stationflow/stationflow/functions/transform/artifact"
 	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A Runner runs one project against one warehouse. It remembers the state
@@ -210,10 +211,8 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 			if !time.Now().Before(r.options.Until) {
 				return false, ErrBusy
 			}
-			select {
-			case <-ctx.Done():
-				return false, ctx.Err()
-			case <-time.After(poll):
+			if err := pause.For(ctx, poll); err != nil {
+				return false, err
 			}
 			now, err := r.keeper.read(ctx)
 			if err != nil {

@@ -13,6 +13,8 @@ import (
 	rest "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A warehouse runs statements on BigQuery. All go through jobs.query, which
@@ -111,10 +113,8 @@ func (w *warehouse) retry(ctx context.Context, try func() error) error {
 		if err == nil || attempt == attempts || !retryable(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, time.Duration(attempt)*500*time.Millisecond) != nil {
 			return err
-		case <-time.After(time.Duration(attempt) * 500 * time.Millisecond):
 		}
 	}
 }

@@ -137,6 +137,8 @@ func TestContract_IsChecked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ sql, declared, want string }{
 		"kept":              {"select 'x' as word, 1 as n, numeric '1' as d", "{name: n, data_type: integer}, {name: word, data_type: string(9)}, {name: d, data_type: decimal}", ""},
+		"in other case":     {"select 'x' as word, 1 as N", "{name: n, data_type: int64}, {name: Word, data_type: string}", ""},
+		"case, no contract": {"{{ config(contract={'enforced': false}) }}select 1 as N", "{name: n, data_type: int64}", ""},
 		"another type":      {"select 'x' as n", "{name: n, data_type: int64}", "the contract says that column n is int64, and the SQL gives string"},
 		"a column missing":  {"select 1 as n", "{name: n, data_type: int64}, {name: m, data_type: int64}", "the contract has a column m, and the SQL gives none"},
 		"a column too many": {"select 1 as n, 2 as m", "{name: n, data_type: int64}", "the SQL gives a column m int64 that the yml file does not declare"},

@@ -1,5 +1,5 @@
 {%- set touched = run_query(touched_dates(source('staging', 'equipment_failures'))).rows[0] if is_incremental() else none -%}
-{%- set touched = run_query(touched_dates(source('staging', 'equipment_failures'), only_whole=true)).rows[0] if touched and touched.is_old == 'yes' else touched -%}
+{%- set touched = run_query(touched_dates(source('staging', 'equipment_failures'), touched)).rows[0] if touched and touched.is_old == 'yes' else touched -%}
 {%- set partitions = [touched.local_dates] if touched else [] -%}
 {{ config(
     materialized='incremental',

@@ -14,7 +14,7 @@ with records as (
     from `some-project`.`staging_data`.`train_departures`
     where ingested_at >= timestamp_micros(1795240800000000)
     and date(datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris')) in (date '2026-11-21', date '2026-11-22')
-    -- 42 rows after 1795333860000000, the newest of 1795334460000000
+    -- 42 rows after 1795333800000000, the newest of 1795334460000000
     qualify row_number() over (
         partition by kafka_topic_id, kafka_partition, kafka_offset
         order by ingested_at
