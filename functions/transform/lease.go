@@ -100,6 +100,9 @@ where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.d
 		return nil, nil, nil
 	}
 	if err != nil {
+		if isInterrupted(ctx) { // it may have been taken all the same
+			k.giveUp(ctx, holder)
+		}
 		return nil, nil, fmt.Errorf("taking the lease: %w", err)
 	}
 	if len(rows) != 1 {
@@ -135,6 +138,21 @@ func (l *lease) renew(ctx context.Context) error {
 func (l *lease) finish(published *state) string {
 	return fmt.Sprintf("update %s\nset holder = '', interrupted = false, expires_at = current_timestamp(), state = %s\nwhere %s;",
 		l.relation, quoted(published.String()), l.held())
+}
+
+// release gives the lease back after an interrupt, when it is still this run's
+// own. The next run takes what this one built for unfinished, as after a crash.
+func (l *lease) release(ctx context.Context) { l.giveUp(ctx, l.holder) }
+
+// goodbye bounds how long an interrupted run takes to give its lease back;
+// when that does not suffice, it expires.
+const goodbye = 5 * time.Second
+
+func (k *keeper) giveUp(ctx context.Context, holder string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	_, _ = k.warehouse.query(ctx, fmt.Sprintf("update %s\nset holder = '', interrupted = true, expires_at = current_timestamp()\nwhere holder = '%s'", // a holder is a token's only one
+		k.relation, holder))
 }
 
 // publish runs the statements together with finish. When an answer was lost

@@ -45,6 +45,9 @@ type Options struct {
 	NoTests, NoModels bool
 	// Until is when to stop waiting for a run in progress; zero is not to wait.
 	Until time.Time
+	// Waiting is called for each other run that holds the lease, with when it
+	// expires unless that run renews it; nil for nobody.
+	Waiting func(expires time.Time)
 }
 
 // run is one run in progress.
@@ -61,6 +64,7 @@ type run struct {
 	lease     *lease
 	published *state   // what this run is about to publish
 	exchanges []string // the statements that do so
+	preparing bool     // what can be published alone may be
 
 	mu        sync.Mutex // guards what follows
 	relations map[string]stored
@@ -75,12 +79,15 @@ type run struct {
 // ErrBusy says that another run was in progress until the end of the wait.
 var ErrBusy = errors.New("another run is in progress")
 
+// ErrInterrupted says that the context of a run was cancelled.
+var ErrInterrupted = errors.New("interrupted")
+
 // Run builds the models that are due beside the published ones, each after
 // those it reads, tests them, and publishes what passed in one transaction.
 // What depends on a failure is skipped and keeps its contents.
 //
-// The error is ErrBusy, or that of a selector; every other failure is part of
-// the report.
+// The error is ErrBusy, ErrInterrupted, or that of a selector; every other
+// failure is part of the report. An interrupted run gives its lease back.
 func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	selected, err := r.project.Select(options.Select, options.Exclude)
 	if err != nil {
@@ -101,6 +108,8 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	switch {
 	case errors.Is(err, ErrBusy):
 		return nil, err
+	case err != nil && isInterrupted(ctx):
+		return nil, current.interruption()
 	case err != nil:
 		current.report.Message = err.Error()
 	}
@@ -114,10 +123,25 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	return current.report, nil
 }
 
+// isInterrupted tells a context that somebody cancelled from one whose time is
+// up: what the warehouse still works on then is better left to the lease.
+func isInterrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// interruption says what an interrupted run leaves.
+func (r *run) interruption() error {
+	switch {
+	case r.options.NoModels:
+		return ErrInterrupted
+	case r.preparing:
+		return fmt.Errorf("%w while publishing: some tables may be the new ones, the next run completes it", ErrInterrupted)
+	}
+	return fmt.Errorf("%w; nothing was published", ErrInterrupted)
+}
+
 func (r *run) carryOut(ctx context.Context) (err error) {
 	if r.options.NoModels {
 		r.test(ctx)
-		return nil
+		return context.Cause(ctx)
 	}
 	if r.plan, err = r.planOf(r.vars, r.startedAt); err != nil {
 		return err
@@ -129,6 +153,19 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if idle, err = r.take(ctx); err != nil || idle {
 		return err
 	}
+	if err = r.hold(ctx); err != nil {
+		if isInterrupted(ctx) {
+			r.lease.release(ctx)
+		}
+		return err
+	}
+	r.Runner.remember(r.published)
+	r.report.wrote = true
+	return nil
+}
+
+// hold builds, tests and publishes, and renews the lease meanwhile.
+func (r *run) hold(ctx context.Context) (err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	keeping, abandon := context.WithCancel(ctx)
@@ -137,6 +174,10 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { r.lease.keep(keeping, stop, end) })
 	if err = r.execute(ctx); err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		r.preparing = true
 		err = r.prepare(ctx)
 	}
 	if err != nil {
@@ -153,8 +194,6 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if err = r.lease.publish(ctx, r.published, r.exchanges); err != nil {
 		return fmt.Errorf("publishing %d tables: %w", len(r.exchanges), err)
 	}
-	r.Runner.remember(r.published)
-	r.report.wrote = true
 	return nil
 }
 
@@ -197,6 +236,7 @@ const poll = 500 * time.Millisecond
 // take gets the lease. While another run holds it, it waits, and stops when
 // that run has published all that there is.
 func (r *run) take(ctx context.Context) (idle bool, err error) {
+	waitsFor := ""
 	for {
 		lease, known, err := r.keeper.take(ctx, r.id)
 		if err != nil {
@@ -220,6 +260,10 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 				return false, err
 			}
 			held = now != nil && now.Holder != "" && time.Now().Before(now.ExpiresAt)
+			if held && now.Holder != waitsFor && r.options.Waiting != nil {
+				waitsFor = now.Holder
+				r.options.Waiting(now.ExpiresAt)
+			}
 		}
 	}
 	if r.lease.interrupted {
