@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -214,7 +215,9 @@ func (s *System) startKafka(context.Context) error {
 		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
 	}
 	var err error
-	if s.broker, err = watchBroker(s.getenv); err != nil {
+	if s.broker, err = watchBroker(s.getenv); err != nil && s.options.Kafka != "" {
+		return errors.New(strings.ReplaceAll(err.Error(), "KAFKA_BOOTSTRAP_SERVERS", "--kafka")) // which it was set from
+	} else if err != nil {
 		return err
 	}
 	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
