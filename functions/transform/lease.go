@@ -118,6 +118,55 @@ where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.d
 	return &lease{keeper: k, token: rows[0]["token"].(int64), holder: holder, interrupted: rows[0]["interrupted"].(bool)}, known, nil
 }
 
+// poll is how often a waiting run looks whether the lease is free.
+const poll = 500 * time.Millisecond
+
+// take gets the lease. While another run holds it, it waits, and stops when
+// that run has published all that there is.
+func (r *run) take(ctx context.Context) (idle bool, err error) {
+	waitsFor := ""
+	for {
+		lease, known, err := r.keeper.take(ctx, r.id)
+		if err != nil {
+			return false, err
+		}
+		if lease != nil {
+			r.lease, r.known = lease, known
+			break
+		}
+		for held := true; held; {
+			if !time.Now().Before(r.options.Until) {
+				return false, ErrBusy
+			}
+			select {
+			case <-ctx.Done():
+				return false, ctx.Err()
+			case <-time.After(poll):
+			}
+			now, err := r.keeper.read(ctx)
+			if err != nil {
+				return false, err
+			}
+			held = now != nil && now.Holder != "" && time.Now().Before(now.ExpiresAt)
+			if held && now.Holder != waitsFor && r.options.Waiting != nil {
+				waitsFor = now.Holder
+				r.options.Waiting(now.ExpiresAt)
+			}
+		}
+	}
+	if r.lease.interrupted {
+		for name, model := range r.known.Models {
+			model.Pending = true // nobody knows what the run before left in the next contents
+			r.known.Models[name] = model
+		}
+	}
+	if idle, err = r.nothingDue(ctx); err != nil || idle {
+		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
+		return idle, errors.Join(err, release)
+	}
+	return false, nil
+}
+
 // held is the condition on the row: it fails the statement, and with it the
 // transaction, when the lease is another's. It must be part of an UPDATE of
 // the row: on BigQuery two transactions that update one table cannot both
