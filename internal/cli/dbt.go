@@ -85,9 +85,9 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	call := &dbtCall{streams: streams}
 	flags := flag.NewFlagSet("stationflow dbt "+name, flag.ContinueOnError)
 	var selected, excluded texts
-	flags.Var(&selected, "select", "what to work on, `SELECTORS`: name, +name+, tag:x, path:x, source:x, test_type:x; a space means or, a comma and")
+	flags.Var(&selected, "select", "`SELECTORS` of what to work on: name, +name+, tag:x, path:x, source:x, test_type:x; a space means or, a comma and")
 	flags.Var(&selected, "s", "the same as --select `SELECTORS`")
-	flags.Var(&excluded, "exclude", "what to leave out, `SELECTORS`")
+	flags.Var(&excluded, "exclude", "`SELECTORS` of what to leave out")
 	switch name {
 	case "run", "seed", "build", "compile":
 		flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table anew from what staging retains")
@@ -97,7 +97,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
 	}
 	if name == "ls" {
-		flags.StringVar(&call.output, "output", "selector", "what to print of each, `FORMAT`: selector, name, path or json")
+		flags.StringVar(&call.output, "output", "selector", "`FORMAT` of each line: selector, name, path or json")
 	}
 	flags.StringVar(&call.target, "target-path", "target", "`FOLDER` for what the command writes: compiled SQL, manifest.json, run_results.json, sources.json")
 	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
