@@ -6,7 +6,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"syscall"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
 	"github.com/stationflow/stationflow/internal/program"
@@ -30,7 +33,11 @@ func main() { program.Main("functions", usage, run) }
 // run serves until ctx ends. Calls that run then are not answered, so that
 // their events are delivered again.
 func run(ctx context.Context, getenv func(string) string) error {
-	server, err := serve.Start(ctx, getenv("FUNCTION_HOST"), cmp.Or(getenv("PORT"), "8080"))
+	port := cmp.Or(getenv("PORT"), "8080")
+	server, err := serve.Start(ctx, getenv("FUNCTION_HOST"), port)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("port %s is in use: end what listens there, or set PORT to a free one (%w)", port, err)
+	}
 	if err != nil {
 		return err
 	}

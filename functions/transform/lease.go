@@ -10,6 +10,8 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // One run at a time writes to a dataset, whatever process it is in: it holds
@@ -100,6 +102,9 @@ where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.d
 		return nil, nil, nil
 	}
 	if err != nil {
+		if isInterrupted(ctx) { // it may have been taken all the same
+			k.giveUp(ctx, holder)
+		}
 		return nil, nil, fmt.Errorf("taking the lease: %w", err)
 	}
 	if len(rows) != 1 {
@@ -113,6 +118,53 @@ where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.d
 		return nil, nil, err
 	}
 	return &lease{keeper: k, token: rows[0]["token"].(int64), holder: holder, interrupted: rows[0]["interrupted"].(bool)}, known, nil
+}
+
+// poll is how often a waiting run looks whether the lease is free.
+const poll = 500 * time.Millisecond
+
+// take gets the lease. While another run holds it, it waits, and stops when
+// that run has published all that there is.
+func (r *run) take(ctx context.Context) (idle bool, err error) {
+	waitsFor := ""
+	for {
+		lease, known, err := r.keeper.take(ctx, r.id)
+		if err != nil {
+			return false, err
+		}
+		if lease != nil {
+			r.lease, r.known = lease, known
+			break
+		}
+		for held := true; held; {
+			if !time.Now().Before(r.options.Until) {
+				return false, ErrBusy
+			}
+			if err := pause.For(ctx, poll); err != nil {
+				return false, err
+			}
+			now, err := r.keeper.read(ctx)
+			if err != nil {
+				return false, err
+			}
+			held = now != nil && now.Holder != "" && time.Now().Before(now.ExpiresAt)
+			if held && now.Holder != waitsFor && r.options.Waiting != nil {
+				waitsFor = now.Holder
+				r.options.Waiting(now.ExpiresAt)
+			}
+		}
+	}
+	if r.lease.interrupted {
+		for name, model := range r.known.Models {
+			model.Pending = true // nobody knows what the run before left in the next contents
+			r.known.Models[name] = model
+		}
+	}
+	if idle, err = r.nothingDue(ctx); err != nil || idle {
+		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
+		return idle, errors.Join(err, release)
+	}
+	return false, nil
 }
 
 // held is the condition on the row: it fails the statement, and with it the
@@ -135,6 +187,21 @@ func (l *lease) renew(ctx context.Context) error {
 func (l *lease) finish(published *state) string {
 	return fmt.Sprintf("update %s\nset holder = '', interrupted = false, expires_at = current_timestamp(), state = %s\nwhere %s;",
 		l.relation, quoted(published.String()), l.held())
+}
+
+// release gives the lease back after an interrupt, when it is still this run's
+// own. The next run takes what this one built for unfinished, as after a crash.
+func (l *lease) release(ctx context.Context) { l.giveUp(ctx, l.holder) }
+
+// goodbye bounds how long an interrupted run takes to give its lease back;
+// when that does not suffice, it expires.
+const goodbye = 5 * time.Second
+
+func (k *keeper) giveUp(ctx context.Context, holder string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	_, _ = k.warehouse.query(ctx, fmt.Sprintf("update %s\nset holder = '', interrupted = true, expires_at = current_timestamp()\nwhere holder = '%s'", // a holder is a token's only one
+		k.relation, holder))
 }
 
 // publish runs the statements together with finish. When an answer was lost

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stationflow/stationflow/functions/transform/artifact"
 	"github.com/stationflow/stationflow/functions/transform/project"
-	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A Runner runs one project against one warehouse. It remembers the state
@@ -46,6 +45,9 @@ type Options struct {
 	NoTests, NoModels bool
 	// Until is when to stop waiting for a run in progress; zero is not to wait.
 	Until time.Time
+	// Waiting is called for each other run that holds the lease, with when it
+	// expires unless that run renews it; nil for nobody.
+	Waiting func(expires time.Time)
 }
 
 // run is one run in progress.
@@ -62,6 +64,7 @@ type run struct {
 	lease     *lease
 	published *state   // what this run is about to publish
 	exchanges []string // the statements that do so
+	preparing bool     // what can be published alone may be
 
 	mu        sync.Mutex // guards what follows
 	relations map[string]stored
@@ -76,12 +79,15 @@ type run struct {
 // ErrBusy says that another run was in progress until the end of the wait.
 var ErrBusy = errors.New("another run is in progress")
 
+// ErrInterrupted says that the context of a run was cancelled.
+var ErrInterrupted = errors.New("interrupted")
+
 // Run builds the models that are due beside the published ones, each after
 // those it reads, tests them, and publishes what passed in one transaction.
 // What depends on a failure is skipped and keeps its contents.
 //
-// The error is ErrBusy, or that of a selector; every other failure is part of
-// the report.
+// The error is ErrBusy, ErrInterrupted, or that of a selector; every other
+// failure is part of the report. An interrupted run gives its lease back.
 func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	selected, err := r.project.Select(options.Select, options.Exclude)
 	if err != nil {
@@ -102,6 +108,8 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	switch {
 	case errors.Is(err, ErrBusy):
 		return nil, err
+	case err != nil && isInterrupted(ctx):
+		return nil, current.interruption()
 	case err != nil:
 		current.report.Message = err.Error()
 	}
@@ -115,10 +123,25 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	return current.report, nil
 }
 
+// isInterrupted tells a context that somebody cancelled from one whose time is
+// up: what the warehouse still works on then is better left to the lease.
+func isInterrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// interruption says what an interrupted run leaves.
+func (r *run) interruption() error {
+	switch {
+	case r.options.NoModels:
+		return ErrInterrupted
+	case r.preparing:
+		return fmt.Errorf("%w while publishing: some tables may be the new ones, the next run completes it", ErrInterrupted)
+	}
+	return fmt.Errorf("%w; nothing was published", ErrInterrupted)
+}
+
 func (r *run) carryOut(ctx context.Context) (err error) {
 	if r.options.NoModels {
 		r.test(ctx)
-		return nil
+		return context.Cause(ctx)
 	}
 	if r.plan, err = r.planOf(r.vars, r.startedAt); err != nil {
 		return err
@@ -130,6 +153,19 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if idle, err = r.take(ctx); err != nil || idle {
 		return err
 	}
+	if err = r.hold(ctx); err != nil {
+		if isInterrupted(ctx) {
+			r.lease.release(ctx)
+		}
+		return err
+	}
+	r.Runner.remember(r.published)
+	r.report.wrote = true
+	return nil
+}
+
+// hold builds, tests and publishes, and renews the lease meanwhile.
+func (r *run) hold(ctx context.Context) (err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	keeping, abandon := context.WithCancel(ctx)
@@ -138,6 +174,10 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { r.lease.keep(keeping, stop, end) })
 	if err = r.execute(ctx); err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		r.preparing = true
 		err = r.prepare(ctx)
 	}
 	if err != nil {
@@ -154,8 +194,6 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if err = r.lease.publish(ctx, r.published, r.exchanges); err != nil {
 		return fmt.Errorf("publishing %d tables: %w", len(r.exchanges), err)
 	}
-	r.Runner.remember(r.published)
-	r.report.wrote = true
 	return nil
 }
 
@@ -190,48 +228,6 @@ func (r *run) nothingDue(ctx context.Context) (idle bool, err error) {
 	}
 	r.Runner.remember(r.known)
 	return true, nil
-}
-
-// poll is how often a waiting run looks whether the lease is free.
-const poll = 500 * time.Millisecond
-
-// take gets the lease. While another run holds it, it waits, and stops when
-// that run has published all that there is.
-func (r *run) take(ctx context.Context) (idle bool, err error) {
-	for {
-		lease, known, err := r.keeper.take(ctx, r.id)
-		if err != nil {
-			return false, err
-		}
-		if lease != nil {
-			r.lease, r.known = lease, known
-			break
-		}
-		for held := true; held; {
-			if !time.Now().Before(r.options.Until) {
-				return false, ErrBusy
-			}
-			if err := pause.For(ctx, poll); err != nil {
-				return false, err
-			}
-			now, err := r.keeper.read(ctx)
-			if err != nil {
-				return false, err
-			}
-			held = now != nil && now.Holder != "" && time.Now().Before(now.ExpiresAt)
-		}
-	}
-	if r.lease.interrupted {
-		for name, model := range r.known.Models {
-			model.Pending = true // nobody knows what the run before left in the next contents
-			r.known.Models[name] = model
-		}
-	}
-	if idle, err = r.nothingDue(ctx); err != nil || idle {
-		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
-		return idle, errors.Join(err, release)
-	}
-	return false, nil
 }
 
 // execute builds and tests.

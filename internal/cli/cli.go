@@ -9,6 +9,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+
+	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/program"
 )
 
 // A Command is one word of the tool.
@@ -21,37 +24,63 @@ type Command struct {
 // Streams are what a command reads from and writes to.
 type Streams struct {
 	Getenv func(string) string
-	Out    io.Writer // results
+	Out    io.Writer // results, and help that was asked for
 	Err    io.Writer // progress and faults
 }
 
 // Main runs the command that args name and returns the process's exit code: 0
-// for success and for help, 2 where there is no such command, 1 for every
-// other failure, each with its sentence on streams.Err.
+// for success and for help, 2 for a mistake in how it was called, 130 when it
+// was interrupted, 1 for every other failure, each with its sentence on
+// streams.Err.
 func Main(ctx context.Context, args []string, streams Streams, commands []Command) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+	if len(args) == 0 {
+		usage(streams.Err, commands)
+		return 2
+	}
+	if isHelp(args[0]) {
 		usage(streams.Out, commands)
-		if len(args) == 0 {
-			return 2
-		}
 		return 0
 	}
 	for _, command := range commands {
-		if command.Name != args[0] {
-			continue
-		}
-		err := command.Run(ctx, args[1:], streams)
-		switch {
-		case err == nil, errors.Is(err, flag.ErrHelp):
-			return 0
-		default:
-			fmt.Fprintf(streams.Err, "stationflow %s: %v\n", command.Name, err)
-			return 1
+		if command.Name == args[0] {
+			err := command.Run(ctx, args[1:], streams)
+			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+				err = interruption{err}
+			}
+			return exit(command.Name, err, streams.Err)
 		}
 	}
-	fmt.Fprintf(streams.Err, "stationflow: there is no command %q\n\n", args[0])
-	usage(streams.Err, commands)
+	fmt.Fprintf(streams.Err, "stationflow: there is no command %q: stationflow --help lists them\n", args[0])
 	return 2
+}
+
+func isHelp(word string) bool {
+	return word == "help" || word == "--help" || word == "-help" || word == "-h"
+}
+
+// interrupted is the exit code after SIGINT, as shells have it.
+const interrupted = 130
+
+// An interruption is what a command that was told to stop ended with.
+type interruption struct{ error }
+
+// Error says so in one word where there is nothing to add.
+func (i interruption) Error() string {
+	if text := i.error.Error(); text != context.Canceled.Error() {
+		return text
+	}
+	return transform.ErrInterrupted.Error()
+}
+
+func exit(command string, err error, out io.Writer) int {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(out, "stationflow %s: %v\n", command, err)
+	}
+	var stopped interruption
+	if errors.As(err, &stopped) || errors.Is(err, transform.ErrInterrupted) {
+		return interrupted
+	}
+	return program.ExitCode(err)
 }
 
 func usage(out io.Writer, commands []Command) {

@@ -17,6 +17,7 @@ import (
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/functions/transform/artifact"
 	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/program"
 )
 
 // dbtCommands are the words after "stationflow dbt", as dbt has them.
@@ -49,12 +50,15 @@ type dbtCall struct {
 
 // runDbt runs the dbt project's own commands natively.
 func runDbt(ctx context.Context, args []string, streams Streams) error {
-	usage := "usage: stationflow dbt COMMAND [FLAGS]\n\n"
-	for _, command := range dbtCommands {
-		usage += fmt.Sprintf("  %-17s %s\n", command.name, command.summary)
+	if len(args) == 0 {
+		return program.Mistakef("say which command: stationflow dbt --help lists them")
 	}
-	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
-		fmt.Fprint(streams.Err, usage)
+	if isHelp(args[0]) {
+		fmt.Fprint(streams.Out, "usage: stationflow dbt COMMAND [FLAGS]\n\n")
+		for _, command := range dbtCommands {
+			fmt.Fprintf(streams.Out, "  %-17s %s\n", command.name, command.summary)
+		}
+		fmt.Fprint(streams.Out, "\nstationflow dbt COMMAND --help lists the command's flags.\n")
 		return flag.ErrHelp
 	}
 	for _, command := range dbtCommands {
@@ -62,13 +66,13 @@ func runDbt(ctx context.Context, args []string, streams Streams) error {
 		if len(args) < len(words) || strings.Join(args[:len(words)], " ") != command.name {
 			continue
 		}
-		call, err := parseDbt(command.name, args[len(words):], streams)
+		call, err := parseDbt(command.name, command.summary, args[len(words):], streams)
 		if err != nil {
 			return err
 		}
 		return command.run(ctx, call)
 	}
-	return fmt.Errorf("there is no command %q\n\n%s", args[0], usage)
+	return program.Mistakef("there is no command %q: stationflow dbt --help lists them", args[0])
 }
 
 // texts is a flag that may be given more than once.
@@ -77,35 +81,43 @@ type texts []string
 func (t *texts) String() string         { return strings.Join(*t, " ") }
 func (t *texts) Set(value string) error { *t = append(*t, value); return nil }
 
-func parseDbt(name string, args []string, streams Streams) (*dbtCall, error) {
+func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, error) {
 	call := &dbtCall{streams: streams}
-	flags := flag.NewFlagSet("dbt "+name, flag.ContinueOnError)
-	flags.SetOutput(streams.Err)
+	flags := flag.NewFlagSet("stationflow dbt "+name, flag.ContinueOnError)
 	var selected, excluded texts
-	flags.Var(&selected, "select", "what to work on: names, +name+, tag:x, path:x, source:x, test_type:x; a space means or, a comma and")
-	flags.Var(&selected, "s", "the same as --select")
-	flags.Var(&excluded, "exclude", "what to leave out")
-	flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table anew from what staging retains")
-	flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
-	flags.StringVar(&call.output, "output", "selector", "of ls: selector, name, path or json")
-	flags.StringVar(&call.target, "target-path", "target", "folder for compiled SQL, manifest.json and run_results.json")
-	vars := flags.String("vars", "", "YAML that overrides variables of the project, such as '{timezone: Europe/Paris}'")
-	threads := flags.Int("threads", 0, "models and tests at a time; 0 for TRANSFORM_THREADS")
-	folder := flags.String("project-dir", "", "folder of the dbt project; the one built in when not given")
-	if err := flags.Parse(gathered(args)); err != nil {
+	flags.Var(&selected, "select", "`SELECTORS` of what to work on: name, +name+, tag:x, path:x, source:x, test_type:x; a space means or, a comma and")
+	flags.Var(&selected, "s", "the same as --select `SELECTORS`")
+	flags.Var(&excluded, "exclude", "`SELECTORS` of what to leave out")
+	switch name {
+	case "run", "seed", "build", "compile":
+		flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table anew from what staging retains")
+	}
+	switch name {
+	case "run", "seed", "build", "test":
+		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
+	}
+	if name == "ls" {
+		flags.StringVar(&call.output, "output", "selector", "`FORMAT` of each line: selector, name, path or json")
+	}
+	flags.StringVar(&call.target, "target-path", "target", "`FOLDER` for what the command writes: compiled SQL, manifest.json, run_results.json, sources.json")
+	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
+	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
+	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
+	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n", name, summary)
+	if err := program.Parse(flags, gathered(args), streams.Out, help); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q: the command takes flags only", flags.Arg(0))
+		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
 	call.selected, call.excluded = selected, excluded
 	var err error
 	if call.config, err = transform.FromEnv(streams.Getenv); err != nil {
-		return nil, err
+		return nil, localAdvice(streams.Getenv, err)
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if err := yaml.Unmarshal([]byte(*vars), &call.config.Vars); err != nil {
-		return nil, fmt.Errorf("--vars %q is no YAML of names and values: %w", *vars, err)
+		return nil, program.Mistakef("--vars %q is no YAML of names and values: %w", *vars, err)
 	}
 	if *threads > 0 {
 		call.config.Threads = *threads
@@ -146,12 +158,12 @@ func gathered(args []string) []string {
 
 func (c *dbtCall) options(of transform.Options) transform.Options {
 	of.Select, of.Exclude, of.FullRefresh, of.Always = c.selected, c.excluded, c.fullRefresh, true
-	of.Until = time.Now().Add(c.config.Wait)
+	of.Until, of.Waiting = time.Now().Add(c.config.Wait), waiting(c.streams.Err)
 	return of
 }
 
 func (c *dbtCall) build(ctx context.Context, options transform.Options) error {
-	runner, err := transform.NewRunner(ctx, c.config)
+	runner, err := newRunner(ctx, c.config, c.streams)
 	if err != nil {
 		return err
 	}
@@ -188,7 +200,7 @@ func (c *dbtCall) write(name string, content []byte) error {
 }
 
 func compileDbt(ctx context.Context, c *dbtCall) error {
-	runner, err := transform.NewRunner(ctx, c.config)
+	runner, err := newRunner(ctx, c.config, c.streams)
 	if err != nil {
 		return err
 	}
@@ -257,11 +269,11 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 		line, err := json.Marshal(fields)
 		return string(line), err
 	}
-	return "", fmt.Errorf("--output is %q: it is selector, name, path or json", output)
+	return "", program.Mistakef("--output is %q: it is selector, name, path or json", output)
 }
 
 func freshnessDbt(ctx context.Context, c *dbtCall) error {
-	runner, err := transform.NewRunner(ctx, c.config)
+	runner, err := newRunner(ctx, c.config, c.streams)
 	if err != nil {
 		return err
 	}
@@ -271,9 +283,18 @@ func freshnessDbt(ctx context.Context, c *dbtCall) error {
 	if err != nil {
 		return err
 	}
-	failed := false
+	if ctx.Err() != nil {
+		return transform.ErrInterrupted
+	}
+	old, unread := 0, 0
 	for _, age := range ages {
-		failed = failed || age.Status != "pass" && age.Status != "warn"
+		switch age.Status {
+		case "pass", "warn":
+		case "error":
+			old++
+		default:
+			unread++
+		}
 		said := age.Message
 		if said == "" {
 			said = "newest row is " + age.AskedAt.Sub(age.Newest).Round(time.Second).String() + " old"
@@ -283,8 +304,17 @@ func freshnessDbt(ctx context.Context, c *dbtCall) error {
 	if err := c.write(artifact.SourcesName, artifact.Sources(start.UTC().Format(time.RFC3339Nano), time.Now(), time.Since(start), ages)); err != nil {
 		return err
 	}
-	if failed {
-		return errors.New("a source is too old")
+	return stale(old, unread)
+}
+
+// stale keeps apart what is known to be old and what nobody could read.
+func stale(old, unread int) error {
+	var faults []error
+	if old > 0 {
+		faults = append(faults, fmt.Errorf("too old: %d of the sources", old))
 	}
-	return nil
+	if unread > 0 {
+		faults = append(faults, fmt.Errorf("could not be read: %d of the sources", unread))
+	}
+	return errors.Join(faults...)
 }

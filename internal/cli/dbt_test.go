@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -35,18 +39,108 @@ func TestDbt_ListsWhatIsSelected(t *testing.T) {
 }
 
 func TestDbt_SaysWhatIsWrong(t *testing.T) {
-	for line, want := range map[string]string{
-		"":                         "usage: stationflow dbt COMMAND",
-		"snapshot":                 `there is no command "snapshot"`,
-		"ls --select nothing":      `the selector "nothing" selects nothing`,
-		"ls --output yaml":         `--output is "yaml"`,
-		"ls --vars 3":              `--vars "3" is no YAML of names and values`,
-		"ls --project-dir nowhere": "dbt_project.yml",
-		"run all":                  `unexpected argument "all"`,
+	for line, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"":                         {2, "say which command: stationflow dbt --help"},
+		"snapshot":                 {2, `there is no command "snapshot": stationflow dbt --help lists them`},
+		"ls --select nothing":      {1, `the selector "nothing" selects nothing`},
+		"ls --output yaml":         {2, `--output is "yaml"`},
+		"ls --vars 3":              {2, `--vars "3" is no YAML of names and values`},
+		"ls --project-dir nowhere": {1, "dbt_project.yml"},
+		"run all":                  {2, `unexpected argument "all"`},
+		"run --selct all":          {2, "flag provided but not defined: --selct: see stationflow dbt run --help"},
+		"run --output name":        {2, "not defined: --output"},
+		"ls --full-refresh":        {2, "not defined: --full-refresh"},
 	} {
-		code, _, errs := dbt(t, line)
-		if wanted := map[bool]int{true: 0, false: 1}[line == ""]; code != wanted || !strings.Contains(errs, want) {
-			t.Errorf("%q: exit code %d and %q, want %d and %q", line, code, errs, wanted, want)
+		code, out, errs := dbt(t, line)
+		if code != want.code || !strings.Contains(errs, want.says) || strings.Contains(errs, "--target-path") || out != "" {
+			t.Errorf("%q: exit code %d, %q and %q, want %d and only %q", line, code, out, errs, want.code, want.says)
+		}
+	}
+}
+
+func TestDbt_Help(t *testing.T) {
+	for line, want := range map[string]string{
+		"--help":                  "stationflow dbt COMMAND --help lists the command's flags",
+		"run --help":              "  --full-refresh\n",
+		"ls --help":               "  --output FORMAT\n",
+		"source freshness --help": "  --select SELECTORS\n",
+	} {
+		if code, out, errs := dbt(t, line); code != 0 || !strings.Contains(out, want) || errs != "" {
+			t.Errorf("%q: exit code %d, %q and %q, want %q", line, code, out, errs, want)
+		}
+	}
+}
+
+// warehouse runs a dbt command against what answers as BigQuery.
+func warehouse(ctx context.Context, line, address string) (code int, out, errs string) {
+	var o, e strings.Builder
+	streams := Streams{Getenv: func(name string) string {
+		return map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "BIGQUERY_EMULATOR_HOST": address}[name]
+	}, Out: &o, Err: &e}
+	code = Main(ctx, strings.Fields(line), streams, Commands())
+	return code, o.String(), e.String()
+}
+
+// What Google's client would try for minutes is found out at once.
+func TestReach_NothingListens(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"dbt run", "dbt test", "dbt compile", "dbt source freshness", "transform"} {
+		code, _, errs := warehouse(t.Context(), line, "http://"+address)
+		want := "nothing listens at " + address + " (BIGQUERY_EMULATOR_HOST): start the system with `stationflow up`, or unset it\n"
+		if code != 1 || !strings.HasSuffix(errs, want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: exit code %d and %q, want %q", line, code, errs, want)
+		}
+	}
+	t.Setenv("PUBSUB_EMULATOR_HOST", address)
+	if code, _, errs := warehouse(t.Context(), "deadletters list", ""); code != 1 || !strings.Contains(errs, "nothing listens at "+address+" (PUBSUB_EMULATOR_HOST)") {
+		t.Errorf("deadletters: exit code %d and %q", code, errs)
+	}
+}
+
+// A source that nobody could read is not called old.
+func TestDbt_FreshnessThatCannotBeRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, `{"error": {"code": 400, "message": "no"}}`, http.StatusBadRequest)
+	}))
+	defer server.Close()
+	code, out, errs := warehouse(t.Context(), "dbt source freshness", server.URL)
+	if code != 1 || !strings.Contains(out, "runtime error") || !strings.Contains(errs, "could not be read: 6 of the sources") || strings.Contains(errs, "old") {
+		t.Errorf("exit code %d, %s and %s", code, out, errs)
+	}
+}
+
+func TestStale(t *testing.T) {
+	if stale(0, 0) != nil || stale(2, 0).Error() != "too old: 2 of the sources" {
+		t.Errorf("%v and %v", stale(0, 0), stale(2, 0))
+	}
+}
+
+// Who interrupts a command gets one line.
+func TestMain_Interrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for line, want := range map[string]string{
+		"dbt run":              "stationflow dbt: interrupted; nothing was published\n",
+		"dbt test":             "stationflow dbt: interrupted\n",
+		"dbt source freshness": "stationflow dbt: interrupted\n",
+		"transform":            "stationflow transform: interrupted; nothing was published\n",
+	} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { interrupt() }))
+		code, _, errs := warehouse(ctx, line, server.URL)
+		server.Close()
+		if code != interrupted || errs != want {
+			t.Errorf("%s: exit code %d and %q, want %d and %q", line, code, errs, interrupted, want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/terraform"
 )
 
@@ -23,7 +24,6 @@ subscription; it takes none away. resend sends them on their way again, all of
 them or those named by message or event id, and takes away what has arrived:
 whoever is interrupted loses nothing, and a batch sent twice counts once.
 GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
-
 `
 
 // runDeadLetters lists dead letters or sends them again.
@@ -32,22 +32,30 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	flags := flag.NewFlagSet("deadletters", flag.ContinueOnError)
-	flags.SetOutput(streams.Err)
-	flags.Usage = func() { fmt.Fprint(streams.Err, deadLettersUsage); flags.PrintDefaults() }
-	subscription := flags.String("subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
-	wait := flags.Duration("wait", 5*time.Second, "how long no further dead letter must come before there are no more")
-	all := flags.Bool("all", false, "resend: every dead letter")
-	url := flags.String("url", "", "resend: post to the ingest function at `URL` instead of publishing to the records topic; the audience of the identity token is BRIDGE_HTTP_AUDIENCE, or the URL")
 	verb := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		verb, args = args[0], args[1:]
+	if len(args) > 0 {
+		verb = args[0]
 	}
-	if err := flags.Parse(args); err != nil {
+	switch {
+	case isHelp(verb):
+		fmt.Fprint(streams.Out, deadLettersUsage, "\nstationflow deadletters list --help and resend --help list the flags.\n")
+		return flag.ErrHelp
+	case verb != "list" && verb != "resend":
+		return program.Mistakef("say list or resend: stationflow deadletters --help explains both")
+	}
+	flags := flag.NewFlagSet("stationflow deadletters "+verb, flag.ContinueOnError)
+	subscription := flags.String("subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
+	wait := flags.Duration("wait", 5*time.Second, "`DURATION` in which no further dead letter must come before there are no more")
+	all, url := new(bool), new(string)
+	if verb == "resend" {
+		all = flags.Bool("all", false, "every dead letter")
+		url = flags.String("url", "", "post to the ingest function at `URL` instead of publishing to the records topic; the audience of the identity token is BRIDGE_HTTP_AUDIENCE, or the URL")
+	}
+	if err := program.Parse(flags, args[1:], streams.Out, deadLettersUsage+"\n"); err != nil {
 		return err
 	}
 	ids := flags.Args()
-	if err := checkDeadLetters(verb, *all, *url, ids); err != nil {
+	if err := checkDeadLetters(verb, *all, ids); err != nil {
 		return err
 	}
 	r := env.NewReader(streams.Getenv)
@@ -56,7 +64,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	audience := r.String("BRIDGE_HTTP_AUDIENCE", *url)
 	transport := r.OneOf("BRIDGE_TRANSPORT", "pubsub", "http")
 	if err := r.Err(); err != nil {
-		return err
+		return localAdvice(streams.Getenv, err)
 	}
 	if verb == "resend" && *url == "" && transport == "http" {
 		return errors.New("with BRIDGE_TRANSPORT=http nothing need be subscribed to the records topic: name the ingest function with --url")
@@ -66,6 +74,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	defer func() { _ = box.Close() }()
+	fmt.Fprintf(streams.Err, "looking for dead letters until none came for %v\n", *wait)
 	if verb == "list" {
 		return list(ctx, box, streams.Out)
 	}
@@ -76,14 +85,12 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	return resend(ctx, box, send, ids, streams.Out)
 }
 
-func checkDeadLetters(verb string, all bool, url string, ids []string) error {
+func checkDeadLetters(verb string, all bool, ids []string) error {
 	switch {
-	case verb != "list" && verb != "resend":
-		return errors.New("say list or resend: stationflow deadletters --help explains both")
-	case verb == "list" && (all || url != "" || len(ids) > 0):
-		return errors.New("list takes neither ids nor --all nor --url")
+	case verb == "list" && len(ids) > 0:
+		return program.Mistakef("list takes no ids, it shows all that wait")
 	case verb == "resend" && all == (len(ids) > 0):
-		return errors.New("resend needs either --all or the ids of those to send again (flags come first); stationflow deadletters list shows them")
+		return program.Mistakef("resend needs either --all or the ids of those to send again (flags come first); stationflow deadletters list shows them")
 	}
 	return nil
 }

@@ -203,7 +203,7 @@ func TestDeadLetters_ResendNamesTheAudience(t *testing.T) {
 	m.mustSay(1, resend, "identity token for https://ingest.example.com/ingest")
 	m.env = map[string]string{"BRIDGE_HTTP_AUDIENCE": "https://ingest-abc123-ew.a.run.app"}
 	m.mustSay(1, resend, "identity token for https://ingest-abc123-ew.a.run.app")
-	m.mustSay(0, []string{"--help"}, "BRIDGE_HTTP_AUDIENCE")
+	m.mustSay(0, []string{"resend", "--help"}, "BRIDGE_HTTP_AUDIENCE")
 }
 
 // Who may publish need not be allowed to ask who receives.
@@ -294,19 +294,23 @@ func TestDeadLetters_Mistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		{"", 1, "say list or resend"},
-		{"burn", 1, "say list or resend"},
+		{"", 2, "say list or resend"},
+		{"burn", 2, "say list or resend"},
 		{"--help", 0, "usage: stationflow deadletters list"},
-		{"list --all", 1, "list takes neither"},
-		{"resend", 1, "either --all or the ids"},
-		{"resend --all 7", 1, "either --all or the ids"},
+		{"list --help", 0, "  --wait DURATION"},
+		{"resend --help", 0, "  --url URL"},
+		{"list --all", 2, "not defined: --all"},
+		{"list 7", 2, "list takes no ids"},
+		{"list --wait 1s", 0, "looking for dead letters until none came for 1s"},
+		{"resend", 2, "either --all or the ids"},
+		{"resend --all 7", 2, "either --all or the ids"},
 		{"list --subscription nothing", 1, "there is no projects/p/subscriptions/nothing: check GOOGLE_CLOUD_PROJECT"},
 	} {
 		m.mustSay(test.code, strings.Fields(test.args), test.says)
 	}
 	var out strings.Builder
 	code := Main(t.Context(), []string{"deadletters", "list"}, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, Commands())
-	if code != 1 || !strings.Contains(out.String(), "GOOGLE_CLOUD_PROJECT is not set") {
+	if code != 1 || !strings.Contains(out.String(), "or for the local system read FOLDER/environment") {
 		t.Errorf("without a project: %d, %s", code, fmt.Sprint(out.String()))
 	}
 }

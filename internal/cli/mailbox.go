@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -30,6 +31,9 @@ type mailbox struct {
 }
 
 func openMailbox(ctx context.Context, project, subscription string, wait time.Duration) (*mailbox, error) {
+	if err := reach(ctx, os.Getenv, "PUBSUB_EMULATOR_HOST"); err != nil { // where Google's client looks for it
+		return nil, err
+	}
 	client, err := pubsub.NewClient(ctx, project)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Pub/Sub in project %s: %w", project, err)

@@ -10,31 +10,41 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/program"
 )
+
+const transformHelp = `usage: stationflow transform [FLAGS]
+
+Does what the function transform does, once: builds the models that new rows
+concern, tests them, and publishes what passed. GOOGLE_CLOUD_PROJECT names the
+project, BIGQUERY_EMULATOR_HOST the local system.
+
+`
 
 // runTransform runs the dbt project once and prints a line for each model and
 // for each test that found something.
 func runTransform(ctx context.Context, args []string, streams Streams) error {
-	flags := flag.NewFlagSet("transform", flag.ContinueOnError)
-	flags.SetOutput(streams.Err)
+	flags := flag.NewFlagSet("stationflow transform", flag.ContinueOnError)
 	fullRefresh := flags.Bool("full-refresh", false, "make every table anew from what staging retains")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args, streams.Out, transformHelp); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q: the command takes flags only", flags.Arg(0))
+		return program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
 	config, err := transform.FromEnv(streams.Getenv)
 	if err != nil {
-		return err
+		return localAdvice(streams.Getenv, err)
 	}
 	config.Log = slog.New(slog.DiscardHandler) // the lines below say the same
-	runner, err := transform.NewRunner(ctx, config)
+	runner, err := newRunner(ctx, config, streams)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
-	report, err := runner.Run(ctx, transform.Options{FullRefresh: *fullRefresh, Exclude: config.Exclude, Until: time.Now().Add(config.Wait)})
+	report, err := runner.Run(ctx, transform.Options{
+		FullRefresh: *fullRefresh, Exclude: config.Exclude, Until: time.Now().Add(config.Wait), Waiting: waiting(streams.Err),
+	})
 	if err != nil {
 		return err
 	}
@@ -43,6 +53,21 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 		return errors.New("the run failed")
 	}
 	return nil
+}
+
+// newRunner connects to the warehouse.
+func newRunner(ctx context.Context, config transform.Config, streams Streams) (*transform.Runner, error) {
+	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
+		return nil, err
+	}
+	return transform.NewRunner(ctx, config)
+}
+
+// waiting says why nothing happens.
+func waiting(out io.Writer) func(expires time.Time) {
+	return func(expires time.Time) {
+		fmt.Fprintf(out, "waiting: another run holds the lease until %s, unless it renews it\n", expires.Local().Format(time.TimeOnly))
+	}
 }
 
 func printReport(out io.Writer, report *transform.Report) {

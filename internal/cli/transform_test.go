@@ -8,25 +8,31 @@ import (
 )
 
 func TestTransform_SaysWhatIsMissing(t *testing.T) {
-	var out, errors strings.Builder
-	streams := Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &errors}
 	for _, c := range []struct {
-		args string
-		code int
-		want string
+		args      string
+		code      int
+		out, errs string
 	}{
-		{"transform", 1, "GOOGLE_CLOUD_PROJECT is not set"},
-		{"transform all", 1, `unexpected argument "all"`},
-		{"transform --help", 0, "-full-refresh"},
-		{"help", 0, ""},
+		{"transform", 1, "", "GOOGLE_CLOUD_PROJECT is not set: set it to the id of the Google Cloud project, or for the local system read FOLDER/environment"},
+		{"transform all", 2, "", `unexpected argument "all"`},
+		{"transform --full", 2, "", "not defined: --full: see stationflow transform --help"},
+		{"transform --help", 0, "Does what the function transform does", ""},
+		{"transform --help", 0, "--full-refresh", ""},
+		{"help", 0, "run the dbt project once", ""},
+		{"nothing", 2, "", `there is no command "nothing"`},
+		{"", 2, "", "usage: stationflow COMMAND"},
 	} {
-		errors.Reset()
-		if code := Main(t.Context(), strings.Fields(c.args), streams, Commands()); code != c.code || !strings.Contains(errors.String(), c.want) {
-			t.Errorf("%s: exit code %d and %q, want %d and %q", c.args, code, errors.String(), c.code, c.want)
+		var out, errs strings.Builder
+		streams := Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &errs}
+		code := Main(t.Context(), strings.Fields(c.args), streams, Commands())
+		for _, said := range [][2]string{{out.String(), c.out}, {errs.String(), c.errs}} {
+			if !strings.Contains(said[0], said[1]) || said[1] == "" && said[0] != "" {
+				t.Errorf("%s: says %q, want %q", c.args, said[0], said[1])
+			}
 		}
-	}
-	if !strings.Contains(out.String(), "run the dbt project once") {
-		t.Errorf("help says %q", out.String())
+		if code != c.code {
+			t.Errorf("%s: exit code %d, want %d", c.args, code, c.code)
+		}
 	}
 }
 

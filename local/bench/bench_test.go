@@ -14,6 +14,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/local/built"
 )
 
@@ -171,17 +172,18 @@ func TestParseOptions(t *testing.T) {
 		want Options
 		err  string
 	}{
-		"nothing":     {"", Options{Events: defaultEvents, Sinks: lakeAndWarehouse}, ""},
-		"a rate":      {"--rate 500 --sinks lake", Options{Events: 15_000, Sinks: lakeOnly, Rate: 500}, ""},
-		"everything":  {"--events 7 --kafka h:1 --json f", Options{Events: 7, Sinks: lakeAndWarehouse, Kafka: "h:1", JSON: "f"}, ""},
-		"two faults":  {"--events -1 --sinks sea", Options{}, "--events is -1: use a number above 0\n--sinks is \"sea\": use lake or lake,warehouse"},
-		"no port":     {"--kafka h", Options{}, `--kafka is "h": use HOST:PORT`},
-		"an argument": {"fast", Options{}, "flags only"},
+		"nothing":      {"", Options{Events: defaultEvents, Sinks: lakeAndWarehouse}, ""},
+		"a rate":       {"--rate 500 --sinks lake", Options{Events: 15_000, Sinks: lakeOnly, Rate: 500}, ""},
+		"everything":   {"--events 7 --kafka h:1 --json f", Options{Events: 7, Sinks: lakeAndWarehouse, Kafka: "h:1", JSON: "f"}, ""},
+		"two faults":   {"--events -1 --sinks sea", Options{}, "--events is -1: use a number above 0\n--sinks is \"sea\": use lake or lake,warehouse"},
+		"no port":      {"--kafka h", Options{}, `--kafka is "h": use HOST:PORT`},
+		"an argument":  {"fast", Options{}, "flags only"},
+		"no such flag": {"--foo", Options{}, "not defined: --foo: see stationflow bench --help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := parseOptions(strings.Fields(test.args), testWriter{t})
 			if test.err != "" {
-				if err == nil || !strings.Contains(err.Error(), test.err) {
+				if program.ExitCode(err) != 2 || !strings.Contains(err.Error(), test.err) {
 					t.Errorf("the error is %v, it should say %q", err, test.err)
 				}
 				return

@@ -15,7 +15,7 @@ func Command(self string) cli.Command {
 		Name:    "bench",
 		Summary: "measure the bridge and the functions, and check every record they wrote",
 		Run: func(ctx context.Context, args []string, streams cli.Streams) error {
-			o, err := parseOptions(args, streams.Err)
+			o, err := parseOptions(args, streams.Out)
 			if err != nil {
 				return err
 			}

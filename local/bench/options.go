@@ -11,6 +11,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"github.com/stationflow/stationflow/internal/program"
 )
 
 // Options are the flags of `stationflow bench`.
@@ -38,23 +40,27 @@ const (
 	defaultSeconds = 30 // of events at a rate
 )
 
+const help = `stationflow bench measures the bridge and the functions, as the processes that are deployed, and checks
+every record they wrote.
+
+`
+
 // parseOptions reads the flags. flag.ErrHelp means that the usage was printed.
 func parseOptions(args []string, output io.Writer) (Options, error) {
 	var o Options
 	flags := flag.NewFlagSet("stationflow bench", flag.ContinueOnError)
-	flags.SetOutput(output)
 	flags.IntVar(&o.Events, "events", 0, fmt.Sprintf("how many `N` to send (default %d, or %d s of --rate)", defaultEvents, defaultSeconds))
 	flags.StringVar(&o.Sinks, "sinks", lakeAndWarehouse, "where ingest writes: lake or lake,warehouse")
 	flags.StringVar(&o.Kafka, "kafka", "", "use the broker at `HOST:PORT` (PLAINTEXT) instead of one in this process;\nmissing topics are created, and the events stay in them")
 	flags.IntVar(&o.Rate, "rate", 0, "send `N` events a second while they are read, to measure freshness\n(default: send all before, and measure throughput)")
 	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args, output, help); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: stationflow bench takes flags only, see --help", flags.Arg(0))
+		return o, program.Mistakef("unexpected argument %q: stationflow bench takes flags only, see --help", flags.Arg(0))
 	}
-	return o, o.complete()
+	return o, program.AsMistake(o.complete())
 }
 
 // complete checks the options and fills in what depends on others.

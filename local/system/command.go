@@ -22,7 +22,7 @@ import (
 func Commands(engine ...string) []cli.Command {
 	command := func(name, summary string) cli.Command {
 		return cli.Command{Name: name, Summary: summary, Run: func(ctx context.Context, args []string, streams cli.Streams) error {
-			options, err := ParseOptions(name, args, streams.Err)
+			options, err := ParseOptions(name, args, streams.Out)
 			if err != nil {
 				return err
 			}

@@ -1,9 +1,12 @@
 package system
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -42,4 +45,23 @@ func startKafka(address, folder string) (*kfake.Cluster, error) {
 		return nil, fmt.Errorf("starting Kafka on %s: %w", address, err)
 	}
 	return cluster, nil
+}
+
+// startKafka starts a broker, unless the user has one, and the six topics.
+func (s *System) startKafka(context.Context) error {
+	if s.options.Kafka == "" {
+		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
+		if err != nil {
+			return err
+		}
+		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
+	}
+	var err error
+	if s.broker, err = watchBroker(s.getenv); err != nil && s.options.Kafka != "" {
+		return errors.New(strings.ReplaceAll(err.Error(), "KAFKA_BOOTSTRAP_SERVERS", "--kafka")) // which it was set from
+	} else if err != nil {
+		return err
+	}
+	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
+	return nil
 }

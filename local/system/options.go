@@ -12,6 +12,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/program"
 )
 
 // Options are the flags of `stationflow up`.
@@ -39,7 +41,6 @@ type Options struct {
 func ParseOptions(command string, args []string, output io.Writer) (Options, error) {
 	o := Options{}
 	flags := flag.NewFlagSet("stationflow "+command, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // a mistake gets one sentence, not all flags
 	flags.BoolVar(&o.Simulate, "simulate", command == "demo", "run the simulated stations")
 	flags.Float64Var(&o.Speed, "speed", 36, "pace of the simulated stations: 1 is a step of 5 simulated minutes every 180 s")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the simulated stations; the same seed gives the same events")
@@ -54,35 +55,44 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 		return nil
 	})
 	flags.StringVar(&o.FunctionsURL, "functions", "", "with --without functions: the `URL` at which you serve them, http://host:port")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		help(output, command, flags)
+	if err := program.Parse(flags, args, output, about(command)); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(output, "\n--kafka honours KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD,\n"+
+			"KAFKA_CA_FILE, KAFKA_CERT_FILE, KAFKA_KEY_FILE, KAFKA_OAUTH_TOKEN_URL, KAFKA_GROUP_ID and KAFKA_START: see docs/kafka.md.\n")
 		return o, err
 	} else if err != nil {
-		said := strings.Replace(strings.Replace(err.Error(), ": -", ": --", 1), "for flag -", "for flag --", 1)
-		return o, fmt.Errorf("%s: see stationflow %s --help", said, command)
+		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: stationflow %s takes flags only, see --help", flags.Arg(0), command)
+		return o, program.Mistakef("unexpected argument %q: stationflow %s takes flags only, see --help", flags.Arg(0), command)
 	}
-	return o, o.validate()
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	return o, program.AsMistake(errors.Join(o.ineffective(given), o.validate()))
 }
 
-// help writes what the command does and its flags.
-func help(out io.Writer, command string, flags *flag.FlagSet) {
-	about := "runs the whole system on this machine, for your own events"
+// about says what the command does, before its flags.
+func about(command string) string {
+	what := "runs the whole system on this machine, for your own events"
 	if command == "demo" {
-		about = "runs the whole system on this machine, with simulated stations and a page to look at"
+		what = "runs the whole system on this machine, with simulated stations and a page to look at"
 	}
-	fmt.Fprintf(out, "stationflow %s %s.\n\n", command, about)
-	flags.VisitAll(func(f *flag.Flag) {
-		value, text := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" {
-			text += " (default " + f.DefValue + ")"
+	return fmt.Sprintf("stationflow %s %s.\n\n", command, what)
+}
+
+// ineffective refuses flags that would do nothing, silently.
+func (o Options) ineffective(given map[string]bool) error {
+	var faults []error
+	for _, f := range []struct{ name, value string }{{"data", o.DataDir}, {"endpoints", o.Endpoints}, {"kafka", o.Kafka}} {
+		if given[f.name] && f.value == "" {
+			faults = append(faults, fmt.Errorf("--%s is empty, perhaps because a variable of the shell is not set: give it a value, or leave it out", f.name))
 		}
-		fmt.Fprintf(out, "  %s\n        %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
-	})
-	fmt.Fprint(out, "\n--kafka honours KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD,\n"+
-		"KAFKA_CA_FILE, KAFKA_CERT_FILE, KAFKA_KEY_FILE, KAFKA_OAUTH_TOKEN_URL, KAFKA_GROUP_ID and KAFKA_START: see docs/kafka.md.\n")
+	}
+	for _, name := range []string{"speed", "seed"} {
+		if given[name] && !o.Simulate {
+			faults = append(faults, fmt.Errorf("--%s is for the simulated stations: add --simulate, or leave it out", name))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (o Options) validate() error {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/local/system"
 )
 
@@ -40,15 +41,17 @@ func TestParseOptions_NamesMistakes(t *testing.T) {
 	}{
 		"unknown flag":            {[]string{"--nonsense"}, []string{": --nonsense", "see stationflow up --help"}},
 		"an argument":             {[]string{"now"}, []string{`"now"`}},
-		"several":                 {[]string{"--port", "70000", "--transport", "pigeon", "--speed", "0"}, []string{"--port is 70000", `--transport is "pigeon"`, "--speed is 0"}},
+		"several":                 {[]string{"--port", "70000", "--transport", "pigeon", "--simulate", "--speed", "0"}, []string{"--port is 70000", `--transport is "pigeon"`, "--speed is 0"}},
+		"a variable not set":      {[]string{"--data", "", "--kafka="}, []string{"--data is empty", "--kafka is empty"}},
+		"pace of nothing":         {[]string{"--speed", "5", "--seed", "2"}, []string{"--speed is for the simulated stations: add --simulate", "--seed is for"}},
 		"unknown part":            {[]string{"--without", "kafka"}, []string{`--without is "kafka"`}},
 		"functions without a URL": {[]string{"--without", "functions"}, []string{"--functions http://host:port"}},
 		"a URL without need":      {[]string{"--functions", "http://127.0.0.1:1"}, []string{"--functions goes with"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := system.ParseOptions("up", test.args, &bytes.Buffer{})
-			if err == nil {
-				t.Fatal("no error")
+			if program.ExitCode(err) != 2 {
+				t.Fatalf("%v is no mistake in the call", err)
 			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {

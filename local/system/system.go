@@ -204,23 +204,6 @@ func (s *System) steps() []step {
 	return append(steps, step{"first transform", s.firstTransform})
 }
 
-// startKafka starts a broker, unless the user has one, and the six topics.
-func (s *System) startKafka(context.Context) error {
-	if s.options.Kafka == "" {
-		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
-		if err != nil {
-			return err
-		}
-		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
-	}
-	var err error
-	if s.broker, err = watchBroker(s.getenv); err != nil {
-		return err
-	}
-	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
-	return nil
-}
-
 func (s *System) startWarehouse(ctx context.Context) error {
 	w, err := warehouse.Start(ctx, warehouse.Config{
 		Project: project, Engine: s.options.Engine, DataDir: s.keptFolder("warehouse"), Log: s.log,

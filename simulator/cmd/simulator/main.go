@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -20,18 +21,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "simulator: %v\n", err)
-		os.Exit(1)
 	}
+	os.Exit(program.ExitCode(err))
 }
 
 // run simulates until ctx is done or a limit is reached. Progress and the
-// summary at the end go to stderr.
-func run(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) (err error) {
+// summary at the end go to stderr, help to stdout.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) (err error) {
 	clock := simulator.WallClock{}
-	o, err := parse(args, getenv, stderr, clock.Now())
+	o, err := parse(args, getenv, stdout, clock.Now())
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,7 +104,7 @@ func TestParse_Faults(t *testing.T) {
 		{"--kafka a:1 --too-large -1", "--too-large", nil},
 		{"--kafka a:1 --stations nowhere.yml", "nowhere.yml", nil},
 		{"--kafka a:1 --stations main.go", "--stations", nil},
-		{"--kafka a:1 --sped 2", "-sped", nil},
+		{"--kafka a:1 --sped 2", "not defined: --sped: see simulator --help", nil},
 		{"--kafka a:1 more", `"more"`, nil},
 	} {
 		_, err := parse(strings.Fields(row.args), environment(row.variables), nil, now)
@@ -153,7 +154,7 @@ func TestParse_Help(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"seed", "speed", "start", "catch-up", "steps", "for", "json", "kafka", "no-kafka", "rate", "legacy", "faults", "too-large", "stations", "report"} {
-		if !strings.Contains(out.String(), "  -"+name+"") {
+		if !strings.Contains(out.String(), "  --"+name) {
 			t.Errorf("the help does not tell of --%s:\n%s", name, out.String())
 		}
 	}
@@ -165,7 +166,7 @@ func TestRun_WritesTheSameFilesEachTime(t *testing.T) {
 		dir := t.TempDir()
 		var stderr bytes.Buffer
 		args := []string{"--no-kafka", "--json", dir, "--seed", "3", "--start", "2026-11-01", "--catch-up", "2026-11-03", "--steps", "300"}
-		if err := run(context.Background(), args, environment(nil), &stderr); err != nil {
+		if err := run(context.Background(), args, environment(nil), io.Discard, &stderr); err != nil {
 			t.Fatal(err)
 		}
 		files = map[string]string{}
@@ -196,7 +197,7 @@ func TestRun_StopsWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stderr bytes.Buffer
-	if err := run(ctx, []string{"--no-kafka", "--json", t.TempDir()}, environment(nil), &stderr); err != nil {
+	if err := run(ctx, []string{"--no-kafka", "--json", t.TempDir()}, environment(nil), io.Discard, &stderr); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(stderr.String(), "0 events") {
@@ -266,7 +267,7 @@ func TestRun_ReportsWhatIsInTheFiles(t *testing.T) {
 	var stderr bytes.Buffer
 	args := []string{"--no-kafka", "--json", dir, "--report", file, "--start", "2026-03-02", "--rate", "100000", "--steps", "4",
 		"--faults", "0.3", "--too-large", "2", "--legacy", "--stations", filepath.Join("..", "..", "testdata", "stations.yml")}
-	if err := run(context.Background(), args, environment(nil), &stderr); err != nil {
+	if err := run(context.Background(), args, environment(nil), io.Discard, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
@@ -345,7 +346,7 @@ func TestRun_ReportWhenTheDiskIsFull(t *testing.T) {
 		t.Skip("this system has no /dev/full")
 	}
 	args := []string{"--no-kafka", "--json", dir, "--report", file, "--rate", "1000", "--for", "10s"}
-	err := run(context.Background(), args, environment(nil), new(bytes.Buffer))
+	err := run(context.Background(), args, environment(nil), io.Discard, new(bytes.Buffer))
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("writing to a full disk: %v", err)
 	}
@@ -362,7 +363,7 @@ func TestRun_ReportOfAFailedRun(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "report.json")
 	args := []string{"--no-kafka", "--json", filepath.Join(file, "no folder"), "--report", file}
-	if err := run(context.Background(), args, environment(nil), new(bytes.Buffer)); err == nil {
+	if err := run(context.Background(), args, environment(nil), io.Discard, new(bytes.Buffer)); err == nil {
 		t.Fatal("a folder within a file is made")
 	}
 	text, err := os.ReadFile(file)
@@ -370,7 +371,7 @@ func TestRun_ReportOfAFailedRun(t *testing.T) {
 		t.Errorf("%s (%v)", text, err)
 	}
 	args = []string{"--no-kafka", "--json", dir, "--report", filepath.Join(dir, "nowhere", "report.json")}
-	if err := run(context.Background(), args, environment(nil), new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "--report") {
+	if err := run(context.Background(), args, environment(nil), io.Discard, new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "--report") {
 		t.Errorf("a report into a folder that is missing: %v", err)
 	}
 }

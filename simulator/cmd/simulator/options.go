@@ -11,6 +11,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -40,11 +41,10 @@ type written struct{ start, catchUp, stations string }
 
 // parse reads the command line and the environment, and reports all faults at
 // once. flag.ErrHelp means that the usage was printed.
-func parse(args []string, getenv func(string) string, stderr io.Writer, now time.Time) (options, error) {
+func parse(args []string, getenv func(string) string, stdout io.Writer, now time.Time) (options, error) {
 	var o options
 	var w written
 	flags := flag.NewFlagSet("simulator", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Uint64Var(&o.network.Seed, "seed", 1, "`number` that decides every event; the same gives the same bytes")
 	flags.Float64Var(&o.run.Speed, "speed", 1, "`times` as fast as a step each 180 s; 60 is a step each 3 s")
 	flags.Float64Var(&o.run.Rate, "rate", 0, "write this `number` of events a second; plays one day again and again")
@@ -60,17 +60,11 @@ func parse(args []string, getenv func(string) string, stderr io.Writer, now time
 	flags.StringVar(&o.folder, "json", "", "append the events to files in this `folder`, one per topic")
 	brokers := flags.String("kafka", "", "Kafka's `host:port`, instead of KAFKA_BOOTSTRAP_SERVERS")
 	noKafka := flags.Bool("no-kafka", false, "write no events to Kafka")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(stderr, usage)
-			flags.SetOutput(stderr)
-			flags.PrintDefaults()
-			return o, err
-		}
-		return o, fmt.Errorf("%w (simulator --help lists the flags)", err)
+	if err := program.Parse(flags, args, stdout, usage); err != nil {
+		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("there is no argument %q: all settings are flags, see simulator --help", flags.Arg(0))
+		return o, program.Mistakef("there is no argument %q: all settings are flags, see simulator --help", flags.Arg(0))
 	}
 
 	r := env.NewReader(func(name string) string {
@@ -86,7 +80,8 @@ func parse(args []string, getenv func(string) string, stderr io.Writer, now time
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	return o, errors.Join(r.Err(), o.readMoments(w, given["rate"], now), o.readStations(w.stations), o.check(), o.checkLoad(given, now))
+	mistakes := errors.Join(o.readMoments(w, given["rate"], now), o.readStations(w.stations), o.check(), o.checkLoad(given, now))
+	return o, errors.Join(r.Err(), program.AsMistake(mistakes))
 }
 
 // readMoments reads the two moments. A load begins a day ago.

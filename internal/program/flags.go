@@ -1,0 +1,76 @@
+package program
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A Mistake is an error in how a program was called, for which it exits with
+// 2 instead of 1.
+type Mistake struct{ error }
+
+// Unwrap returns the error itself.
+func (m Mistake) Unwrap() error { return m.error }
+
+// Mistakef makes a Mistake as fmt.Errorf makes an error.
+func Mistakef(format string, args ...any) error { return Mistake{fmt.Errorf(format, args...)} }
+
+// AsMistake makes a Mistake of an error; nil stays nil.
+func AsMistake(err error) error {
+	if err == nil {
+		return nil
+	}
+	return Mistake{err}
+}
+
+// ExitCode is the exit code for what a program ended with: 0 for nil and for
+// help that was asked for, 2 for a Mistake, 1 for everything else.
+func ExitCode(err error) int {
+	var mistake Mistake
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, &mistake):
+		return 2
+	}
+	return 1
+}
+
+// Parse parses a command's flags; flags.Name is how the command is called.
+// Help that is asked for goes to out, the text and then the flags, and the
+// error is flag.ErrHelp. Every other error is a Mistake of one sentence, and
+// nothing is written.
+func Parse(flags *flag.FlagSet, args []string, out io.Writer, help string) error {
+	flags.SetOutput(io.Discard) // it would add all of the flags to each mistake
+	err := flags.Parse(args)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(out, help)
+		PrintFlags(out, flags)
+		return err
+	}
+	said := strings.NewReplacer(": -", ": --", "for flag -", "for flag --", "for -", "for --").Replace(err.Error())
+	return Mistakef("%s: see %s --help", said, flags.Name())
+}
+
+// PrintFlags writes each flag as a person types it, and what it does.
+func PrintFlags(out io.Writer, flags *flag.FlagSet) {
+	flags.VisitAll(func(f *flag.Flag) {
+		value, text := flag.UnquoteUsage(f)
+		switch f.DefValue {
+		case "", "false", "0", "0s":
+		default:
+			text += " (default " + f.DefValue + ")"
+		}
+		dashes := "--"
+		if len(f.Name) == 1 {
+			dashes = "-"
+		}
+		fmt.Fprintf(out, "  %s\n        %s\n", strings.TrimSpace(dashes+f.Name+" "+value), strings.ReplaceAll(text, "\n", "\n        "))
+	})
+}

@@ -1,0 +1,49 @@
+package program_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stationflow/stationflow/internal/program"
+)
+
+func parse(args string) (said string, err error) {
+	var out strings.Builder
+	flags := flag.NewFlagSet("stationflow thing", flag.ContinueOnError)
+	flags.Int("steps", 3, "how many `N`")
+	flags.Bool("all", false, "everything,\nreally")
+	flags.String("s", "", "short")
+	err = program.Parse(flags, strings.Fields(args), &out, "usage: thing\n\n")
+	return out.String(), err
+}
+
+func TestParse_Help(t *testing.T) {
+	said, err := parse("--help")
+	want := "usage: thing\n\n  --all\n        everything,\n        really\n  -s string\n        short\n  --steps N\n        how many N (default 3)\n"
+	if diff := cmp.Diff(want, said); diff != "" || !errors.Is(err, flag.ErrHelp) || program.ExitCode(err) != 0 {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// A mistake gets one sentence, not all the flags.
+func TestParse_Mistakes(t *testing.T) {
+	for args, want := range map[string]string{
+		"--setps 3":   "flag provided but not defined: --setps: see stationflow thing --help",
+		"--steps":     "flag needs an argument: --steps: see stationflow thing --help",
+		"--steps x":   `invalid value "x" for flag --steps: parse error: see stationflow thing --help`,
+		"--all=maybe": `invalid boolean value "maybe" for --all: parse error: see stationflow thing --help`,
+	} {
+		said, err := parse(args)
+		if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" || said != "" || program.ExitCode(fmt.Errorf("wrapped: %w", err)) != 2 {
+			t.Errorf("%s: wrote %q, %s", args, said, diff)
+		}
+	}
+	if code := program.ExitCode(errors.Join(errors.New("a"), program.AsMistake(nil))); code != 1 {
+		t.Errorf("any other error exits with %d", code)
+	}
+}
