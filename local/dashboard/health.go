@@ -1,8 +1,10 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -68,7 +70,7 @@ func (p *Pipeline) bridgeHealth() Health {
 	flow := p.Flows[Bridge]
 	switch {
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, "The bridge's /status names the partition and what it waits for."}
+		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "The bridge's /status names the partition and what it waits for.")}
 	case flow.Waiting.late() && p.Flows[Transport].Fault != "":
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again."}
 	case flow.Waiting.late():
@@ -86,7 +88,7 @@ func (p *Pipeline) transportHealth() Health {
 		return Health{Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
 			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`."}
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, "Deliveries are repeated until they work; the log has each failure."}
+		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are repeated until they work; the log has each failure.")}
 	case flow.Waiting.late():
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once ingest answers faster; see whether ingest fails or the warehouse is busy."}
 	case flow.Records == 0:
@@ -108,12 +110,22 @@ func (p *Pipeline) ingestHealth() Health {
 
 func (p *Pipeline) stagingHealth() Health {
 	switch {
-	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness:
+	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness && p.oldest() > maxFreshness: // else it has caught up
 		return Health{Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them."}
 	case p.StagingRows == nil || *p.StagingRows == 0:
 		return Health{NothingYet, "No row has been written.", ""}
 	}
 	return p.moving(p.Flows[Staging], "written")
+}
+
+// oldest is how old, about, the oldest record is on its way to staging.
+func (p *Pipeline) oldest() (age time.Duration) {
+	for _, flow := range p.Flows {
+		if flow.Waiting != nil {
+			age += flow.Waiting.Age
+		}
+	}
+	return age
 }
 
 // moving tells flowing from idle.
@@ -179,6 +191,14 @@ func overall(judged map[Hop]Health, name func(Hop) string) Health {
 		}
 	}
 	return Health{State: NothingYet}
+}
+
+// fault is why the last attempt failed, and what waits for the next one.
+func (f *Flow) fault() string {
+	if f.Waiting == nil || f.Waiting.Records == 0 {
+		return f.Fault
+	}
+	return strings.TrimSuffix(f.Fault, ".") + "; " + f.Waiting.sentence()
 }
 
 // late tells whether what waits is too old.

@@ -56,7 +56,8 @@ type Flow struct {
 	Retries  *int64 // attempts that failed and were made again; nil where there are none to make
 	Failures *int64 // what was given up or needs a person; nil where nothing can be
 
-	Fault string // why the last attempt failed; "" once one worked
+	Fault  string // why the last attempt failed; "" once one worked
+	Remedy string // what to do about the fault; "" leaves that to the page
 }
 
 // A Lag is what waits in front of a hop.

@@ -5,7 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
@@ -22,24 +24,56 @@ type rates struct {
 	settled atomic.Int64
 }
 
+// A reading is how far everything was at one moment. It is read against the
+// flow, so that no hop is ahead of the one before it.
+type reading struct {
+	valid, quarantined int64 // rows in staging
+	ingest             pubsub.SubscriptionStats
+	bridge             bridge.Snapshot // as far as it could be asked
+	unanswered         string          // why it could not; "" when it could
+	published          int64
+	kafka              progress
+}
+
+func (r *reading) ingested() int64 { return r.valid + r.quarantined }
+
+func (s *System) read() reading {
+	var r reading
+	r.valid, r.quarantined = s.held()
+	r.ingest = s.subscription(s.deployment.IngestSubscription)
+	switch {
+	case s.bridge != nil:
+		r.bridge = s.bridge.Snapshot()
+	case s.inquiry != nil:
+		last := s.inquiry.answer()
+		r.bridge, r.unanswered = last.bridge, last.failure
+	}
+	r.kafka = s.broker.offsets().progress(r.bridge.Partitions)
+	if r.published = r.kafka.passed; s.bridge != nil { // which knows what it buried, and counts on over expired records
+		r.published = s.kept.valid + s.kept.quarantined + r.bridge.Records
+	}
+	return r
+}
+
 // readRates reads the counts every second until ctx is done.
 func (s *System) readRates(ctx context.Context) {
 	for {
-		s.readCounts(time.Now())
+		s.note(time.Now(), s.read())
 		if pause.For(ctx, readEvery) != nil {
 			return
 		}
 	}
 }
 
-func (s *System) readCounts(now time.Time) {
-	published := s.published()
-	valid, quarantined := s.held()
-	s.rates.produced.Note(now, s.broker.produced())
-	s.rates.published.Note(now, published)
-	s.rates.ingested.Note(now, valid+quarantined)
-	if s.subscription(s.deployment.IngestSubscription).Outstanding == 0 {
-		s.rates.settled.Store(published - valid - quarantined)
+func (s *System) note(now time.Time, r reading) {
+	s.rates.produced.Note(now, r.kafka.produced)
+	s.rates.published.Note(now, r.published)
+	s.rates.ingested.Note(now, r.ingested())
+	if r.kafka.waiting == 0 {
+		s.rates.published.Rest(now)
+	}
+	if r.ingest.Outstanding == 0 {
+		s.rates.settled.Store(r.published - r.ingested())
 	}
 }
 
