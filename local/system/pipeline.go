@@ -34,7 +34,7 @@ func (s *System) pipeline() dashboard.Pipeline {
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
 		dashboard.Kafka:     {Records: now.kafka.produced, PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
 		dashboard.Bridge:    s.bridgeFlow(now),
-		dashboard.Transport: s.transportFlow(now),
+		dashboard.Transport: s.transportFlow(now, figures.Failing > 0),
 		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures)},
 		dashboard.Staging:   {Records: staging, PerSecond: perSecond(&rates.ingested)},
 	}
@@ -101,13 +101,18 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 }
 
 // transportFlow is what was delivered to ingest. Over HTTP the bridge
-// delivers by itself: what waits, waits in front of the bridge.
-func (s *System) transportFlow(now reading) dashboard.Flow {
+// delivers by itself: what waits, waits in front of the bridge. What ingest
+// itself reports is not the transport's fault.
+func (s *System) transportFlow(now reading, ingestFails bool) dashboard.Flow {
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
+	url, remedy := s.Endpoints.Functions+"/ingest", ""
+	if s.options.without("functions") {
+		remedy = "See whether the functions run there: deliveries are repeated until they work."
+	}
 	if s.options.Transport == "http" {
 		if now.unanswered == "" {
 			flow.Retries, flow.Failures = &now.bridge.Retries, &now.bridge.DeadLetteredBatches
-			flow.Fault = undelivered(now.bridge, s.Endpoints.Functions+"/ingest")
+			flow.Fault, flow.Remedy = undelivered(now.bridge, url), remedy
 		}
 		return flow
 	}
@@ -119,6 +124,9 @@ func (s *System) transportFlow(now reading) dashboard.Flow {
 			waiting = max(waiting, now.published-now.ingested()-s.rates.settled.Load())
 		}
 		flow.Waiting = &dashboard.Lag{Records: waiting, Age: now.ingest.OldestUnacked}
+		if now.ingest.Failure != "" && !ingestFails {
+			flow.Fault, flow.Remedy = refusal(now.ingest.Failure, url), remedy
+		}
 	}
 	return flow
 }
@@ -127,15 +135,19 @@ func (s *System) transportFlow(now reading) dashboard.Flow {
 // does.
 func undelivered(b bridge.Snapshot, url string) string {
 	for _, one := range b.Partitions {
-		switch {
-		case one.Problem == "" || one.InFlight == 0:
-		case strings.Contains(one.Problem, "connection refused"):
-			return "No answer from " + url + ": connection refused."
-		default:
-			return "No batch is taken by " + url + ": " + one.Problem
+		if one.Problem != "" && one.InFlight > 0 {
+			return refusal(one.Problem, url)
 		}
 	}
 	return ""
+}
+
+// refusal says why the function takes no batch.
+func refusal(problem, url string) string {
+	if strings.Contains(problem, "connection refused") {
+		return "No answer from " + url + ": connection refused."
+	}
+	return "No batch is taken by " + url + ": " + problem
 }
 
 // transform is the state of the transform: what the scheduler knows, and what

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/local/endpoints"
+	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
@@ -35,6 +37,31 @@ func TestFailing(t *testing.T) {
 	for batches, want := range map[int64]string{0: "", 1: "A batch fails: why", 2: "Batches fail, the last one: why"} {
 		if got := failing(telemetry.Figures{Failing: batches, Cause: "why"}); got != want {
 			t.Errorf("%d batches: %q, want %q", batches, got, want)
+		}
+	}
+}
+
+// What keeps Pub/Sub from delivering is its fault while something waits, unless
+// ingest itself tells of it.
+func TestTransportFlow_Unreachable(t *testing.T) {
+	t.Parallel()
+	const refused = `Post "http://f/ingest": dial tcp: connect: connection refused`
+	for name, test := range map[string]struct {
+		waiting     int64
+		failure     string
+		ingestFails bool
+		want        string
+	}{
+		"well":          {3, "", false, ""},
+		"away":          {3, refused, false, "No answer from http://f/ingest: connection refused."},
+		"refused":       {3, "push endpoint answered 404 Not Found", false, "No batch is taken by http://f/ingest: push endpoint answered 404 Not Found"},
+		"ingest fails":  {3, "push endpoint answered 500", true, ""},
+		"nothing waits": {0, refused, false, ""},
+	} {
+		s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}, options: Options{Without: []string{"functions"}}}
+		got := s.transportFlow(reading{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failure: test.failure}}, test.ingestFails)
+		if got.Fault != test.want || got.Fault != "" && got.Remedy == "" {
+			t.Errorf("%s: %+v, want the fault %q", name, got, test.want)
 		}
 	}
 }
