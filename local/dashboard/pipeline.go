@@ -86,7 +86,7 @@ type Transform struct {
 	TestsRun     int64
 	Findings     []Finding
 
-	Waiting  *Lag  // rows in staging that came after the last run began; nil while unknown
+	Waiting  *Lag  // rows in staging, but for quarantine, that came after the last run began; nil while unknown
 	Failures int64 // runs that failed
 
 	Next time.Time // the next scheduled run; zero when none is scheduled

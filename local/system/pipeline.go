@@ -28,7 +28,7 @@ func (s *System) pipeline() dashboard.Pipeline {
 		StagingRows:   &staging,
 		Freshness:     dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
 		DeadLetters:   s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
-		Transform:     s.transform(figures),
+		Transform:     s.transform(figures, now),
 	}
 	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
@@ -152,7 +152,7 @@ func refusal(problem, url string) string {
 
 // transform is the state of the transform: what the scheduler knows, and what
 // the function logged.
-func (s *System) transform(figures telemetry.Figures) dashboard.Transform {
+func (s *System) transform(figures telemetry.Figures, now reading) dashboard.Transform {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := figures.Transform
@@ -173,9 +173,12 @@ func (s *System) transform(figures telemetry.Figures) dashboard.Transform {
 		t.Next = s.scheduler.Next()
 	}
 	if !s.transformed.at.IsZero() {
-		valid, quarantined := s.held()
-		if t.Waiting = (&dashboard.Lag{Records: max(valid+quarantined-s.transformed.rows, 0)}); t.Waiting.Records > 0 {
-			t.Waiting.Age = time.Since(s.transformed.at)
+		t.Waiting = &dashboard.Lag{Records: max(now.valid-s.transformed.rows, 0)}
+		if s.transformed.more.IsZero() {
+			s.transformed.more = s.rates.valid.Since(s.transformed.rows)
+		}
+		if t.Waiting.Records > 0 && !s.transformed.more.IsZero() {
+			t.Waiting.Age = max(time.Since(s.transformed.more), 0)
 		}
 	}
 	return t
@@ -254,7 +257,8 @@ func (s signal) Signal() {
 // seen is how much of staging a transform can have read.
 type seen struct {
 	at   time.Time // when it began; zero for none
-	rows int64     // that were in staging then
+	rows int64     // that were in staging then, without those in quarantine
+	more time.Time // when there were first seen to be more; zero for not yet
 }
 
 // transformFinished notes which rows the run can have seen, and has the page
@@ -263,7 +267,7 @@ func (s *System) transformFinished(run telemetry.Transform) {
 	if run.Status == "success" {
 		began := run.At.Add(-run.Took)
 		s.mu.Lock()
-		s.transformed = seen{began, s.rates.ingested.At(began)}
+		s.transformed = seen{at: began, rows: s.rates.valid.At(began)}
 		s.mu.Unlock()
 	}
 	s.refresh.Signal()

@@ -2,8 +2,10 @@ package system
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
@@ -38,6 +40,33 @@ func TestFailing(t *testing.T) {
 		if got := failing(telemetry.Figures{Failing: batches, Cause: "why"}); got != want {
 			t.Errorf("%d batches: %q, want %q", batches, got, want)
 		}
+	}
+}
+
+// What waits for the transform are the good rows that came after the last run
+// began, since the first of them came.
+func TestTransform_Waiting(t *testing.T) {
+	t.Parallel()
+	s, now := &System{refresh: newSignal()}, time.Now()
+	var last reading
+	for ago := 60; ago >= 0; ago-- {
+		last = reading{valid: 100, quarantined: 5}
+		if ago <= 30 {
+			last.quarantined = 14
+		}
+		if ago <= 20 {
+			last.valid = 108
+		}
+		s.note(now.Add(-time.Duration(ago)*time.Second), last)
+	}
+	s.transformFinished(telemetry.Transform{At: now.Add(-39 * time.Second), Took: time.Second, Status: "success"})
+	got := s.transform(telemetry.Figures{}, last).Waiting
+	if got == nil || got.Records != 8 || got.Age.Round(time.Second) != 20*time.Second {
+		t.Errorf("%+v, want 8 rows, the oldest of 20 s ago", got)
+	}
+	s.transformFinished(telemetry.Transform{At: now, Status: "success"})
+	if got := s.transform(telemetry.Figures{}, last).Waiting; got == nil || *got != (dashboard.Lag{}) {
+		t.Errorf("%+v after a run that read all, want nothing", got)
 	}
 }
 

@@ -17,6 +17,7 @@ const readEvery = time.Second
 // rates are how fast records pass.
 type rates struct {
 	produced, published, ingested telemetry.Meter
+	valid                         telemetry.Meter // of ingested what a transform reads
 
 	// settled is how many more records were published than ingested when
 	// last nothing was on the way: dead letters, less what was delivered
@@ -69,6 +70,7 @@ func (s *System) note(now time.Time, r reading) {
 	s.rates.produced.Note(now, r.kafka.produced)
 	s.rates.published.Note(now, r.published)
 	s.rates.ingested.Note(now, r.ingested())
+	s.rates.valid.Note(now, r.valid)
 	if r.kafka.waiting == 0 {
 		s.rates.published.Rest(now)
 	}

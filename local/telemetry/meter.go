@@ -73,6 +73,19 @@ func (m *Meter) At(at time.Time) int64 {
 	return m.readings[max(m.until(at)-1, 0)].count
 }
 
+// Since is when the count was first read above a value, as far back as the
+// meter remembers; zero when it was not.
+func (m *Meter) Since(value int64) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.readings {
+		if one.count > value {
+			return one.at
+		}
+	}
+	return time.Time{}
+}
+
 // Rest records that at a time there was nothing that could move the count.
 func (m *Meter) Rest(at time.Time) {
 	m.mu.Lock()
