@@ -208,6 +208,23 @@ func (l *Lag) sentence() string {
 	return plural(l.Records, "record waits", "records wait") + ", the oldest for " + seconds(l.Age) + "."
 }
 
+// MaxRefused is the share of records in quarantine from which on a person is
+// told of it.
+const MaxRefused = 0.05
+
+// quarantineNote says that many records are refused, why, and where they are;
+// "" while only few are.
+func (p *Pipeline) quarantineNote() string {
+	if all := p.Valid + p.Quarantined; all == 0 || float64(p.Quarantined) <= MaxRefused*float64(all) {
+		return ""
+	}
+	note := fmt.Sprintf("%.1f %% of all records are in quarantine", 100*float64(p.Quarantined)/float64(p.Valid+p.Quarantined))
+	if p.MostRefused != "" {
+		note += ", most often for " + p.MostRefused
+	}
+	return note + ". Each is kept with its reason: `select reason, detail, topic, value from " + cmp.Or(p.QuarantineTable, "staging_data.quarantine") + "`."
+}
+
 // waitingFor says what has to happen before there are figures; "" when there
 // are some. Times are in now's zone.
 func waitingFor(p *Pipeline, s *snapshot, now time.Time) string {

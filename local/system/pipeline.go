@@ -25,10 +25,15 @@ func (s *System) pipeline() dashboard.Pipeline {
 		RateWindow:    telemetry.RateWindow,
 		Valid:         now.valid,
 		Quarantined:   now.quarantined,
-		StagingRows:   &staging,
-		Freshness:     dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
-		DeadLetters:   s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
-		Transform:     s.transform(figures, now),
+
+		QuarantineTable: s.Endpoints.StagingDataset + ".quarantine",
+		StagingRows:     &staging,
+		Freshness:       dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
+		DeadLetters:     s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
+		Transform:       s.transform(figures, now),
+	}
+	if refused := s.refused.Load(); refused != nil {
+		p.MostRefused = refused.reason
 	}
 	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
@@ -232,6 +237,9 @@ func (s *System) keepPageFresh(ctx context.Context) {
 	for {
 		if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the page could not read the dashboard tables", "error", err.Error())
+		}
+		if err := s.readRefused(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the page could not read the quarantine", "error", err.Error())
 		}
 		select {
 		case <-s.refresh:

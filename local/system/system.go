@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -65,6 +66,7 @@ type System struct {
 	missing int64                              // records that had not arrived at the end
 	refresh signal                             // the page should read the tables again
 	rates   rates
+	refused atomic.Pointer[refusals] // nil before they were read
 
 	mu          sync.Mutex
 	running     time.Time // since when the scheduler's attempt is under way; zero when none is
