@@ -58,7 +58,7 @@ func (s *System) configure(getenv func(string) string) error {
 	}
 	s.getenv = overlay(getenv, s.settings)
 	if s.options.without("bridge") {
-		s.inquiry = newInquiry(s.Endpoints.Bridge + "/status")
+		s.inquiry = newInquiry(s.Endpoints.Bridge+"/status", s.arrived)
 	}
 	if s.environ, err = filepath.Abs(filepath.Join(s.folder, "environment")); err != nil {
 		return fmt.Errorf("finding the folder of this run: %w", err)

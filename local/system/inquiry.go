@@ -20,18 +20,20 @@ const inquiryTimeout = 2 * time.Second
 
 // An inquiry asks a bridge that runs as a process of its own how it does.
 type inquiry struct {
-	url  string // of its status
-	last atomic.Pointer[answer]
+	url      string          // of its status
+	arrivals func() arrivals // read before it is asked
+	last     atomic.Pointer[answer]
 }
 
 // An answer is what a bridge said, or why it said nothing.
 type answer struct {
+	arrivals
 	bridge  bridge.Snapshot
 	failure string
 }
 
-func newInquiry(url string) *inquiry {
-	i := &inquiry{url: url}
+func newInquiry(url string, before func() arrivals) *inquiry {
+	i := &inquiry{url: url, arrivals: before}
 	i.last.Store(&answer{failure: "not asked yet"})
 	return i
 }
@@ -42,7 +44,9 @@ func (i *inquiry) answer() answer { return *i.last.Load() }
 // watch asks every second until ctx is done.
 func (i *inquiry) watch(ctx context.Context) {
 	for {
+		arrived := i.arrivals()
 		now := i.ask(ctx)
+		now.arrivals = arrived
 		i.last.Store(&now)
 		if pause.For(ctx, readEvery) != nil {
 			return

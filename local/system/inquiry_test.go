@@ -32,7 +32,7 @@ func TestInquiry(t *testing.T) {
 		"something else": {replies(200, "<html>"), "no bridge's status", 0},
 		"a failure":      {replies(503, ""), "it answered 503 Service Unavailable", 0},
 	} {
-		got := newInquiry(test.url).ask(t.Context())
+		got := newInquiry(test.url, nil).ask(t.Context())
 		var published int64
 		for _, one := range got.bridge.Partitions {
 			published += one.Published
@@ -58,7 +58,7 @@ func TestBridgeFlow_Away(t *testing.T) {
 		"not needed":        {"connection refused", 0, time.Minute, ""},
 		"there":             {"", 3544, time.Minute, ""},
 	} {
-		s := &System{inquiry: newInquiry("http://b/status"), environ: "here/environment"}
+		s := &System{inquiry: newInquiry("http://b/status", nil), environ: "here/environment"}
 		r := reading{unanswered: test.unanswered, kafka: progress{waiting: test.waiting}, bridge: bridge.Snapshot{Joined: test.unanswered == ""}}
 		s.rates.published.Note(time.Now().Add(-test.still), 0)
 		s.rates.published.Note(time.Now(), 0)

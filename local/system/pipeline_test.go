@@ -50,7 +50,7 @@ func TestTransform_Waiting(t *testing.T) {
 	s, now := &System{refresh: newSignal()}, time.Now()
 	var last reading
 	for ago := 60; ago >= 0; ago-- {
-		last = reading{valid: 100, quarantined: 5}
+		last = reading{arrivals: arrivals{valid: 100, quarantined: 5}}
 		if ago <= 30 {
 			last.quarantined = 14
 		}
@@ -88,7 +88,7 @@ func TestTransportFlow_Unreachable(t *testing.T) {
 		"nothing waits": {0, refused, false, ""},
 	} {
 		s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}, options: Options{Without: []string{"functions"}}}
-		got := s.transportFlow(reading{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failure: test.failure}}, test.ingestFails)
+		got := s.transportFlow(reading{arrivals: arrivals{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failure: test.failure}}}, test.ingestFails)
 		if got.Fault != test.want || got.Fault != "" && got.Remedy == "" {
 			t.Errorf("%s: %+v, want the fault %q", name, got, test.want)
 		}

@@ -28,26 +28,37 @@ type rates struct {
 // A reading is how far everything was at one moment. It is read against the
 // flow, so that no hop is ahead of the one before it.
 type reading struct {
-	valid, quarantined int64 // rows in staging
-	ingest             pubsub.SubscriptionStats
-	bridge             bridge.Snapshot // as far as it could be asked
-	unanswered         string          // why it could not; "" when it could
-	published          int64
-	kafka              progress
+	arrivals
+	bridge     bridge.Snapshot // as far as it could be asked
+	unanswered string          // why it could not; "" when it could
+	published  int64
+	kafka      progress
 }
 
-func (r *reading) ingested() int64 { return r.valid + r.quarantined }
+// arrivals are what the bridge's transport has, and what is behind it.
+type arrivals struct {
+	valid, quarantined int64 // rows in staging
+	ingest             pubsub.SubscriptionStats
+}
+
+func (a *arrivals) ingested() int64 { return a.valid + a.quarantined }
+
+func (s *System) arrived() (a arrivals) {
+	a.valid, a.quarantined = s.held()
+	a.ingest = s.subscription(s.deployment.IngestSubscription)
+	return a
+}
 
 func (s *System) read() reading {
-	var r reading
-	r.valid, r.quarantined = s.held()
-	r.ingest = s.subscription(s.deployment.IngestSubscription)
+	r := reading{arrivals: s.arrived()}
 	switch {
 	case s.bridge != nil:
 		r.bridge = s.bridge.Snapshot()
 	case s.inquiry != nil:
 		last := s.inquiry.answer()
-		r.bridge, r.unanswered = last.bridge, last.failure
+		if r.bridge, r.unanswered = last.bridge, last.failure; r.unanswered == "" {
+			r.arrivals = last.arrivals
+		}
 	}
 	r.kafka = s.broker.offsets().progress(r.bridge.Partitions)
 	if r.published = r.kafka.passed; s.bridge != nil { // which knows what it buried, and counts on over expired records
