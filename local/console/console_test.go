@@ -57,6 +57,8 @@ func TestLine(t *testing.T) {
 		}, "12:00:00 nothing yet  lag 0"},
 		"dead letters come first": {func(s *dashboard.Status) { s.Overall.State, s.DeadLetters = dashboard.Failing, 2 },
 			"12:00:00 failing  2 dead letters  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
+		"much in quarantine comes early": {func(s *dashboard.Status) { s.QuarantineNote, s.QuarantinedShare = "see there", new(0.529) },
+			"12:00:00 flowing  quarantined 2611 (52.9%)  559/s  lag 297 0.4s"},
 		"one": {func(s *dashboard.Status) { s.DeadLetters = 1 }, "12:00:00 flowing  1 dead letter  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
 		"failed transform": {func(s *dashboard.Status) { s.Transform.LastStatus = new("failed") },
 			"12:00:00 flowing  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s  transform failed"},

@@ -44,12 +44,13 @@ func parts(s dashboard.Status) []string {
 	}
 	return []string{
 		some(s.DeadLetters, "dead letter", "dead letters"),
+		quarantined(s, true),
 		rate,
 		waiting(lag),
 		freshness(s.Freshness),
 		transform(s.Transform),
 		some(retries, "retry", "retries"),
-		quarantined(s),
+		quarantined(s, false),
 	}
 }
 
@@ -77,8 +78,9 @@ func transform(t dashboard.TransformStatus) string {
 	return "transform " + seconds(*t.LastTook)
 }
 
-func quarantined(s dashboard.Status) string {
-	if s.Quarantined == 0 || s.QuarantinedShare == nil {
+// quarantined is about a share that is large, or about another.
+func quarantined(s dashboard.Status, large bool) string {
+	if s.Quarantined == 0 || s.QuarantinedShare == nil || large != (s.QuarantineNote != "") {
 		return ""
 	}
 	return fmt.Sprintf("quarantined %s (%.1f%%)", short(float64(s.Quarantined)), *s.QuarantinedShare*100)

@@ -1,8 +1,10 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -68,7 +70,7 @@ func (p *Pipeline) bridgeHealth() Health {
 	flow := p.Flows[Bridge]
 	switch {
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, "The bridge's /status names the partition and what it waits for."}
+		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "The bridge's /status names the partition and what it waits for.")}
 	case flow.Waiting.late() && p.Flows[Transport].Fault != "":
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again."}
 	case flow.Waiting.late():
@@ -86,7 +88,7 @@ func (p *Pipeline) transportHealth() Health {
 		return Health{Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
 			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`."}
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, "Deliveries are repeated until they work; the log has each failure."}
+		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are repeated until they work; the log has each failure.")}
 	case flow.Waiting.late():
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once ingest answers faster; see whether ingest fails or the warehouse is busy."}
 	case flow.Records == 0:
@@ -108,12 +110,22 @@ func (p *Pipeline) ingestHealth() Health {
 
 func (p *Pipeline) stagingHealth() Health {
 	switch {
-	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness:
+	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness && p.oldest() > maxFreshness: // else it has caught up
 		return Health{Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them."}
 	case p.StagingRows == nil || *p.StagingRows == 0:
 		return Health{NothingYet, "No row has been written.", ""}
 	}
 	return p.moving(p.Flows[Staging], "written")
+}
+
+// oldest is how old, about, the oldest record is on its way to staging.
+func (p *Pipeline) oldest() (age time.Duration) {
+	for _, flow := range p.Flows {
+		if flow.Waiting != nil {
+			age += flow.Waiting.Age
+		}
+	}
+	return age
 }
 
 // moving tells flowing from idle.
@@ -181,11 +193,36 @@ func overall(judged map[Hop]Health, name func(Hop) string) Health {
 	return Health{State: NothingYet}
 }
 
+// fault is why the last attempt failed, and what waits for the next one.
+func (f *Flow) fault() string {
+	if f.Waiting == nil || f.Waiting.Records == 0 {
+		return f.Fault
+	}
+	return strings.TrimSuffix(f.Fault, ".") + "; " + f.Waiting.sentence()
+}
+
 // late tells whether what waits is too old.
 func (l *Lag) late() bool { return l != nil && l.Age > maxLagAge }
 
 func (l *Lag) sentence() string {
 	return plural(l.Records, "record waits", "records wait") + ", the oldest for " + seconds(l.Age) + "."
+}
+
+// MaxRefused is the share of records in quarantine from which on a person is
+// told of it.
+const MaxRefused = 0.05
+
+// quarantineNote says that many records are refused, why, and where they are;
+// "" while only few are.
+func (p *Pipeline) quarantineNote() string {
+	if all := p.Valid + p.Quarantined; all == 0 || float64(p.Quarantined) <= MaxRefused*float64(all) {
+		return ""
+	}
+	note := fmt.Sprintf("%.1f %% of all records are in quarantine", 100*float64(p.Quarantined)/float64(p.Valid+p.Quarantined))
+	if p.MostRefused != "" {
+		note += ", most often for " + p.MostRefused
+	}
+	return note + ". Each is kept with its reason: `select reason, detail, topic, value from " + cmp.Or(p.QuarantineTable, "staging_data.quarantine") + "`."
 }
 
 // waitingFor says what has to happen before there are figures; "" when there

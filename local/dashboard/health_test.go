@@ -75,7 +75,7 @@ func TestHealth(t *testing.T) {
 		"one record late":        {Bridge, on(Bridge, waits(1, 5*time.Minute)), Behind, "1 record waits, the oldest for 5 min"},
 		"bridge idle":            {Bridge, on(Bridge, still), Idle, "No record was published"},
 		"still, but some wait":   {Bridge, on(Bridge, func(f *Flow) { f.PerSecond = new(0.0) }), Flowing, ""},
-		"bridge fault":           {Bridge, on(Bridge, fails("topic gone")), Failing, "topic gone"},
+		"bridge fault":           {Bridge, on(Bridge, fails("topic gone.")), Failing, "topic gone; 10 records wait, the oldest for 1 s."},
 
 		"transport keeps up":    {Transport, nil, Flowing, ""},
 		"nothing delivered":     {Transport, on(Transport, nothing), NothingYet, "No batch"},
@@ -91,11 +91,15 @@ func TestHealth(t *testing.T) {
 		"only quarantine":  {Ingest, func(p *Pipeline) { p.Valid = 0 }, Flowing, ""},
 		"ingest fault":     {Ingest, on(Ingest, fails("warehouse away")), Failing, "warehouse away"},
 
-		"rows in staging":   {Staging, nil, Flowing, ""},
-		"rows unknown":      {Staging, func(p *Pipeline) { p.StagingRows = nil }, NothingYet, "No row"},
-		"no rows":           {Staging, func(p *Pipeline) { p.StagingRows = new(int64(0)) }, NothingYet, "No row"},
-		"staging idle":      {Staging, on(Staging, still), Idle, "written"},
-		"rows come late":    {Staging, func(p *Pipeline) { p.Freshness.P99 = 30 * time.Second }, Behind, "30 s"},
+		"rows in staging": {Staging, nil, Flowing, ""},
+		"rows unknown":    {Staging, func(p *Pipeline) { p.StagingRows = nil }, NothingYet, "No row"},
+		"no rows":         {Staging, func(p *Pipeline) { p.StagingRows = new(int64(0)) }, NothingYet, "No row"},
+		"staging idle":    {Staging, on(Staging, still), Idle, "written"},
+		"rows come late": {Staging, func(p *Pipeline) {
+			p.Freshness.P99 = 30 * time.Second
+			on(Transport, waits(8, 9500*time.Millisecond))(p)
+		}, Behind, "30 s"},
+		"caught up":         {Staging, func(p *Pipeline) { p.Freshness.P99 = 30 * time.Second }, Flowing, ""},
 		"late but long ago": {Staging, func(p *Pipeline) { p.Freshness = Freshness{P99: 30 * time.Second} }, Flowing, ""},
 
 		"transform in time": {TransformRuns, nil, Flowing, ""},
@@ -186,6 +190,24 @@ func TestOverall(t *testing.T) {
 		got := overall(p.health(test.shown, evening), p.name)
 		if got.State != test.state || got.Note != test.note {
 			t.Errorf("%s: overall is %+v, want %s: %s", name, got, test.state, test.note)
+		}
+	}
+}
+
+// A few refused records are said by their count alone.
+func TestQuarantineNote(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		pipeline Pipeline
+		want     string
+	}{
+		"nothing":  {Pipeline{}, ""},
+		"few":      {Pipeline{Valid: 95, Quarantined: 5}, ""},
+		"many":     {Pipeline{Valid: 94, Quarantined: 6}, "6.0 % of all records are in quarantine. Each is kept with its reason: `select reason, detail, topic, value from staging_data.quarantine`."},
+		"all, why": {Pipeline{Quarantined: 2_000, MostRefused: "missing_field", QuarantineTable: "s.q"}, "100.0 % of all records are in quarantine, most often for missing_field. Each is kept with its reason: `select reason, detail, topic, value from s.q`."},
+	} {
+		if got := test.pipeline.quarantineNote(); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }

@@ -36,6 +36,11 @@ type Pipeline struct {
 	Valid       int64 // accepted by ingest and durable; a redelivered record counts again
 	Quarantined int64 // refused by ingest and kept with a reason; likewise
 
+	// QuarantineTable is where the refused records are. MostRefused is the
+	// most frequent reason, "" while unknown.
+	QuarantineTable string
+	MostRefused     string
+
 	// StagingRows is how many rows the staging tables hold, quarantine and
 	// duplicates included; nil while unknown.
 	StagingRows *int64
@@ -56,7 +61,8 @@ type Flow struct {
 	Retries  *int64 // attempts that failed and were made again; nil where there are none to make
 	Failures *int64 // what was given up or needs a person; nil where nothing can be
 
-	Fault string // why the last attempt failed; "" once one worked
+	Fault  string // why the last attempt failed; "" once one worked
+	Remedy string // what to do about the fault; "" leaves that to the page
 }
 
 // A Lag is what waits in front of a hop.
@@ -85,7 +91,7 @@ type Transform struct {
 	TestsRun     int64
 	Findings     []Finding
 
-	Waiting  *Lag  // rows in staging that came after the last run began; nil while unknown
+	Waiting  *Lag  // rows in staging, but for quarantine, that came after the last run began; nil while unknown
 	Failures int64 // runs that failed
 
 	Next time.Time // the next scheduled run; zero when none is scheduled

@@ -221,6 +221,10 @@ func checkOverall(t *testing.T, scene string, page *html.Node, status dashboard.
 			t.Errorf("%s: of %s the page says %q, want %q", scene, hop.Hop, browser.Text(line), want)
 		}
 	}
+	refused := browser.Find(page, browser.Has("id", "refused"))
+	if want := strings.ReplaceAll(status.QuarantineNote, "`", ""); browser.Text(refused) != want || browser.Has("hidden", "")(refused) != (want == "") {
+		t.Errorf("%s: of the quarantine the page says %q, want %q", scene, browser.Text(refused), want)
+	}
 	if list := browser.Find(page, browser.Has("id", "attention")); browser.Has("hidden", "")(list) != (troubles == 0) {
 		t.Errorf("%s: with %d troubles the list is hidden: %v", scene, troubles, browser.Has("hidden", "")(list))
 	}

@@ -24,7 +24,7 @@ type Endpoints struct {
 	BigQuery  string `json:"bigquery"` // these are http://host:port
 	Storage   string `json:"storage"`
 	Functions string `json:"functions"`
-	Bridge    string `json:"bridge"`
+	Bridge    string `json:"bridge"` // of one that is run elsewhere: where it is asked how it does
 	Dashboard string `json:"dashboard"`
 }
 
@@ -46,9 +46,9 @@ func (e Endpoints) Environment(topic string) []string {
 	}
 }
 
-// WriteEnvironment writes the variables to a file for a shell to read.
-func (e Endpoints) WriteEnvironment(path, topic string) error {
-	text := "export " + strings.Join(e.Environment(topic), " \\\n  ") + "\n"
+// WriteEnvironment writes variables, NAME=value, to a file for a shell to read.
+func WriteEnvironment(path string, variables []string) error {
+	text := "export " + strings.Join(variables, " \\\n  ") + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("writing the variables of the endpoints: %w", err)
 	}

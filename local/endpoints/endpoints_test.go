@@ -13,7 +13,7 @@ import (
 func TestWriteEnvironment(t *testing.T) {
 	e := endpoints.Endpoints{Project: "p", Bucket: "b", Kafka: "127.0.0.1:1", BigQuery: "http://127.0.0.1:2"}
 	file := filepath.Join(t.TempDir(), "environment")
-	if err := e.WriteEnvironment(file, "records"); err != nil {
+	if err := endpoints.WriteEnvironment(file, e.Environment("records")); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("sh", "-c", `. "$1" && env`, "sh", file).Output()

@@ -202,7 +202,7 @@ func TestPush_DeadLetter(t *testing.T) {
 		}
 		synctest.Wait()
 		got := l.stats(subS)
-		if want := (SubscriptionStats{Name: subS, Topic: topicT, Delivered: 6, Failed: 6, DeadLettered: 1}); got != want {
+		if want := (SubscriptionStats{Name: subS, Topic: topicT, Delivered: 6, Failed: 6, DeadLettered: 1, Failure: "push endpoint answered 500 Internal Server Error: "}); got != want {
 			t.Errorf("statistics %+v, want %+v", got, want)
 		}
 	})

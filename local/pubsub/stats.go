@@ -23,6 +23,7 @@ type SubscriptionStats struct {
 	DeadLettered  int64
 	Outstanding   int64         // messages not acknowledged, waiting or in flight
 	OldestUnacked time.Duration // age of the oldest of them; 0 when there is none
+	Failure       string        // why the last push failed; "" when it worked
 }
 
 func (b *broker) stats() Stats {
@@ -33,6 +34,9 @@ func (b *broker) stats() Stats {
 	for _, s := range b.subscriptions {
 		one := s.queue.stats(time.Now())
 		one.Name, one.Topic = s.name, s.config.Load().Topic
+		if failure := s.failure.Load(); failure != nil {
+			one.Failure = *failure
+		}
 		out.Subscriptions = append(out.Subscriptions, one)
 	}
 	slices.SortFunc(out.Subscriptions, func(a, b SubscriptionStats) int { return cmp.Compare(a.Name, b.Name) })

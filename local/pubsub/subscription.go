@@ -29,8 +29,8 @@ type subscription struct {
 
 	running  context.Context
 	stop     context.CancelFunc
-	stopPush context.CancelFunc // nil: not a push subscription; guarded by broker.mu
-	failing  atomic.Bool        // the last push failed
+	stopPush context.CancelFunc     // nil: not a push subscription; guarded by broker.mu
+	failure  atomic.Pointer[string] // why the last push failed; nil when it did not
 }
 
 func newSubscription(b *broker, config *pubsubpb.Subscription) *subscription {
@@ -118,10 +118,10 @@ func (s *subscription) push(ctx context.Context) {
 
 // report logs the change between working and failing pushes.
 func (s *subscription) report(err error) {
-	if err != nil && !s.failing.Swap(true) {
+	if err != nil && s.failure.Swap(new(err.Error())) == nil {
 		s.broker.log.Warn("push fails; it is tried again", "subscription", s.name, "error", err)
 	}
-	if err == nil && s.failing.Load() && s.failing.Swap(false) {
+	if err == nil && s.failure.Load() != nil && s.failure.Swap(nil) != nil {
 		s.broker.log.Info("push works again", "subscription", s.name)
 	}
 }

@@ -94,14 +94,10 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 			return err
 		}
 	}
-	environment, err := filepath.Abs(filepath.Join(folder, "environment"))
-	if err != nil {
-		return fmt.Errorf("finding the folder of this run: %w", err)
-	}
-	if err := s.Endpoints.WriteEnvironment(environment, s.deployment.RecordsTopic); err != nil {
+	if err := s.writeEnvironment(); err != nil {
 		return err
 	}
-	s.introduce(streams.Out, file.Name(), environment, time.Since(began))
+	s.introduce(streams.Out, file.Name(), time.Since(began))
 	if o.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
@@ -172,8 +168,11 @@ func removeAllBut(folder, kept, name string) error {
 	return err
 }
 
-func (s *System) introduce(out io.Writer, log, environment string, took time.Duration) {
-	e := s.Endpoints
+func (s *System) introduce(out io.Writer, log string, took time.Duration) {
+	e, bridge := s.Endpoints, s.Endpoints.Bridge
+	if s.options.without("bridge") {
+		bridge = "not started: see below"
+	}
 	fmt.Fprintf(out, "ready after %.1f s\n\n", took.Seconds())
 	for _, line := range [][2]string{
 		{"look here", e.Dashboard},
@@ -182,12 +181,15 @@ func (s *System) introduce(out io.Writer, log, environment string, took time.Dur
 		{"Cloud Storage", e.Storage + ", bucket " + e.Bucket},
 		{"Pub/Sub", e.PubSub},
 		{"functions", e.Functions + "/ingest and /transform"},
-		{"bridge", e.Bridge},
+		{"bridge", bridge},
 		{"log", log},
 	} {
 		fmt.Fprintf(out, "  %-14s %s\n", line[0], line[1])
 	}
-	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n\n    . %s\n", environment)
+	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
+	if s.options.without("bridge") {
+		fmt.Fprintf(out, "\nto start the bridge, in another shell:\n\n    . %s\n    bin/bridge\n", s.environ)
+	}
 	fmt.Fprint(out, "\nCtrl-C stops everything")
 	if s.options.DataDir == "" {
 		fmt.Fprint(out, " and keeps nothing; --data DIR keeps it")

@@ -18,24 +18,28 @@ import (
 // pipeline is the state that the page and the terminal show. It is put
 // together from what every part counts for itself, without a query.
 func (s *System) pipeline() dashboard.Pipeline {
-	figures := s.watcher.Figures()
-	valid, quarantined := s.held()
-	staging, failures := valid+quarantined, figures.Failures+figures.NoBatch
+	figures, now := s.watcher.Figures(), s.read()
+	staging, failures := now.ingested(), figures.Failures+figures.NoBatch
 	p := dashboard.Pipeline{
 		TransportName: s.transportName(),
 		RateWindow:    telemetry.RateWindow,
-		Valid:         valid,
-		Quarantined:   quarantined,
-		StagingRows:   &staging,
-		Freshness:     dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
-		DeadLetters:   s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
-		Transform:     s.transform(figures),
+		Valid:         now.valid,
+		Quarantined:   now.quarantined,
+
+		QuarantineTable: s.Endpoints.StagingDataset + ".quarantine",
+		StagingRows:     &staging,
+		Freshness:       dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
+		DeadLetters:     s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
+		Transform:       s.transform(figures, now),
+	}
+	if refused := s.refused.Load(); refused != nil {
+		p.MostRefused = refused.reason
 	}
 	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
-		dashboard.Kafka:     {Records: s.broker.produced(), PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
-		dashboard.Bridge:    s.bridgeFlow(),
-		dashboard.Transport: s.transportFlow(),
+		dashboard.Kafka:     {Records: now.kafka.produced, PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
+		dashboard.Bridge:    s.bridgeFlow(now),
+		dashboard.Transport: s.transportFlow(now, figures.Failing > 0),
 		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures)},
 		dashboard.Staging:   {Records: staging, PerSecond: perSecond(&rates.ingested)},
 	}
@@ -61,57 +65,73 @@ func failing(figures telemetry.Figures) string {
 	return "Batches fail, the last one: " + figures.Cause
 }
 
-// bridgeFlow is what the bridge published. Of one that runs elsewhere only
-// what arrives is known.
-func (s *System) bridgeFlow() dashboard.Flow {
-	flow := dashboard.Flow{Records: s.published(), PerSecond: perSecond(&s.rates.published)}
-	if s.bridge == nil {
+// patience is how long a bridge that cannot be asked may leave records alone.
+const patience = 10 * time.Second
+
+// bridgeFlow is what the bridge published.
+func (s *System) bridgeFlow(now reading) dashboard.Flow {
+	flow := dashboard.Flow{Records: now.published, PerSecond: perSecond(&s.rates.published), Waiting: &dashboard.Lag{Records: now.kafka.waiting}}
+	still := s.rates.published.Still(time.Now())
+	if now.kafka.waiting > 0 { // those that the bridge has not read have no age: they wait at least since it last moved
+		flow.Waiting.Age = max(now.bridge.Lag(), still)
+	}
+	if now.unanswered != "" {
+		if now.kafka.waiting > 0 && still > patience { // one at another address goes on
+			flow.Fault = "No answer at " + s.inquiry.url + ": " + now.unanswered
+			flow.Remedy = "Start it in another shell: `. " + s.environ + "; bin/bridge`."
+		}
 		return flow
 	}
-	b := s.bridge.Snapshot()
 	var stuck int64
-	for _, one := range b.Partitions {
+	for _, one := range now.bridge.Partitions {
 		if one.Stuck {
 			stuck++
 			flow.Fault = one.Topic + ": " + one.Problem
 		}
 	}
-	for _, one := range b.Unread {
+	for _, one := range now.bridge.Unread {
 		if one.Stuck {
 			stuck++
 			flow.Fault = one.Topic + ": " + one.Problem
 		}
+	}
+	if !now.bridge.Joined && now.bridge.Trouble != "" && now.kafka.waiting > 0 && still > patience {
+		flow.Fault = "It is not in the consumer group: " + now.bridge.Trouble
 	}
 	flow.Failures = &stuck
 	if s.options.Transport != "http" { // over HTTP an attempt is the transport's
-		flow.Retries = &b.Retries
-	}
-	flow.Waiting = &dashboard.Lag{Records: b.LagRecords()}
-	if flow.Waiting.Records > 0 { // those that the bridge has not read have no age: they wait at least since it last moved
-		flow.Waiting.Age = max(b.Lag(), s.rates.published.Still(time.Now()))
+		flow.Retries = &now.bridge.Retries
 	}
 	return flow
 }
 
 // transportFlow is what was delivered to ingest. Over HTTP the bridge
-// delivers by itself: what waits, waits in front of the bridge.
-func (s *System) transportFlow() dashboard.Flow {
-	valid, quarantined := s.held()
-	flow := dashboard.Flow{Records: valid + quarantined, PerSecond: perSecond(&s.rates.ingested)}
+// delivers by itself: what waits, waits in front of the bridge. What ingest
+// itself reports is not the transport's fault.
+func (s *System) transportFlow(now reading, ingestFails bool) dashboard.Flow {
+	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
+	url, remedy := s.Endpoints.Functions+"/ingest", ""
+	if s.options.without("functions") {
+		remedy = "See whether the functions run there: deliveries are repeated until they work."
+	}
 	if s.options.Transport == "http" {
-		if s.bridge != nil {
-			b := s.bridge.Snapshot()
-			flow.Retries, flow.Failures = &b.Retries, &b.DeadLetteredBatches
-			flow.Fault = undelivered(b, s.Endpoints.Functions+"/ingest")
+		if now.unanswered == "" {
+			flow.Retries, flow.Failures = &now.bridge.Retries, &now.bridge.DeadLetteredBatches
+			flow.Fault, flow.Remedy = undelivered(now.bridge, url), remedy
 		}
 		return flow
 	}
-	ingest := s.subscription(s.deployment.IngestSubscription)
-	flow.Retries, flow.Failures = &ingest.Failed, &ingest.DeadLettered
+	flow.Retries, flow.Failures = &now.ingest.Failed, &now.ingest.DeadLettered
 	flow.Waiting = &dashboard.Lag{}
-	if ingest.Outstanding > 0 {
-		waiting := s.published() - flow.Records - s.rates.settled.Load()
-		flow.Waiting = &dashboard.Lag{Records: max(waiting, ingest.Outstanding), Age: ingest.OldestUnacked} // a batch has a record at least
+	if now.ingest.Outstanding > 0 {
+		waiting := now.ingest.Outstanding // a batch has a record at least
+		if s.bridge != nil {              // of one elsewhere only commitments may be known, which come late
+			waiting = max(waiting, now.published-now.ingested()-s.rates.settled.Load())
+		}
+		flow.Waiting = &dashboard.Lag{Records: waiting, Age: now.ingest.OldestUnacked}
+		if now.ingest.Failure != "" && !ingestFails {
+			flow.Fault, flow.Remedy = refusal(now.ingest.Failure, url), remedy
+		}
 	}
 	return flow
 }
@@ -120,30 +140,24 @@ func (s *System) transportFlow() dashboard.Flow {
 // does.
 func undelivered(b bridge.Snapshot, url string) string {
 	for _, one := range b.Partitions {
-		switch {
-		case one.Problem == "" || one.InFlight == 0:
-		case strings.Contains(one.Problem, "connection refused"):
-			return "No answer from " + url + ": connection refused."
-		default:
-			return "No batch is taken by " + url + ": " + one.Problem
+		if one.Problem != "" && one.InFlight > 0 {
+			return refusal(one.Problem, url)
 		}
 	}
 	return ""
 }
 
-// published counts the records that the bridge published, and those that an
-// earlier run left; of a bridge elsewhere those that arrived.
-func (s *System) published() int64 {
-	if s.bridge == nil {
-		valid, quarantined := s.held()
-		return valid + quarantined
+// refusal says why the function takes no batch.
+func refusal(problem, url string) string {
+	if strings.Contains(problem, "connection refused") {
+		return "No answer from " + url + ": connection refused."
 	}
-	return s.kept.valid + s.kept.quarantined + s.bridge.Snapshot().Records
+	return "No batch is taken by " + url + ": " + problem
 }
 
 // transform is the state of the transform: what the scheduler knows, and what
 // the function logged.
-func (s *System) transform(figures telemetry.Figures) dashboard.Transform {
+func (s *System) transform(figures telemetry.Figures, now reading) dashboard.Transform {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := figures.Transform
@@ -164,9 +178,12 @@ func (s *System) transform(figures telemetry.Figures) dashboard.Transform {
 		t.Next = s.scheduler.Next()
 	}
 	if !s.transformed.at.IsZero() {
-		valid, quarantined := s.held()
-		if t.Waiting = (&dashboard.Lag{Records: max(valid+quarantined-s.transformed.rows, 0)}); t.Waiting.Records > 0 {
-			t.Waiting.Age = time.Since(s.transformed.at)
+		t.Waiting = &dashboard.Lag{Records: max(now.valid-s.transformed.rows, 0)}
+		if s.transformed.more.IsZero() {
+			s.transformed.more = s.rates.valid.Since(s.transformed.rows)
+		}
+		if t.Waiting.Records > 0 && !s.transformed.more.IsZero() {
+			t.Waiting.Age = max(time.Since(s.transformed.more), 0)
 		}
 	}
 	return t
@@ -221,6 +238,9 @@ func (s *System) keepPageFresh(ctx context.Context) {
 		if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the page could not read the dashboard tables", "error", err.Error())
 		}
+		if err := s.readRefused(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the page could not read the quarantine", "error", err.Error())
+		}
 		select {
 		case <-s.refresh:
 		case <-time.After(5 * time.Minute):
@@ -245,7 +265,8 @@ func (s signal) Signal() {
 // seen is how much of staging a transform can have read.
 type seen struct {
 	at   time.Time // when it began; zero for none
-	rows int64     // that were in staging then
+	rows int64     // that were in staging then, without those in quarantine
+	more time.Time // when there were first seen to be more; zero for not yet
 }
 
 // transformFinished notes which rows the run can have seen, and has the page
@@ -254,7 +275,7 @@ func (s *System) transformFinished(run telemetry.Transform) {
 	if run.Status == "success" {
 		began := run.At.Add(-run.Took)
 		s.mu.Lock()
-		s.transformed = seen{began, s.rates.ingested.At(began)}
+		s.transformed = seen{at: began, rows: s.rates.valid.At(began)}
 		s.mu.Unlock()
 	}
 	s.refresh.Signal()

@@ -2,8 +2,12 @@ package system
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/local/dashboard"
+	"github.com/stationflow/stationflow/local/endpoints"
+	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
 
@@ -35,6 +39,58 @@ func TestFailing(t *testing.T) {
 	for batches, want := range map[int64]string{0: "", 1: "A batch fails: why", 2: "Batches fail, the last one: why"} {
 		if got := failing(telemetry.Figures{Failing: batches, Cause: "why"}); got != want {
 			t.Errorf("%d batches: %q, want %q", batches, got, want)
+		}
+	}
+}
+
+// What waits for the transform are the good rows that came after the last run
+// began, since the first of them came.
+func TestTransform_Waiting(t *testing.T) {
+	t.Parallel()
+	s, now := &System{refresh: newSignal()}, time.Now()
+	var last reading
+	for ago := 60; ago >= 0; ago-- {
+		last = reading{arrivals: arrivals{valid: 100, quarantined: 5}}
+		if ago <= 30 {
+			last.quarantined = 14
+		}
+		if ago <= 20 {
+			last.valid = 108
+		}
+		s.note(now.Add(-time.Duration(ago)*time.Second), last)
+	}
+	s.transformFinished(telemetry.Transform{At: now.Add(-39 * time.Second), Took: time.Second, Status: "success"})
+	got := s.transform(telemetry.Figures{}, last).Waiting
+	if got == nil || got.Records != 8 || got.Age.Round(time.Second) != 20*time.Second {
+		t.Errorf("%+v, want 8 rows, the oldest of 20 s ago", got)
+	}
+	s.transformFinished(telemetry.Transform{At: now, Status: "success"})
+	if got := s.transform(telemetry.Figures{}, last).Waiting; got == nil || *got != (dashboard.Lag{}) {
+		t.Errorf("%+v after a run that read all, want nothing", got)
+	}
+}
+
+// What keeps Pub/Sub from delivering is its fault while something waits, unless
+// ingest itself tells of it.
+func TestTransportFlow_Unreachable(t *testing.T) {
+	t.Parallel()
+	const refused = `Post "http://f/ingest": dial tcp: connect: connection refused`
+	for name, test := range map[string]struct {
+		waiting     int64
+		failure     string
+		ingestFails bool
+		want        string
+	}{
+		"well":          {3, "", false, ""},
+		"away":          {3, refused, false, "No answer from http://f/ingest: connection refused."},
+		"refused":       {3, "push endpoint answered 404 Not Found", false, "No batch is taken by http://f/ingest: push endpoint answered 404 Not Found"},
+		"ingest fails":  {3, "push endpoint answered 500", true, ""},
+		"nothing waits": {0, refused, false, ""},
+	} {
+		s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}, options: Options{Without: []string{"functions"}}}
+		got := s.transportFlow(reading{arrivals: arrivals{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failure: test.failure}}}, test.ingestFails)
+		if got.Fault != test.want || got.Fault != "" && got.Remedy == "" {
+			t.Errorf("%s: %+v, want the fault %q", name, got, test.want)
 		}
 	}
 }

@@ -13,8 +13,9 @@ var portNames = []string{"dashboard", "functions", "bridge", "bigquery", "bigque
 type ports map[string]string
 
 // choosePorts takes the ports from base on, or free ones when base is 0. It
-// fails with one sentence when a port is in use.
-func choosePorts(base int, needed func(name string) bool) (ports, error) {
+// fails with one sentence when a port is in use, unless it is left for a part
+// that is run elsewhere, and may run already.
+func choosePorts(base int, needed, elsewhere func(name string) bool) (ports, error) {
 	chosen := ports{}
 	var held []net.Listener
 	defer func() {
@@ -30,7 +31,12 @@ func choosePorts(base int, needed func(name string) bool) (ports, error) {
 		if base != 0 {
 			port = base + i
 		}
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if port != 0 && elsewhere(name) {
+			chosen[name] = address
+			continue
+		}
+		l, err := net.Listen("tcp", address)
 		if err != nil {
 			return nil, fmt.Errorf("port %d (%s) is in use: choose others with --port N, or --port 0 for free ones", port, name)
 		}

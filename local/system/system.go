@@ -2,15 +2,14 @@ package system
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -43,7 +42,9 @@ type System struct {
 	Endpoints endpoints.Endpoints
 
 	options    Options
-	getenv     func(string) string // the user's environment, with the endpoints on top
+	getenv     func(string) string // the user's environment, with the settings on top
+	settings   []string            // the endpoints and what else a program of its own needs, NAME=value
+	environ    string              // the file that has them, for a shell
 	location   *time.Location
 	folder     string // where everything is kept
 	log        *slog.Logger
@@ -55,6 +56,7 @@ type System struct {
 	warehouse *warehouse.Warehouse
 	pubsub    *pubsub.Server
 	bridge    *bridge.Bridge // nil when it runs elsewhere
+	inquiry   *inquiry       // of the bridge that does
 	dashboard *dashboard.Dashboard
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
@@ -64,6 +66,7 @@ type System struct {
 	missing int64                              // records that had not arrived at the end
 	refresh signal                             // the page should read the tables again
 	rates   rates
+	refused atomic.Pointer[refusals] // nil before they were read
 
 	mu          sync.Mutex
 	running     time.Time // since when the scheduler's attempt is under way; zero when none is
@@ -120,69 +123,6 @@ func Start(ctx context.Context, o Options, folder string, getenv func(string) st
 		}
 	}
 	return s, nil
-}
-
-// configure chooses the ports and works out the environment of the deployed
-// parts.
-func (s *System) configure(getenv func(string) string) error {
-	r := env.NewReader(getenv)
-	s.location = r.Location("STATION_TIMEZONE", "UTC")
-	if err := r.Err(); err != nil {
-		return err
-	}
-	var err error
-	if s.deployment, err = terraform.ReadDeployment(); err != nil {
-		return err
-	}
-	chosen, err := choosePorts(s.options.Port, func(name string) bool {
-		return !(name == "kafka" && s.options.Kafka != "") && !s.options.without(name)
-	})
-	if err != nil {
-		return err
-	}
-	url := func(name string) string {
-		if chosen[name] == "" {
-			return ""
-		}
-		return "http://" + chosen[name]
-	}
-	s.Endpoints = endpoints.Endpoints{
-		Project: project, Bucket: bucket,
-		StagingDataset: r.String("STAGING_DATASET", "staging_data"), ProdDataset: r.String("PROD_DATASET", "prod_data"),
-		Kafka: chosen["kafka"], PubSub: chosen["pubsub"], BigQueryGRPC: chosen["bigquery_grpc"],
-		BigQuery: url("bigquery"), Storage: url("storage"), Functions: url("functions"), Bridge: url("bridge"), Dashboard: url("dashboard"),
-	}
-	if s.options.Kafka != "" {
-		s.Endpoints.Kafka = s.options.Kafka
-	}
-	if s.options.FunctionsURL != "" {
-		s.Endpoints.Functions = s.options.FunctionsURL
-	}
-	settings := s.Endpoints.Environment(s.deployment.RecordsTopic)
-	if s.options.Kafka != "" && r.String("KAFKA_GROUP_ID", "") == "" {
-		group, err := s.ownGroup()
-		if err != nil {
-			return err
-		}
-		settings = append(settings, "KAFKA_GROUP_ID="+group)
-	}
-	s.getenv = overlay(getenv, settings)
-	return export(settings)
-}
-
-// ownGroup names the consumer group for a broker of the user's: never the
-// deployed bridge's, whose records this system would take away, and a new one
-// whenever the warehouse starts empty.
-func (s *System) ownGroup() (string, error) {
-	file := filepath.Join(s.folder, "consumer-group")
-	if name, err := os.ReadFile(file); err == nil {
-		return string(name), nil
-	}
-	name := "stationflow-local-" + rand.Text()
-	if err := os.WriteFile(file, []byte(name), 0o644); err != nil {
-		return "", fmt.Errorf("naming the consumer group: %w", err)
-	}
-	return name, nil
 }
 
 // steps are what Start does, in order.
@@ -269,12 +209,7 @@ func (s *System) startFunctions(ctx context.Context) error {
 }
 
 func (s *System) startBridge(context.Context) error {
-	config, err := bridge.FromEnv(overlay(s.getenv, []string{
-		"BRIDGE_ADDR=" + host(s.Endpoints.Bridge),
-		"BRIDGE_TRANSPORT=" + s.options.Transport,
-		"BRIDGE_HTTP_URL=" + s.Endpoints.Functions + "/ingest",
-		"BRIDGE_DEAD_LETTER_TOPIC=" + s.deployment.DeadLetterTopic,
-	}))
+	config, err := bridge.FromEnv(overlay(s.getenv, s.bridgeSettings()))
 	if err != nil {
 		return err
 	}
@@ -304,6 +239,9 @@ func (s *System) startDashboard(context.Context) error {
 	s.started("dashboard", closeServer(server))
 	ctx, stop := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
+	if s.inquiry != nil {
+		ended.Go(func() { s.inquiry.watch(ctx) })
+	}
 	ended.Go(func() { s.keepPageFresh(ctx) })
 	ended.Go(func() { s.readRates(ctx) })
 	s.started("page", func(context.Context) error {

@@ -17,7 +17,7 @@ const history = 10 * time.Minute
 type Meter struct {
 	mu       sync.Mutex
 	readings []reading // within history, oldest first
-	moved    time.Time // of the reading that last differed from the one before
+	moved    time.Time // when it last moved, or had no cause to
 }
 
 type reading struct {
@@ -73,8 +73,28 @@ func (m *Meter) At(at time.Time) int64 {
 	return m.readings[max(m.until(at)-1, 0)].count
 }
 
-// Still is for how long, at a time, the count has not moved; 0 before the
-// first reading.
+// Since is when the count was first read above a value, as far back as the
+// meter remembers; zero when it was not.
+func (m *Meter) Since(value int64) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.readings {
+		if one.count > value {
+			return one.at
+		}
+	}
+	return time.Time{}
+}
+
+// Rest records that at a time there was nothing that could move the count.
+func (m *Meter) Rest(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.moved = at
+}
+
+// Still is for how long, at a time, the count has not moved although it could;
+// 0 before the first reading.
 func (m *Meter) Still(at time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -56,9 +56,15 @@ func TestMeter_At(t *testing.T) {
 	for second := range int64(1_000) { // more than is kept
 		meter.Note(began.Add(time.Duration(second)*time.Second), 10*second)
 	}
+	if got := meter.Since(9_990); !got.IsZero() {
+		t.Errorf("more than was ever read since %v", got)
+	}
 	for ago, want := range map[time.Duration]int64{
 		-time.Second: 9_990, 0: 9_990, time.Second: 9_980, 1500 * time.Millisecond: 9_970, 5 * time.Minute: 6_990,
 	} {
+		if got := meter.Since(want - 1); !got.Equal(began.Add(time.Duration(want/10) * time.Second)) {
+			t.Errorf("more than %d since %v", want-1, got.Sub(began))
+		}
 		if got := meter.At(began.Add(999*time.Second - ago)); got != want {
 			t.Errorf("%v ago: %d, want %d", ago, got, want)
 		}

@@ -28,6 +28,7 @@ const isBad = ({ state }) => state === "failing" || state === "behind"
 export function drawPipeline(pipeline, figures) {
   drawOverall(pipeline, figures)
   drawAttention(pipeline.hops.filter(isBad))
+  drawRefused(pipeline.quarantine_note)
   for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
   drawMeasures(pipeline)
   drawRun(pipeline.transform)
@@ -89,6 +90,16 @@ function drawTrouble(item, hop) {
     item.dataset.remedy = hop.remedy
     remedy.replaceChildren(...withCode(hop.remedy))
   }
+}
+
+// drawRefused says that many records are refused: nothing is broken here, but
+// somebody sends what nobody can use.
+function drawRefused(note) {
+  const line = $("#refused")
+  line.hidden = note === ""
+  if (line.dataset.note === note) return
+  line.dataset.note = note
+  line.replaceChildren(...withCode(note))
 }
 
 // withCode makes code of what stands between backticks.
