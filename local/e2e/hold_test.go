@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// A valve is a TCP proxy that can be closed: then what one side sends waits,
-// and the other side does not answer.
+// A valve is a TCP proxy that can be closed: what a client sends by then gets
+// nowhere, nor does anything that it sends later over the same connection, and
+// it gets no answer. It tells neither side.
 type valve struct {
 	target string
 	net.Listener
 
 	mu     sync.Mutex
-	change *sync.Cond
 	closed bool
-	held   int // bytes from clients that wait since it was closed
+	held   int // bytes that clients have sent since it was closed
 }
 
 // newValve proxies to the address until the test ends.
@@ -28,8 +28,7 @@ func newValve(t testing.TB, target string) *valve {
 		t.Fatal(err)
 	}
 	v := &valve{target: target, Listener: listener}
-	v.change = sync.NewCond(&v.mu)
-	t.Cleanup(func() { v.open(); listener.Close() })
+	t.Cleanup(func() { listener.Close() })
 	go v.serve()
 	return v
 }
@@ -55,28 +54,34 @@ func (v *valve) serve() {
 	}
 }
 
-// copy passes on what a client sends, while the valve is open.
+// copy passes on what a client sends, until the first of it meets the valve
+// closed.
 func (v *valve) copy(server, client net.Conn) {
 	defer server.Close()
 	buffer := make([]byte, 64<<10)
+	cut := false
 	for {
 		n, err := client.Read(buffer)
-		v.wait(n)
-		if _, e := server.Write(buffer[:n]); errors.Join(err, e) != nil {
+		if v.holds(n) {
+			cut = true
+		}
+		if !cut {
+			_, e := server.Write(buffer[:n])
+			err = errors.Join(err, e)
+		}
+		if err != nil {
 			return
 		}
 	}
 }
 
-func (v *valve) wait(n int) {
+func (v *valve) holds(n int) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
 		v.held += n
 	}
-	for v.closed {
-		v.change.Wait()
-	}
+	return v.closed
 }
 
 func (v *valve) close() {
@@ -89,7 +94,6 @@ func (v *valve) open() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.closed = false
-	v.change.Broadcast()
 }
 
 // heldBytes is how much clients have sent in vain since the valve was closed.
