@@ -2,6 +2,7 @@
 # Runs one Apache Kafka broker in the foreground, until it is signalled.
 #
 #   scripts/kafka.sh FOLDER
+#   scripts/kafka.sh --fetch     only fetches the broker, if it is not there yet
 #
 # It needs Java 17 and Maven, and fetches the broker once (some 45 MB, into
 # XDG_CACHE_HOME). FOLDER keeps its data, and ca.pem, the authority of its
@@ -12,12 +13,10 @@
 set -eu
 
 if [ $# -ne 1 ]; then
-	sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 version=4.4.0 port=${PORT:-9092}
-mkdir -p "$1"
-folder=$(cd "$1" && pwd)
 jars=${XDG_CACHE_HOME:-$HOME/.cache}/stationflow/kafka-$version
 
 fetch() {
@@ -85,6 +84,9 @@ configure() {
 }
 
 [ -d "$jars" ] || fetch
+[ "$1" != --fetch ] || exit 0
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
 [ -f "$folder/ca.pem" ] || certify
 configure >"$folder/broker.properties"
 if [ ! -f "$folder/data/meta.properties" ]; then
