@@ -27,14 +27,14 @@ build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/fun
 
 test: build vet ## every test; needs nothing but Go, git and make
 	$(GO) test ./...
-	cd local && $(GO) test -timeout 25m ./...
+	cd local && $(GO) test -count=1 -timeout 25m ./...
 
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...
-	cd local && $(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
+	cd local && $(GO) test -race -count=1 -timeout 25m $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
 
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
-	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
+	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
 
 vet: ## gofmt and go vet over both modules
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
