@@ -16,7 +16,7 @@ import (
 )
 
 func init() {
-	if os.Getenv("K_SERVICE") != "" { // set by Cloud Run
+	if cloudlog.IsRead(os.Getenv) {
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}
 	functions.HTTP("ingest", ingest.Handle)

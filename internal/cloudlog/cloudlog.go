@@ -7,6 +7,10 @@ import (
 	"log/slog"
 )
 
+// IsRead tells whether Cloud Logging reads the output of this process, as it
+// does on Cloud Run, which sets K_SERVICE.
+func IsRead(getenv func(string) string) bool { return getenv("K_SERVICE") != "" }
+
 // New returns a logger that writes one JSON object a line to w, with the
 // field names that Cloud Logging gives a meaning
 // (https://cloud.google.com/logging/docs/structured-logging).

@@ -42,7 +42,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 
 // logger writes JSON, on Cloud Run with the names that Cloud Logging knows.
 func logger(getenv func(string) string) *slog.Logger {
-	if getenv("K_SERVICE") != "" { // set by Cloud Run
+	if cloudlog.IsRead(getenv) {
 		return cloudlog.New(os.Stderr)
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, nil))
