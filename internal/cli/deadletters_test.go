@@ -53,7 +53,7 @@ func newMail(t *testing.T, options ...pstest.ServerReactorOption) *mail {
 type emptyAtOnce struct{}
 
 func (emptyAtOnce) React(request any) (handled bool, answer any, err error) {
-	request.(*pubsubpb.PullRequest).ReturnImmediately = true //nolint:staticcheck // deprecated for programs, not for tests
+	request.(*pubsubpb.PullRequest).ReturnImmediately = true
 	return false, nil, nil
 }
 
