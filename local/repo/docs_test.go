@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,51 @@ func TestDocs_MistakesAreFound(t *testing.T) {
 		faults := strings.Join(docsFaults(t, []page{parse("docs/x.md", []byte("# X\n\n"+mistake+"\n"))}), "\n")
 		if want == "" && faults != "" || !strings.Contains(faults, want) {
 			t.Errorf("%s: found %q, want %q", mistake, faults, want)
+		}
+	}
+}
+
+// Every test that a page names by its name is there.
+func TestDocs_TestsAreThere(t *testing.T) {
+	declared := map[string]bool{}
+	for _, name := range listed(t).files {
+		if strings.HasSuffix(name, "_test.go") {
+			for _, m := range testName.FindAllStringSubmatch(read(t, name), -1) {
+				declared[m[1]] = true
+			}
+		}
+	}
+	named := 0
+	for _, p := range pages(t) {
+		for _, span := range p.spans {
+			if !namesTest.MatchString(span) {
+				continue
+			}
+			named++
+			if !declared[span] {
+				t.Errorf("%s names %s, and there is no such test", p.name, span)
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("docs name %d tests; each of the ten invariants in docs/architecture.md has one", named)
+	}
+}
+
+var (
+	testName  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	namesTest = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]\w*$`)
+)
+
+// Each decision and pitfall says its day.
+func TestDecisions_HaveDays(t *testing.T) {
+	entries := regexp.MustCompile(`(?ms)^- \*\*(.*?)\*\*(.{0,40})`).FindAllStringSubmatch(read(t, "docs/decisions.md"), -1)
+	if len(entries) < 20 {
+		t.Errorf("only %d entries are found", len(entries))
+	}
+	for _, entry := range entries {
+		if !regexp.MustCompile(`\(\d{4}-\d{2}-\d{2}\)`).MatchString(entry[2]) && !strings.Contains(entry[2], "local system") {
+			t.Errorf("the decision %q has no day", entry[1])
 		}
 	}
 }
