@@ -114,3 +114,30 @@ func TestDecisions_HaveDays(t *testing.T) {
 		}
 	}
 }
+
+// What the section on the bridge's goroutines names is in the bridge.
+func TestArchitecture_NamesTheBridgesFields(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "docs/architecture.md"), "### Goroutines and locks")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var code strings.Builder
+	for _, name := range listed(t).files {
+		if strings.HasPrefix(name, "bridge/") && strings.HasSuffix(name, ".go") {
+			code.WriteString(read(t, name))
+		}
+	}
+	spans := parse("docs/architecture.md", []byte(section)).spans
+	if len(spans) < 20 {
+		t.Errorf("only %d names are found", len(spans))
+	}
+	for _, span := range spans {
+		if !goName.MatchString(span) || fileName.MatchString(span) {
+			continue
+		}
+		last := span[strings.LastIndex(span, ".")+1:]
+		if !regexp.MustCompile(`\b` + last + `\b`).MatchString(code.String()) {
+			t.Errorf("docs/architecture.md names %s, which bridge/ does not have", span)
+		}
+	}
+}
+
+var goName = regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)*$`)
