@@ -10,7 +10,7 @@ LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
-.PHONY: help demo up bench build check test race kafka vet lint generate release clean
+.PHONY: help demo up bench build check test race kafka format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,7 @@ build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/fun
 	@scripts/build.sh . ./cmd/functions "$(CURDIR)/bin/functions"
 	@scripts/build.sh local ./cmd/stationflow "$(CURDIR)/bin/stationflow" "$(EMULATOR_NOTE)"
 
-check: ## while you work: format, vet, lint and tests of what is deployed, without the local system
-	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
+check: format ## while you work: format, vet, lint and tests of what is deployed, without the local system
 	$(GO) vet ./...
 	$(LINT) run ./...
 	$(GO) test ./...
@@ -49,8 +48,10 @@ race: build ## the tests under the race detector (needs a C compiler); the emula
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
 
-vet: ## gofmt and go vet over both modules
+format: ## gofmt finds nothing to change
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
+
+vet: format ## go vet over both modules
 	$(GO) vet ./...
 	cd local && $(GO) vet ./...
 
