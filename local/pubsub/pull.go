@@ -34,7 +34,7 @@ func (s subscriber) Pull(ctx context.Context, request *pubsubpb.PullRequest) (*p
 	}
 	config, limit := sub.config.Load(), min(int(request.MaxMessages), maxPulledMessages)
 	batch := sub.queue.poll(new(consumer), limit, seconds(config.AckDeadlineSeconds))
-	if len(batch) == 0 && !request.GetReturnImmediately() { // deprecated, but sent by stock clients
+	if len(batch) == 0 && !request.GetReturnImmediately() { //nolint:staticcheck // deprecated, but sent by stock clients
 		waiting, cancel := context.WithTimeout(ctx, pullWait)
 		defer cancel()
 		defer context.AfterFunc(sub.running, cancel)()
