@@ -22,7 +22,6 @@ require (
 
 require (
 	cel.dev/expr v0.25.2 // indirect
-	cloud.google.com/go v0.123.0 // indirect
 	cloud.google.com/go/auth v0.20.0 // indirect
 	cloud.google.com/go/auth/oauth2adapt v0.2.8 // indirect
 	cloud.google.com/go/compute/metadata v0.9.0 // indirect
@@ -143,6 +142,7 @@ require (
 )
 
 require (
+	cloud.google.com/go v0.123.0
 	github.com/apache/arrow-go/v18 v18.6.0
 	github.com/google/go-cmp v0.7.0
 	github.com/stationflow/stationflow v0.0.0
