@@ -70,8 +70,10 @@ const (
 	artifactObjects = 2   // that a transform with something to do writes
 	logBytes        = 1000
 	alertConditions = 9
-	kafkaDays       = 7 // that Kafka keeps a record
 )
+
+// KafkaDays is how long Kafka keeps a record.
+const KafkaDays = 7
 
 // Sizes of a record on its way, measured at 300 bytes in Kafka: in a batch 350,
 // in a row of BigQuery 250, in a Parquet object 60.
@@ -138,7 +140,7 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 	scanned := busyRuns * max(tablesRead*p.Minimums["bigquery_table_bytes"].Bytes, w.RecordsPerSecond*12*3600*w.rowBytes()*columnsRead)
 	return []Item{
 		{Kafka, "kafka_bytes", 2 * records * w.RecordBytes},
-		{Kafka, "kafka_byte_months", w.RecordsPerSecond * kafkaDays * 24 * 3600 * w.RecordBytes},
+		{Kafka, "kafka_byte_months", w.RecordsPerSecond * KafkaDays * 24 * 3600 * w.RecordBytes},
 		{Bridge, "run_always_cpu_second", Month},
 		{Bridge, "run_always_gib_second", Month * 0.5},
 		{PubSub, "pubsub_bytes", carried},
