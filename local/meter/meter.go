@@ -47,20 +47,23 @@ func (m *Meter) Statement(tables int, billed int64) {
 // A Reading is what a Meter has counted, with what other parts of the system
 // count for themselves.
 type Reading struct {
-	At time.Time
+	At time.Time `json:"at"`
 
-	Objects, ObjectBytes     int64
-	Statements               int64 // of BigQuery
-	TableReferences          int64 // of these statements
-	BilledBytes              int64 // by these statements
-	LogBytes                 int64
-	IngestCalls              int64
-	TransformCalls           int64
-	IngestBusy               time.Duration // of ingest's instances, in started 100 ms
-	TransformBusy            time.Duration
-	PubSubBytes              int64 // published and delivered, 1,000 at least for each request
-	Records, KafkaBytes      int64 // that the bridge read
-	AppendedRows, AppendedBs int64 // over the Storage Write API
+	Records         int64         `json:"records"`      // that the bridge sent on
+	KafkaBytes      int64         `json:"kafka_bytes"`  // of these records
+	PubSubBytes     int64         `json:"pubsub_bytes"` // published and delivered, 1,000 at least for each request
+	IngestCalls     int64         `json:"ingest_calls"`
+	IngestBusy      time.Duration `json:"ingest_busy_nanoseconds"` // of its instances, in started 100 ms
+	Objects         int64         `json:"objects"`
+	ObjectBytes     int64         `json:"object_bytes"`
+	AppendedRows    int64         `json:"appended_rows"` // over the Storage Write API
+	AppendedBytes   int64         `json:"appended_bytes"`
+	TransformCalls  int64         `json:"transform_calls"`
+	TransformBusy   time.Duration `json:"transform_busy_nanoseconds"`
+	Statements      int64         `json:"statements"`       // of BigQuery
+	TableReferences int64         `json:"table_references"` // of these statements
+	BilledBytes     int64         `json:"billed_bytes"`     // by these statements
+	LogBytes        int64         `json:"log_bytes"`
 }
 
 // Read returns what was counted so far. The caller adds what it knows from
@@ -93,6 +96,6 @@ func (r Reading) Since(earlier Reading) Reading {
 		Records:         r.Records - earlier.Records,
 		KafkaBytes:      r.KafkaBytes - earlier.KafkaBytes,
 		AppendedRows:    r.AppendedRows - earlier.AppendedRows,
-		AppendedBs:      r.AppendedBs - earlier.AppendedBs,
+		AppendedBytes:   r.AppendedBytes - earlier.AppendedBytes,
 	}
 }

@@ -112,7 +112,7 @@ func TestReading_Since(t *testing.T) {
 // A second of a system that does what the model says is the model's month.
 func TestMonth_OfTheModelIsTheModel(t *testing.T) {
 	prices, w := cost.ListPrices(), cost.DefaultWorkload(20)
-	r := Reading{Records: 20, KafkaBytes: 20 * 300, Objects: 20, BilledBytes: 1 << 30, AppendedBs: 20 * 250}
+	r := Reading{Records: 20, KafkaBytes: 20 * 300, Objects: 20, BilledBytes: 1 << 30, AppendedBytes: 20 * 250}
 	items, err := r.Month(time.Second, w, prices)
 	if err != nil {
 		t.Fatal(err)

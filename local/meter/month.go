@@ -32,8 +32,8 @@ func (r Reading) Month(took time.Duration, w cost.Workload, prices cost.Prices) 
 		{Component: cost.Ingest, Price: "run_request_gib_second", Amount: ingestGiB * months * r.IngestBusy.Seconds()},
 		{Component: cost.Lake, Price: "storage_writes", Amount: of(r.Objects)},
 		{Component: cost.Lake, Price: "storage_byte_months", Amount: of(r.ObjectBytes)},
-		{Component: cost.RowsIn, Price: "bigquery_append_bytes", Amount: of(r.AppendedBs)},
-		{Component: cost.RowsIn, Price: "bigquery_byte_months", Amount: days(of(r.AppendedBs))},
+		{Component: cost.RowsIn, Price: "bigquery_append_bytes", Amount: of(r.AppendedBytes)},
+		{Component: cost.RowsIn, Price: "bigquery_byte_months", Amount: days(of(r.AppendedBytes))},
 		{Component: cost.TransformSQL, Price: "bigquery_query_bytes", Amount: of(r.BilledBytes)},
 		{Component: cost.Rest, Price: "log_bytes", Amount: of(r.LogBytes)},
 	}

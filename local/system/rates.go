@@ -71,6 +71,7 @@ func (s *System) read() reading {
 func (s *System) readRates(ctx context.Context) {
 	for {
 		s.note(time.Now(), s.read())
+		s.readBill()
 		if pause.For(ctx, readEvery) != nil {
 			return
 		}
