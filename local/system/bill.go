@@ -21,8 +21,10 @@ func (s *System) Metered() meter.Reading {
 		r.PubSubBytes = s.pubsub.Stats().BilledBytes
 	}
 	if s.bridge != nil {
-		now := s.bridge.Snapshot()
-		r.Records, r.KafkaBytes = now.Records, now.Bytes
+		r.Records = s.bridge.Snapshot().Records
+	}
+	if bytes, err := s.broker.logSize(); err == nil { // without it Kafka is left out of the bill
+		r.KafkaBytes = bytes
 	}
 	for _, table := range s.warehouse.Appended() {
 		r.AppendedRows += table.Rows
@@ -41,9 +43,9 @@ func (s *System) Workload(recordsPerSecond float64) cost.Workload {
 
 // readBill keeps the readings of the last billWindow.
 func (s *System) readBill() {
+	now := s.Metered()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.Metered()
 	s.metered = append(s.metered, now)
 	for len(s.metered) > 2 && now.At.Sub(s.metered[1].At) >= billWindow {
 		s.metered = s.metered[1:]
