@@ -43,6 +43,7 @@ func (s subscriber) Pull(ctx context.Context, request *pubsubpb.PullRequest) (*p
 			return new(pubsubpb.PullResponse), ctx.Err() // nil unless the caller is gone
 		}
 	}
+	s.bill(messagesOf(batch)...)
 	return &pubsubpb.PullResponse{ReceivedMessages: received(config, batch)}, nil
 }
 
@@ -90,6 +91,7 @@ func (p *puller) deliver(ctx context.Context, limits *consumer) error {
 			}
 			return nil // the client has ended it
 		}
+		p.broker.bill(messagesOf(batch)...)
 		if err := p.send(received(p.config.Load(), batch)); err != nil {
 			return err
 		}
