@@ -49,8 +49,8 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	}
 	if len(refusals) > 0 {
 		first := b.Records[rejections[refusals[0].row].record].Offset
-		return fmt.Errorf("quarantining: the warehouse refuses %d rows, first that of offset %d: %s",
-			len(refusals), first, refusals[0].detail)
+		return &unstorable{fmt.Sprintf("quarantining: the warehouse refuses %d rows, first that of offset %d: %s",
+			len(refusals), first, refusals[0].detail)}
 	}
 	return nil
 }
