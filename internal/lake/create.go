@@ -123,5 +123,20 @@ func create(ctx context.Context, object *storage.ObjectHandle, metadata map[stri
 	if _, err := w.Write(data); err != nil {
 		return err
 	}
-	return w.Close()
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return confirm(w.Attrs(), w)
+}
+
+// confirm compares the object that the answer tells of with the one that was
+// sent: to the library anything that answers 200 and JSON has stored it.
+func confirm(made *storage.ObjectAttrs, w *storage.Writer) error {
+	switch {
+	case made.Name != w.Name:
+		return fmt.Errorf("the answer to the upload tells of object %q, so this is no Cloud Storage, or a broken one", made.Name)
+	case made.CRC32C != 0 && made.CRC32C != w.CRC32C:
+		return fmt.Errorf("the answer to the upload tells of checksum %08x, not %08x", made.CRC32C, w.CRC32C)
+	}
+	return nil
 }
