@@ -129,12 +129,12 @@ func create(ctx context.Context, object *storage.ObjectHandle, metadata map[stri
 	return confirm(w.Attrs(), w)
 }
 
-// confirm compares the object that the answer tells of with the one that was
+// confirm looks whether the answer tells of an object, and of the one that was
 // sent: to the library anything that answers 200 and JSON has stored it.
 func confirm(made *storage.ObjectAttrs, w *storage.Writer) error {
 	switch {
-	case made.Name != w.Name:
-		return fmt.Errorf("the answer to the upload tells of object %q, so this is no Cloud Storage, or a broken one", made.Name)
+	case made.Name == "":
+		return errors.New("the answer to the upload tells of no object: it is not Cloud Storage's")
 	case made.CRC32C != 0 && made.CRC32C != w.CRC32C:
 		return fmt.Errorf("the answer to the upload tells of checksum %08x, not %08x", made.CRC32C, w.CRC32C)
 	}

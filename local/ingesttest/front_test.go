@@ -74,7 +74,7 @@ func TestIngest_StatusOfTheLakeIsNoVerdict(t *testing.T) {
 			{status: 401}, {status: 402}, {status: 405}, {status: 409}, {status: 410}, {status: 411}, {status: 412}, {status: 418},
 			{status: 421}, {status: 425}, {status: 428}, {status: 431}, {status: 451}, {status: 499},
 			{status: 400, page: true}, {status: 413, page: true}, {status: 200, page: true}, {status: 302, page: true},
-			{status: 200, json: "{}"}, {status: 201, json: `{"status":"ok"}`}, {status: 200, json: `{"name":"another"}`}, {status: 204},
+			{status: 200, json: "{}"}, {status: 201, json: `{"status":"ok"}`}, {status: 200, json: `{"name":"raw","crc32c":"AAAAAQ=="}`}, {status: 204},
 		},
 		http.StatusInternalServerError: {{status: 400}, {status: 413}},
 	} {
