@@ -102,12 +102,23 @@ func classifyHTTP(refused *googleapi.Error) faultClass {
 			return misconfigured
 		}
 		return permanent
+	case code == http.StatusForbidden && isTooFast(refused):
+		return transient
 	case code == http.StatusRequestTimeout, code == http.StatusConflict, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 		return transient
 	case code >= 400 && code < 500:
 		return misconfigured
 	}
 	return transient
+}
+
+// isTooFast tells a limit on requests in a time from a right that is missing,
+// for both of which Google's services answer 403
+// (https://cloud.google.com/storage/docs/json_api/v1/status-codes).
+func isTooFast(refused *googleapi.Error) bool {
+	return slices.ContainsFunc(refused.Errors, func(e googleapi.ErrorItem) bool {
+		return e.Reason == "rateLimitExceeded" || e.Reason == "userRateLimitExceeded"
+	})
 }
 
 func isPage(answer *googleapi.Error) bool {

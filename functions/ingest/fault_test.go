@@ -99,6 +99,8 @@ func TestClassify(t *testing.T) {
 		err  error
 		want faultClass
 	}{
+		{"too fast", &googleapi.Error{Code: 403, Errors: []googleapi.ErrorItem{{Reason: "rateLimitExceeded"}}}, transient},
+		{"quota is used up", &googleapi.Error{Code: 403, Errors: []googleapi.ErrorItem{{Reason: "quotaExceeded"}}}, misconfigured},
 		{"the stream ends", io.EOF, transient},
 		{"the answer ends", post(io.ErrUnexpectedEOF), transient},
 		{"no answer in time", context.DeadlineExceeded, transient},
