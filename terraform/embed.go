@@ -39,6 +39,18 @@ func (d Deployment) AckDeadline() time.Duration {
 	return time.Duration(d.PushAckDeadline) * time.Second
 }
 
+// RetriesTake is how long Pub/Sub tries to deliver a message whose attempts all
+// fail at once, until it becomes a dead letter: the pauses between the
+// attempts, each twice the one before, up to the longest.
+func (d Deployment) RetriesTake() (all time.Duration) {
+	pause := d.PushMinimumBackoff
+	for range d.PushMaxDeliveryAttempts - 1 {
+		all += time.Duration(min(pause, d.PushMaximumBackoff)) * time.Second
+		pause = min(2*pause, d.PushMaximumBackoff)
+	}
+	return all
+}
+
 // FullName completes the short name of a Pub/Sub topic or subscription;
 // collection is topics or subscriptions. A full name stays as it is.
 func FullName(project, collection, name string) string {

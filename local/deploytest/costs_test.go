@@ -199,6 +199,15 @@ func TestCosts_TableIsComputed(t *testing.T) {
 	}
 }
 
+// README says in one line what a system costs that runs.
+func TestCosts_ReadmeSaysThem(t *testing.T) {
+	p := readPrices(t).without()
+	want := fmt.Sprintf("costs about %.0f dollars a month while nothing comes, %.0f at one record a second and %.0f at 20", total(p, 0), total(p, 1), total(p, 20))
+	if !strings.Contains(read(t, "README.md"), want) {
+		t.Errorf("README.md does not say that the system %s", want)
+	}
+}
+
 // Every price in the file is one that a formula uses: a misspelt name would be
 // a price of nothing.
 func TestCosts_EveryPriceCounts(t *testing.T) {
