@@ -27,6 +27,11 @@ type Deployment struct {
 	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
 	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
 	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
+
+	// A person is told when more than this share of the records of so many
+	// minutes was refused.
+	QuarantineAlertShare   float64 `json:"quarantine_alert_share"` // 0..1
+	QuarantineAlertMinutes int     `json:"quarantine_alert_minutes"`
 }
 
 // TransformDeadline is how long the scheduler waits for one run's answer.
@@ -49,6 +54,11 @@ func (d Deployment) RetriesTake() (all time.Duration) {
 		pause = min(2*pause, d.PushMaximumBackoff)
 	}
 	return all
+}
+
+// QuarantineWindow is how far back the share of refused records is looked at.
+func (d Deployment) QuarantineWindow() time.Duration {
+	return time.Duration(d.QuarantineAlertMinutes) * time.Minute
 }
 
 // FullName completes the short name of a Pub/Sub topic or subscription;

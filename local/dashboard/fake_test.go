@@ -106,7 +106,8 @@ func scenes(now time.Time) map[string]scene {
 		})
 		with(p, dashboard.Staging, func(f *dashboard.Flow) { f.PerSecond = new(0.0) })
 		p.DeadLetters, p.Freshness = 2, dashboard.Freshness{}
-		p.Quarantined, p.MostRefused = 122_611, "missing_field"
+		p.Quarantined = 122_611
+		p.Refused = dashboard.Refused{Window: 15 * time.Minute, Topics: []dashboard.Refusals{{Topic: "ticket_validations", Refused: 120_000, Records: 121_000, Reason: "missing_field"}}}
 		p.Transform.LastFailure = "building model ticket_validations_hourly: division by zero: -1 / 0"
 		p.Transform.Failures = 3
 		last := len(p.Transform.Models)

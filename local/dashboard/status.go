@@ -16,7 +16,7 @@ type Status struct {
 	Valid            int64           `json:"valid"`
 	Quarantined      int64           `json:"quarantined"`
 	QuarantinedShare *float64        `json:"quarantined_share"` // of valid and quarantined
-	QuarantineNote   string          `json:"quarantine_note"`   // empty while the share is nothing to speak of
+	Refused          RefusedStatus   `json:"refused"`           // lately
 	StagingRows      *int64          `json:"staging_rows"`
 	Freshness        FreshnessStatus `json:"freshness"`
 	DeadLetters      int64           `json:"dead_letters"`
@@ -96,10 +96,9 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Valid:       p.Valid,
 		Quarantined: p.Quarantined,
 		StagingRows: p.StagingRows,
-
-		QuarantineNote: p.quarantineNote(),
-		DeadLetters:    p.DeadLetters,
-		Transform:      p.Transform.status(s, now),
+		Refused:     p.Refused.status(),
+		DeadLetters: p.DeadLetters,
+		Transform:   p.Transform.status(s, now),
 	}
 	if all := p.Valid + p.Quarantined; all > 0 {
 		v.QuarantinedShare = new(float64(p.Quarantined) / float64(all))

@@ -29,6 +29,10 @@ func TestAttempts_DocsSayHowLong(t *testing.T) {
 			t.Errorf("%s does not say %q", page, sentence)
 		}
 	}
+	quarantine := fmt.Sprintf("More than %g %% of the records were refused within %d minutes", 100*d.QuarantineAlertShare, d.QuarantineAlertMinutes)
+	if !strings.Contains(read(t, "docs/runbooks.md"), quarantine) {
+		t.Errorf("docs/runbooks.md does not say %q", quarantine)
+	}
 	wrong := regexp.MustCompile(`(?i)[^.|]*(pub/sub|batch)[^.|]*\bdays\b[^.|]*`) // a sentence
 	pages, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
 	if err != nil {

@@ -70,7 +70,9 @@ func (s *System) read() reading {
 // readRates reads the counts every second until ctx is done.
 func (s *System) readRates(ctx context.Context) {
 	for {
-		s.note(time.Now(), s.read())
+		now := time.Now()
+		s.note(now, s.read())
+		s.refused.note(now, s.accepted())
 		if pause.For(ctx, readEvery) != nil {
 			return
 		}

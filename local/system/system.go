@@ -9,7 +9,6 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -66,7 +65,7 @@ type System struct {
 	missing int64                              // records that had not arrived at the end
 	refresh signal                             // the page should read the tables again
 	rates   rates
-	refused atomic.Pointer[refusals] // nil before they were read
+	refused refused
 
 	mu          sync.Mutex
 	running     time.Time // since when the scheduler's attempt is under way; zero when none is
@@ -243,6 +242,7 @@ func (s *System) startDashboard(context.Context) error {
 		ended.Go(func() { s.inquiry.watch(ctx) })
 	}
 	ended.Go(func() { s.keepPageFresh(ctx) })
+	ended.Go(func() { s.watchRefused(ctx) })
 	ended.Go(func() { s.readRates(ctx) })
 	s.started("page", func(context.Context) error {
 		stop()
