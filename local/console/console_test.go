@@ -60,6 +60,9 @@ func TestLine(t *testing.T) {
 		"much that is refused comes early": {func(s *dashboard.Status) {
 			s.Refused.Topics = []dashboard.RefusalsStatus{{Topic: "ticket_validations", Share: 1}}
 		}, "12:00:00 flowing  ticket_validations 100.0% refused  559/s  lag 297 0.4s"},
+		"simulated": {func(s *dashboard.Status) {
+			s.Simulation = &dashboard.SimulationStatus{At: noon.Add(150 * time.Minute), Pace: 60}
+		}, "12:00:00 flowing  simulated 14:30  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
 		"one": {func(s *dashboard.Status) { s.DeadLetters = 1 }, "12:00:00 flowing  1 dead letter  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
 		"failed transform": {func(s *dashboard.Status) { s.Transform.LastStatus = new("failed") },
 			"12:00:00 flowing  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s  transform failed"},

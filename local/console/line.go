@@ -12,6 +12,9 @@ import (
 // telling first.
 func Line(s dashboard.Status) string {
 	line := s.At.Format("15:04:05 ") + string(s.Overall.State)
+	if s.Simulation != nil {
+		line += s.Simulation.At.Format("  simulated 15:04")
+	}
 	for _, part := range parts(s) {
 		if part == "" {
 			continue

@@ -30,6 +30,9 @@ type Pipeline struct {
 	// Transform and the snapshot. A hop that is missing has passed nothing.
 	Flows map[Hop]Flow
 
+	// Simulation is the time of the stations; nil where they are real.
+	Simulation *Simulation
+
 	// RateWindow is what the flows' rates are means over.
 	RateWindow time.Duration
 

@@ -12,6 +12,8 @@ type Status struct {
 	Snapshot   int64       `json:"snapshot"`
 	WaitingFor string      `json:"waiting_for"` // empty once there are figures
 
+	Simulation *SimulationStatus `json:"simulation"` // null where the stations are real
+
 	RateWindow       float64         `json:"rate_window_seconds"`
 	Valid            int64           `json:"valid"`
 	Quarantined      int64           `json:"quarantined"`
@@ -92,6 +94,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Overall:     overall(judged, p.name),
 		Snapshot:    s.number,
 		WaitingFor:  waitingFor(&p, s, now),
+		Simulation:  p.Simulation.status(now),
 		RateWindow:  p.RateWindow.Seconds(),
 		Valid:       p.Valid,
 		Quarantined: p.Quarantined,

@@ -32,6 +32,9 @@ func (s *System) pipeline() dashboard.Pipeline {
 		DeadLetters: s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
 		Transform:   s.transform(figures, now),
 	}
+	if at := s.simulated.Load(); at != nil {
+		p.Simulation = &dashboard.Simulation{At: *at, Pace: s.options.pace()}
+	}
 	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
 		dashboard.Kafka:     {Records: now.kafka.produced, PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},

@@ -48,6 +48,8 @@ function drawOverall(pipeline, figures) {
     ? `Figures of ${figures.computed_at.slice(0, 10)} at ${clock(figures.computed_at)}`
     : "No figures yet"
   setText($("#as-of"), `${computed} (${figures.time_zone})`)
+  setText($("#simulated"), pipeline.simulation?.note ?? "")
+  $("#simulated").hidden = !pipeline.simulation
 }
 
 // troubles says in a few words which hops need attention: unlike the reasons
