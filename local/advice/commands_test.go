@@ -218,7 +218,8 @@ var tools = map[string]string{
 	"gcloud secrets create": "--data-file --project", "gcloud secrets versions add": "--data-file --project",
 	"gcloud functions logs read": "--gen2 --min-log-level --region --project --limit", "gcloud functions deploy": "--gen2 --region --runtime --entry-point --trigger-http --source --build-service-account",
 	"gcloud run services logs read": "--region --project --limit", "gcloud run services describe": "--region --project",
-	"gcloud run services update":                 "--image --region --scaling --update-labels --project",
+	"gcloud run services update":                 "--image --region --update-labels --project",
+	"gcloud beta run services update":            "--region --scaling --project", // without beta only in later versions
 	"gcloud run services add-iam-policy-binding": "--region --role --member --project", "gcloud iam service-accounts add-iam-policy-binding": "--role --member --project",
 	"gcloud scheduler jobs describe": "--location --project", "gcloud scheduler jobs resume": "--location --project",
 	"gcloud storage cp": "", "gcloud builds submit": "--config --substitutions --region --project --service-account --gcs-source-staging-dir --quiet --suppress-logs --no-source --default-buckets-behavior",

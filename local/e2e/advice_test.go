@@ -14,18 +14,24 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"cloud.google.com/go/civil"
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/local/advice"
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/sql"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 // What the page, the terminal, the docs and the runbooks tell people to run is
 // run as it is told, against a local system whose bridge a person starts.
 func TestAdvice(t *testing.T) {
-	system := up(t, nil, "--simulate", "--without", "bridge") // ready before there is a bridge
+	system := up(t, nil, "--simulate", "--speed", "6", "--without", "bridge") // ready before there is a bridge
 	environment := system.told(`for stationflow deadletters[^\n]*\n\n +(\. \S+/environment)\n`)
 	bridge := system.told(`to start the bridge, in another shell:\n\n +(\. \S+\n +bin/bridge)\n`)
 	system.shell(t, bridge)
@@ -48,7 +54,7 @@ func TestAdvice(t *testing.T) {
 	if topic := status.Refused.Topics[0]; topic.Topic != "ticket_validations" || topic.Reason != "missing_field" {
 		t.Errorf("the page tells that %+v", topic)
 	}
-	if s := status.Simulation; s == nil || s.At.UTC().Format(time.DateOnly) != status.At.UTC().Format(time.DateOnly) || s.Pace != 60 {
+	if s := status.Simulation; s == nil || s.At.UTC().Format(time.DateOnly) != status.At.UTC().Format(time.DateOnly) || s.Pace != 10 {
 		t.Errorf("at %v the page tells of the simulated time %+v, want one of today", status.At, s)
 	}
 	eventually(t, "the terminal tells of what is refused, and the time there", func() error {
@@ -57,6 +63,17 @@ func TestAdvice(t *testing.T) {
 			return fmt.Errorf("it says %.2000s", said)
 		}
 		return nil
+	})
+
+	system.publish(&pubsubpb.PubsubMessage{Data: []byte("hello")}) // is no batch
+	system.awaitStatus("the page tells of a message that nobody takes", func(s dashboard.Status) bool {
+		for _, hop := range s.Hops {
+			if hop.Hop == dashboard.Transport && hop.State == dashboard.Failing {
+				return strings.Contains(hop.Note, "1 message is not taken by ") && regexp.MustCompile(`, attempt \d+ of 20 failed: .*422`).MatchString(hop.Note) &&
+					strings.Contains(hop.Remedy, "a message is a dead letter: `stationflow deadletters list` shows it then")
+			}
+		}
+		return false
 	})
 
 	collected, err := advice.Collect(filepath.Join("..", ".."))
@@ -85,6 +102,25 @@ func TestAdvice(t *testing.T) {
 		}
 	}
 	system.stop()
+}
+
+// publish publishes a message where the bridge publishes batches.
+func (l *local) publish(message *pubsubpb.PubsubMessage) {
+	l.t.Helper()
+	client, err := pubsub.NewClient(l.t.Context(), l.Project, option.WithEndpoint(l.PubSub), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer client.Close()
+	deployment, err := terraform.ReadDeployment()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	request := &pubsubpb.PublishRequest{Topic: terraform.FullName(l.Project, "topics", deployment.RecordsTopic), Messages: []*pubsubpb.PubsubMessage{message}}
+	if _, err := client.TopicAdminClient.Publish(l.t.Context(), request); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // told finds what the system said when it was ready.
