@@ -3,7 +3,7 @@ GO ?= go
 EMULATOR_NOTE = The local BigQuery links GoogleSQL's own parser and analyzer, translated to Go: \
 one very large package. Compiling it takes 5 to 10 minutes on 2 cores, the first time only; later builds take seconds.
 
-.PHONY: help demo up bench build test race kafka vet generate clean
+.PHONY: help demo up bench build test advice race kafka vet generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/fun
 test: build vet ## every test; needs nothing but Go, git and make
 	$(GO) test ./...
 	cd local && $(GO) test -count=1 -timeout 25m ./...
+
+advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
+	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
 
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...

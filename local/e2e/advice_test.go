@@ -30,7 +30,12 @@ import (
 
 // What the page, the terminal, the docs and the runbooks tell people to run is
 // run as it is told, against a local system whose bridge a person starts.
+//
+// It takes a minute or more, so make advice runs it, and make test does not.
 func TestAdvice(t *testing.T) {
+	if os.Getenv("STATIONFLOW_ADVICE") == "" {
+		t.Skip("make advice runs what people are told to run")
+	}
 	system := up(t, nil, "--simulate", "--speed", "6", "--without", "bridge") // ready before there is a bridge
 	environment := system.told(`for stationflow deadletters[^\n]*\n\n +(\. \S+/environment)\n`)
 	bridge := system.told(`to start the bridge, in another shell:\n\n +(\. \S+\n +bin/bridge)\n`)

@@ -17,8 +17,10 @@ import (
 func TestStats_Failing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, Config{})
+		var during []int // attempts that had failed, while the next one was under way
 		url := l.endpoint("endpoint", func(w http.ResponseWriter, r *http.Request) {
 			if body, _ := io.ReadAll(r.Body); string(body) == "bad" {
+				during = append(during, l.stats(subS).Failing.Attempts)
 				w.WriteHeader(http.StatusUnprocessableEntity)
 			}
 		})
@@ -44,6 +46,9 @@ func TestStats_Failing(t *testing.T) {
 		synctest.Wait()
 		if got := l.stats(subS); got.Failing != (Failing{}) || got.DeadLettered != 1 || got.Acked != 4 {
 			t.Errorf("at the end %+v, want one dead letter and nothing that fails", got)
+		}
+		if diff := cmp.Diff([]int{0, 1, 2, 3, 4}, during); diff != "" {
+			t.Errorf("attempts that failed before each (-want +got):\n%s", diff)
 		}
 	})
 }
