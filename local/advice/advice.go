@@ -142,8 +142,9 @@ func (c *Collected) configuration(where, text string) {
 	}
 }
 
-// source takes code between backticks in the strings of a Go file. One with
-// verbs in it is a format: what it becomes is seen when it is shown.
+// source takes strings of a Go file that are commands, and code between
+// backticks in others. A statement in them is a format: what it becomes is seen
+// when it is shown.
 func (c *Collected) source(path, where string) error {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -154,7 +155,12 @@ func (c *Collected) source(path, where string) error {
 		if !ok || literal.Kind != token.STRING || !strings.HasPrefix(literal.Value, `"`) {
 			return true
 		}
-		if text, err := strconv.Unquote(literal.Value); err == nil && !strings.Contains(text, "`select ") {
+		text, err := strconv.Unquote(literal.Value)
+		switch {
+		case err != nil || strings.Contains(text, "`select "):
+		case isCommand(text) && strings.Contains(text, " --") && !strings.Contains(text, "`"):
+			c.Commands = append(c.Commands, Advice{where, Fill(text)})
+		default:
 			c.inline(where, text)
 		}
 		return true

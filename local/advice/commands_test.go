@@ -211,7 +211,8 @@ func checkTest(folder, kind, pattern string) error {
 }
 
 // tools are the commands of others that people are told, each with the flags
-// that it may be given here. They are those of the tools' references.
+// that it may be given here, and those that it must (!). They are those of the
+// tools' references.
 var tools = map[string]string{
 	"gcloud auth login": "", "gcloud auth application-default login": "", "gcloud config": "", "gcloud config set project": "",
 	"gcloud projects create": "", "gcloud billing projects link": "--billing-account", "gcloud services enable": "--project",
@@ -226,7 +227,7 @@ var tools = map[string]string{
 	"bq query":       "--nouse_legacy_sql --parameter",
 	"terraform init": "-upgrade -backend -input", "terraform apply": "-target", "terraform destroy": "", "terraform output": "-json", "terraform test": "",
 	"terraform plan": "", "terraform state rm": "", "terraform validate": "", "terraform import": "",
-	"kafka-consumer-groups": "--reset-offsets --group --topic --to-offset --to-earliest --to-datetime --execute --bootstrap-server --command-config",
+	"kafka-consumer-groups": "--reset-offsets --group --topic --all-topics --to-offset --to-earliest --to-datetime --execute --bootstrap-server! --command-config",
 }
 
 func checkTool(call []string) error {
@@ -235,9 +236,14 @@ func checkTool(call []string) error {
 		if !known {
 			continue
 		}
+		for _, flag := range strings.Fields(flags) {
+			if name, must := strings.CutSuffix(flag, "!"); must && !slices.Contains(call, name) {
+				return fmt.Errorf("%s needs %s", strings.Join(call[:words], " "), name)
+			}
+		}
 		for _, arg := range call[words:] {
 			name, _, _ := strings.Cut(arg, "=")
-			if strings.HasPrefix(arg, "-") && !slices.Contains(strings.Fields(flags), name) {
+			if strings.HasPrefix(arg, "-") && !slices.Contains(strings.Fields(strings.ReplaceAll(flags, "!", "")), name) {
 				return fmt.Errorf("%s is not known to have %s", strings.Join(call[:words], " "), name)
 			}
 			if address, of := strings.CutPrefix(arg, "-target="); of {
