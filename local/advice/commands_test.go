@@ -119,6 +119,9 @@ func checkMake(args []string) error {
 		if more, given := strings.CutPrefix(arg, "ARGS="); given {
 			return checkUp(append([]string{args[0]}, strings.Fields(more)...))
 		}
+		if strings.Contains(arg, "=") {
+			continue // a variable
+		}
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(arg) + `:`).Match(makefile) {
 			return fmt.Errorf("there is no target %s (word %d)", arg, i+1)
 		}
