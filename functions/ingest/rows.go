@@ -158,7 +158,7 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 
 func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, now time.Time) *event.Rejection {
 	if r.ValueURI != "" {
-		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
+		return &event.Rejection{Reason: event.TooLarge, Detail: whereAside(r)}
 	}
 	reference := now
 	if hasTimestamp(r) {
