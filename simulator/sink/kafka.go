@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -24,8 +25,11 @@ type Kafka struct {
 // returns the sink. What a person can mend is a *kafka.Fault, within half a
 // minute even when a broker accepts connections and never answers. Each of
 // adjust may change the producer's settings.
-func OpenKafka(config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, error) {
-	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
+//
+// Once ctx is done, what is being written has some seconds to be acknowledged;
+// from then on nothing is written any more.
+func OpenKafka(ctx context.Context, config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, error) {
+	if err := kafka.CreateTopics(ctx, config, event.Topics(), kafka.Partitions); err != nil {
 		return nil, err
 	}
 	settings := config.Sarama("stationflow-simulator")
@@ -33,9 +37,9 @@ func OpenKafka(config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, err
 	for _, change := range adjust {
 		change(settings)
 	}
-	client, err := sarama.NewClient(config.Brokers, settings)
+	client, err := config.Connect(ctx, settings, goodbye)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to Kafka at %v: %w", config.Brokers, err)
+		return nil, err
 	}
 	sink, err := NewKafka(client)
 	if err != nil {
@@ -43,6 +47,10 @@ func OpenKafka(config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, err
 	}
 	return sink, nil
 }
+
+// goodbye is how long a broker may take for what is under way when the
+// simulation ends.
+const goodbye = 5 * time.Second
 
 // NewKafka returns a sink over the client, whose config ConfigureProducer has
 // prepared. Close closes the client too.
