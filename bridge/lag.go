@@ -100,44 +100,15 @@ func (p *partition) idleWithLag(since time.Duration) bool {
 func (s *session) lookForRecords(at kafka.Partition, p *partition) {
 	from, _ := p.window.committable()
 	from = max(from, p.nothingBefore.Load())
-	leader, err := s.control.Leader(at.Topic, at.Number)
+	block, err := kafka.Fetch(s.control, at, from, s.control.Config().Consumer.Fetch.Default)
 	if err != nil {
 		return
 	}
-	request := &sarama.FetchRequest{Version: 11, MaxBytes: s.bridge.config.FetchBytes,
-		Isolation: sarama.ReadCommitted, SessionEpoch: -1}
-	request.AddBlock(at.Topic, at.Number, from, s.control.Config().Consumer.Fetch.Default, -1)
-	response, err := leader.Fetch(request)
-	if err != nil {
-		return
-	}
-	if block := response.GetBlock(at.Topic, at.Number); block != nil && block.Err == sarama.ErrNoError && s.confirm(s.work, p) {
-		p.nothingBefore.Store(emptyUntil(block, from))
-		p.window.pass(p.nothingBefore.Load())
-	}
-}
-
-// emptyUntil returns the first offset, from on, that may hold a record.
-func emptyUntil(block *sarama.FetchResponseBlock, from int64) int64 {
-	aborted := make(map[int64]bool) // by producer, while a transaction of its that will be aborted is open
-	transactions := block.AbortedTransactions
-	for _, records := range block.RecordsSet {
-		b := records.RecordBatch
-		if b == nil || b.PartialTrailingRecord {
-			return from
+	if records, next, err := kafka.Readable(block, from); err == nil && s.confirm(s.work, p) {
+		if len(records) > 0 {
+			next = records[0]
 		}
-		for len(transactions) > 0 && transactions[0].FirstOffset <= b.LastOffset() {
-			aborted[transactions[0].ProducerID] = true
-			transactions = transactions[1:]
-		}
-		switch {
-		case b.Control:
-			delete(aborted, b.ProducerID)
-		case b.IsTransactional && aborted[b.ProducerID]:
-		case len(b.Records) > 0 && b.FirstOffset+b.Records[len(b.Records)-1].OffsetDelta >= from:
-			return from
-		}
-		from = max(from, b.LastOffset()+1)
+		p.nothingBefore.Store(next)
+		p.window.pass(next)
 	}
-	return from
 }

@@ -58,7 +58,7 @@ func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
 func (p *Pipeline) kafkaHealth() Health {
 	flow := p.Flows[Kafka]
 	if flow.Fault != "" {
-		return Health{Failing, flow.Fault, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials."}
+		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials.")}
 	}
 	if flow.Records == 0 {
 		return Health{NothingYet, "No record has been appended.", "Send events to the topics, or start with --simulate."}

@@ -126,7 +126,7 @@ func BenchmarkKafka(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer cluster.Close()
-	k, err := sink.OpenKafka(t.Context(), kafka.Config{Brokers: cluster.ListenAddrs()})
+	k, err := sink.OpenKafka(context.Background(), kafka.Config{Brokers: cluster.ListenAddrs()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -37,13 +37,22 @@ func (s *System) pipeline() dashboard.Pipeline {
 	}
 	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
-		dashboard.Kafka:     {Records: now.kafka.produced, PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
+		dashboard.Kafka:     s.kafkaFlow(now),
 		dashboard.Bridge:    s.bridgeFlow(now),
 		dashboard.Transport: s.transportFlow(now, figures.Failing > 0),
 		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures)},
 		dashboard.Staging:   {Records: staging, PerSecond: perSecond(&rates.ingested)},
 	}
 	return p
+}
+
+// kafkaFlow is what the topics hold.
+func (s *System) kafkaFlow(now reading) dashboard.Flow {
+	flow := dashboard.Flow{Records: now.kafka.produced, PerSecond: perSecond(&s.rates.produced)}
+	if wrong := s.broker.trouble.Load(); wrong != nil {
+		flow.Fault, flow.Remedy = wrong.fault, wrong.remedy
+	}
+	return flow
 }
 
 // transportName is what people call the way from the bridge to ingest.

@@ -266,7 +266,7 @@ func (s *System) startScheduler(context.Context) error {
 // written and ingested, so that the page has something to show as soon as the system is ready.
 func (s *System) startStations(ctx context.Context) error {
 	var err error
-	if s.stations, err = startStations(s.options, s.folder, s.getenv, s.location, s.log); err != nil {
+	if s.stations, err = startStations(ctx, s.options, s.folder, s.getenv, s.location, s.log); err != nil {
 		return err
 	}
 	s.watch(func() error { <-s.stations.done; return s.stations.err })
