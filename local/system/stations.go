@@ -47,6 +47,7 @@ func startStations(ctx context.Context, o Options, folder string, getenv func(st
 		return nil, err
 	}
 	started()
+	events.Patience = 24 * time.Hour // the page says what is missing
 
 	s := &stations{caughtUp: make(chan struct{}), stop: stop, done: make(chan struct{})}
 	run := simulator.RunConfig{

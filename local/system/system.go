@@ -57,6 +57,8 @@ type System struct {
 	pubsub    *pubsub.Server
 	bridge    *bridge.Bridge // nil when it runs elsewhere
 	inquiry   *inquiry       // of the bridge that does
+	functions *probe         // whether those that run elsewhere answer; nil without any
+	answers   *probe         // whether the warehouse does
 	dashboard *dashboard.Dashboard
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
@@ -231,6 +233,7 @@ func (s *System) startBridge(context.Context) error {
 }
 
 func (s *System) startDashboard(context.Context) error {
+	s.answers = newProbe(warehouseWithin, s.warehouseAnswers)
 	s.dashboard = dashboard.New(dashboard.Config{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Pipeline: s.pipeline, Location: s.location})
 	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.dashboard.Handler())
 	if err != nil {
@@ -242,6 +245,11 @@ func (s *System) startDashboard(context.Context) error {
 	if s.inquiry != nil {
 		ended.Go(func() { s.inquiry.watch(ctx) })
 	}
+	if s.options.without("functions") {
+		s.functions = newProbe(inquiryTimeout, serverAnswers(s.Endpoints.Functions))
+		ended.Go(func() { s.functions.watch(ctx, readEvery) })
+	}
+	ended.Go(func() { s.answers.watch(ctx, warehouseEvery) })
 	ended.Go(func() { s.keepPageFresh(ctx) })
 	ended.Go(func() { s.readRates(ctx) })
 	s.started("page", func(context.Context) error {
