@@ -1,10 +1,13 @@
 package simulatortest
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/simulator"
@@ -68,4 +71,43 @@ func ends(t *testing.T, cluster *kfake.Cluster, topic string) (sum int64) {
 		sum += cluster.PartitionInfo(topic, p).HighWatermark
 	}
 	return sum
+}
+
+// The broker freezes while a step is written, and the simulation is ended: it
+// ends some seconds later, and says that the step was not acknowledged.
+func TestKafka_FrozenBrokerKeepsNobody(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, kfake.NumBrokers(1))
+	frozen, thaw := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(thaw) }) // before the cluster is closed
+	ctx, cancel := context.WithCancel(context.Background())
+	k, err := sink.OpenKafka(ctx, kafka.Config{Brokers: cluster.ListenAddrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(frozen)
+		<-thaw // and nothing else is answered
+		return nil, nil, false
+	})
+	ended := make(chan error, 1)
+	go func() {
+		err := k.Write([]simulator.Event{{Topic: "incidents", Key: "k", Value: []byte("{}")}, {Topic: "passenger_flow", Key: "k", Value: []byte("{}")}})
+		if err == nil {
+			err = errors.New("the step was written")
+		} else {
+			err = nil
+		}
+		ended <- errors.Join(err, k.Close())
+	}()
+	<-frozen
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it waits for the broker")
+	}
 }
