@@ -5,12 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/local/dashboard"
@@ -144,6 +149,67 @@ func TestFrozenAndGone(t *testing.T) {
 		}
 	}
 	system.stop()
+}
+
+// A broker that is frozen is not to be started either, and it keeps nobody
+// from ending the system in time.
+func TestFrozenKafka(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	thaw := make(chan struct{})
+	t.Cleanup(func() { close(thaw) }) // before the cluster is closed
+	system := up(t, nil, "--kafka", cluster.ListenAddrs()[0])
+	send(t, producer(t, cluster.ListenAddrs()[0]), goodEvents(t, 100))
+	system.awaitRows(100)
+	cluster.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		<-thaw // and nothing else is answered
+		return nil, nil, false
+	})
+	if h := system.awaitHop(dashboard.Kafka, dashboard.Failing, "Kafka does not answer"); strings.Contains(h.Remedy, "Start the broker") {
+		t.Errorf("the remedy is %q", h.Remedy)
+	}
+	system.stop()
+}
+
+// A warehouse that does not answer is not idle because nothing comes.
+func TestFrozenWarehouse(t *testing.T) {
+	system := up(t, nil)
+	system.awaitHop(dashboard.Staging, dashboard.NothingYet, "")
+	for _, child := range engines(t, system.cmd.Process.Pid) {
+		if err := syscall.Kill(child, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Kill(child, syscall.SIGCONT) })
+	}
+	if h := system.awaitHop(dashboard.Staging, dashboard.Failing, "BigQuery does not answer"); h.Remedy == "" {
+		t.Error("there is no remedy")
+	}
+	system.kill()
+}
+
+// engines are the children of a process, which has started them from any of
+// its threads.
+func engines(t *testing.T, pid int) (children []int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // a thread may have ended
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				children = append(children, child)
+			}
+		}
+	}
+	if len(children) == 0 {
+		t.Skip("the children of a process are not told here")
+	}
+	return children
 }
 
 func (p *process) signal(s syscall.Signal) {

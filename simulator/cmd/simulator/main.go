@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	events, err := openSinks(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was ended before it began
+	}
 	if err != nil {
 		return err
 	}
