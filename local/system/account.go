@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -140,10 +141,10 @@ func (s *System) each(ctx context.Context, statement string, f func(*ledgerRow))
 	}
 	for {
 		var row ledgerRow
-		switch err := rows.Next(&row); err {
-		case nil:
+		switch err := rows.Next(&row); {
+		case err == nil:
 			f(&row)
-		case iterator.Done:
+		case errors.Is(err, iterator.Done):
 			return nil
 		default:
 			return err
