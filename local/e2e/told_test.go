@@ -125,7 +125,7 @@ func (l *local) awaitHop(hop dashboard.Hop, state dashboard.State, note string, 
 
 // A program that is frozen is not to be started, one that is gone is; the page
 // tells them apart, although nothing comes.
-func TestFrozenAndGone(t *testing.T) {
+func TestFrozenOrKilled(t *testing.T) {
 	address := freeAddress(t)
 	system := up(t, nil, "--without", "bridge", "--without", "functions", "--functions", "http://"+address)
 	host, port, _ := net.SplitHostPort(address)
