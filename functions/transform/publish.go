@@ -13,14 +13,14 @@ import (
 // visible with r.exchanges, and gives the lease back with the state
 // r.published.
 //
-// Views, and tables that are new or have another definition, are made here,
-// one statement each, while the lease is kept. The rows of all others change
-// in that one transaction, so the tables of a run agree; only the partitions
-// that changed are copied. What failed, and what depends on it, stays as it is
-// published.
+// Views, and tables that are new, have another definition or are not those
+// that the state speaks of, are made here, one script each, while the lease is
+// kept. The rows of all others change in that one transaction, so the tables
+// of a run agree; only the partitions that changed are copied. What failed,
+// and what depends on it, stays as it is published.
 func (r *run) prepare(ctx context.Context) error {
-	published := &state{Run: r.lease.holder, Models: maps.Clone(r.known.Models)}
-	remade := false
+	published := &state{Run: r.lease.holder, Mark: r.mark, Models: maps.Clone(r.known.Models)}
+	claimed := false
 	for _, model := range r.project.Models {
 		done, ok := r.built[model.Name]
 		if !ok {
@@ -38,13 +38,13 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		r.exchanges = append(r.exchanges, statements...)
 		if remake != nil {
-			if !remade { // not in the transaction, so ask before
-				if err := r.lease.renew(ctx); err != nil {
+			if !claimed {
+				if err := r.lease.claim(ctx); err != nil {
 					return err
 				}
-				remade = true
+				claimed = true
 			}
-			if err := remake(ctx); err != nil {
+			if err := r.lease.explain(remake(ctx)); err != nil {
 				return fmt.Errorf("publishing %s: %w", model.Name, err)
 			}
 		}
@@ -65,21 +65,21 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	if model.Config.Materialized == project.View {
 		return r.viewPublication(model)
 	}
-	next := r.stored(nextOf(model))
-	relation, source := r.project.Relation(model), r.project.RelationOf(nextOf(model))
+	next := r.stored(r.nextOf(model))
+	relation, source := r.project.Relation(model), r.project.RelationOf(r.nextOf(model))
 	if next.definition == "" {
 		return nil, nil, nil // not built: it was not due
 	}
-	if r.stored(model.Table()).definition != next.definition {
+	if r.moved[model.Name] || r.stored(model.Table()).definition != next.definition {
 		return nil, func(ctx context.Context) error {
 			statement := creation(relation, model, "select * from "+source)
-			return r.make(ctx, model.Table(), false, partitionOf(model), statement, model.Description, next.definition)
+			return r.publish(ctx, model, false, partitionOf(model), statement, next.definition)
 		}, nil
 	}
 	wholly := r.lease.interrupted || r.known.Models[model.Name].Pending || done.status == created || done.touched == everything
 	switch {
 	case done.merged && !r.lease.interrupted && !r.known.Models[model.Name].Pending:
-		return []string{merging(relation, r.project.RelationOf(newOf(model)), model)}, nil, nil
+		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model)}, nil, nil
 	case wholly:
 		return []string{exchange(relation, always, columnList(model.Columns), source)}, nil, nil
 	case done.touched != "":
@@ -97,12 +97,28 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 		return nil, nil, err
 	}
 	definition := definitionOf(model, compiled.SQL)
-	if r.stored(model.Table()).definition == definition {
+	if !r.moved[model.Name] && r.stored(model.Table()).definition == definition {
 		return nil, nil, nil
 	}
 	return nil, func(ctx context.Context) error {
-		return r.make(ctx, model.Table(), true, "", viewCreation(r.project.Relation(model), compiled.SQL), model.Description, definition)
+		return r.publish(ctx, model, true, "", viewCreation(r.project.Relation(model), compiled.SQL), definition)
 	}, nil
+}
+
+// publish makes a published relation. No transaction can, so the statement
+// goes out with the condition that the lease is held; what comes later than
+// that finds no source to read, since the next run removes it first.
+func (r *run) publish(ctx context.Context, model *project.Model, isView bool, partitioned, statement, definition string) error {
+	if err := r.makeWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
+		return err
+	}
+	found, err := r.warehouse.inspect(ctx, model.Table())
+	if err == nil {
+		r.mu.Lock()
+		r.relations[model.Table()] = found
+		r.mu.Unlock()
+	}
+	return err
 }
 
 // stateOf is the state of a model that is published with this run. Models
@@ -110,7 +126,10 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 // it reads are known.
 func (r *run) stateOf(model *project.Model, changed bool, published *state) modelState {
 	in := r.plan.inputs[model.Name]
-	out := modelState{SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version}
+	out := modelState{
+		SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version,
+		Relation: r.stored(model.Table()).identity,
+	}
 	if changed {
 		out.Version = r.lease.token
 	}

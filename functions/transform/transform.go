@@ -74,9 +74,11 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
 		Lease:     r.Duration("TRANSFORM_LEASE", 30*time.Second, time.Second, 10*time.Minute),
 		MaxBytes:  r.Int("TRANSFORM_MAX_BYTES_BILLED", 0, 0, 1<<50),
-		Exclude:   []string{r.String("TRANSFORM_EXCLUDE", "tag:deep")},
 		Artifacts: r.String("TRANSFORM_ARTIFACTS", ""),
 		Getenv:    getenv,
+	}
+	if exclude := r.Text("TRANSFORM_EXCLUDE", "tag:deep"); exclude != "" {
+		config.Exclude = []string{exclude}
 	}
 	if config.Artifacts != "" {
 		if _, _, err := parseShelf(config.Artifacts); err != nil {
@@ -155,12 +157,12 @@ func NewRunner(ctx context.Context, config Config) (*Runner, error) {
 		return nil, fmt.Errorf("connecting to BigQuery: %w", err)
 	}
 	w := &warehouse{
-		client:     client,
-		tables:     api.Tables,
-		dataset:    client.Dataset(config.Warehouse.ProdDataset),
-		timeout:    config.Statement,
-		maxBytes:   config.MaxBytes,
-		dropsFirst: config.Warehouse.RESTEndpoint != "",
+		client:   client,
+		tables:   api.Tables,
+		jobs:     api.Jobs,
+		dataset:  client.Dataset(config.Warehouse.ProdDataset),
+		timeout:  config.Statement,
+		maxBytes: config.MaxBytes,
 	}
 	return &Runner{
 		project:   loaded,

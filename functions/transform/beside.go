@@ -1,0 +1,69 @@
+package transform
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/stationflow/stationflow/functions/transform/project"
+)
+
+// Beside what is published lie relations that only the runner knows. Their
+// names end with the mark of the run that took over last ("" while none had
+// to), so a run that lost its lease and still writes reaches nothing that is
+// read: what it has or will have written lies under names that no later run
+// uses. A takeover makes them anew; all other runs keep them.
+const (
+	nextSuffix  = "__next"  // the next contents, built and tested here; between runs the same rows as are published
+	newSuffix   = "__new"   // the new rows of a model that merges
+	widerSuffix = "__wider" // a copy while columns are added
+)
+
+// beside is the name of one of a model's own relations.
+func (r *run) beside(model *project.Model, suffix string) string {
+	return model.Table() + suffix + r.mark
+}
+
+func (r *run) nextOf(model *project.Model) string { return r.beside(model, nextSuffix) }
+func (r *run) newOf(model *project.Model) string  { return r.beside(model, newSuffix) }
+
+// markPattern is what lease.mark gives.
+var markPattern = regexp.MustCompile(`^_\d+_[a-z0-9]{8}$`)
+
+// isStray tells whether a relation lies beside a model under another mark: a
+// run that has lost its lease made it.
+func (r *run) isStray(name string) bool {
+	if slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return m.Table() == name }) {
+		return false
+	}
+	return slices.ContainsFunc(r.project.Models, func(m *project.Model) bool {
+		rest, ok := strings.CutPrefix(name, m.Table())
+		return ok && slices.ContainsFunc([]string{nextSuffix, newSuffix, widerSuffix}, func(suffix string) bool {
+			mark, ok := strings.CutPrefix(rest, suffix)
+			return ok && mark != r.mark && (mark == "" || markPattern.MatchString(mark))
+		})
+	})
+}
+
+// dropStrays removes what runs that lost their lease have left, before
+// anything is published: what one of them might still publish from there
+// finds no source any more.
+func (r *run) dropStrays(ctx context.Context) error {
+	for name := range r.relations {
+		if !r.isStray(name) {
+			continue
+		}
+		if err := r.warehouse.remove(ctx, name); err != nil {
+			return fmt.Errorf("removing %s, which an earlier run left: %w", name, err)
+		}
+		delete(r.relations, name)
+	}
+	return nil
+}
+
+// asPublished is SQL over the next contents as SQL over the published ones.
+func (r *run) asPublished(sql string) string {
+	return strings.ReplaceAll(sql, nextSuffix+r.mark+"`", "`")
+}
