@@ -18,7 +18,7 @@ import (
 const (
 	nextSuffix  = "__next"  // the next contents, built and tested here; between runs the same rows as are published
 	newSuffix   = "__new"   // the new rows of a model that merges
-	widerSuffix = "__wider" // a copy while columns are added
+	widerSuffix = "__wider" // a copy, while columns or partitions change
 )
 
 // beside is the name of one of a model's own relations.
@@ -47,9 +47,7 @@ func (r *run) isStray(name string) bool {
 	})
 }
 
-// dropStrays removes what runs that lost their lease have left, before
-// anything is published: what one of them might still publish from there
-// finds no source any more.
+// dropStrays removes what runs that lost their lease have left.
 func (r *run) dropStrays(ctx context.Context) error {
 	for name := range r.relations {
 		if !r.isStray(name) {

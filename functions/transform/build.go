@@ -167,10 +167,13 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 	layout, _, _ := strings.Cut(want, "-")
 	published := r.stored(model.Table()).definition
 	if (found == "" || r.doubtful(model)) && strings.HasPrefix(published, layout+"-") && model.Config.Materialized == project.Incremental {
-		if err := r.copy(ctx, model, published); err != nil {
+		copied, err := r.copy(ctx, model, published)
+		if err != nil {
 			return false, model, err
 		}
-		found = published
+		if copied {
+			found = published
+		}
 	}
 	if found == want {
 		return true, model, nil
@@ -193,16 +196,22 @@ func (r *run) doubtful(model *project.Model) bool {
 }
 
 // copy makes the next contents of what is published, as it is defined: the
-// history may reach back further than staging does.
-func (r *run) copy(ctx context.Context, model *project.Model, definition string) error {
+// history may reach back further than staging does. A table without rows may
+// be one that no run has filled yet; there is nothing to copy then.
+func (r *run) copy(ctx context.Context, model *project.Model, definition string) (bool, error) {
+	relation := r.project.Relation(model)
+	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+relation)
+	if err != nil || len(rows) != 1 || rows[0]["n"] == int64(0) {
+		return false, err
+	}
 	columns, err := r.warehouse.columns(ctx, model.Table())
 	if err != nil {
-		return err
+		return false, err
 	}
 	as := *model
 	as.Columns = columns
-	statement := creation(r.project.RelationOf(r.nextOf(model)), &as, "select * from "+r.project.Relation(model))
-	return r.make(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
+	statement := creation(r.project.RelationOf(r.nextOf(model)), &as, "select * from "+relation)
+	return true, r.make(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
 }
 
 // changeColumns does what on_schema_change says, and returns the model with

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
@@ -13,11 +14,11 @@ import (
 // visible with r.exchanges, and gives the lease back with the state
 // r.published.
 //
-// Views, and tables that are new, have another definition or are not those
-// that the state speaks of, are made here, one script each, while the lease is
-// kept. The rows of all others change in that one transaction, so the tables
-// of a run agree; only the partitions that changed are copied. What failed,
-// and what depends on it, stays as it is published.
+// Views, and the shape of tables that are new, have another definition or are
+// not those that the state speaks of, are made here, one script each, while
+// the lease is kept. All rows change in that one transaction, so the tables of
+// a run agree; only the partitions that changed are copied. What failed, and
+// what depends on it, stays as it is published.
 func (r *run) prepare(ctx context.Context) error {
 	published := &state{Run: r.lease.holder, Mark: r.mark, Models: maps.Clone(r.known.Models)}
 	claimed := false
@@ -59,8 +60,8 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// publication is what makes one model's next contents visible: statements
-// for the transaction, or else remake.
+// publication is what makes one model's next contents visible: what must be
+// made before, if anything, and statements for the transaction.
 func (r *run) publication(model *project.Model, done building) (statements []string, remake func(context.Context) error, err error) {
 	if model.Config.Materialized == project.View {
 		return r.viewPublication(model)
@@ -70,18 +71,16 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	if next.definition == "" {
 		return nil, nil, nil // not built: it was not due
 	}
+	whole := exchange(relation, always, columnList(model.Columns), source)
 	if r.moved[model.Name] || r.stored(model.Table()).definition != next.definition {
-		return nil, func(ctx context.Context) error {
-			statement := creation(relation, model, "select * from "+source)
-			return r.publish(ctx, model, false, partitionOf(model), statement, next.definition)
-		}, nil
+		return []string{whole}, func(ctx context.Context) error { return r.reshape(ctx, model, next.definition) }, nil
 	}
-	wholly := r.lease.interrupted || r.known.Models[model.Name].Pending || done.status == created || done.touched == everything
+	isDoubtful := r.lease.interrupted || r.known.Models[model.Name].Pending
 	switch {
-	case done.merged && !r.lease.interrupted && !r.known.Models[model.Name].Pending:
+	case done.merged && !isDoubtful:
 		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model)}, nil, nil
-	case wholly:
-		return []string{exchange(relation, always, columnList(model.Columns), source)}, nil, nil
+	case isDoubtful || done.status == created || done.touched == everything:
+		return []string{whole}, nil, nil
 	case done.touched != "":
 		condition := within(model, done.touched)
 		return []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}, nil, nil
@@ -105,9 +104,54 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 	}, nil
 }
 
+// reshape makes a published table anew with the definition of its next
+// contents and the rows that it has, or none: so no rows are published but in
+// the transaction. Columns that are new or of another type are NULL until then.
+func (r *run) reshape(ctx context.Context, model *project.Model, definition string) error {
+	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
+	if err != nil {
+		return err
+	}
+	as := *model
+	as.Columns = columns
+	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false"
+	if found := r.stored(model.Table()); found.identity != "" && !found.isView {
+		if source, err = r.rowsAs(ctx, &as, found, source); err != nil {
+			return err
+		}
+	}
+	return r.publish(ctx, model, false, partitionOf(model), creation(r.project.Relation(model), &as, source), definition)
+}
+
+// rowsAs is a query of a published table's rows in a model's columns; without
+// it stands for one that gives none. BigQuery does not replace a table by one
+// that is partitioned otherwise, so the rows then come from a spare one.
+func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored, without string) (string, error) {
+	there, err := r.warehouse.columns(ctx, model.Table())
+	if err != nil {
+		return "", err
+	}
+	values := make([]string, len(model.Columns))
+	for i, column := range model.Columns {
+		values[i] = column.Name
+		if !slices.ContainsFunc(there, func(c project.Column) bool { return strings.EqualFold(c.Name, column.Name) && c.Type == column.Type }) {
+			if strings.Contains(column.Type, "struct") { // no type to cast to
+				return without, nil
+			}
+			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, column.Name)
+		}
+	}
+	rows := "select " + strings.Join(values, ", ") + " from " + r.project.Relation(model)
+	if found.partitioned == partitionOf(model) {
+		return rows, nil
+	}
+	spare := r.beside(model, widerSuffix)
+	err = r.make(ctx, spare, false, partitionOf(model), creation(r.project.RelationOf(spare), model, rows), "Rows of "+model.Name+".", "")
+	return "select * from " + r.project.RelationOf(spare), err
+}
+
 // publish makes a published relation. No transaction can, so the statement
-// goes out with the condition that the lease is held; what comes later than
-// that finds no source to read, since the next run removes it first.
+// goes out with the condition that the lease is held.
 func (r *run) publish(ctx context.Context, model *project.Model, isView bool, partitioned, statement, definition string) error {
 	if err := r.makeWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
 		return err
