@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stationflow/stationflow/functions/transform/project"
@@ -29,11 +30,26 @@ func (r *run) beside(model *project.Model, suffix string) string {
 func (r *run) nextOf(model *project.Model) string { return r.beside(model, nextSuffix) }
 func (r *run) newOf(model *project.Model) string  { return r.beside(model, newSuffix) }
 
-// markPattern is what lease.mark gives.
-var markPattern = regexp.MustCompile(`^_\d+_[a-z0-9]{8}$`)
+// markPattern is what lease.mark gives: the token, and digits of the holder.
+var markPattern = regexp.MustCompile(`^_(\d+)_[a-z0-9]{8}$`)
 
-// isStray tells whether a relation lies beside a model under another mark: a
-// run that has lost its lease made it.
+// isOver tells whether no run can use a mark any more: it is not that of the
+// state, and an earlier run's. A later run's mark means that this one has lost
+// its lease, and does not know it yet.
+func (r *run) isOver(mark string) bool {
+	if mark == r.mark {
+		return false
+	}
+	found := markPattern.FindStringSubmatch(mark)
+	if found == nil {
+		return mark == ""
+	}
+	token, err := strconv.ParseInt(found[1], 10, 64)
+	return err == nil && token < r.lease.token
+}
+
+// isStray tells whether a relation lies beside a model under a mark that is
+// over.
 func (r *run) isStray(name string) bool {
 	if slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return m.Table() == name }) {
 		return false
@@ -42,7 +58,7 @@ func (r *run) isStray(name string) bool {
 		rest, ok := strings.CutPrefix(name, m.Table())
 		return ok && slices.ContainsFunc([]string{nextSuffix, newSuffix, widerSuffix}, func(suffix string) bool {
 			mark, ok := strings.CutPrefix(rest, suffix)
-			return ok && mark != r.mark && (mark == "" || markPattern.MatchString(mark))
+			return ok && r.isOver(mark)
 		})
 	})
 }

@@ -223,8 +223,9 @@ func TestTasks_APanicIsTheTasksError(t *testing.T) {
 	}
 }
 
-// Only what lies beside a model under another mark is a run's that lost its
-// lease: no table of a model, and nothing that others have made.
+// Only what lies beside a model under an earlier mark was left by a run that
+// lost its lease: no table of a model, nothing that others have made, and
+// nothing of a later run, to which this one has lost its own.
 func TestIsStray(t *testing.T) {
 	p := diamond(t)
 	l := lease{token: 7, holder: "20261122T120000.000000Z-ABCDEFG2"}
@@ -232,9 +233,9 @@ func TestIsStray(t *testing.T) {
 		"":       "a__next_7_abcdefg2 a__new_6_zyxwvut3",
 		l.mark(): "a__next a__new_6_zyxwvut3",
 	} {
-		r := &run{Runner: &Runner{project: p}, mark: mark}
+		r := &run{Runner: &Runner{project: p}, mark: mark, lease: &lease{token: 8}}
 		var got []string
-		for _, name := range []string{"a", "a__next", "a__next_7_abcdefg2", "a__new_6_zyxwvut3", "a__next_other", "other__next", "a__", "b"} {
+		for _, name := range []string{"a", "a__next", "a__next_7_abcdefg2", "a__new_6_zyxwvut3", "a__next_8_zyxwvut3", "a__next_9_zyxwvut3", "a__next_other", "other__next", "a__", "b"} {
 			if r.isStray(name) {
 				got = append(got, name)
 			}

@@ -27,9 +27,9 @@ func TestIdle_IsDecidedFromWhatIsStored(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(t *testing.T, s *system)
-		added   string // what is in the table that only grows, afterwards
+		added   string // what is in the table to which each build adds a row, afterwards
 	}{
-		"another process published other figures": {func(_ *testing.T, s *system) { s.other("other") }, "warm other warm"},
+		"another process published other figures": {func(_ *testing.T, s *system) { s.other("other") }, "other warm warm"},
 		"rows deleted, published without, put back": {func(_ *testing.T, s *system) {
 			s.Query("create table staging_data.kept as select * from staging_data.incidents where mod(kafka_offset, 2) = 0")
 			s.Query("delete from staging_data.incidents where mod(kafka_offset, 2) = 0")
@@ -62,10 +62,10 @@ func TestIdle_IsDecidedFromWhatIsStored(t *testing.T) {
 		}, "warm"},
 		"a run ended without a word": {func(_ *testing.T, s *system) {
 			s.Query("update prod_data.transform_lease set holder = 'dead', expires_at = timestamp_sub(current_timestamp(), interval 1 second) where true")
-		}, "warm"},
+		}, "warm warm"},
 		"a run was interrupted": {func(_ *testing.T, s *system) {
 			s.Query("update prod_data.transform_lease set interrupted = true where true")
-		}, "warm"},
+		}, "warm warm"},
 		"the lease was dropped": {func(_ *testing.T, s *system) { s.Query("drop table prod_data.transform_lease") }, "warm warm"},
 		"a publication failed half-way": {func(t *testing.T, s *system) {
 			warm, config := s.transform, s.config
@@ -85,7 +85,7 @@ func TestIdle_IsDecidedFromWhatIsStored(t *testing.T) {
 				t.Errorf("the view shows %s, want half of the publication", got)
 			}
 			s.transform, s.config = warm, config
-		}, "warm"},
+		}, "warm warm"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
