@@ -45,10 +45,12 @@ func TestIdle_IsDecidedFromWhatIsStored(t *testing.T) {
 			s.Query("create or replace view prod_data.shown as select 1 as n, 'me' as who")
 		}, "warm"},
 		"a view became a table": {func(t *testing.T, s *system) {
-			s.Query("drop view prod_data.shown; create table prod_data.shown as select 1 as n, 'me' as who")
+			s.Query("drop view prod_data.shown")
+			s.Query("create table prod_data.shown as select 1 as n, 'me' as who")
 		}, "warm"},
 		"a table became a view": {func(t *testing.T, s *system) {
-			s.Query("drop table prod_data.board; create view prod_data.board as select 'me' as who, 1 as n")
+			s.Query("drop table prod_data.board")
+			s.Query("create view prod_data.board as select 'me' as who, 1 as n")
 		}, "warm"},
 		"a table was replaced": {func(t *testing.T, s *system) {
 			s.Query("create or replace table prod_data.board as select 'me' as who, 1 as n")
