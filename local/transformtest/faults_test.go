@@ -138,7 +138,7 @@ func TestFaults_OutageKeepsWhatIsPublished(t *testing.T) {
 			s.run()
 			before := s.published()
 			p := s.throughProxy()
-			s.config.Statement, s.config.Lease = 5*time.Second, time.Second
+			s.config.Statement, s.config.Lease = 10*time.Second, time.Second
 			s.restart()
 			var out atomic.Bool
 			p.set(func(w http.ResponseWriter, r *http.Request, body string, _ func()) bool {

@@ -72,7 +72,7 @@ func TestIdle_IsDecidedFromWhatIsStored(t *testing.T) {
 		"a publication failed half-way": {func(t *testing.T, s *system) {
 			warm, config := s.transform, s.config
 			p := s.throughProxy()
-			s.config.Statement, s.config.Lease = 2*time.Second, time.Second
+			s.config.Statement, s.config.Lease = 5*time.Second, time.Second
 			s.sign("half")
 			p.set(func(w http.ResponseWriter, _ *http.Request, body string, _ func()) bool {
 				if publishes(body) {
