@@ -194,13 +194,14 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 			}
 		}
 	}
-	if r.mark = r.known.Mark; r.lease.interrupted {
-		r.mark = r.lease.mark()
+	if r.lease.interrupted {
+		r.known.Mark = r.lease.mark()
 		for name, model := range r.known.Models {
 			model.Pending = true // nobody knows what the run before has published
 			r.known.Models[name] = model
 		}
 	}
+	r.mark = r.known.Mark
 	if idle, err = r.nothingDue(ctx); err != nil || idle {
 		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
 		return idle, errors.Join(err, release)

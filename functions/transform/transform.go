@@ -2,10 +2,10 @@
 // its models and tests natively against BigQuery, and answers when prod_data
 // is up to date.
 //
-// A run (run.go) decides from the row counts of staging what is due (state.go,
-// input.go), takes the lease that lets one run write at a time (lease.go),
-// builds each due model beside the published one (build.go), tests it
-// (datatest.go), and publishes what passed in one transaction (publish.go).
+// A run (run.go) decides from the row counts of staging and from what is
+// published what is due (idle.go, state.go, input.go), takes the lease that
+// lets one run write at a time (lease.go), builds each due model beside the
+// published one (build.go, beside.go), tests it (datatest.go), and publishes what passed in one transaction (publish.go).
 // service.go answers requests and report.go says what happened. Package
 // project reads the dbt project; SQL that decides numbers is there, this
 // package only wraps it into the statements that store it.

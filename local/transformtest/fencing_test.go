@@ -88,16 +88,18 @@ func TestFaults_NothingOfALostRunIsPublished(t *testing.T) {
 	for name, c := range map[string]struct {
 		statement, relation string // where it stalls
 		isFirst             bool   // whether nothing was published before
+		isFollowed          bool   // by a run that takes over and fails, before the next
 	}{
-		"replacing partitions":      {"insert into", "`hourly__next`", false},
-		"replacing a table":         {"insert into", "`board__next`", false},
-		"adding rows":               {"insert into", "`added__next`", false},
-		"collecting new rows":       {"`added__new`", "insert into", false},
-		"making a view to test":     {"create or replace view", "`shown__next`", false},
-		"publishing a view":         {"create or replace view", "`shown`", false},
-		"making a table to test":    {"create or replace table", "`hourly__next`", true},
-		"publishing a new table":    {"create or replace table", "`board`\nas", true},
-		"publishing an incremental": {"create or replace table", "`hourly`\npartition", true},
+		"replacing partitions":      {"insert into", "`hourly__next`", false, false},
+		"replacing, and a failure":  {"insert into", "`hourly__next`", false, true},
+		"replacing a table":         {"insert into", "`board__next`", false, false},
+		"adding rows":               {"insert into", "`added__next`", false, false},
+		"collecting new rows":       {"`added__new`", "insert into", false, false},
+		"making a view to test":     {"create or replace view", "`shown__next`", false, false},
+		"publishing a view":         {"create or replace view", "`shown`", false, false},
+		"making a table to test":    {"create or replace table", "`hourly__next`", true, false},
+		"publishing a new table":    {"create or replace table", "`board`\nas", true, false},
+		"publishing an incremental": {"create or replace table", "`hourly`\npartition", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,6 +126,20 @@ func TestFaults_NothingOfALostRunIsPublished(t *testing.T) {
 			<-reached
 
 			s.incidents(g, 2)
+			if c.isFollowed {
+				s.config = direct
+				p := s.throughProxy()
+				s.sign("failed")
+				p.set(func(w http.ResponseWriter, _ *http.Request, body string, _ func()) bool {
+					if isBareCount(body) {
+						refuse(w, http.StatusBadRequest, "invalidQuery")
+					}
+					return isBareCount(body)
+				})
+				if report := s.transform.Run(t.Context()); report.OK() {
+					t.Error("the run without counts succeeded")
+				}
+			}
 			s.config = direct
 			between := s.throughProxy()
 			s.sign("next")
