@@ -259,7 +259,7 @@ func TestFaults_StalledRunPublishesNothing(t *testing.T) {
 	s.run()
 	direct := s.config
 	p := s.throughProxy()
-	s.config.Lease = time.Second
+	s.config.Lease, s.config.Statement = time.Second, 5*time.Minute
 	s.restart()
 	stalled := s.transform
 	reached, resume := make(chan struct{}), make(chan struct{})

@@ -114,7 +114,7 @@ func TestFaults_NothingOfALostRunIsPublished(t *testing.T) {
 			}
 			direct := s.config
 			p := s.throughProxy()
-			s.config.Lease = time.Second
+			s.config.Lease, s.config.Statement = time.Second, 5*time.Minute
 			s.sign("lost")
 			reached, release := p.stall(func(body string) bool {
 				text := strings.ReplaceAll(body, `\n`, "\n")
@@ -130,11 +130,16 @@ func TestFaults_NothingOfALostRunIsPublished(t *testing.T) {
 				s.config = direct
 				p := s.throughProxy()
 				s.sign("failed")
+				var asksForLease atomic.Bool
 				p.set(func(w http.ResponseWriter, _ *http.Request, body string, _ func()) bool {
-					if isBareCount(body) {
+					if strings.Contains(body, "set token = token + 1") {
+						asksForLease.Store(true)
+					}
+					isRefused := asksForLease.Load() && isBareCount(body)
+					if isRefused {
 						refuse(w, http.StatusBadRequest, "invalidQuery")
 					}
-					return isBareCount(body)
+					return isRefused
 				})
 				if report := s.transform.Run(t.Context()); report.OK() {
 					t.Error("the run without counts succeeded")
