@@ -36,6 +36,7 @@ func (l landed) add(topicID string, partition int64, offsets span) {
 type balance struct {
 	arrived, missing int64
 	open             int64 // offsets behind the first open transaction of a partition
+	deleted          int64 // offsets that had not arrived when Kafka deleted them, or their topic; not all need have held a record
 	lacking          []lack
 }
 
@@ -73,17 +74,19 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 	if err != nil {
 		return balance{}, err
 	}
+	b.note(now)
 	var sum balance
+	counted := map[place]span{}
+	b.mu.Lock()
+	for here, first := range b.seen {
+		counted[here] = span{first.from(foreign, landed[here]), first.stable}
+	}
+	b.mu.Unlock()
 	for at, of := range now {
-		runs := landed[place{of.topicID, int64(at.Number)}]
-		from := of.begin
-		if before, known := b.first[at]; foreign && known && before.topicID == of.topicID {
-			from = max(from, before.committed)
-			for _, one := range runs { // an earlier run has read from there on
-				from = max(of.begin, min(from, one.first))
-			}
-		}
-		arrived, holes := within(span{from, of.stable}, runs)
+		here := place{of.topicID, int64(at.Number)}
+		all, runs := counted[here], landed[here]
+		counted[here] = span{all.first, min(of.begin, all.next)} // what Kafka no longer holds
+		arrived, holes := within(span{max(all.first, of.begin), of.stable}, runs)
 		sum.arrived += arrived
 		sum.open += of.end - of.stable
 		records, err := readable(client, at, holes)
@@ -95,7 +98,25 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 			sum.lacking = append(sum.lacking, lack{at, records[0], int64(len(records))})
 		}
 	}
+	for here, gone := range counted {
+		_, holes := within(gone, landed[here])
+		for _, one := range holes {
+			sum.deleted += one.next - one.first
+		}
+	}
 	return sum, nil
+}
+
+// from is the first offset that counts.
+func (e extent) from(foreign bool, runs []span) int64 {
+	if !foreign {
+		return e.begin
+	}
+	from := max(e.begin, e.committed)
+	for _, one := range runs { // an earlier run has read from there on
+		from = max(e.begin, min(from, one.first))
+	}
+	return from
 }
 
 // within counts the offsets of a range that are in runs, and returns the parts

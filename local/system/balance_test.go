@@ -141,6 +141,48 @@ func TestCompare_SurplusHidesNoLoss(t *testing.T) {
 	b.want(false, held, "0 arrived, 1 missing, 0 open: 1 in incidents/0 from offset 4 on")
 }
 
+// What Kafka deleted before it had arrived, by age or with its topic, is not
+// passed over, however often the topic was made again.
+func TestCompare_DeletedBeforeItArrived(t *testing.T) {
+	t.Parallel()
+	for name, foreign := range map[string]bool{"own": false, "foreign": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBalanced(t)
+			held := landed{}
+			want := func(deleted int64) {
+				t.Helper()
+				if sum, err := b.compare(t.Context(), foreign, held); err != nil || sum.deleted != deleted {
+					t.Errorf("%d deleted, %v; want %d", sum.deleted, err, deleted)
+				}
+			}
+			b.produce(b.client(), 10)
+			held[place{b.id(), 0}] = []span{{0, 4}, {8, 9}}
+			want(0)
+			if err := b.cluster.DeleteRecords(counted, 0, 7); err != nil {
+				t.Fatal(err)
+			}
+			want(3)
+			b.recreate()
+			want(5) // 9 as well
+			b.produce(b.client(), 6)
+			held[place{b.id(), 0}] = []span{{0, 2}}
+			want(5)
+			b.recreate()
+			want(9)
+		})
+	}
+	b := newBalanced(t)
+	b.produce(b.client(), 10)
+	b.watch("KAFKA_START=latest") // what was there before does not count
+	if err := b.cluster.DeleteRecords(counted, 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := b.compare(t.Context(), true, landed{}); err != nil || sum.deleted != 0 {
+		t.Errorf("%d deleted, %v; want none", sum.deleted, err)
+	}
+}
+
 // In somebody else's topics only what is there since the group begins counts,
 // or what an earlier run has read.
 func TestCompare_ForeignTopics(t *testing.T) {
