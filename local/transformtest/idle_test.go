@@ -143,6 +143,10 @@ func TestLease_RecoversWhenItsTableIsDropped(t *testing.T) {
 		"delete from prod_data.transform_lease where true",
 		"insert into prod_data.transform_lease select * from prod_data.transform_lease",
 		"update prod_data.transform_lease set state = 'no state' where true",
+		"update prod_data.transform_lease set token = null where true",
+		"update prod_data.transform_lease set holder = null where true",
+		"update prod_data.transform_lease set expires_at = null where true",
+		"update prod_data.transform_lease set interrupted = null where true",
 	} {
 		s.Query(breaking)
 		s.incidents(g, 1)
@@ -153,7 +157,7 @@ func TestLease_RecoversWhenItsTableIsDropped(t *testing.T) {
 		s.Query("drop table prod_data.transform_lease")
 		s.run()
 	}
-	if got := s.rows(prod + ".board"); got != "first,6" {
+	if got := s.rows(prod + ".board"); got != "first,10" {
 		t.Errorf("board shows %s", got)
 	}
 	s.Query("drop table prod_data.transform_lease") // while a run has it
@@ -167,7 +171,7 @@ func TestLease_RecoversWhenItsTableIsDropped(t *testing.T) {
 		return false
 	})
 	s.run()
-	if got := s.rows(prod + ".board"); got != "second,6" {
+	if got := s.rows(prod + ".board"); got != "second,10" {
 		t.Errorf("board shows %s", got)
 	}
 }
