@@ -42,9 +42,13 @@ func (s *rest) run(ctx context.Context, ref *bigquery.JobReference, q query) *jo
 	if ref.Location == "" {
 		ref.Location = defaultLocation
 	}
-	outline := parseStatement(q.SQL)
+	bound, fault := bind(q)
+	if fault != nil {
+		return failedJob(ref, q, fault)
+	}
+	outline := parseStatement(bound.SQL)
 	started := time.Now()
-	result, fault := s.runner.run(ctx, ref.ProjectId, q, outline)
+	result, fault := s.runner.run(ctx, ref.ProjectId, bound, outline)
 	j := newJob(ref, q, outline, started)
 	if j.fault = fault; fault != nil {
 		j.resource.Status.ErrorResult = fault.proto()
