@@ -105,14 +105,14 @@ func (v parameterValue) literal(t parameterType) (string, error) {
 	}
 	literal, err := exactLiteral(of, text)
 	if err != nil {
-		return "", fmt.Errorf("invalid value for type %s: %s", of, text)
+		return "", fmt.Errorf("invalid value for type %s: %s: %w", of, text, err)
 	}
 	return literal, nil
 }
 
 func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }
 
-var errInvalid = errors.New("invalid")
+var errInvalid = errors.New("not in the canonical format, or out of range")
 
 // exactLiteral writes a scalar's text in GoogleSQL.
 func exactLiteral(kind, text string) (string, error) {
@@ -162,11 +162,11 @@ func exactLiteral(kind, text string) (string, error) {
 func floatLiteral(text string) (string, error) {
 	switch strings.ToLower(strings.TrimPrefix(text, "+")) {
 	case "nan":
-		return "CAST('NaN' AS FLOAT64)", nil
+		return "", errors.New("the local warehouse has no NaN") // the emulator takes it for NULL
 	case "inf", "infinity":
-		return "CAST('inf' AS FLOAT64)", nil
+		return "IEEE_DIVIDE(1, 0)", nil
 	case "-inf", "-infinity":
-		return "CAST('-inf' AS FLOAT64)", nil
+		return "IEEE_DIVIDE(-1, 0)", nil
 	}
 	x, err := strconv.ParseFloat(text, 64)
 	return "(" + strconv.FormatFloat(x, 'e', -1, 64) + ")", err

@@ -18,6 +18,7 @@ type query struct {
 	Parameters     json.RawMessage            `json:"queryParameters,omitempty"`
 	ParameterMode  string                     `json:"parameterMode,omitempty"`
 	DryRun         bool                       `json:"dryRun,omitempty"`
+	MaximumBytes   json.Number                `json:"maximumBytesBilled,omitempty"` // that the query may be billed by
 }
 
 // outcome is the result of one statement.
@@ -56,7 +57,7 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 
 // send runs a query as it is.
 func (r *runner) send(ctx context.Context, project string, q query, dryRun bool) (*outcome, *apiError) {
-	q.DryRun = dryRun
+	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
 		query
 		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`

@@ -20,6 +20,7 @@ type tables struct {
 	emulator *emulator
 	gate     *gate
 	known    map[string]*table // by path
+	meter    *meter
 }
 
 // table is one table as it was when its stream was made.
@@ -30,7 +31,7 @@ type table struct {
 }
 
 func newTables(e *emulator, g *gate) *tables {
-	return &tables{emulator: e, gate: g, known: map[string]*table{}}
+	return &tables{emulator: e, gate: g, known: map[string]*table{}, meter: newMeter(e)}
 }
 
 // tablePath is a table's name in the Storage API.
@@ -88,6 +89,7 @@ func (t *tables) columns(ctx context.Context, path string) (map[string]*bigquery
 // forget drops what is known of the table at path, or of everything below path, because it may have changed.
 func (t *tables) forget(path string) {
 	t.gate.collect()
+	t.meter.forget(path)
 	for known := range t.known {
 		if known == path || strings.HasPrefix(known, path+"/") {
 			delete(t.known, known)
