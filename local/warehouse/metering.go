@@ -33,9 +33,12 @@ type TableRead struct {
 }
 
 const (
-	mebibyte     = 1 << 20
-	leastBilled  = 10 * mebibyte
-	rescanFactor = 20 // a table that changed is measured again after this many times as long as it took
+	mebibyte    = 1 << 20
+	leastBilled = 10 * mebibyte
+
+	// A table that changed is measured again at once if that takes little, else after this many times as long as it took.
+	rescanLittle = 50 * time.Millisecond
+	rescanFactor = 20
 )
 
 // meter counts what statements read. It knows tables until they change. The gate guards it: hold it for every call.
@@ -50,6 +53,7 @@ type measured struct {
 	columns []string // lower case
 	request SizesRequest
 	sizes   Sizes
+	grown   bool // it may have more rows
 	changed bool // by DML: the sizes are not to be trusted
 	took    time.Duration
 	at      time.Time
@@ -170,9 +174,15 @@ func (m *meter) find(ctx context.Context, ref bigquery.TableReference) *measured
 		return known
 	}
 	answer, fault := m.emulator.call(ctx, http.MethodGet, "/"+path, nil)
-	found := &measured{}
-	if fault != nil || answer.code != http.StatusOK || json.Unmarshal(answer.body, &found.table) != nil || found.table.Schema == nil {
+	found := &measured{grown: true}
+	if fault != nil || answer.code != http.StatusOK || json.Unmarshal(answer.body, &found.table) != nil {
 		return nil
+	}
+	if found.table.Schema == nil {
+		if found.table.View == nil {
+			return nil
+		}
+		found.table.Schema = &bigquery.TableSchema{}
 	}
 	found.request = SizesRequest{Table: strings.Join([]string{ref.ProjectId, ref.DatasetId, ref.TableId}, "_")}
 	for _, f := range found.table.Schema.Fields {
@@ -195,7 +205,7 @@ func (m *meter) find(ctx context.Context, ref bigquery.TableReference) *measured
 
 // measure brings a table's sizes up to date: rows that were added cost little, a table that changed is measured whole.
 func (m *meter) measure(ctx context.Context, t *measured) {
-	if t.table.View != nil || t.changed && time.Since(t.at) < rescanFactor*t.took {
+	if t.table.View != nil || !t.grown && !t.changed || t.changed && t.took > rescanLittle && time.Since(t.at) < rescanFactor*t.took {
 		return
 	}
 	if t.changed {
@@ -211,7 +221,7 @@ func (m *meter) measure(ctx context.Context, t *measured) {
 	if t.request.After == 0 {
 		t.took = time.Since(started)
 	}
-	t.at = time.Now()
+	t.at, t.grown = time.Now(), false
 	t.sizes.Last = max(t.sizes.Last, more.Last)
 	if t.sizes.Partitions == nil {
 		t.sizes.Partitions = map[string]PartitionSize{}
@@ -229,6 +239,13 @@ func (m *meter) measure(ctx context.Context, t *measured) {
 	}
 }
 
+// grew says that rows were added to the table at path, or below it.
+func (m *meter) grew(path string) {
+	for known, t := range m.known {
+		t.grown = t.grown || known == path || strings.HasPrefix(known, path+"/")
+	}
+}
+
 // changed says that a query of these statements has run: what it changed is measured again.
 func (m *meter) changed(project string, q query, outlined statement) {
 	statements := outlined.children
@@ -237,7 +254,11 @@ func (m *meter) changed(project string, q query, outlined statement) {
 	}
 	for _, s := range statements {
 		switch s.kind {
-		case "SELECT", "INSERT", "BEGIN_TRANSACTION", "COMMIT_TRANSACTION", "CREATE_VIEW":
+		case "INSERT":
+			if ref, ok := locate(project, q, s.path); ok {
+				m.grew(tablePath(ref.ProjectId, ref.DatasetId, ref.TableId))
+			}
+		case "SELECT", "BEGIN_TRANSACTION", "COMMIT_TRANSACTION", "CREATE_VIEW":
 		case "DELETE", "UPDATE", "MERGE", "TRUNCATE_TABLE":
 			if ref, ok := locate(project, q, s.path); ok {
 				if known := m.known[tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)]; known != nil {

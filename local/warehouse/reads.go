@@ -169,6 +169,9 @@ func cutClauses(tokens []token) clauses {
 		case i == 1 && (keyword == "DISTINCT" || keyword == "ALL"):
 			c.distinct = keyword == "DISTINCT"
 			continue
+		case keyword == "AS" && into == "SELECT" && len(part) == 0: // SELECT AS STRUCT, AS VALUE
+			i++
+			continue
 		case t.kind == word && slices.Contains(clauseWords, keyword) && (i == 0 || tokens[i-1].text != "."):
 			flush()
 			into = keyword

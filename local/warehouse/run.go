@@ -43,6 +43,24 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 		ctx = context.WithoutCancel(ctx)
 		defer r.tables.forget(changed(project, q, s))
 	}
+	if s.lenient && s.creates() && r.exists(ctx, project, q, s) {
+		return &outcome{Schema: &bigquery.TableSchema{}}, nil // the emulator fails
+	}
+	result, fault := r.dispatch(ctx, project, q, s)
+	if fault != nil {
+		return result, fault
+	}
+	for _, made := range append(s.children[:len(s.children):len(s.children)], s) {
+		if made.creates() || made.kind == "CREATE_VIEW" {
+			if fault := r.describe(ctx, project, q, made); fault != nil {
+				return nil, fault
+			}
+		}
+	}
+	return result, nil
+}
+
+func (r *runner) dispatch(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
 	switch {
 	case s.kind == "CREATE_SCHEMA":
 		return r.createSchema(ctx, project, s)

@@ -26,6 +26,7 @@ type tables struct {
 // table is one table as it was when its stream was made.
 type table struct {
 	name    string // dataset.table
+	path    string
 	stream  *storagepb.WriteStream
 	columns map[string]*bigquery.TableFieldSchema // by lower-case name
 }
@@ -59,7 +60,7 @@ func (t *tables) find(ctx context.Context, path string) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a write stream of %s: %w", path, err)
 	}
-	found := &table{name: parts[3] + "." + parts[5], stream: stream, columns: columns}
+	found := &table{name: parts[3] + "." + parts[5], path: path, stream: stream, columns: columns}
 	t.known[path] = found
 	return found, nil
 }

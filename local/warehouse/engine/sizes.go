@@ -42,6 +42,11 @@ func (s *sizes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := s.read(r.Context(), request)
+	if err != nil { // a connection that is older than the last change of tables may fail
+		s.db.SetMaxIdleConns(0)
+		s.db.SetMaxIdleConns(1)
+		answer, err = s.read(r.Context(), request)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
