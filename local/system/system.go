@@ -147,7 +147,7 @@ func (s *System) steps() []step {
 func (s *System) startWarehouse(ctx context.Context) error {
 	w, err := warehouse.Start(ctx, warehouse.Config{
 		Project: project, Engine: s.options.Engine, DataDir: s.keptFolder("warehouse"), Log: s.log,
-		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC,
+		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC, Storage: s.Endpoints.Storage,
 	})
 	if err != nil {
 		return err

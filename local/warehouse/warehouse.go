@@ -38,6 +38,7 @@ type Config struct {
 	DataDir  string       // folder to keep the data in; "" keeps nothing
 	RESTAddr string       // host:port of the REST API; "" takes a free port of 127.0.0.1
 	GRPCAddr string       // host:port of the Storage API; "" takes a free port of 127.0.0.1
+	Storage  string       // http://host:port of the Cloud Storage that load jobs read; "" is none
 	Log      *slog.Logger // default: slog.Default()
 
 	Metered func(Metered) // takes what each query that ran was billed by; it must not call the warehouse; nil is nobody
