@@ -19,7 +19,8 @@ import (
 // Metered is what a query is billed by, as BigQuery counts it on demand: the bytes of the columns that it reads, of the
 // partitions that conditions on constants leave (https://cloud.google.com/bigquery/pricing#on_demand_pricing).
 type Metered struct {
-	Kind      string // BigQuery's statementType
+	Kind      string            // BigQuery's statementType
+	Labels    map[string]string // of the job: they tell whose it is
 	Tables    []TableRead
 	Processed int64 // bytes
 	Billed    int64 // bytes: at least 10 MiB for each table that anything is read of, in whole MiB

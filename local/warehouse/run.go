@@ -18,6 +18,7 @@ type query struct {
 	Parameters     json.RawMessage            `json:"queryParameters,omitempty"`
 	ParameterMode  string                     `json:"parameterMode,omitempty"`
 	DryRun         bool                       `json:"dryRun,omitempty"`
+	Labels         map[string]string          `json:"labels,omitempty"`
 	MaximumBytes   json.Number                `json:"maximumBytesBilled,omitempty"` // that the query may be billed by
 }
 
