@@ -18,6 +18,8 @@ type query struct {
 	Parameters     json.RawMessage            `json:"queryParameters,omitempty"`
 	ParameterMode  string                     `json:"parameterMode,omitempty"`
 	DryRun         bool                       `json:"dryRun,omitempty"`
+	Labels         map[string]string          `json:"labels,omitempty"`
+	MaximumBytes   json.Number                `json:"maximumBytesBilled,omitempty"` // that the query may be billed by
 }
 
 // outcome is the result of one statement.
@@ -45,6 +47,24 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 		ctx = context.WithoutCancel(ctx)
 		defer r.tables.forget(changed(project, q, s))
 	}
+	if s.lenient && s.creates() && r.exists(ctx, project, q, s) {
+		return &outcome{Schema: &bigquery.TableSchema{}}, nil // the emulator fails
+	}
+	result, fault := r.dispatch(ctx, project, q, s)
+	if fault != nil {
+		return result, fault
+	}
+	for _, made := range append(s.children[:len(s.children):len(s.children)], s) {
+		if made.creates() || made.kind == "CREATE_VIEW" {
+			if fault := r.describe(ctx, project, q, made); fault != nil {
+				return nil, fault
+			}
+		}
+	}
+	return result, nil
+}
+
+func (r *runner) dispatch(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
 	switch {
 	case s.kind == "CREATE_SCHEMA":
 		return r.createSchema(ctx, project, s)
@@ -71,7 +91,7 @@ func (r *runner) runEach(ctx context.Context, project string, q query, statement
 
 // send runs a query as it is.
 func (r *runner) send(ctx context.Context, project string, q query, dryRun bool) (*outcome, *apiError) {
-	q.DryRun = dryRun
+	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
 		query
 		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`

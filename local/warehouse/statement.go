@@ -44,6 +44,11 @@ func (s *statement) replaces() bool {
 		!slices.ContainsFunc(s.children, func(child statement) bool { return !plain(child) })
 }
 
+// creates says whether the statement makes a table that stays.
+func (s *statement) creates() bool {
+	return (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT") && !s.temp
+}
+
 // parseStatement reads the outline of a query of one or more statements.
 func parseStatement(sql string) statement {
 	var children []statement
