@@ -41,6 +41,14 @@ func (e *apiError) write(w http.ResponseWriter) {
 	writeJSON(w, e.code, body)
 }
 
+// Refusal begins the message of what BigQuery does and the local one cannot. It never answers something else instead.
+const Refusal = "The local BigQuery does not have "
+
+// refused is the error for what the local BigQuery does not have.
+func refused(what string) *apiError {
+	return &apiError{http.StatusBadRequest, "notImplemented", Refusal + what}
+}
+
 // reasons are BigQuery's, by what the emulator's messages contain, most telling first.
 var reasons = []struct {
 	text, reason string
@@ -66,6 +74,9 @@ func faultOf(code int, body []byte, reason string) *apiError {
 	message := strings.TrimSpace(string(body))
 	if err := json.Unmarshal(body, &answer); err == nil && answer.Error.Message != "" {
 		message = answer.Error.Message
+	}
+	if at := strings.Index(message, Refusal); at >= 0 {
+		return &apiError{http.StatusBadRequest, "notImplemented", message[at:]}
 	}
 	for _, known := range reasons {
 		if strings.Contains(message, known.text) {

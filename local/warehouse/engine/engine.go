@@ -73,6 +73,9 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 
 // open opens or creates the database in the folder.
 func open(project, folder string) (*server.Server, error) {
+	if err := mendOnce(); err != nil {
+		return nil, fmt.Errorf("mending the emulator: %w", err)
+	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(folder, "warehouse.db")}).EscapedPath()}
 	e, err := server.New(server.Storage(dsn.String() + databaseOptions))
 	if err != nil {
