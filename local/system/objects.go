@@ -26,7 +26,7 @@ func startObjects(address, folder, bucket string) (*http.Server, error) {
 		return nil, fmt.Errorf("starting Cloud Storage in %s: %w", folder, err)
 	}
 	storage.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
-	return serveHTTP(address, storage.HTTPHandler())
+	return serveHTTP(address, mendStorage(storage.HTTPHandler()))
 }
 
 // serveHTTP answers HTTP on a loopback address until the server is shut down.

@@ -78,6 +78,9 @@ func faultOf(code int, body []byte, reason string) *apiError {
 	if at := strings.Index(message, Refusal); at >= 0 {
 		return &apiError{http.StatusBadRequest, "notImplemented", message[at:]}
 	}
+	if m := nullFailure.FindStringSubmatch(message); m != nil {
+		return &apiError{code: http.StatusBadRequest, reason: reason, message: "Required field " + m[1] + " cannot be null"}
+	}
 	for _, known := range reasons {
 		if strings.Contains(message, known.text) {
 			return &apiError{code: known.code, reason: known.reason, message: message}

@@ -21,14 +21,16 @@ type rest struct {
 	runner   runner
 	jobs     *jobs
 	uploads  uploads
-	url      string // the gateway's address
+	meter    *meter
+	metered  func(Metered) // takes what each query was billed by, or nil
+	url      string        // the gateway's address
 	log      *slog.Logger
 }
 
 func newREST(cfg Config, e *emulator, g *gate, t *tables, url string) http.Handler {
 	s := &rest{
 		emulator: e, gate: g, tables: t, runner: runner{emulator: e, tables: t}, jobs: newJobs(),
-		uploads: uploads{byID: map[string]*upload{}}, url: url, log: cfg.Log,
+		uploads: uploads{byID: map[string]*upload{}}, meter: t.meter, metered: cfg.Metered, url: url, log: cfg.Log,
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /projects/{project}/queries", s.query)

@@ -39,6 +39,8 @@ type Config struct {
 	RESTAddr string       // host:port of the REST API; "" takes a free port of 127.0.0.1
 	GRPCAddr string       // host:port of the Storage API; "" takes a free port of 127.0.0.1
 	Log      *slog.Logger // default: slog.Default()
+
+	Metered func(Metered) // takes what each query that ran was billed by; it must not call the warehouse; nil is nobody
 }
 
 // Warehouse is a running local BigQuery. Its methods may be called concurrently.

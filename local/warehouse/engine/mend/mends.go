@@ -1,8 +1,8 @@
-package engine
+package mend
 
 // mends are the functions of the emulator that are not BigQuery's, by name.
-func mends() map[string]mend {
-	return map[string]mend{
+func mends() map[string]better {
+	return map[string]better{
 		"add":                      checked(add),
 		"subtract":                 checked(subtract),
 		"multiply":                 checked(multiply),
@@ -52,8 +52,8 @@ func mends() map[string]mend {
 }
 
 // added are functions that the emulator translates to and does not have.
-func added() map[string]mend {
-	return map[string]mend{
+func added() map[string]better {
+	return map[string]better{
 		"unary_minus":      strict(minus),
 		"extract_time":     extractAs("TIME"),
 		"extract_datetime": extractAs("DATETIME"),

@@ -1,9 +1,8 @@
-package engine
+package mend
 
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	googlesql "github.com/goccy/go-googlesql"
@@ -205,7 +204,7 @@ func weekOfYear(t time.Time, first time.Weekday) int {
 }
 
 // extractAs gives EXTRACT's forms with a part of their own the part.
-func extractAs(part string) mend {
+func extractAs(part string) better {
 	return strict(func(args []any) (any, bool, error) {
 		return extract(append([]any{args[0], part}, args[1:]...))
 	})
@@ -366,5 +365,3 @@ func between(args []any) (any, bool, error) {
 	}
 	return array(list), true, nil
 }
-
-var _ = strings.ToUpper

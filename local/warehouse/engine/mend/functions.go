@@ -1,4 +1,7 @@
-package engine
+// Package mend makes the emulator's functions BigQuery's. The emulator translates GoogleSQL to SQLite, in which every
+// operator and function of GoogleSQL is a function written in Go; where one of them answers something else than BigQuery
+// documents, the version here takes its place, and where it cannot, it refuses with a sentence.
+package mend
 
 import (
 	"database/sql"
@@ -15,9 +18,8 @@ import (
 	"github.com/stationflow/stationflow/local/warehouse"
 )
 
-// The emulator translates GoogleSQL to SQLite, in which every operator and function of GoogleSQL is a function written
-// in Go. These are its tables of them and its analyzer's options, which it does not export: the version in go.mod is
-// exact, and with another the names are not found when this program is linked.
+// These are the emulator's tables of functions and its analyzer's options, which it does not export: the version in
+// go.mod is exact, and with another the names are not found when this program is linked.
 
 //go:linkname scalars github.com/goccy/googlesqlite/internal.normalFuncMap
 var scalars map[string][]*function
@@ -38,10 +40,11 @@ type function struct {
 // scalar is a function over values as SQLite holds them, see decode. A NULL is nil.
 type scalar = func(args ...any) (any, error)
 
-// mend returns a better version of a function. What it does not handle it leaves to the original.
-type mend func(original scalar) scalar
+// better returns a better version of a function. What it does not handle it leaves to the original.
+type better func(original scalar) scalar
 
-var mendOnce = sync.OnceValue(func() error {
+// Apply mends the emulator, once for all of its databases that are opened after that. It is safe for concurrent use.
+var Apply = sync.OnceValue(func() error {
 	if err := fillTables(); err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func useUTC(options *googlesql.AnalyzerOptions) error { return options.SetDefaul
 var missing scalar = func(...any) (any, error) { return nil, refuse("this form of the function") }
 
 // replace puts a better version in place of a function and of its SAFE form.
-func replace(name string, m mend) error {
+func replace(name string, m better) error {
 	entries := scalars[name]
 	if len(entries) != 2 {
 		return fmt.Errorf("the emulator has no function %s to mend", name)

@@ -1,4 +1,4 @@
-package engine
+package mend
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func magnitude(n int64) uint64 {
 }
 
 // checked mends an operation on two whole numbers, if any, and holds NUMERIC results to their range.
-func checked(operation func(a, b int64) (int64, error)) mend {
+func checked(operation func(a, b int64) (int64, error)) better {
 	return func(original scalar) scalar {
 		return func(args ...any) (any, error) {
 			if len(args) == 2 && operation != nil {
@@ -66,7 +66,7 @@ func checked(operation func(a, b int64) (int64, error)) mend {
 }
 
 // safely is checked, with NULL in place of an overflow.
-func safely(operation func(a, b int64) (int64, error)) mend {
+func safely(operation func(a, b int64) (int64, error)) better {
 	return strict(func(args []any) (any, bool, error) {
 		a, first := args[0].(int64)
 		b, second := args[1].(int64)
@@ -107,7 +107,7 @@ func roundAway(r *big.Rat) *big.Int {
 }
 
 // negated mends a function of one whole number that fails for the smallest one, or gives NULL.
-func negated(result any, err error) mend {
+func negated(result any, err error) better {
 	return func(original scalar) scalar {
 		return func(args ...any) (any, error) {
 			if len(args) == 1 && args[0] == int64(math.MinInt64) {

@@ -1,4 +1,4 @@
-package engine
+package mend
 
 import (
 	"encoding/base64"
@@ -146,7 +146,7 @@ func anyNull(args []any) bool {
 
 // strict is a mend for functions that give NULL when an argument is NULL: f gets the values decoded, and returns done
 // false for what the original is to do.
-func strict(f func(args []any) (result any, done bool, err error)) mend {
+func strict(f func(args []any) (result any, done bool, err error)) better {
 	return func(original scalar) scalar {
 		return func(args ...any) (any, error) {
 			if anyNull(args) {

@@ -1,4 +1,4 @@
-package engine
+package mend
 
 import (
 	"bytes"
@@ -19,15 +19,15 @@ type aggregate interface {
 
 // replaceAggregates puts better versions in place of aggregate functions.
 func replaceAggregates() error {
-	better := map[string]func(original any) any{
+	mended := map[string]func(original any) any{
 		"sum": func(original any) any {
-			return func() *sum { return &sum{original: construct(original), seen: map[int64]bool{}} }
+			return func() *wholeSum { return &wholeSum{original: construct(original), seen: map[int64]bool{}} }
 		},
 		"approx_quantiles": func(any) any {
 			return func() *quantiles { return &quantiles{seen: map[any]bool{}} }
 		},
 	}
-	for name, m := range better {
+	for name, m := range mended {
 		entries := aggregates[name]
 		if len(entries) != 1 {
 			return fmt.Errorf("the emulator has no function %s to mend", name)
@@ -50,15 +50,15 @@ func hasOption(args []any, name string) bool {
 	})
 }
 
-// sum adds whole numbers without overflow and fails if the result is too large. Others are the original's.
-type sum struct {
+// wholeSum is SUM: it adds whole numbers without overflow and fails if the result is too large. Others are the original's.
+type wholeSum struct {
 	original aggregate
 	total    big.Int
 	whole    bool
 	seen     map[int64]bool // for DISTINCT
 }
 
-func (s *sum) Step(args ...any) error {
+func (s *wholeSum) Step(args ...any) error {
 	n, ok := args[0].(int64)
 	if !ok {
 		return s.original.Step(args...)
@@ -74,7 +74,7 @@ func (s *sum) Step(args ...any) error {
 	return nil
 }
 
-func (s *sum) Done() (any, error) {
+func (s *wholeSum) Done() (any, error) {
 	switch {
 	case !s.whole:
 		return s.original.Done()

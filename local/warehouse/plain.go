@@ -1,0 +1,68 @@
+package warehouse
+
+import "strings"
+
+// plain writes a query in the part of GoogleSQL's lexical rules that the emulator's own rewriting of texts knows:
+// without comments, and without strings in triple quotes or with bare line breaks. Lines stay where they were.
+func plain(sql string) string {
+	var out strings.Builder
+	end := 0
+	for _, t := range lex(sql) {
+		out.WriteString(blank(sql[end:t.start]))
+		if t.kind == literal && tripled(t.text) {
+			out.WriteString(single(t.text))
+		} else {
+			out.WriteString(t.text)
+		}
+		end = t.end
+	}
+	out.WriteString(blank(sql[end:]))
+	return out.String()
+}
+
+// blank keeps the spaces and line breaks of what is between two tokens, in which there may be comments.
+func blank(gap string) string {
+	if strings.Trim(gap, " \n\t\r") == "" {
+		return gap
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return r
+		}
+		return ' '
+	}, gap)
+}
+
+// tripled says whether a string is in triple quotes.
+func tripled(text string) bool {
+	text = text[strings.IndexAny(text, `'"`):]
+	return len(text) >= 6 && (strings.HasPrefix(text, `'''`) || strings.HasPrefix(text, `"""`))
+}
+
+// single writes a string in triple quotes as one between double quotes.
+func single(text string) string {
+	at := strings.IndexAny(text, `'"`)
+	prefix, body := strings.ToLower(text[:at]), text[at+3:]
+	body = strings.TrimSuffix(body, text[at:at+3])
+	var out strings.Builder
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '\\' && strings.Contains(prefix, "r"):
+			out.WriteString(`\\`)
+		case c == '\\' && i+1 < len(body):
+			out.WriteString(body[i : i+2])
+			i++
+		case c == '"':
+			out.WriteString(`\"`)
+		case c == '\n':
+			out.WriteString(`\n`)
+		case c == '\r':
+			if i+1 == len(body) || body[i+1] != '\n' { // GoogleSQL reads every kind of line break as \n
+				out.WriteString(`\n`)
+			}
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return strings.ReplaceAll(prefix, "r", "") + `"` + out.String() + `"`
+}
