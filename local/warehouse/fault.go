@@ -49,6 +49,12 @@ func refused(what string) *apiError {
 	return &apiError{http.StatusBadRequest, "notImplemented", Refusal + what}
 }
 
+// limits are in the emulator's messages about what it does not have and BigQuery does.
+var limits = []string{
+	"currently doesn't support", "unimplemented", "unsupported mul operator", "unsupported div operator", "no such function: googlesqlite_",
+	"SAFE is not supported for function", "unsupported stmt", "unsupported cast", "invalid number of arguments: got",
+}
+
 // reasons are BigQuery's, by what the emulator's messages contain, most telling first.
 var reasons = []struct {
 	text, reason string
@@ -77,6 +83,11 @@ func faultOf(code int, body []byte, reason string) *apiError {
 	}
 	if at := strings.Index(message, Refusal); at >= 0 {
 		return &apiError{http.StatusBadRequest, "notImplemented", message[at:]}
+	}
+	for _, limit := range limits {
+		if strings.Contains(message, limit) {
+			return refused("this: " + message)
+		}
 	}
 	if m := nullFailure.FindStringSubmatch(message); m != nil {
 		return &apiError{code: http.StatusBadRequest, reason: reason, message: "Required field " + m[1] + " cannot be null"}

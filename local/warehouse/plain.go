@@ -1,24 +1,33 @@
 package warehouse
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // plain writes a query in the part of GoogleSQL's lexical rules that the emulator's own rewriting of texts knows:
 // without comments, and without strings in triple quotes or with bare line breaks. Lines stay where they were.
 func plain(sql string) string {
 	var out strings.Builder
-	end := 0
+	end, last := 0, ""
 	for _, t := range lex(sql) {
 		out.WriteString(blank(sql[end:t.start]))
-		if t.kind == literal && tripled(t.text) {
-			out.WriteString(single(t.text))
-		} else {
-			out.WriteString(t.text)
+		text := t.text
+		if t.kind == literal && tripled(text) {
+			text = single(text)
 		}
-		end = t.end
+		if t.kind == literal && last == "TIMESTAMP" {
+			text = shortOffset.ReplaceAllString(text, "${1}0$2")
+		}
+		out.WriteString(text)
+		end, last = t.end, t.keyword()
 	}
 	out.WriteString(blank(sql[end:]))
 	return out.String()
 }
+
+// shortOffset is an offset from UTC of one digit at the end of a time, which the emulator takes for no offset.
+var shortOffset = regexp.MustCompile(`([0-9][+-])([0-9](?::[0-9]{2})?['"])$`)
 
 // blank keeps the spaces and line breaks of what is between two tokens, in which there may be comments.
 func blank(gap string) string {

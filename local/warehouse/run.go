@@ -93,6 +93,7 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if what := missing(lex(q.SQL)); what != "" {
 		return nil, refused(what)
 	}
+	q.SQL = withTypes(q.SQL)
 	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
 		query

@@ -245,3 +245,11 @@ func number(v any) (float64, bool) {
 	}
 	return 0, false
 }
+
+// steps refuses an array that would never end.
+func steps(args []any) (any, bool, error) {
+	if n, ok := number(args[len(args)-1]); len(args) == 3 && ok && n == 0 {
+		return nil, true, errors.New("Sequence step cannot be 0.")
+	}
+	return nil, false, nil
+}

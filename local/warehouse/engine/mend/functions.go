@@ -52,7 +52,14 @@ var Apply = sync.OnceValue(func() error {
 	if err != nil {
 		return fmt.Errorf("reading the analyzer's options: %w", err)
 	}
-	if err := errors.Join(useUTC(options), options.SetFoldLiteralCast(false)); err != nil {
+	language, err := options.MutableLanguage()
+	if err != nil {
+		return fmt.Errorf("reading the analyzer's language: %w", err)
+	}
+	if err := errors.Join(
+		useUTC(options), options.SetFoldLiteralCast(false),
+		language.EnableLanguageFeature(googlesql.LanguageFeatureFeatureBareArrayAccess),
+	); err != nil {
 		return fmt.Errorf("setting the analyzer's options: %w", err)
 	}
 	for name, m := range mends() {

@@ -95,11 +95,7 @@ func jsonOf(v any) (string, error) {
 	case []byte:
 		return `"` + base64.StdEncoding.EncodeToString(v) + `"`, nil
 	case document:
-		var compact bytes.Buffer
-		if err := stdjson.Compact(&compact, []byte(v)); err != nil {
-			return "", err
-		}
-		return compact.String(), nil
+		return canonical(string(v)), nil
 	case numeric:
 		text := decimal(v.Rat, 38)
 		if v.IsInt() && new(big.Int).Abs(v.Num()).Cmp(big.NewInt(exact)) <= 0 {
@@ -151,18 +147,21 @@ func quoted(text string) string {
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
-// jsonString is TO_JSON_STRING, but not the pretty form.
-func jsonString(original scalar) scalar {
-	return func(args ...any) (any, error) {
-		if len(args) == 2 && args[1] == int64(1) {
-			return original(args...)
-		}
-		text, err := jsonOf(args[0])
-		if err != nil {
-			return original(args...)
-		}
-		return encode(text), nil
+// canonical sorts the names of objects and drops spaces; numbers stay as they are written.
+func canonical(text string) string {
+	decoder := stdjson.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var v any
+	if decoder.Decode(&v) != nil {
+		return text
 	}
+	var out bytes.Buffer
+	encoder := stdjson.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(v) != nil {
+		return text
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }
 
 // step is a name or, where it is not negative, an index.

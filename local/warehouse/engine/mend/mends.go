@@ -48,6 +48,9 @@ func mends() map[string]better {
 		"json_value":               strict(jsonScalar),
 		"json_extract_scalar":      strict(jsonScalar),
 		"to_json_string":           jsonString,
+		"to_json":                  toJSON,
+		"json_object":              sortedObject,
+		"generate_array":           strict(steps),
 	}
 }
 
