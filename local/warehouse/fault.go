@@ -49,10 +49,18 @@ func refused(what string) *apiError {
 	return &apiError{http.StatusBadRequest, "notImplemented", Refusal + what}
 }
 
-// limits are in the emulator's messages about what it does not have and BigQuery does.
-var limits = []string{
-	"currently doesn't support", "unimplemented", "unsupported mul operator", "unsupported div operator", "no such function: googlesqlite_",
-	"SAFE is not supported for function", "unsupported stmt", "unsupported cast", "invalid number of arguments: got",
+// limits are what the emulator's messages say of what it does not have and BigQuery does, with the sentence for it.
+var limits = []struct{ text, what string }{
+	{"currently doesn't support", "this flag of FORMAT"},
+	{"unimplemented", "this element of a time's format"},
+	{"unsupported mul operator", "multiplication of an INTERVAL"},
+	{"unsupported div operator", "division of an INTERVAL"},
+	{"no such function: googlesqlite_", "this function"},
+	{"SAFE is not supported for function", "SAFE with this function"},
+	{"unsupported stmt", "this statement"},
+	{"unsupported cast", "this cast"},
+	{"invalid number of arguments: got", "this function with so many arguments"},
+	{"MERGE: source must be", "MERGE from a query: make a table of it first"},
 }
 
 // reasons are BigQuery's, by what the emulator's messages contain, most telling first.
@@ -85,8 +93,8 @@ func faultOf(code int, body []byte, reason string) *apiError {
 		return &apiError{http.StatusBadRequest, "notImplemented", message[at:]}
 	}
 	for _, limit := range limits {
-		if strings.Contains(message, limit) {
-			return refused("this: " + message)
+		if strings.Contains(message, limit.text) {
+			return refused(limit.what)
 		}
 	}
 	if m := nullFailure.FindStringSubmatch(message); m != nil {

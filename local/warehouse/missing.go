@@ -94,11 +94,17 @@ func missingParts(tokens []token) string {
 			return "FOR SYSTEM_TIME AS OF: it keeps no history"
 		case keyword == "TABLESAMPLE":
 			return "TABLESAMPLE"
-		case keyword == "_PARTITIONTIME" || keyword == "_PARTITIONDATE":
+		case (keyword == "_PARTITIONTIME" || keyword == "_PARTITIONDATE") && !partitionBy(tokens[:i]):
 			return keyword + ": it does not know when a row came"
 		case len(keyword) > 2 && keyword[:2] == "@@":
 			return "the system variable " + t.text
 		}
 	}
 	return ""
+}
+
+// partitionBy says whether a clause PARTITION BY ends the tokens, be it with a function.
+func partitionBy(before []token) bool {
+	n := len(before)
+	return n > 0 && before[n-1].keyword() == "BY" || n > 2 && before[n-1].text == "(" && before[n-3].keyword() == "BY"
 }
