@@ -23,6 +23,11 @@ func replaceAggregates() error {
 		"sum": func(original any) any {
 			return func() *wholeSum { return &wholeSum{original: construct(original), seen: map[int64]bool{}} }
 		},
+		"avg": func(original any) any {
+			return func() *wholeMean {
+				return &wholeMean{wholeSum{original: construct(original), seen: map[int64]bool{}}}
+			}
+		},
 		"approx_quantiles": func(any) any {
 			return func() *quantiles { return &quantiles{seen: map[any]bool{}} }
 		},
@@ -54,7 +59,7 @@ func hasOption(args []any, name string) bool {
 type wholeSum struct {
 	original aggregate
 	total    big.Int
-	whole    bool
+	count    int64
 	seen     map[int64]bool // for DISTINCT
 }
 
@@ -63,25 +68,36 @@ func (s *wholeSum) Step(args ...any) error {
 	if !ok {
 		return s.original.Step(args...)
 	}
-	s.whole = true
 	if len(args) > 1 && hasOption(args[1:], "distinct") {
 		if s.seen[n] {
 			return nil
 		}
 		s.seen[n] = true
 	}
+	s.count++
 	s.total.Add(&s.total, big.NewInt(n))
 	return nil
 }
 
 func (s *wholeSum) Done() (any, error) {
 	switch {
-	case !s.whole:
+	case s.count == 0:
 		return s.original.Done()
 	case !s.total.IsInt64():
 		return nil, errOverflow
 	}
 	return s.total.Int64(), nil
+}
+
+// wholeMean is AVG of whole numbers.
+type wholeMean struct{ wholeSum }
+
+func (m *wholeMean) Done() (any, error) {
+	if m.count == 0 {
+		return m.original.Done()
+	}
+	mean, _ := new(big.Rat).SetFrac(&m.total, big.NewInt(m.count)).Float64()
+	return mean, nil
 }
 
 // quantiles is APPROX_QUANTILES: exact, over all values that are not NULL.

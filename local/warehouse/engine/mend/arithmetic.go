@@ -106,16 +106,14 @@ func roundAway(r *big.Rat) *big.Int {
 	return whole
 }
 
-// negated mends a function of one whole number that fails for the smallest one, or gives NULL.
-func negated(result any, err error) better {
-	return func(original scalar) scalar {
-		return func(args ...any) (any, error) {
-			if len(args) == 1 && args[0] == int64(math.MinInt64) {
-				return result, err
-			}
-			return original(args...)
-		}
+// absolute is ABS of a whole number.
+func absolute(args []any) (any, bool, error) {
+	n, ok := args[0].(int64)
+	if !ok || n >= 0 {
+		return n, ok, nil
 	}
+	result, err := subtract(0, n)
+	return result, true, err
 }
 
 // minus is the sign before a value.
@@ -130,6 +128,30 @@ func minus(args []any) (any, bool, error) {
 		return numeric{new(big.Rat).Neg(n.Rat), n.big}, true, nil
 	}
 	return nil, false, nil
+}
+
+// safeMinus is SAFE_NEGATE.
+func safeMinus(args []any) (any, bool, error) {
+	result, done, err := minus(args)
+	if err != nil {
+		return nil, true, nil
+	}
+	return result, done, nil
+}
+
+// modulo is MOD of two whole numbers.
+func modulo(args []any) (any, bool, error) {
+	a, first := args[0].(int64)
+	b, second := args[1].(int64)
+	switch {
+	case !first || !second:
+		return nil, false, nil
+	case b == 0:
+		return nil, true, errors.New("division by zero: MOD")
+	case b == -1:
+		return int64(0), true, nil
+	}
+	return a % b, true, nil
 }
 
 func divide(original scalar) scalar {

@@ -116,7 +116,7 @@ func toText(v any, from kind) (any, bool, error) {
 	return nil, false, nil
 }
 
-// floatText writes a number as briefly as reads back the same, with an exponent from 1e15 on, and below 1e-4.
+// floatText writes a number with 15 digits, or with 17 where it does not read back the same otherwise.
 func floatText(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
@@ -126,11 +126,11 @@ func floatText(f float64) string {
 	case math.IsNaN(f):
 		return "nan"
 	}
-	text := strconv.FormatFloat(f, 'g', -1, 64)
-	if magnitude := math.Abs(f); magnitude >= 1e15 || magnitude < 1e-4 && f != 0 {
+	text := strconv.FormatFloat(f, 'g', 15, 64)
+	if same, err := strconv.ParseFloat(text, 64); err == nil && same == f {
 		return text
 	}
-	return strconv.FormatFloat(f, 'f', -1, 64)
+	return strconv.FormatFloat(f, 'g', 17, 64)
 }
 
 func toWhole(v any) (any, bool, error) {
