@@ -20,7 +20,7 @@ func startedObjects(t *testing.T, names ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := startObjects(address, t.TempDir(), "lake")
+	server, err := startObjects(address, t.TempDir(), "lake", func(h http.Handler) http.Handler { return h })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ import (
 // Metered is what a query is billed by, as BigQuery counts it on demand: the bytes of the columns that it reads, of the
 // partitions that conditions on constants leave (https://cloud.google.com/bigquery/pricing#on_demand_pricing).
 type Metered struct {
-	Kind      string // BigQuery's statementType
+	Kind      string            // BigQuery's statementType
+	Labels    map[string]string // of the job: they tell whose it is
 	Tables    []TableRead
 	Processed int64 // bytes
 	Billed    int64 // bytes: at least 10 MiB for each table that anything is read of, in whole MiB
@@ -36,8 +37,8 @@ const (
 	mebibyte    = 1 << 20
 	leastBilled = 10 * mebibyte
 
-	// A table that changed is measured again at once if that takes little, else after this many times as long as it took.
-	rescanLittle = 50 * time.Millisecond
+	// A table that changed is measured again at once if it has few rows, else after some times as long as that took.
+	rescanRows   = 20_000
 	rescanFactor = 20
 )
 
@@ -205,7 +206,7 @@ func (m *meter) find(ctx context.Context, ref bigquery.TableReference) *measured
 
 // measure brings a table's sizes up to date: rows that were added cost little, a table that changed is measured whole.
 func (m *meter) measure(ctx context.Context, t *measured) {
-	if t.table.View != nil || !t.grown && !t.changed || t.changed && t.took > rescanLittle && time.Since(t.at) < rescanFactor*t.took {
+	if t.table.View != nil || !t.grown && !t.changed || t.changed && t.rows() > rescanRows && time.Since(t.at) < rescanFactor*t.took {
 		return
 	}
 	if t.changed {
@@ -237,6 +238,13 @@ func (m *meter) measure(ctx context.Context, t *measured) {
 		}
 		t.sizes.Partitions[id] = sum
 	}
+}
+
+func (t *measured) rows() (total int64) {
+	for _, part := range t.sizes.Partitions {
+		total += part.Rows
+	}
+	return total
 }
 
 // grew says that rows were added to the table at path, or below it.

@@ -109,7 +109,7 @@ func (s *rest) account(j *job, q query, m Metered) {
 	if q.DryRun {
 		return
 	}
-	stats.Query.TotalBytesBilled = m.Billed
+	stats.Query.TotalBytesBilled, m.Labels = m.Billed, q.Labels
 	if s.metered != nil {
 		s.metered(m)
 	}
@@ -184,7 +184,7 @@ func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
 	if !s.enter(w, r) {
 		return
 	}
-	config.DryRun = request.Configuration.DryRun
+	config.DryRun, config.Labels = request.Configuration.DryRun, request.Configuration.Labels
 	var j *job
 	if config.Destination != nil && !config.DryRun {
 		j = s.runInto(r.Context(), ref, config.query, destination{*config.Destination, config.Create, config.Write})

@@ -113,3 +113,22 @@ func TestTables_RequiredColumnsRefuseNull(t *testing.T) {
 		t.Errorf("creating it again: %v", err)
 	}
 }
+
+func TestTables_OfTheDefaultDataset(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	run(t, client, "create schema s")
+	for _, sql := range []string{
+		"create table t (a int64 not null) cluster by a", "create table if not exists t (a int64)", "insert into t (a) values (1)",
+		"create or replace table u as select a from t", "create view v as select a from t", "select * from v", "drop view v", "drop table t", "drop table if exists t",
+	} {
+		q := client.Query(sql)
+		q.DefaultDatasetID = "s"
+		if _, err := q.Read(t.Context()); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if got := run(t, client, "select table_name from s.INFORMATION_SCHEMA.TABLES"); fmt.Sprint(got) != "[[u]]" {
+		t.Errorf("the dataset has %v", got)
+	}
+}

@@ -38,6 +38,7 @@ type Config struct {
 	DataDir  string       // folder to keep the data in; "" keeps nothing
 	RESTAddr string       // host:port of the REST API; "" takes a free port of 127.0.0.1
 	GRPCAddr string       // host:port of the Storage API; "" takes a free port of 127.0.0.1
+	Storage  string       // http://host:port of the Cloud Storage that load jobs read; "" is none
 	Log      *slog.Logger // default: slog.Default()
 
 	Metered func(Metered) // takes what each query that ran was billed by; it must not call the warehouse; nil is nobody
@@ -49,7 +50,6 @@ type Warehouse struct {
 	gate     gate
 	tables   *tables
 	write    *writeServer
-	read     *readServer
 	log      *slog.Logger
 	replaced atomic.Int64 // how often the emulator's process was
 	appended appendedCounters
@@ -113,8 +113,9 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	w.closing, w.abort = stopStreams, abort
 
 	w.tables = newTables(w.emulator, &w.gate)
+	api := newREST(cfg, w.emulator, &w.gate, w.tables, "http://"+w.restAddr)
 	w.rest = &http.Server{
-		Handler:           newREST(cfg, w.emulator, &w.gate, w.tables, "http://"+w.restAddr),
+		Handler:           api.handler(),
 		BaseContext:       func(net.Listener) context.Context { return running },
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
@@ -123,9 +124,9 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	w.write = &writeServer{
 		emulator: w.emulator, gate: &w.gate, tables: w.tables, appended: &w.appended, latency: &w.latency, closing: closing, log: cfg.Log,
 	}
-	w.read = &readServer{emulator: w.emulator, gate: &w.gate}
+	read := &readServer{rest: api, gate: &w.gate}
 	storagepb.RegisterBigQueryWriteServer(w.grpc, w.write)
-	storagepb.RegisterBigQueryReadServer(w.grpc, w.read)
+	storagepb.RegisterBigQueryReadServer(w.grpc, read)
 	w.servers.Go(func() error {
 		w.tend(closing)
 		return nil
