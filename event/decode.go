@@ -81,9 +81,8 @@ func (d *Decoder) Reset() { d.arena = d.arena[:0] }
 
 // Decode fills row, which has room for the schema's columns and extra, from a
 // record's value. It returns nil, or why the value is refused; row is then
-// undefined. reference is the record's Kafka timestamp or, where that is
-// missing, the time of receipt: an event more than a day ahead of it is
-// absurd.
+// undefined. reference is what a Receipt makes of the record's Kafka
+// timestamp: an event more than a day ahead of it is absurd.
 //
 // Every field is checked, and of several faults the reason declared first
 // wins, so that a record's verdict does not depend on the order of its fields.
@@ -288,7 +287,7 @@ func (d *Decoder) timestamp(f *field, text []byte) (micros int64) {
 	case micros < earliest:
 		d.refuse(AbsurdTimestamp, "field %q is %s, before the year 2000", f.Name, quote(text))
 	case micros > d.latest:
-		d.refuse(AbsurdTimestamp, "field %q is %s, more than a day ahead of the record, which is of %s",
+		d.refuse(AbsurdTimestamp, "field %q is %s, more than a day ahead of %s, when its record was written or received",
 			f.Name, quote(text), time.UnixMicro(d.latest).Add(-tolerance).UTC().Format(time.RFC3339Nano))
 	}
 	return micros

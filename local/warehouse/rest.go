@@ -26,12 +26,14 @@ type rest struct {
 	metered  func(Metered) // takes what each query was billed by, or nil
 	url      string        // the gateway's address
 	log      *slog.Logger
+	before   func(ctx context.Context, statement string) error // nil for nothing to do
 }
 
 func newREST(cfg Config, e *emulator, g *gate, t *tables, url string) *rest {
 	return &rest{
 		emulator: e, gate: g, tables: t, runner: runner{emulator: e, tables: t}, jobs: newJobs(),
 		uploads: uploads{byID: map[string]*upload{}}, objects: objects{address: cfg.Storage}, meter: t.meter, metered: cfg.Metered, url: url, log: cfg.Log,
+		before: cfg.Before,
 	}
 }
 

@@ -71,9 +71,6 @@ func (r *runner) dispatch(ctx context.Context, project string, q query, s statem
 	case s.replace && !s.temp && (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT" || s.kind == "CREATE_VIEW"):
 		return r.replace(ctx, project, q, s)
 	}
-	if sql := qualified(project, q, s); sql != "" {
-		return r.sql(ctx, project, q, sql)
-	}
 	// A SELECT changes nothing, so it may as well be rolled back: then the emulator makes no job that must be deleted.
 	return r.send(ctx, project, q, s.kind == "SELECT")
 }
@@ -89,23 +86,6 @@ func (r *runner) dryRun(ctx context.Context, project string, q query, s statemen
 		return r.send(ctx, project, q, true)
 	}
 	return nil, refused("dry runs of scripts and of statements that change what tables there are")
-}
-
-// qualified writes CREATE and DROP of a table or view in the default dataset with its whole name, without which the
-// emulator takes it for a dataset. "" stands for any other statement.
-func qualified(project string, q query, s statement) string {
-	verb, object, _ := strings.Cut(strings.TrimSuffix(s.kind, "_AS_SELECT"), "_")
-	if q.DefaultDataset == nil || len(s.path) != 1 || s.temp || object != "TABLE" && object != "VIEW" || verb != "CREATE" && verb != "DROP" {
-		return ""
-	}
-	name := "`" + project + "." + q.DefaultDataset.DatasetId + "." + s.path[0] + "`"
-	switch {
-	case verb == "CREATE" && s.lenient:
-		object += " IF NOT EXISTS"
-	case s.lenient:
-		object += " IF EXISTS"
-	}
-	return verb + " " + object + " " + name + s.options + s.body
 }
 
 // send runs a query in the emulator, unless that would take it for something else.

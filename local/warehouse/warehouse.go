@@ -47,6 +47,11 @@ type Config struct {
 	Log      *slog.Logger // default: slog.Default()
 
 	Metered func(Metered) // takes what each query that ran was billed by; it must not call the warehouse; nil is nobody
+
+	// Before, where set, is called with each statement before it runs, to fill
+	// tables that stand in for what is stored elsewhere. It may append rows. A
+	// statement whose call fails is not run.
+	Before func(ctx context.Context, statement string) error
 }
 
 // Warehouse is a running local BigQuery. Its methods may be called concurrently.
