@@ -276,8 +276,8 @@ func (r *runner) replaceFromItself(
 // mentions says whether a query names a table, or something of the same name.
 func mentions(sql, tableID string) bool {
 	for _, t := range lex(sql) {
-		if t.kind == word && strings.EqualFold(t.text, tableID) ||
-			t.kind == quoted && strings.Contains(strings.ToLower(t.text), strings.ToLower(tableID)) {
+		path := strings.Split(strings.Trim(t.text, "`"), ".")
+		if (t.kind == word || t.kind == quoted) && strings.EqualFold(path[len(path)-1], tableID) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 // statement is what the gateway needs to know of a query: GoogleSQL is parsed by the emulator only.
 type statement struct {
+	text     string   // without what comes before and after it
 	kind     string   // as BigQuery's statementType: SELECT, INSERT, CREATE_VIEW, SCRIPT, …
 	path     []string // the table, view or schema that a DDL or DML statement is about
 	replace  bool     // CREATE OR REPLACE
@@ -15,7 +16,6 @@ type statement struct {
 	temp     bool     // CREATE TEMP TABLE
 	body     string   // CREATE … AS: the query after AS
 	options  string   // CREATE: from the path to the query, or to the end
-	text     string   // the whole statement
 	children []statement
 }
 

@@ -62,6 +62,17 @@ func TestStatement_KnowsWhatChangesTables(t *testing.T) {
 	}
 }
 
+func TestMentions(t *testing.T) {
+	for sql, want := range map[string]bool{
+		"select * from s.t": true, "select * from `p.s.T`": true, "select * from `p`.`s`.`t`": true,
+		"select * from `p`.`s`.`t__next`": false, "select 't' from s.u": false,
+	} {
+		if got := mentions(sql, "t"); got != want {
+			t.Errorf("%s: %v, want %v", sql, got, want)
+		}
+	}
+}
+
 func FuzzParseStatement(f *testing.F) {
 	f.Add("create or replace table `a`.b as (select '''x''' /* ")
 	f.Add("-- x\nselect r'\\")
