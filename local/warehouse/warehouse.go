@@ -10,7 +10,12 @@
 //   - runs query jobs itself and keeps their results in bounded memory (see jobs),
 //   - runs the emulator in a process of its own and replaces that when it has grown: GoogleSQL's analyzer keeps some
 //     memory of every statement for ever. A replacement takes some 0.2 s, between two requests (see tend),
-//   - rewrites the statements and requests that the emulator would misunderstand (see rest).
+//   - rewrites the statements and requests that the emulator would misunderstand (see rest), runs the statements of
+//     scripts itself, so that no request sees another (see script), and refuses with a sentence what the emulator would
+//     answer with something else (see missing),
+//   - has the emulator's functions replaced where they are not BigQuery's (see package engine/mend).
+//
+// A table of what BigQuery's reference documents holds all of it: testdata/bigquery.tsv.
 //
 // An append is acknowledged after its transaction was committed: with a folder to keep, acknowledged rows survive the
 // end of the process, by Close or by a crash. A client that gets no answer must expect either outcome.

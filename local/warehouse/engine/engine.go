@@ -22,6 +22,7 @@ import (
 	"github.com/goccy/bigquery-emulator/server"
 
 	"github.com/stationflow/stationflow/local/warehouse"
+	"github.com/stationflow/stationflow/local/warehouse/engine/mend"
 )
 
 // databaseOptions tune SQLite for one writer at a time: a write-ahead log without an fsync per commit (a crash of the
@@ -82,6 +83,9 @@ func databaseName(folder string) string {
 
 // open opens or creates the database in the folder.
 func open(project, folder string) (*server.Server, error) {
+	if err := mend.Apply(); err != nil {
+		return nil, fmt.Errorf("mending the emulator: %w", err)
+	}
 	e, err := server.New(server.Storage(databaseName(folder) + databaseOptions))
 	if err != nil {
 		return nil, fmt.Errorf("opening the warehouse in %s: %w", folder, err)
