@@ -51,10 +51,7 @@ func TestDecode_RandomMembers(t *testing.T) {
 			if random.IntN(25) == 0 {
 				continue
 			}
-			value := c.Example
-			if c.Type == String || c.Type == Timestamp {
-				value = strconv.Quote(value)
-			}
+			value := example(c)
 			if random.IntN(8) == 0 {
 				value = values[random.IntN(len(values))]
 			}

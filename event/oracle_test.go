@@ -55,7 +55,7 @@ func fieldsReason(t *testing.T, decoder *Decoder, value []byte) Reason {
 		t.Fatal(err)
 	}
 	found := map[Reason]bool{}
-	for _, f := range decoder.fields {
+	for _, f := range decoder.judge.fields {
 		found[fieldReason(decoder, &f, string(members[f.Name]))] = true
 	}
 	for _, reason := range Reasons() {
@@ -86,7 +86,7 @@ func fieldReason(decoder *Decoder, f *field, raw string) Reason {
 	case f.OneOf != nil && !slices.Contains(f.OneOf, text):
 		return UnknownValue
 	case f.Type == Timestamp:
-		clock := clock{location: decoder.clock.location}
+		clock := clock{location: decoder.judge.clock.location}
 		micros, ok := clock.parse([]byte(text)) // held by tests of its own
 		if at := time.UnixMicro(micros); !ok {
 			return BadTimestamp
@@ -207,8 +207,8 @@ func compareWithEncodingJSON(t *testing.T, decoder *Decoder, row Row, value []by
 	if err := json.Unmarshal(value, &raw); err != nil {
 		t.Fatal(err)
 	}
-	for i := range decoder.fields {
-		f, v := &decoder.fields[i], &row[i]
+	for i := range decoder.judge.fields {
+		f, v := &decoder.judge.fields[i], &row[i]
 		text, ok := raw[f.Name]
 		delete(raw, f.Name)
 		if !ok || string(text) == "null" {
@@ -221,7 +221,7 @@ func compareWithEncodingJSON(t *testing.T, decoder *Decoder, row Row, value []by
 			t.Fatalf("%s is %s, want %s", f.Name, show(v), text)
 		}
 	}
-	extra := row[len(decoder.fields)]
+	extra := row[len(decoder.judge.fields)]
 	if extra.Null() != (len(raw) == 0) {
 		t.Fatalf("extra is %s for %v", show(&extra), raw)
 	}
@@ -277,10 +277,10 @@ func compareWhenWrittenAgain(t *testing.T, decoder *Decoder, row Row) {
 			fields[name] = text
 		}
 	}
-	for i := range decoder.fields {
-		fields[decoder.fields[i].Name] = goValue(&row[i])
+	for i := range decoder.judge.fields {
+		fields[decoder.judge.fields[i].Name] = goValue(&row[i])
 		if row[i].Type == Timestamp {
-			fields[decoder.fields[i].Name] = row[i].Time()
+			fields[decoder.judge.fields[i].Name] = row[i].Time()
 		}
 	}
 	written, err := json.Marshal(fields)
@@ -291,9 +291,9 @@ func compareWhenWrittenAgain(t *testing.T, decoder *Decoder, row Row) {
 	if rejection := decoder.Decode(again, written, reference); rejection != nil {
 		t.Fatalf("written again as %s: %v", written, *rejection)
 	}
-	for i := range decoder.fields {
+	for i := range decoder.judge.fields {
 		if goValue(&again[i]) != goValue(&row[i]) {
-			t.Fatalf("%s is %s, written again %s", decoder.fields[i].Name, show(&row[i]), show(&again[i]))
+			t.Fatalf("%s is %s, written again %s", decoder.judge.fields[i].Name, show(&row[i]), show(&again[i]))
 		}
 	}
 }

@@ -10,13 +10,6 @@ import (
 // maxQuoted is how many bytes of a record a Rejection's detail repeats.
 const maxQuoted = 64
 
-// refuse notes that the event breaks a rule, unless it has a fault that wins.
-func (d *Decoder) refuse(reason Reason, format string, args ...any) {
-	if d.refused == nil || rank(reason) < rank(d.refused.Reason) {
-		d.refused = &Rejection{reason, fmt.Sprintf(format, args...)}
-	}
-}
-
 func rank(r Reason) int { return slices.Index(Reasons(), r) }
 
 func rejectEncoding(value []byte) *Rejection {

@@ -4,8 +4,9 @@ locals {
   sources    = jsondecode(file("${path.root}/sources.json"))
 
   # A topic is what has a table's schema. All but the quarantine's.
-  tables = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
-  topics = [for t in local.tables : t if t != "quarantine"]
+  tables     = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
+  topics     = [for t in local.tables : t if t != "quarantine"]
+  partitions = 6 # of each topic
 
   bucket   = coalesce(var.bucket, "${var.project}-stationflow-lake")
   group_id = lookup(var.bridge.settings, "KAFKA_GROUP_ID", "stationflow")
@@ -131,7 +132,7 @@ module "kafka" {
   group_id       = local.group_id
   key_generation = var.kafka_key_generation
   kms_key        = module.foundation.kms_key
-  partitions     = 6
+  partitions     = local.partitions
   project        = module.foundation.project
   region         = var.region
   simulate       = var.simulate

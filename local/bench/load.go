@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,15 +157,9 @@ func spoil(m *message, turn int) {
 
 // counted names a field of the topic that cannot be negative.
 func counted(topic string) string {
-	switch topic {
-	case "train_arrivals", "train_departures":
-		return "passengers"
-	case "ticket_validations":
-		return "validations"
-	case "passenger_flow":
-		return "waiting_time"
-	}
-	return "duration"
+	schema, _ := event.SchemaOf(topic)
+	at := slices.IndexFunc(schema.Columns, func(c event.Column) bool { return c.Min != nil })
+	return schema.Columns[at].Name
 }
 
 // A sender produces messages and notes them in the ledger.

@@ -47,7 +47,7 @@ func startKafka(address, folder string) (*kfake.Cluster, error) {
 	return cluster, nil
 }
 
-// startKafka starts a broker, unless the user has one, and the six topics.
+// startKafka starts a broker, unless the user has one, and the topics.
 func (s *System) startKafka(context.Context) error {
 	if s.options.Kafka == "" {
 		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
