@@ -14,6 +14,9 @@ type Decoder struct {
 	judge Judge
 }
 
+// ReadEpoch has timestamps read that are written as numbers in the unit.
+func (d *Decoder) ReadEpoch(unit EpochUnit) { d.judge.ReadEpoch(unit) }
+
 // NewDecoder returns a decoder for the schema's events. Timestamps without an
 // offset are local to location, as NewJudge says. docs/events.md says for
 // producers how values are read.
@@ -36,12 +39,21 @@ func (d *Decoder) Reset() {
 func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection {
 	switch {
 	case value == nil:
-		return &Rejection{Empty, "the value is null"}
+		return &Rejection{Tombstone, "the value is null"}
 	case len(value) == 0:
 		return &Rejection{Empty, "the value has no bytes"}
 	case !utf8.Valid(value):
 		return rejectEncoding(value)
 	}
+	refused := d.read(row, value, reference)
+	if len(d.keys) > 0 && d.marked() {
+		return d.unwrap(row, value, reference, refused)
+	}
+	return refused
+}
+
+// read is Decode for a value that is UTF-8, and as it stands.
+func (d *Decoder) read(row Row, value []byte, reference time.Time) *Rejection {
 	d.data, d.keys, d.fault = value, d.keys[:0], nil
 	used := len(d.arena)
 	d.judge.Begin(row, reference)
@@ -49,6 +61,9 @@ func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection 
 	refused := d.judge.End()
 	if d.fault != nil {
 		refused = d.fault
+		if encoding := wide(value); encoding != "" {
+			refused = &Rejection{NotJSON, "the value is in " + encoding + ": write it in UTF-8"}
+		}
 	}
 	if refused != nil {
 		d.arena = d.arena[:used]
@@ -56,9 +71,16 @@ func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection 
 	return refused
 }
 
+// mark is the byte order mark in UTF-8, which some programs begin a text with.
+const mark = "\ufeff"
+
 // decode reads the record's only JSON value.
 func (d *Decoder) decode() {
-	at := d.space(0)
+	at := 0
+	if len(d.data) > len(mark) && string(d.data[:len(mark)]) == mark {
+		at = len(mark)
+	}
+	at = d.space(at)
 	if kind := d.peek(at); kind != '{' {
 		if at = d.skip(at, 0); at >= 0 {
 			d.judge.refuse(NotObject, "the value is %s, not an object", kindOf(kind))

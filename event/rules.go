@@ -35,6 +35,7 @@ type Judge struct {
 	fields   []field
 	required uint64 // bit i is set when field i must be present
 	clock    clock
+	epoch    EpochUnit
 
 	// Of the record:
 	row     Row
@@ -103,7 +104,8 @@ func (j *Judge) End() *Rejection {
 		}
 	}
 	if missing := j.required &^ j.seen; missing != 0 {
-		j.refuse(MissingField, "field %q is absent", j.fields[bits.TrailingZeros64(missing)].Name)
+		name := j.fields[bits.TrailingZeros64(missing)].Name
+		j.refuse(MissingField, "field %q is absent%s", name, j.instead(name))
 	}
 	j.row[len(j.fields)] = j.extra()
 	if j.refused != nil {
@@ -167,6 +169,10 @@ func (j *Judge) Text(i int, text []byte) {
 		}
 		j.row[i] = TimeValue(micros)
 	default:
+		if isNumber(text) {
+			j.refuse(WrongType, "field %q is a string, not %s, but %s is in it: write it without quotes", f.Name, f.Type.kind(), shorten(text))
+			return
+		}
 		j.Wrong(i, "a string")
 	}
 }
@@ -202,6 +208,8 @@ func (j *Judge) Number(i int, text []byte) {
 		}
 		j.checkRange(f, float64(n), fits, text)
 		j.row[i] = IntValue(n)
+	case Timestamp:
+		j.row[i] = j.count(f, text)
 	default:
 		j.Wrong(i, "a number")
 	}
@@ -241,7 +249,7 @@ func (j *Judge) Time(i int, micros int64) {
 		return
 	}
 	if !j.plausible(micros) {
-		j.refuseMoment(f, micros, time.UnixMicro(micros).UTC().Format(time.RFC3339Nano))
+		j.refuseMoment(f, micros, date(micros))
 	}
 	j.row[i] = TimeValue(micros)
 }
@@ -255,9 +263,12 @@ func (j *Judge) refuseMoment(f *field, micros int64, shown string) {
 		j.refuse(AbsurdTimestamp, "field %q is %s, before the year 2000", f.Name, shown)
 		return
 	}
-	j.refuse(AbsurdTimestamp, "field %q is %s, more than a day ahead of the record, which is of %s",
-		f.Name, shown, time.UnixMicro(j.latest).Add(-tolerance).UTC().Format(time.RFC3339Nano))
+	j.refuse(AbsurdTimestamp, "field %q is %s, more than a day ahead of %s, when its record was written or received",
+		f.Name, shown, date(j.latest-tolerance.Microseconds()))
 }
+
+// date writes a moment for a person.
+func date(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339Nano) }
 
 // checkRange checks a number against a field's bounds. Those of whole numbers
 // are so small that a float64 is on the same side as the number itself.

@@ -100,17 +100,18 @@ module "functions" {
     # waits.
     timeout_seconds = local.deployment.push_ack_deadline_seconds - 10
   }
-  kms_key          = module.foundation.kms_key
-  network          = var.network
-  prod_dataset     = module.warehouse.prod_dataset
-  project          = module.foundation.project
-  region           = var.region
-  repository       = module.foundation.repository.name
-  repository_root  = local.root
-  sources_hash     = local.hashes.functions
-  staging_dataset  = module.warehouse.staging_dataset
-  station_timezone = var.station_timezone
-  transform        = var.transform
+  kms_key            = module.foundation.kms_key
+  network            = var.network
+  prod_dataset       = module.warehouse.prod_dataset
+  project            = module.foundation.project
+  region             = var.region
+  repository         = module.foundation.repository.name
+  repository_root    = local.root
+  sources_hash       = local.hashes.functions
+  staging_dataset    = module.warehouse.staging_dataset
+  station_epoch_unit = var.station_epoch_unit
+  station_timezone   = var.station_timezone
+  transform          = var.transform
 }
 
 module "transport" {

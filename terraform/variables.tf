@@ -285,6 +285,17 @@ variable "simulate" {
   default     = false
 }
 
+variable "station_epoch_unit" {
+  description = "What timestamps count since 1970 that producers write as numbers: s, ms, us or ns. none refuses numbers."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "s", "ms", "us", "ns"], var.station_epoch_unit)
+    error_message = "station_epoch_unit is s, ms, us or ns, or none where no timestamp is a number."
+  }
+}
+
 variable "station_timezone" {
   description = "IANA time zone of the stations: of timestamps without an offset, and of hours and days on dashboards."
   type        = string

@@ -61,7 +61,7 @@ func derive() (map[string][]byte, error) {
 	d.render("dbt/models/staging/_sources.yml", "sources.yml.tmpl", map[string]any{"Tables": d.tables})
 	d.render("dbt/models/staging/_staging.yml", "staging.yml.tmpl", map[string]any{"Models": modelTests(d.topics)})
 	d.render("docs/events.md", "events.md.tmpl", map[string]any{
-		"Topics": d.topics, "Reasons": reasons, "Timestamps": timestamps, "Quarantine": event.QuarantineColumns(),
+		"Topics": d.topics, "Reasons": reasons, "Timestamps": timestamps, "Serializers": serializers, "Wrappings": wrappings, "Quarantine": event.QuarantineColumns(),
 	})
 	return d.files, d.err
 }
@@ -170,7 +170,9 @@ func render(name string, data any) ([]byte, error) {
 		"kind":  kind,
 		"rules": rules,
 		"join":  strings.Join,
-		"cell":  func(s string) string { return strings.ReplaceAll(s, "|", `\|`) },
+		// The page must not hide a mark between its letters.
+		"unmarked": func(s string) string { return strings.Replace(s, "\ufeff", "EF BB BF ", 1) },
+		"cell":     func(s string) string { return strings.ReplaceAll(s, "|", `\|`) },
 	}
 	t, err := template.New(name).Funcs(functions).ParseFS(templates, "templates/"+name)
 	if err != nil {

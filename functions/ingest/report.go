@@ -10,6 +10,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 )
 
 // Counts are totals since the function was made.
@@ -48,6 +49,7 @@ type summary struct {
 	records        int
 	bytes          int
 	quarantined    int
+	tombstones     int // of the quarantined
 	duplicates     int64
 	oldest, newest int64 // Kafka timestamps in Unix milliseconds; -1 when no record has one
 	durable        time.Time
@@ -57,6 +59,11 @@ type summary struct {
 func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
 	s.whereabouts = whereabouts(b)
 	s.records, s.bytes, s.quarantined = len(b.Records), len(e.Data()), len(d.rejections)
+	for i := range d.rejections {
+		if d.rejections[i].reason == event.Tombstone {
+			s.tombstones++
+		}
+	}
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
 		if r := &b.Records[i]; hasTimestamp(r) {
@@ -84,6 +91,7 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	attributes := append(s.whereabouts,
 		slog.Int("valid", valid),
 		slog.Int("quarantined", s.quarantined),
+		slog.Int("refused", s.quarantined-s.tombstones), // a tombstone is no fault of anybody's
 		slog.Int64("duplicate_objects", s.duplicates),
 		slog.Int("bytes", s.bytes))
 	if s.newest >= 0 {

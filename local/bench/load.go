@@ -135,7 +135,7 @@ func spoil(m *message, turn int) {
 	}
 	switch turn % badKinds {
 	case 0:
-		m.reason, m.value = event.Empty, nil
+		m.reason, m.value = event.Tombstone, nil
 	case 1:
 		m.reason, m.value = event.NotUTF8, bytes.Replace(m.value, []byte("Station"), []byte("St\xffation"), 1)
 	case 2:
