@@ -254,6 +254,19 @@ func (j *Judge) Time(i int, micros int64) {
 	j.row[i] = TimeValue(micros)
 }
 
+// LocalTime says that field i is a time on the clocks of the location, in
+// microseconds since 1970-01-01 as if they showed UTC.
+func (j *Judge) LocalTime(i int, micros int64) {
+	seconds := micros / microsPerSecond
+	if micros%microsPerSecond < 0 {
+		seconds--
+	}
+	if seconds > -maxMicros/microsPerSecond && seconds < maxMicros/microsPerSecond { // else absurd in any zone
+		micros -= j.clock.offsetAt(seconds) * microsPerSecond
+	}
+	j.Time(i, micros)
+}
+
 // plausible reports whether an event can be of a moment.
 func (j *Judge) plausible(micros int64) bool { return earliest <= micros && micros <= j.latest }
 
