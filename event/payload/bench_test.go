@@ -49,6 +49,8 @@ func BenchmarkDecode(b *testing.B) {
 		}
 		decode("json", event.NewDecoder(schema, time.UTC), ordered(schema, text))
 		decode("avro", mustAvro(b, topic, avroOf(schema), Reading{}), encode(b, avroOf(schema), fields))
+		message := messageOf(b, protoOf(schema))
+		decode("protobuf", mustProtobuf(b, topic, message, Reading{}), write(b, message, schema, fields))
 	}
 }
 
