@@ -3,7 +3,14 @@ GO ?= go
 EMULATOR_NOTE = The local BigQuery links GoogleSQL's own parser and analyzer, translated to Go: \
 one very large package. Compiling it takes 5 to 10 minutes on 2 cores, the first time only; later builds take seconds.
 
-.PHONY: help demo up bench build test race kafka vet generate clean
+# The version is pinned: another one finds other things. go run keeps the
+# built linter in Go's cache.
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+VERSION ?= $(shell git describe --tags --always --dirty)
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
+
+.PHONY: help demo up bench build check test race kafka format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +32,11 @@ build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/fun
 	@scripts/build.sh . ./cmd/functions "$(CURDIR)/bin/functions"
 	@scripts/build.sh local ./cmd/stationflow "$(CURDIR)/bin/stationflow" "$(EMULATOR_NOTE)"
 
+check: format ## while you work: format, vet, lint and tests of what is deployed, without the local system
+	$(GO) vet ./...
+	$(LINT) run ./...
+	$(GO) test ./...
+
 test: build vet ## every test; needs nothing but Go, git and make
 	$(GO) test ./...
 	cd local && $(GO) test -count=1 -timeout 25m ./...
@@ -36,13 +48,22 @@ race: build ## the tests under the race detector (needs a C compiler); the emula
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
 
-vet: ## gofmt and go vet over both modules
+format: ## gofmt finds nothing to change
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
+
+vet: format ## go vet over both modules
 	$(GO) vet ./...
 	cd local && $(GO) vet ./...
+
+lint: ## golangci-lint over both modules (fetches it the first time)
+	$(LINT) run ./...
+	cd local && $(LINT) run ./...
 
 generate: ## write everything that is derived from the event types
 	$(GO) generate ./...
 
+release: ## dist/stationflow-VERSION-OS-ARCH of PLATFORMS, and SHA256SUMS; each platform compiles the local BigQuery
+	@scripts/release.sh "$(VERSION)" local ./cmd/stationflow dist $(PLATFORMS)
+
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist

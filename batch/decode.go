@@ -70,7 +70,7 @@ func (r *reader) fileHeader() []byte {
 		return nil
 	}
 	var schema []byte
-	for n := r.blockCount(minHeaderBytes); n > 0; n = r.blockCount(minHeaderBytes) {
+	for n := r.blockCount(); n > 0; n = r.blockCount() {
 		for ; n > 0 && r.err == nil; n-- {
 			key, value := string(r.bytes()), r.bytes()
 			switch key {
@@ -160,7 +160,7 @@ func (r *reader) record(to *Record) {
 
 func (r *reader) recordHeaders() []Header {
 	start := len(r.headers)
-	for n := r.blockCount(minHeaderBytes); n > 0; n = r.blockCount(minHeaderBytes) {
+	for n := r.blockCount(); n > 0; n = r.blockCount() {
 		if len(r.headers)+n > MaxHeaders {
 			r.fail("has more than %d headers", MaxHeaders)
 			return nil
@@ -179,16 +179,17 @@ func (r *reader) recordHeaders() []Header {
 	return r.headers[start:len(r.headers):len(r.headers)]
 }
 
-// blockCount reads how many items, of at least the given size, the next part
-// of an array or a map has; 0 is its end. A negative count is followed by the
-// part's size in bytes, which is of no use here.
-func (r *reader) blockCount(least int) int {
+// blockCount reads how many headers the next part of a record's headers, or
+// entries the next part of the file's metadata, has; 0 is its end. Each takes
+// minHeaderBytes at least. A negative count is followed by the part's size in
+// bytes, which is of no use here.
+func (r *reader) blockCount() int {
 	n := r.long()
 	if n < 0 {
 		n = -n
 		r.long()
 	}
-	if n < 0 || n > int64((len(r.data)-r.at)/least) {
+	if n < 0 || n > int64((len(r.data)-r.at)/minHeaderBytes) {
 		r.fail("counts more items than it holds")
 		return 0
 	}

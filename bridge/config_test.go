@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 )
 
 func environment(more map[string]string) func(string) string {
@@ -22,7 +23,7 @@ func TestFromEnv_Defaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Topics) != 6 || c.GroupID != "stationflow" || c.Start != (Start{}) || c.Addr != "127.0.0.1:8080" {
+	if len(c.Topics) != len(event.Topics()) || c.GroupID != "stationflow" || c.Start != (Start{}) || c.Addr != "127.0.0.1:8080" {
 		t.Errorf("got %+v", c)
 	}
 	if topic := c.topicName(c.PubSubTopic); topic != "projects/p/topics/stationflow-records" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stationflow/stationflow/event"
 )
 
 func dbt(t *testing.T, line string) (code int, out, errs string) {
@@ -115,7 +118,7 @@ func TestDbt_FreshnessThatCannotBeRead(t *testing.T) {
 	}))
 	defer server.Close()
 	code, out, errs := warehouse(t.Context(), "dbt source freshness", server.URL)
-	if code != 1 || !strings.Contains(out, "runtime error") || !strings.Contains(errs, "could not be read: 6 of the sources") || strings.Contains(errs, "old") {
+	if code != 1 || !strings.Contains(out, "runtime error") || !strings.Contains(errs, fmt.Sprintf("could not be read: %d of the sources", len(event.Topics()))) || strings.Contains(errs, "old") {
 		t.Errorf("exit code %d, %s and %s", code, out, errs)
 	}
 }

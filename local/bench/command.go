@@ -20,6 +20,9 @@ func Command(self string) cli.Command {
 				return err
 			}
 			o.Programs = filepath.Dir(self)
+			if o.Bill {
+				return compare(ctx, self, o, streams)
+			}
 			return measure(ctx, o, streams)
 		},
 	}

@@ -45,7 +45,7 @@ func startLake(folder string) (*lake, error) {
 	mux.HandleFunc("POST /upload/storage/v1/b/"+bucket+"/o", l.upload)
 	mux.HandleFunc("GET /storage/v1/b/"+bucket+"/o/{name...}", l.describe)
 	l.server = &http.Server{Handler: mux}
-	go l.server.Serve(listener) // ends with Close
+	go func() { _ = l.server.Serve(listener) }() // ends with Close
 	return l, nil
 }
 

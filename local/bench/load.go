@@ -46,15 +46,19 @@ type load struct {
 	made     int
 }
 
-// newLoad returns a load for so many messages.
+// newLoad returns a load for so many messages, of noon of a day.
 func newLoad(day time.Time, messages int) *load {
+	return newLoadAt(time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, time.UTC), messages)
+}
+
+// newLoadAt returns a load for so many messages, of the hour after start.
+func newLoadAt(start time.Time, messages int) *load {
 	l := &load{seed: maphash.MakeSeed(), layouts: map[string]layout{}}
 	for _, topic := range event.Topics() {
 		l.layouts[topic] = layoutOf(topic)
 	}
-	noon := time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, time.UTC)
 	network := func(seed int) *simulator.Network {
-		return simulator.New(simulator.Config{Seed: uint64(seed), Start: noon})
+		return simulator.New(simulator.Config{Seed: uint64(seed), Start: start})
 	}
 	trial, events := network(0), 0
 	for range stepsPerNetwork {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/program"
 )
@@ -22,6 +23,9 @@ type Options struct {
 	Kafka  string // bootstrap server of a broker to use; "" starts one
 	Rate   int    // events a second, sent while they are read; 0 reads a backlog
 	JSON   string // file to write the result to; "" writes none
+
+	Bill bool          // measure what the local system uses instead of how fast the programs are
+	For  time.Duration // of that
 
 	Programs string // the folder with the programs bridge and functions; no flag
 
@@ -53,6 +57,8 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	flags.StringVar(&o.Sinks, "sinks", lakeAndWarehouse, "where ingest writes: lake or lake,warehouse")
 	flags.StringVar(&o.Kafka, "kafka", "", "use the broker at `HOST:PORT` (PLAINTEXT) instead of one in this process;\nmissing topics are created, and the events stay in them")
 	flags.IntVar(&o.Rate, "rate", 0, "send `N` events a second while they are read, to measure freshness\n(default: send all before, and measure throughput)")
+	flags.BoolVar(&o.Bill, "bill", false, "instead run the local system at --rate, with events of the present hour, and print what\na month of that would cost beside what stationflow cost says")
+	flags.DurationVar(&o.For, "for", 10*time.Minute, "with --bill: measure for `DURATION`, after a minute of warming up")
 	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
 	if err := program.Parse(flags, args, output, help); err != nil {
 		return o, err
@@ -72,6 +78,12 @@ func (o *Options) complete() error {
 	}
 	if o.Rate < 0 || o.Rate > 1_000_000 {
 		fault("--rate is %d: use a number from 1 to 1000000, or leave it out", o.Rate)
+	}
+	if o.For < 2*time.Minute {
+		fault("--for is %v: use 2m at least, for a transform runs once a minute", o.For)
+	}
+	if o.Bill && o.Kafka != "" {
+		fault("--bill starts a broker of its own: leave out --kafka")
 	}
 	if o.Sinks = strings.ReplaceAll(o.Sinks, " ", ""); o.Sinks != lakeOnly && o.Sinks != lakeAndWarehouse {
 		fault("--sinks is %q: use %s or %s", o.Sinks, lakeOnly, lakeAndWarehouse)

@@ -29,12 +29,12 @@ type process struct {
 const tailLines = 20
 
 // startProcess runs a program; each line that it logs is given to line.
-func startProcess(folder, name string, environment []string, line func([]byte)) (*process, error) {
+func startProcess(folder, name string, environment []string, line func([]byte), args ...string) (*process, error) {
 	path := filepath.Join(folder, name)
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%s is not there: build it with make build", path)
 	}
-	p := &process{name: name, command: exec.Command(path), ended: make(chan struct{})}
+	p := &process{name: name, command: exec.Command(path, args...), ended: make(chan struct{})}
 	p.command.Env = environment
 	reader, writer, err := os.Pipe()
 	if err != nil {

@@ -52,7 +52,7 @@ func startWarehouse(folder string) (*warehouse, error) {
 	}
 	w := &warehouse{folder: folder, server: grpc.NewServer(), address: listener.Addr().String(), tables: map[string]*rowsFile{}}
 	storagepb.RegisterBigQueryWriteServer(w.server, w)
-	go w.server.Serve(listener) // ends with Close
+	go func() { _ = w.server.Serve(listener) }() // ends with Close
 	return w, nil
 }
 
@@ -130,7 +130,7 @@ func (t *rowsFile) append(rows [][]byte) (err error) {
 	defer t.mu.Unlock()
 	for _, row := range rows {
 		t.prefix = binary.AppendUvarint(t.prefix[:0], uint64(len(row)))
-		t.buffer.Write(t.prefix)
+		_, _ = t.buffer.Write(t.prefix)
 		_, err = t.buffer.Write(row) // which also returns an earlier error
 	}
 	return err

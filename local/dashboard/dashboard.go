@@ -42,6 +42,10 @@ type Config struct {
 	// from several goroutines, and must answer from memory.
 	Pipeline func() Pipeline
 
+	// Metered returns what was used since the start of what a bill counts, as
+	// /api/meter has it in JSON.
+	Metered func() any
+
 	// Location is the network's time zone (STATION_TIMEZONE), in which the
 	// page shows times; UTC when nil.
 	Location *time.Location
@@ -59,6 +63,7 @@ type Dashboard struct {
 	tables   func(ctx context.Context) ([]Row, error)
 	sizes    func(ctx context.Context) (map[string]int64, error)
 	pipeline func() Pipeline
+	metered  func() any
 	location *time.Location
 	now      func() time.Time
 
@@ -81,6 +86,7 @@ func New(config Config) *Dashboard {
 		tables:   config.Tables,
 		sizes:    config.Sizes,
 		pipeline: config.Pipeline,
+		metered:  config.Metered,
 		location: config.Location,
 		now:      config.Now,
 	}
@@ -93,6 +99,9 @@ func New(config Config) *Dashboard {
 	}
 	if d.pipeline == nil {
 		d.pipeline = func() Pipeline { return Pipeline{} }
+	}
+	if d.metered == nil {
+		d.metered = func() any { return struct{}{} }
 	}
 	if d.location == nil {
 		d.location = time.UTC

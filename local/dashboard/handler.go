@@ -25,6 +25,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 //	/api/dashboard  the figures, metric by metric (Figures)
 //	/api/tables     the five dashboard tables, row by row
 //	/api/pipeline   the pipeline's state now, and which snapshot is served (Status)
+//	/api/meter      what was used since the start of what a bill counts
 //
 // all by GET, in JSON. None of them reaches the warehouse.
 func (d *Dashboard) Handler() http.Handler {
@@ -39,6 +40,9 @@ func (d *Dashboard) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/pipeline", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, d.Status())
+	})
+	mux.HandleFunc("GET /api/meter", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, d.metered())
 	})
 	return secured(mux)
 }

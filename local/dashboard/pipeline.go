@@ -50,6 +50,8 @@ type Pipeline struct {
 	DeadLetters int64 // batches given up after the last attempt, that wait to be sent again
 
 	Transform Transform
+
+	Bill *Bill // nil while unknown
 }
 
 // A Flow is what passes one hop.

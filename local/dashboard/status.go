@@ -21,6 +21,7 @@ type Status struct {
 	Freshness        FreshnessStatus `json:"freshness"`
 	DeadLetters      int64           `json:"dead_letters"`
 	Transform        TransformStatus `json:"transform"`
+	Bill             *BillStatus     `json:"bill"`
 }
 
 // A HopStatus is one hop.
@@ -100,6 +101,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		QuarantineNote: p.quarantineNote(),
 		DeadLetters:    p.DeadLetters,
 		Transform:      p.Transform.status(s, now),
+		Bill:           p.Bill.status(),
 	}
 	if all := p.Valid + p.Quarantined; all > 0 {
 		v.QuarantinedShare = new(float64(p.Quarantined) / float64(all))

@@ -96,17 +96,40 @@ func TestUpload_IsWhatTheFunctionsImport(t *testing.T) {
 	}
 }
 
-// Terraform sees a change of the image's sources.
-func TestImage_SourcesAreWatched(t *testing.T) {
+// Terraform builds the image again when what it is built from changes, and
+// only then: a new image restarts the bridge.
+func TestImage_SourcesAreWhatItIsBuiltFrom(t *testing.T) {
 	var sources struct{ Image []string }
 	if err := json.Unmarshal([]byte(read(t, "terraform/sources.json")), &sources); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(sourcesOf(t, "./bridge/cmd/bridge", "./simulator/cmd/simulator"), "go.mod", "go.sum", "bridge/Dockerfile", "cloudbuild.yaml") {
-		if !slices.ContainsFunc(sources.Image, func(pattern string) bool { return covers(pattern, file) }) {
-			t.Errorf("a change of %s would not build the image anew: add it to terraform/sources.json", file)
+	want := append(sourcesOf(t, "./bridge/cmd/bridge", "./simulator/cmd/simulator"), ".gcloudignore", "go.mod", "go.sum", "bridge/Dockerfile", "cloudbuild.yaml")
+	watched := func(file string) bool {
+		return slices.ContainsFunc(sources.Image, func(pattern string) bool { return covers(pattern, file) })
+	}
+	for _, file := range want {
+		if !watched(file) {
+			t.Errorf("a change of %s would not build the image again: add it to terraform/sources.json", file)
 		}
 	}
+	for _, file := range committed(t) {
+		isTest := strings.HasSuffix(file, "_test.go") || strings.Contains(file, "/testdata/") // main.tf leaves these out
+		if watched(file) && !isTest && !slices.Contains(want, file) {
+			t.Errorf("a change of %s would build the image again, which does not have it: take it out of terraform/sources.json", file)
+		}
+	}
+}
+
+// committed lists the repository's files, with those that are new.
+func committed(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard")
+	cmd.Dir = repository
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	return strings.Fields(string(out))
 }
 
 func covers(pattern, file string) bool {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,7 +113,7 @@ func visible(b *testing.B, log string, appended map[coordinate]time.Time) []time
 		}
 	}
 	if len(appended) > 0 {
-		b.Fatal(fmt.Sprintf("%d records never became visible", len(appended)))
+		b.Fatalf("%d records never became visible", len(appended))
 	}
 	return latencies
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -165,10 +166,10 @@ func (l *local) tryQuery(statement string) ([][]bigquery.Value, error) {
 	var rows [][]bigquery.Value
 	for {
 		var row []bigquery.Value
-		switch err := it.Next(&row); err {
-		case nil:
+		switch err := it.Next(&row); {
+		case err == nil:
 			rows = append(rows, row)
-		case iterator.Done:
+		case errors.Is(err, iterator.Done):
 			return rows, nil
 		default:
 			return nil, err

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -130,7 +131,7 @@ func TestTopics_Administration(t *testing.T) {
 		topics := admin.ListTopics(t.Context(), &pubsubpb.ListTopicsRequest{Project: project, PageSize: 2})
 		for {
 			topic, err := topics.Next()
-			if err == iterator.Done {
+			if errors.Is(err, iterator.Done) {
 				break
 			}
 			l.ok(err)

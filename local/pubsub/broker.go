@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
@@ -36,6 +37,7 @@ type broker struct {
 	pushing      context.Context // ends when pushes in flight are given up
 	cancelPushes context.CancelFunc
 	goroutines   sync.WaitGroup
+	billed       atomic.Int64 // bytes; see bill
 
 	mu            sync.RWMutex // held for reading through a whole publish
 	topics        map[string]*topic
@@ -82,6 +84,7 @@ func (b *broker) fanOut(topicName string, pbs []*pubsubpb.PubsubMessage, overdra
 	}
 	ids, msgs := make([]string, len(pbs)), make([]*message, len(pbs))
 	id, now := b.store.nextIDs(len(pbs)), timestamppb.New(time.Now().Truncate(time.Millisecond))
+	b.bill(pbs...)
 	for i, pb := range pbs {
 		pb.MessageId, pb.PublishTime = strconv.FormatUint(id, 10), now
 		ids[i], msgs[i] = pb.MessageId, newMessage(id, pb, pending)

@@ -34,7 +34,7 @@ func (s subscriber) Pull(ctx context.Context, request *pubsubpb.PullRequest) (*p
 	}
 	config, limit := sub.config.Load(), min(int(request.MaxMessages), maxPulledMessages)
 	batch := sub.queue.poll(new(consumer), limit, seconds(config.AckDeadlineSeconds))
-	if len(batch) == 0 && !request.GetReturnImmediately() { // deprecated, but sent by stock clients
+	if len(batch) == 0 && !request.GetReturnImmediately() { //nolint:staticcheck // deprecated, but sent by stock clients
 		waiting, cancel := context.WithTimeout(ctx, pullWait)
 		defer cancel()
 		defer context.AfterFunc(sub.running, cancel)()
@@ -43,6 +43,7 @@ func (s subscriber) Pull(ctx context.Context, request *pubsubpb.PullRequest) (*p
 			return new(pubsubpb.PullResponse), ctx.Err() // nil unless the caller is gone
 		}
 	}
+	s.bill(messagesOf(batch)...)
 	return &pubsubpb.PullResponse{ReceivedMessages: received(config, batch)}, nil
 }
 
@@ -90,6 +91,7 @@ func (p *puller) deliver(ctx context.Context, limits *consumer) error {
 			}
 			return nil // the client has ended it
 		}
+		p.broker.bill(messagesOf(batch)...)
 		if err := p.send(received(p.config.Load(), batch)); err != nil {
 			return err
 		}

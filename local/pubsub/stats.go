@@ -10,6 +10,7 @@ import (
 type Stats struct {
 	RetainedBytes int64 // unacknowledged messages, each counted once, with some overhead
 	MaxBytes      int64
+	BilledBytes   int64               // published and delivered, as the service bills them: 1,000 at least for each request
 	Subscriptions []SubscriptionStats // by name
 }
 
@@ -29,6 +30,7 @@ type SubscriptionStats struct {
 func (b *broker) stats() Stats {
 	var out Stats
 	out.RetainedBytes, out.MaxBytes = b.store.usage()
+	out.BilledBytes = b.billed.Load()
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	for _, s := range b.subscriptions {

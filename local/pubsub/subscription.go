@@ -103,6 +103,7 @@ func (s *subscription) push(ctx context.Context) {
 			return
 		}
 		a := batch[0]
+		s.broker.bill(a.msg.pb)
 		err = s.broker.pusher.deliver(s.broker.pushing, s.config.Load(), a)
 		if err != nil && s.broker.pushing.Err() != nil {
 			return // given up by Close, not by the endpoint: the message is kept as it is

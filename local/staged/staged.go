@@ -5,6 +5,7 @@ package staged
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func (w *Warehouse) Query(sql string) [][]bigquery.Value {
 	for {
 		var row []bigquery.Value
 		err := it.Next(&row)
-		if err == iterator.Done {
+		if errors.Is(err, iterator.Done) {
 			return rows
 		}
 		check(w.t, err)

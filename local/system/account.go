@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -80,13 +81,13 @@ func (s *System) ledger(ctx context.Context) (ledger, error) {
 			Quarantined     int64 `bigquery:"quarantined"`
 			RedeliveredRows int64 `bigquery:"redelivered_rows"`
 		}
-		switch err := rows.Next(&row); err {
-		case nil:
+		switch err := rows.Next(&row); {
+		case err == nil:
 			sum.records += row.Records
 			sum.staged += row.Staged
 			sum.quarantined += row.Quarantined
 			sum.redelivered += row.RedeliveredRows
-		case iterator.Done:
+		case errors.Is(err, iterator.Done):
 			return sum, nil
 		default:
 			return sum, fmt.Errorf("reading the ledger: %w", err)

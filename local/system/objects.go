@@ -12,8 +12,8 @@ import (
 )
 
 // startObjects serves Cloud Storage on the address, with the objects as files
-// below folder, and makes the bucket.
-func startObjects(address, folder, bucket string) (*http.Server, error) {
+// below folder, and makes the bucket. metered sees every request.
+func startObjects(address, folder, bucket string, metered func(http.Handler) http.Handler) (*http.Server, error) {
 	storage, err := fakestorage.NewServerWithOptions(fakestorage.Options{
 		NoListener:  true,
 		Scheme:      "http",
@@ -26,7 +26,7 @@ func startObjects(address, folder, bucket string) (*http.Server, error) {
 		return nil, fmt.Errorf("starting Cloud Storage in %s: %w", folder, err)
 	}
 	storage.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
-	return serveHTTP(address, storage.HTTPHandler())
+	return serveHTTP(address, metered(storage.HTTPHandler()))
 }
 
 // serveHTTP answers HTTP on a loopback address until the server is shut down.

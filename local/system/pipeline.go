@@ -31,6 +31,7 @@ func (s *System) pipeline() dashboard.Pipeline {
 		Freshness:       dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
 		DeadLetters:     s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
 		Transform:       s.transform(figures, now),
+		Bill:            s.bill(),
 	}
 	if refused := s.refused.Load(); refused != nil {
 		p.MostRefused = refused.reason

@@ -14,6 +14,9 @@ import (
 // readEvery is how often the counts are read that rates are made of.
 const readEvery = time.Second
 
+// billEvery is how many readings there are for one of what is paid for.
+const billEvery = 10
+
 // rates are how fast records pass.
 type rates struct {
 	produced, published, ingested telemetry.Meter
@@ -69,8 +72,11 @@ func (s *System) read() reading {
 
 // readRates reads the counts every second until ctx is done.
 func (s *System) readRates(ctx context.Context) {
-	for {
+	for n := 0; ; n++ {
 		s.note(time.Now(), s.read())
+		if n%billEvery == 0 {
+			s.readBill()
+		}
 		if pause.For(ctx, readEvery) != nil {
 			return
 		}

@@ -29,7 +29,7 @@ func startScheduler(schedule, url string, deadline time.Duration, before func(),
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &scheduler{url: url, deadline: deadline, before: before, after: after, cancel: cancel,
 		cron: cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))}
-	entry, err := s.cron.AddFunc(schedule, func() { s.Trigger(ctx) })
+	entry, err := s.cron.AddFunc(schedule, func() { _ = s.Trigger(ctx) })
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("reading the transform schedule %q: %w", schedule, err)

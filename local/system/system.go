@@ -21,6 +21,7 @@ import (
 	bigqueryapi "github.com/stationflow/stationflow/internal/warehouse"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/endpoints"
+	"github.com/stationflow/stationflow/local/meter"
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
 	"github.com/stationflow/stationflow/local/warehouse"
@@ -49,6 +50,7 @@ type System struct {
 	folder     string // where everything is kept
 	log        *slog.Logger
 	watcher    *telemetry.Watcher
+	meter      *meter.Meter
 	deployment terraform.Deployment
 
 	broker    *broker
@@ -69,9 +71,10 @@ type System struct {
 	refused atomic.Pointer[refusals] // nil before they were read
 
 	mu          sync.Mutex
-	running     time.Time // since when the scheduler's attempt is under way; zero when none is
-	failure     string    // of the last attempt
-	transformed seen      // by the last run that succeeded
+	running     time.Time       // since when the scheduler's attempt is under way; zero when none is
+	failure     string          // of the last attempt
+	transformed seen            // by the last run that succeeded
+	metered     []meter.Reading // of the last minutes, oldest first
 
 	parts  []part     // to close, in the order in which they were started
 	failed chan error // a part that ended by itself
@@ -111,7 +114,8 @@ func (step step) run(ctx context.Context, out io.Writer) error {
 // kept. After an error everything that was started is closed again.
 func Start(ctx context.Context, o Options, folder string, getenv func(string) string, out io.Writer, log *slog.Logger) (*System, error) {
 	s := &System{options: o, folder: folder, out: out, refresh: newSignal(), failed: make(chan error, 4)}
-	s.watcher = telemetry.Watch(log.Handler(), time.Now, s.transformFinished)
+	s.meter = meter.New(time.Now)
+	s.watcher = telemetry.Watch(s.meter.Handler(log.Handler()), time.Now, s.transformFinished)
 	s.log = slog.New(s.watcher)
 	slog.SetDefault(s.log) // where the functions log
 	if err := s.configure(getenv); err != nil {
@@ -168,7 +172,7 @@ func (s *System) startWarehouse(ctx context.Context) error {
 }
 
 func (s *System) startObjects(context.Context) error {
-	server, err := startObjects(host(s.Endpoints.Storage), filepath.Join(s.folder, "objects"), bucket)
+	server, err := startObjects(host(s.Endpoints.Storage), filepath.Join(s.folder, "objects"), bucket, s.meter.Objects)
 	if err != nil {
 		return err
 	}
@@ -231,7 +235,7 @@ func (s *System) startBridge(context.Context) error {
 }
 
 func (s *System) startDashboard(context.Context) error {
-	s.dashboard = dashboard.New(dashboard.Config{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Pipeline: s.pipeline, Location: s.location})
+	s.dashboard = dashboard.New(dashboard.Config{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Pipeline: s.pipeline, Metered: func() any { return s.Metered() }, Location: s.location})
 	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.dashboard.Handler())
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func TestRun_ReadsFewTables(t *testing.T) {
 			s.Append(now, g.Records(100)...)
 			s.run()
 			if got := int(read.Load()); got > c.most || got < c.most-5 {
-				t.Errorf("a run reads %d tables, %d at most were expected: correct this test, docs/costs.md and local/deploytest/costs_test.go", got, c.most)
+				t.Errorf("a run reads %d tables, %d at most were expected: correct this test, docs/costs.md and internal/cost/model.go", got, c.most)
 			}
 			if figure := fmt.Sprintf("%d tables", c.most); !bytes.Contains(page, []byte(figure)) {
 				t.Errorf("docs/costs.md does not say that a run reads %s", figure)

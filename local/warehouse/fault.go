@@ -86,5 +86,5 @@ func writeJSON(w http.ResponseWriter, code int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(code)
-	w.Write(encoded)
+	_, _ = w.Write(encoded) // the client is gone
 }

@@ -36,12 +36,12 @@ type jobs struct {
 
 func newJobs() *jobs { return &jobs{byID: map[string]*job{}} }
 
-// add remembers a job; false means that its id is taken.
-func (s *jobs) add(j *job) bool {
+// add remembers a job, unless its id is taken.
+func (s *jobs) add(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[j.id()] != nil {
-		return false
+		return
 	}
 	s.byID[j.id()] = j
 	s.order = append(s.order, j)
@@ -49,7 +49,6 @@ func (s *jobs) add(j *job) bool {
 	for len(s.order) > 1 && (len(s.order) > maxJobs || s.bytes > maxResultBytes) {
 		s.remove(s.order[0])
 	}
-	return true
 }
 
 // remove forgets a job. The caller holds mu.

@@ -1,0 +1,175 @@
+package cost
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// The components of the bill, in the order in which they are listed.
+const (
+	Kafka        = "Kafka"
+	Bridge       = "bridge"
+	PubSub       = "Pub/Sub"
+	Transform    = "transform function"
+	Ingest       = "ingest function"
+	Lake         = "lake"
+	RowsIn       = "rows into BigQuery"
+	TransformSQL = "queries of the transform"
+	Rest         = "alerts, logs and the rest"
+)
+
+// Components are all of them.
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Rest}
+
+var priceNames = []string{
+	"run_always_cpu_second", "run_always_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
+	"pubsub_bytes", "storage_writes", "storage_byte_months", "bigquery_query_bytes", "bigquery_append_bytes", "bigquery_byte_months",
+	"kafka_bytes", "kafka_byte_months", "alert_conditions", "alert_series", "log_bytes", "scheduler_jobs", "secret_versions", "registry_byte_months",
+}
+
+var minimumNames = []string{"pubsub_request_bytes", "bigquery_table_bytes"}
+
+// Transports between bridge and ingest, as BRIDGE_TRANSPORT names them.
+const (
+	OverPubSub = "pubsub"
+	OverHTTP   = "http"
+)
+
+// A Workload is what the system has to do, and how it is set up to do it.
+type Workload struct {
+	RecordsPerSecond float64       // of all topics together
+	RecordBytes      float64       // of a record in Kafka: value, key and framing
+	Transport        string        // OverPubSub or OverHTTP
+	Schedule         string        // of the transform, in unix-cron
+	Partitions       int           // of all topics together
+	BatchAge         time.Duration // at which the bridge cuts a batch
+	RetentionDays    float64       // of staging
+}
+
+// DefaultWorkload is a deployment with nothing set.
+func DefaultWorkload(recordsPerSecond float64) Workload {
+	return Workload{
+		RecordsPerSecond: recordsPerSecond, RecordBytes: 300, Transport: OverPubSub, Schedule: "* * * * *",
+		Partitions: 36, BatchAge: 500 * time.Millisecond, RetentionDays: 90,
+	}
+}
+
+// Assumptions of the model that no setting says. A figure is an assumption
+// until a meter measured it.
+const (
+	callSeconds     = 0.1 // that ingest works on a batch
+	callsAtOnce     = 8   // of one ingest instance
+	runSeconds      = 10  // of a transform with something to do
+	idleRunSeconds  = 1   // of a transform without
+	tablesRead      = 80  // by the statements of a transform; a test counts them
+	columnsRead     = 0.6 // the share of a row's bytes that a transform reads
+	artifactObjects = 2   // that a transform with something to do writes
+	logBytes        = 1000
+	alertConditions = 9
+)
+
+// KafkaDays is how long Kafka keeps a record.
+const KafkaDays = 7
+
+// Sizes of a record on its way, measured at 300 bytes in Kafka: in a batch 350,
+// in a row of BigQuery 250, in a Parquet object 60.
+func (w Workload) batchBytes() float64 { return w.RecordBytes + 50 }
+func (w Workload) rowBytes() float64   { return w.RecordBytes*2/3 + 50 }
+func (w Workload) lakeBytes() float64  { return w.RecordBytes / 5 }
+
+// check names the first thing about a workload that makes no sense.
+func (w Workload) check() error {
+	switch {
+	case !(w.RecordsPerSecond >= 0) || math.IsInf(w.RecordsPerSecond, 0):
+		return errors.New("the records a second must be 0 or more")
+	case !(w.RecordBytes > 0) || math.IsInf(w.RecordBytes, 0):
+		return errors.New("the bytes of a record must be more than 0")
+	case w.Transport != OverPubSub && w.Transport != OverHTTP:
+		return fmt.Errorf("the transport must be %s or %s, not %q", OverPubSub, OverHTTP, w.Transport)
+	case w.Partitions < 1 || w.BatchAge <= 0 || !(w.RetentionDays > 0):
+		return errors.New("partitions, batch age and retention must be more than 0")
+	}
+	return nil
+}
+
+// runs is how often a month of 30 days has the transform run.
+func (w Workload) runs() (float64, error) {
+	schedule, err := cron.ParseStandard(w.Schedule)
+	if err != nil {
+		return 0, fmt.Errorf("the schedule %q is not in unix-cron form, for example */15 * * * *: %w", w.Schedule, err)
+	}
+	begin := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	n := 0
+	for at := schedule.Next(begin.Add(-time.Second)); !at.IsZero() && at.Before(begin.Add(Month*time.Second)); at = schedule.Next(at) {
+		n++
+	}
+	return float64(n), nil
+}
+
+// topicShares are the topics' shares of all records, as the simulator has them
+// in an hour of service.
+var topicShares = []float64{0.28, 0.26, 0.255, 0.203, 0.0015, 0.0005}
+
+// batches is how many the bridge sends a second. A batch of a partition begins
+// with a record, takes what comes while it ages, and the next one begins with
+// the record after that.
+func (w Workload) batches() (batches float64) {
+	each := float64(w.Partitions) / float64(len(topicShares)) // partitions of a topic
+	for _, share := range topicShares {
+		rate := w.RecordsPerSecond * share / each
+		batches += each * rate / (1 + rate*w.BatchAge.Seconds())
+	}
+	return batches
+}
+
+// Model says what a workload uses in a month. Its error is a mistake in the
+// workload, in one sentence.
+func (p Prices) Model(w Workload) ([]Item, error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	runs, err := w.runs()
+	if err != nil {
+		return nil, err
+	}
+	busyRuns := 0.0 // those that find a new record
+	if runs > 0 {
+		busyRuns = runs * (1 - math.Exp(-w.RecordsPerSecond*Month/runs))
+	}
+	records, calls := w.RecordsPerSecond*Month, w.batches()*Month
+	transforming := busyRuns*runSeconds + (runs-busyRuns)*idleRunSeconds
+	ingesting := Month * max(1-math.Exp(-callSeconds*w.batches()), callSeconds*w.batches()/callsAtOnce)
+	carried := 0.0
+	if w.Transport == OverPubSub {
+		carried = 2 * max(calls*p.Minimums["pubsub_request_bytes"].Bytes, records*w.batchBytes())
+	}
+	scanned := busyRuns * max(tablesRead*p.Minimums["bigquery_table_bytes"].Bytes, w.RecordsPerSecond*12*3600*w.rowBytes()*columnsRead)
+	return []Item{
+		{Kafka, "kafka_bytes", 2 * records * w.RecordBytes},
+		{Kafka, "kafka_byte_months", w.RecordsPerSecond * KafkaDays * 24 * 3600 * w.RecordBytes},
+		{Bridge, "run_always_cpu_second", Month},
+		{Bridge, "run_always_gib_second", Month * 0.5},
+		{PubSub, "pubsub_bytes", carried},
+		{Transform, "run_requests", runs},
+		{Transform, "run_request_cpu_second", transforming},
+		{Transform, "run_request_gib_second", transforming * 0.5},
+		{Ingest, "run_requests", calls},
+		{Ingest, "run_request_cpu_second", ingesting},
+		{Ingest, "run_request_gib_second", ingesting},
+		{Lake, "storage_writes", calls + artifactObjects*busyRuns},
+		{Lake, "storage_byte_months", records * w.lakeBytes()},
+		{RowsIn, "bigquery_append_bytes", records * w.rowBytes()},
+		{RowsIn, "bigquery_byte_months", w.RecordsPerSecond * w.RetentionDays * 24 * 3600 * w.rowBytes()},
+		{TransformSQL, "bigquery_query_bytes", scanned},
+		{Rest, "alert_conditions", alertConditions},
+		{Rest, "alert_series", alertConditions * Month / 60},
+		{Rest, "scheduler_jobs", 1},
+		{Rest, "secret_versions", 2},
+		{Rest, "registry_byte_months", 2e9},
+		{Rest, "log_bytes", calls * logBytes},
+	}, nil
+}
