@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 )
 
 // minRoom is the memory that a batch starts with, in bytes.
@@ -28,7 +29,7 @@ type cutter struct {
 
 	open      *batch.Encoder // nil, or holds at least one record
 	exclusive bool           // open is larger than the partition's share, and holds a slot and the bridge's one place for that
-	timestamp int64          // of the first record in open
+	timestamp int64          // since when the first record in open waits, in milliseconds: Kafka's, if it can be true
 	age       *time.Timer    // runs while open is not nil
 
 	record  batch.Record // the one being added
@@ -126,9 +127,9 @@ func (c *cutter) begin(r *batch.Record) error {
 			return err
 		}
 	}
-	c.open, c.timestamp = open, r.Timestamp
+	c.open, c.timestamp = open, event.ReceivedAt(time.Now()).Reference(r.Timestamp).UnixMilli()
 	c.grow(need)
-	c.openTimestamp.Store(r.Timestamp)
+	c.openTimestamp.Store(c.timestamp)
 	c.age.Reset(c.bridge.config.BatchAge)
 	return nil
 }

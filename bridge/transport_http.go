@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"strconv"
@@ -199,16 +200,19 @@ func read(response *http.Response) (quoted string) {
 
 // judge is the one place that says what an answer means.
 //
+//   - A page of HTML, whatever its status: not the function's answer.
 //   - 2xx: taken over.
 //   - 408, 425, 429, 502, 503, 504: the function is busy or away, for every
 //     batch alike.
 //   - 3xx, 401, 403, 404, 405, 407: something before the function has
 //     answered; a person must mend the address or the rights, and no batch
 //     is to blame.
-//   - All else: the function's verdict on this batch.
+//   - 400, 413, 422, 500: the function's verdict on this batch.
+//   - All else: nobody knows, and no batch is to blame.
 func judge(url string, response *http.Response, answer string, now time.Time) error {
 	code := response.StatusCode
-	if code >= 200 && code < 300 {
+	page := isPage(response, answer)
+	if code >= 200 && code < 300 && !page {
 		return nil
 	}
 	failure := &PublishError{Err: fmt.Errorf("%s answered %s: %s", url, response.Status, answer)}
@@ -221,14 +225,22 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 			"(roles/run.invoker), and BRIDGE_HTTP_AUDIENCE must be the function's own URL", url, response.Status)
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
 		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		failure.Verdict = !page
 	default:
-		if code < 400 {
+		if code < 300 {
+			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
+		} else if code < 400 {
 			failure.Err = fmt.Errorf("%s answered %s and redirects are not followed: BRIDGE_HTTP_URL must be the ingest function's own address", url, response.Status)
-			break
 		}
-		failure.Verdict = true
 	}
 	return failure
+}
+
+// isPage tells a page for people, which a front end or a proxy answers.
+func isPage(response *http.Response, answer string) bool {
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return media == "text/html" || strings.HasPrefix(answer, "<")
 }
 
 // maxRetryAfter bounds what an answer may ask for: a wrong clock must not

@@ -91,6 +91,7 @@ func TestHTTP_Answers(t *testing.T) {
 		verdict bool
 		after   time.Duration
 		says    string
+		page    bool // answered as HTML
 	}{
 		{code: 200}, {code: 202}, {code: 204},
 		{code: 301, says: "redirects are not followed"}, {code: 307, says: "BRIDGE_HTTP_URL"},
@@ -100,12 +101,16 @@ func TestHTTP_Answers(t *testing.T) {
 		{code: 408, says: "no good"}, {code: 413, verdict: true, says: "no good"}, {code: 422, verdict: true, says: "no good"},
 		{code: 425, says: "no good"}, {code: 429, says: "no good"},
 		{code: 429, header: "7", after: 7 * time.Second, says: "no good"},
-		{code: 500, verdict: true, says: "no good"}, {code: 500, header: "7", verdict: true, says: "no good"}, {code: 501, verdict: true, says: "no good"},
+		{code: 500, verdict: true, says: "no good"}, {code: 500, header: "7", verdict: true, says: "no good"}, {code: 501, says: "no good"},
 		{code: 502, says: "no good"}, {code: 503, says: "no good"},
 		{code: 503, header: "100000", after: maxRetryAfter, says: "no good"}, {code: 503, header: "soon", says: "no good"}, {code: 504, says: "no good"},
+		{code: 409, says: "no good"}, {code: 410, says: "no good"}, {code: 451, says: "no good"}, {code: 505, says: "no good"}, {code: 520, says: "no good"},
+		// What a front end answers is no verdict, and nothing is taken over.
+		{code: 400, page: true, says: "no good"}, {code: 413, page: true, says: "no good"}, {code: 422, page: true, says: "no good"},
+		{code: 500, page: true, says: "no good"}, {code: 200, page: true, says: "with a web page, which the function never does"},
 	}
 	for _, test := range tests {
-		t.Run(fmt.Sprint(test.code, test.header), func(t *testing.T) {
+		t.Run(fmt.Sprint(test.code, test.header, test.page), func(t *testing.T) {
 			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/ingest" {
 					t.Errorf("%s was asked for", r.URL)
@@ -115,13 +120,16 @@ func TestHTTP_Answers(t *testing.T) {
 				if test.header != "" {
 					w.Header().Set("Retry-After", test.header)
 				}
+				if test.page {
+					w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+				}
 				w.WriteHeader(test.code)
 				if test.code != 204 {
 					io.WriteString(w, "no good\n"+strings.Repeat("x", 1<<20))
 				}
 			})
 			err := httpTransport(t, server.URL+"/ingest").Publish(t.Context(), eventOf(t, batch.Record{}))
-			if test.code < 300 {
+			if test.code < 300 && !test.page {
 				if err != nil {
 					t.Error(err)
 				}

@@ -20,7 +20,7 @@ type flight struct {
 	first     int64 // the batch's first offset
 	next      int64 // the offset after the batch's last
 	bytes     int   // the memory it holds
-	timestamp int64 // Kafka's, of its first record, in milliseconds
+	timestamp int64 // since when its first record waits, in milliseconds
 	retried   bool  // an attempt failed; belongs to whoever publishes it
 
 	// The window's.

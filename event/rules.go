@@ -88,8 +88,8 @@ func boundOr(bound *float64, otherwise float64) float64 {
 func (j *Judge) Reset() { j.arena = j.arena[:0] }
 
 // Begin starts with a record. row has room for the schema's columns and extra.
-// reference is the record's Kafka timestamp or, where that is missing, the time
-// of receipt: an event more than a day ahead of it is absurd.
+// reference is what a Receipt makes of the record's Kafka timestamp: an event
+// more than a day ahead of it is absurd.
 func (j *Judge) Begin(row Row, reference time.Time) {
 	j.row, j.seen, j.refused, j.used = row, 0, nil, len(j.arena)
 	j.latest = reference.Add(tolerance).UnixMicro()

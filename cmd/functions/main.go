@@ -1,6 +1,6 @@
 // Command functions serves the Cloud Functions of this repository on one
-// port, for a container or for a local run: PORT (8080) on FUNCTION_HOST
-// (every interface). FUNCTION_TARGET names the one function to serve.
+// port, for a container or for a local run. A deployed function does not use
+// it: Google's buildpack brings a main of its own.
 package main
 
 import (
@@ -9,9 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"syscall"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
+	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/serve"
 )
@@ -20,7 +24,7 @@ const usage = `functions serves the Cloud Functions ingest and transform on one 
 arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
-  FUNCTION_HOST          the address to listen on; every interface by default
+  FUNCTION_HOST          the address to listen on; 127.0.0.1 by default, every interface where PORT is set
   FUNCTION_TARGET        the one function to serve; all by default, each at /<its name>
   GOOGLE_CLOUD_PROJECT   the Google Cloud project
   LAKE_BUCKET            the bucket of the lake
@@ -35,8 +39,11 @@ func main() { program.Main("functions", usage, run) }
 // run serves until ctx ends. Calls that run then are not answered, so that
 // their events are delivered again.
 func run(ctx context.Context, getenv func(string) string) error {
-	port := cmp.Or(getenv("PORT"), "8080")
-	server, err := serve.Start(ctx, getenv("FUNCTION_HOST"), port)
+	if err := check(getenv); err != nil {
+		return err
+	}
+	host, port := address(getenv)
+	server, err := serve.Start(ctx, host, port)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("port %s is in use: end what listens there, or set PORT to a free one (%w)", port, err)
 	}
@@ -45,4 +52,41 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	slog.Info("functions are served", "address", server.Addr)
 	return server.Wait(ctx)
+}
+
+// address is every interface where PORT is set, as in a container, and only
+// this machine elsewhere: the rule of the bridge.
+func address(getenv func(string) string) (host, port string) {
+	host, port = getenv("FUNCTION_HOST"), getenv("PORT")
+	if host == "" && port == "" {
+		host = "127.0.0.1"
+	}
+	return host, cmp.Or(port, "8080")
+}
+
+// check returns every fault of what the functions are told, each once: they
+// read their settings with the first call, and would fail each until then.
+func check(getenv func(string) string) error {
+	functions := map[string]func() error{
+		"ingest":    func() error { _, err := ingest.FromEnv(getenv); return err },
+		"transform": func() error { _, err := transform.FromEnv(getenv); return err },
+	}
+	served := []string{"ingest", "transform"}
+	if target := getenv("FUNCTION_TARGET"); target != "" {
+		if functions[target] == nil {
+			return fmt.Errorf("configuring the functions: FUNCTION_TARGET is %q: set it to one of %s, or leave it out for both", target, strings.Join(served, ", "))
+		}
+		served = []string{target}
+	}
+	var faults []string
+	for _, name := range served {
+		if err := functions[name](); err != nil {
+			faults = append(faults, strings.Split(err.Error(), "\n")...)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	slices.Sort(faults)
+	return fmt.Errorf("configuring the functions: %s", strings.Join(slices.Compact(faults), "\n"))
 }

@@ -82,11 +82,11 @@ func (f *Function) appendSome(ctx context.Context, s *stream, all rows, pending 
 		if err == nil || answer != nil { // the library is done with the memory
 			requests.Put(r)
 		}
-		if err == nil {
-			return nil
-		}
 		if refused = refusedRows(answer, pending[:sent]); len(refused) > 0 {
 			return nil
+		}
+		if err == nil && len(answer.GetRowErrors()) > 0 {
+			return fmt.Errorf("appending %d rows to %s: it refuses some that it was not sent", sent, s.table)
 		}
 		return err
 	})

@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/batch"
@@ -90,7 +87,7 @@ func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelObjects)
 	for _, h := range byHour(all.own, t.timestamp) {
-		raw := target{t.table, func(b *batch.Batch) string { return lake.RawObject(b, h.start) }}
+		raw := target{t.table, func(b *batch.Batch) string { return lake.RawObject(b, h.start) }, t.allRows}
 		group.Go(func() error {
 			return guarded(func() error {
 				duplicate, err := f.archiveRows(ctx, raw, b, digest, rows{shared: all.shared, own: h.rows})
@@ -109,77 +106,21 @@ func (f *Function) archive(ctx context.Context, t *topic, b *batch.Batch, digest
 type target struct {
 	*table
 	name func(*batch.Batch) string // of the object for a batch
+	// all returns the rows that the records of a batch have in this table,
+	// also those that it does not want there.
+	all func(context.Context, *batch.Batch) (rows, error)
 }
 
 // archiveRows makes rows of the batch durable as one Parquet object. Where an
-// earlier delivery created one and decided otherwise about some records, of
-// which the time of receipt or another version of this program is the cause,
-// further objects hold the rows that it lacks.
+// earlier delivery created one that lacks some, further objects hold these.
 func (f *Function) archiveRows(ctx context.Context, to target, b *batch.Batch, digest uint64, some rows) (duplicate bool, err error) {
 	duplicate, err = f.archiveFile(ctx, to, lake.Object{Name: to.name(b), Digest: digest, Selection: lake.Selection(to.offsets(some.own))}, some)
 	var other *lake.OtherSelection
-	if errors.As(err, &other) {
-		return true, f.complete(ctx, to, b, some)
+	var conflict *lake.Conflict
+	if errors.As(err, &other) || errors.As(err, &conflict) {
+		return true, f.complete(ctx, to, b, some, conflict)
 	}
 	return duplicate, err
-}
-
-// complete makes durable what the object of the batch lacks of the rows. Each
-// run of records that all are missing is treated as a batch of its own, so
-// that name and digest are those that such a batch would have.
-func (f *Function) complete(ctx context.Context, to target, b *batch.Batch, some rows) error {
-	held, err := f.archived(ctx, to.name(b))
-	if err != nil {
-		return err
-	}
-	wanted := slices.Collect(to.offsets(some.own)) // in the order of the batch's records
-	first, firstRow, row := 0, 0, 0                // of the run, and the row of the next record
-	for i := range len(b.Records) + 1 {
-		is := i < len(b.Records) && row < len(wanted) && wanted[row] == b.Records[i].Offset
-		if is && !held[wanted[row]] {
-			row++
-			continue
-		}
-		if i == first+len(b.Records) {
-			return fmt.Errorf("completing object %s: it holds no record of its batch", to.name(b))
-		}
-		if i > first {
-			run := *b
-			run.Records = b.Records[first:i]
-			if _, err := f.archiveRows(ctx, to, &run, lake.Digest(&run), rows{shared: some.shared, own: some.own[firstRow:row]}); err != nil {
-				return err
-			}
-		}
-		if is {
-			row++
-		}
-		first, firstRow = i+1, row
-	}
-	return nil
-}
-
-// archived returns the offsets of the rows in a Parquet object.
-func (f *Function) archived(ctx context.Context, name string) (map[int64]bool, error) {
-	var data []byte
-	err := f.inLake(ctx, func(ctx context.Context) (err error) {
-		data, err = lake.Read(ctx, f.bucket, name)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	type coordinate struct {
-		Offset int64 `parquet:"kafka_offset"`
-	}
-	found, err := parquet.Read[coordinate](bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, fmt.Errorf("reading the offsets in object %s: %w", name, err)
-	}
-	offsets := make(map[int64]bool, len(found))
-	for _, at := range found {
-		offsets[at.Offset] = true
-	}
-	return offsets, nil
 }
 
 // files holds the memory of Parquet files on their way.

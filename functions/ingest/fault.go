@@ -2,16 +2,20 @@ package ingest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"mime"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
+	"cloud.google.com/go/auth"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -27,7 +31,7 @@ type faultClass string
 const (
 	transient     faultClass = "transient"     // trying again, soon
 	misconfigured faultClass = "misconfigured" // a person who grants a right or creates what is missing; then trying again
-	unknown       faultClass = "unknown"       // trying again, perhaps; a batch tried too often ends in the dead letter, where it is seen
+	unknown       faultClass = "unknown"       // trying again, as after an outage, until somebody has looked: it blames no batch
 	permanent     faultClass = "permanent"     // nothing: the batch itself is the cause
 )
 
@@ -35,6 +39,9 @@ const (
 var worse = []faultClass{transient, misconfigured, unknown, permanent}
 
 // classify is the one place that decides; of joined errors the worst counts.
+//
+// Only what names a row, the request or the batch is the batch's fault. The
+// status of a server, or of what stands before it, says how the server is.
 func classify(err error) faultClass {
 	switch e := err.(type) {
 	case interface{ Unwrap() []error }:
@@ -46,17 +53,15 @@ func classify(err error) faultClass {
 	case *failure:
 		return classify(e.err)
 	}
-	var malformed *batch.Malformed
-	var foreign *foreignTopic
-	var conflict *lake.Conflict
-	var other *lake.OtherSelection // which archiveRows takes care of
-	var crashed *crash
-	if errors.As(err, &malformed) || errors.As(err, &foreign) || errors.As(err, &conflict) || errors.As(err, &other) || errors.As(err, &crashed) {
+	if blamesBatch(err) {
 		return permanent
 	}
 	var refused *googleapi.Error
 	if errors.As(err, &refused) {
-		return classifyHTTP(refused.Code)
+		return classifyHTTP(refused)
+	}
+	if needsPerson(err) {
+		return misconfigured
 	}
 	var network net.Error
 	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errInterrupted) ||
@@ -66,26 +71,63 @@ func classify(err error) faultClass {
 	return classifyGRPC(status.Code(err))
 }
 
-func classifyHTTP(code int) faultClass {
-	switch {
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
+// blamesBatch tells the errors of this program's own that name the batch.
+func blamesBatch(err error) bool {
+	var malformed *batch.Malformed
+	var foreign *foreignTopic
+	var conflict *lake.Conflict
+	var other *lake.OtherSelection // which archiveRows takes care of
+	var crashed *crash
+	var unstorable *unstorable
+	return errors.As(err, &malformed) || errors.As(err, &foreign) || errors.As(err, &conflict) || errors.As(err, &other) ||
+		errors.As(err, &crashed) || errors.As(err, &unstorable)
+}
+
+// needsPerson tells the errors between this process and a server that waiting
+// does not cure: a certificate that is not trusted, credentials that are
+// refused.
+func needsPerson(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var token *auth.Error
+	return errors.As(err, &certificate) ||
+		errors.As(err, &token) && token.Response != nil && token.Response.StatusCode < 500 && token.Response.StatusCode != http.StatusTooManyRequests
+}
+
+// classifyHTTP never blames the batch: names and sizes of objects are this
+// program's, so a request that is bad, or too large for whatever stands before
+// the lake, is bad for every batch. A wrong name of the bucket is answered 400.
+func classifyHTTP(refused *googleapi.Error) faultClass {
+	switch code := refused.Code; {
+	case code == http.StatusForbidden && isTooFast(refused):
 		return transient
-	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound:
+	case code == http.StatusRequestTimeout, code == http.StatusConflict, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
+		return transient
+	case code >= 400 && code < 500:
 		return misconfigured
-	case code >= 400:
-		return permanent
 	}
 	return transient
 }
 
-// classifyGRPC counts InvalidArgument and Unimplemented among the
-// misconfigured: a request as a whole is refused when the table has not the
-// columns that the rows have; bad rows are reported each for itself.
+// isTooFast tells a limit on requests in a time from a right that is missing,
+// for both of which Google's services answer 403
+// (https://cloud.google.com/storage/docs/json_api/v1/status-codes).
+func isTooFast(refused *googleapi.Error) bool {
+	return slices.ContainsFunc(refused.Errors, func(e googleapi.ErrorItem) bool {
+		return e.Reason == "rateLimitExceeded" || e.Reason == "userRateLimitExceeded"
+	})
+}
+
+// classifyGRPC counts InvalidArgument, FailedPrecondition and Unimplemented
+// among the misconfigured: a request as a whole is refused when the table has
+// not the columns that the rows have, or is not to be written; bad rows are
+// reported each for itself. Unknown is every error that is none of gRPC's,
+// and most statuses of HTTP that a proxy answers.
 func classifyGRPC(code codes.Code) faultClass {
 	switch code {
-	case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.Unimplemented:
+	case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated,
+		codes.InvalidArgument, codes.FailedPrecondition, codes.Unimplemented:
 		return misconfigured
-	case codes.Unknown: // every error that is none of gRPC's
+	case codes.Unknown:
 		return unknown
 	}
 	return transient
@@ -113,6 +155,11 @@ type foreignTopic struct{ topic string }
 func (f *foreignTopic) Error() string {
 	return fmt.Sprintf("topic %q is none of those this function knows", f.topic)
 }
+
+// An unstorable batch has something that is refused in whatever form.
+type unstorable struct{ detail string }
+
+func (u *unstorable) Error() string { return u.detail }
 
 // A crash is a panic while a batch was handled.
 type crash struct {

@@ -34,10 +34,11 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 //
 //   - 200 once all of the batch is durable;
 //   - 422 for what is no batch of a known topic, and never will be;
-//   - 503 for what is not the batch's fault: the same delivery succeeds once
-//     the lake or the warehouse is there again, or a person has granted what
-//     is missing;
-//   - 500 for what is, or what nobody knows.
+//   - 503 for what is not the batch's fault, or not known to be: the same
+//     delivery succeeds once the lake or the warehouse is there again, or a
+//     person has granted what is missing;
+//   - 500 for what is: a row that even the quarantine refuses, other contents
+//     in the lake under the batch's name, a crash.
 //
 // Pub/Sub delivers all but the first again until the subscription's limit of
 // attempts and then puts the event into the dead letter; that holds for 422
@@ -117,11 +118,10 @@ func statusOf(err error) int {
 	if isForeign(err) {
 		return http.StatusUnprocessableEntity
 	}
-	switch classify(err) {
-	case transient, misconfigured:
-		return http.StatusServiceUnavailable
+	if classify(err) == permanent {
+		return http.StatusInternalServerError
 	}
-	return http.StatusInternalServerError
+	return http.StatusServiceUnavailable
 }
 
 // fromEnvironment makes the process's one Function when the first event

@@ -2,13 +2,9 @@ package ingest
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,13 +12,9 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
-	"google.golang.org/api/googleapi"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/lake"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -167,73 +159,6 @@ func TestKafkaTimestamp(t *testing.T) {
 		if v.Null() != null || !null && v.Int() != millis*1000 {
 			t.Errorf("%d ms is %v (NULL: %v)", millis, v.Int(), v.Null())
 		}
-	}
-}
-
-func TestClassify(t *testing.T) {
-	down := &googleapi.Error{Code: 503}
-	forbidden := fmt.Errorf("creating x: %w", &googleapi.Error{Code: 403})
-	conflict := fmt.Errorf("x: %w", &lake.Conflict{Name: "n"})
-	for _, test := range []struct {
-		err  error
-		want faultClass
-	}{
-		{io.EOF, transient},
-		{context.DeadlineExceeded, transient},
-		{errors.New("something else"), unknown},
-		{fmt.Errorf("creating x: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}), transient},
-		{fmt.Errorf("%w: %v", errInterrupted, io.ErrUnexpectedEOF), transient},
-		{down, transient},
-		{&googleapi.Error{Code: 429}, transient},
-		{&googleapi.Error{Code: 408}, transient},
-		{forbidden, misconfigured},
-		{&googleapi.Error{Code: 404}, misconfigured},
-		{&googleapi.Error{Code: 400}, permanent},
-		{status.Error(codes.Unavailable, ""), transient},
-		{status.Error(codes.Internal, ""), transient},
-		{fmt.Errorf("appending: %w", status.Error(codes.NotFound, "")), misconfigured},
-		{status.Error(codes.PermissionDenied, ""), misconfigured},
-		{status.Error(codes.InvalidArgument, ""), misconfigured},
-		{conflict, permanent},
-		{&batch.Malformed{Attribute: "data"}, permanent},
-		{&foreignTopic{}, permanent},
-		{&crash{}, permanent},
-		{errors.Join(down, forbidden), misconfigured},
-		{errors.Join(forbidden, down), misconfigured},
-		{errors.Join(forbidden, conflict), permanent},
-		{errors.Join(conflict, forbidden), permanent},
-		{errors.Join(down, io.EOF), transient},
-		{errors.Join(down, errors.New("something else")), unknown},
-		{&failure{err: errors.Join(down, conflict)}, permanent},
-	} {
-		if got := classify(test.err); got != test.want {
-			t.Errorf("%v is %s, want %s", test.err, got, test.want)
-		}
-	}
-}
-
-func TestRetrying(t *testing.T) {
-	for name, test := range map[string]struct {
-		errs  []error // of the attempts, in order
-		tries int
-		fails bool
-	}{
-		"success":       {[]error{nil}, 1, false},
-		"passing fault": {[]error{io.EOF, io.EOF, nil}, 3, false},
-		"lasting fault": {[]error{io.EOF, io.EOF, io.EOF, io.EOF, nil}, maxAttempts, true},
-		"misconfigured": {[]error{&googleapi.Error{Code: 403}, nil}, 1, true},
-	} {
-		tries := 0
-		err := retrying(t.Context(), func() error { tries++; return test.errs[tries-1] })
-		if tries != test.tries || (err != nil) != test.fails {
-			t.Errorf("%s: %d tries, error %v", name, tries, err)
-		}
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	tries := 0
-	err := retrying(ended, func() error { tries++; cancel(); return io.EOF })
-	if tries != 1 || err == nil {
-		t.Errorf("%d tries after the call ended, error %v", tries, err)
 	}
 }
 

@@ -83,7 +83,10 @@ func (w *parquetWriter) write(dst *bytes.Buffer, all rows, stamp int64) error {
 			}
 		}
 	}
-	return w.file.Close()
+	if err := w.file.Close(); err != nil {
+		return err
+	}
+	return withoutLongStatistics(dst, w.file.File().Metadata())
 }
 
 // writeShared writes the whole of column c if the rows share its value.

@@ -40,7 +40,7 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 		return err
 	}
 	if f.config.LakeOnly {
-		_, err := f.archiveRows(ctx, target{f.quarantined, lake.QuarantineBatch}, b, lake.Digest(b), refused)
+		_, err := f.archiveRows(ctx, target{f.quarantined, lake.QuarantineBatch, f.allQuarantined}, b, lake.Digest(b), refused)
 		return err
 	}
 	refusals, err := f.appendRows(ctx, f.quarantined.stream, refused)
@@ -49,8 +49,8 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	}
 	if len(refusals) > 0 {
 		first := b.Records[rejections[refusals[0].row].record].Offset
-		return fmt.Errorf("quarantining: the warehouse refuses %d rows, first that of offset %d: %s",
-			len(refusals), first, refusals[0].detail)
+		return &unstorable{fmt.Sprintf("quarantining: the warehouse refuses %d rows, first that of offset %d: %s",
+			len(refusals), first, refusals[0].detail)}
 	}
 	return nil
 }
@@ -67,6 +67,16 @@ func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejection
 		refused.own = append(refused.own, values[i*width:(i+1)*width])
 	}
 	return refused, nil
+}
+
+// allQuarantined returns the rows of all records of the batch, as if each were
+// refused.
+func (f *Function) allQuarantined(ctx context.Context, b *batch.Batch) (rows, error) {
+	rejections := make([]rejection, len(b.Records))
+	for i := range rejections {
+		rejections[i].record = i
+	}
+	return f.quarantineRows(ctx, b, rejections)
 }
 
 // appendQuarantined adds the values that a row does not share, in the order of

@@ -51,7 +51,8 @@ type summary struct {
 	quarantined    int
 	tombstones     int // of the quarantined
 	duplicates     int64
-	oldest, newest int64 // Kafka timestamps in Unix milliseconds; -1 when no record has one
+	oldest, newest int64 // Kafka timestamps in Unix milliseconds that are to be believed; -1 when no record has one
+	absurd, beyond int   // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
 	durable        time.Time
 	took           time.Duration
 }
@@ -66,11 +67,17 @@ func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
 	}
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
-		if r := &b.Records[i]; hasTimestamp(r) {
-			if s.oldest < 0 || r.Timestamp < s.oldest {
-				s.oldest = r.Timestamp
+		switch at := b.Records[i].Timestamp; {
+		case d.received.Believes(at):
+			if s.oldest < 0 || at < s.oldest {
+				s.oldest = at
 			}
-			s.newest = max(s.newest, r.Timestamp)
+			s.newest = max(s.newest, at)
+		case at > lastMillis:
+			s.beyond++
+			s.absurd++
+		case at >= 0:
+			s.absurd++
 		}
 	}
 }
@@ -96,6 +103,9 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 		slog.Int("bytes", s.bytes))
 	if s.newest >= 0 {
 		attributes = append(attributes, slog.Int64("oldest_kafka_ms", s.oldest), slog.Int64("newest_kafka_ms", s.newest))
+	}
+	if s.absurd > 0 {
+		attributes = append(attributes, slog.Int("absurd_kafka_timestamps", s.absurd), slog.Int("null_kafka_timestamps", s.beyond))
 	}
 	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
 	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, "batch ingested", attributes...)

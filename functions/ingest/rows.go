@@ -78,11 +78,10 @@ func appendCoordinates(values []event.Value, r *batch.Record) []event.Value {
 // TIMESTAMP ends. Producers may put any number into a record's timestamp.
 var lastMillis = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
 
-// hasTimestamp tells whether Kafka gave the record a timestamp that can be one.
-func hasTimestamp(r *batch.Record) bool { return r.Timestamp >= 0 && r.Timestamp <= lastMillis }
-
+// kafkaTimestamp is what Kafka said, absurd or not; NULL where it said nothing
+// or a TIMESTAMP cannot hold it.
 func kafkaTimestamp(r *batch.Record) event.Value {
-	if !hasTimestamp(r) {
+	if r.Timestamp < 0 || r.Timestamp > lastMillis {
 		return event.Value{}
 	}
 	return event.TimeValue(r.Timestamp * 1000)
@@ -105,6 +104,7 @@ type decoded struct {
 	memory     []batch.Record            // of the batch
 	decoders   map[string]*event.Decoder // by topic
 	values     []event.Value
+	received   event.Receipt
 	good       rows
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
@@ -135,7 +135,8 @@ func (d *decoded) decoder(t *topic) *event.Decoder {
 }
 
 // decode decides about every record of the batch: each becomes one row or one
-// rejection. now stands in for a timestamp that Kafka did not give.
+// rejection. now stands in for a timestamp that Kafka did not give, or that
+// cannot be true.
 func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 	decoder := d.decoder(t)
 	width, fields := t.width, len(t.schema.Columns)+1
@@ -144,10 +145,11 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 	}
 	d.good = rows{shared: t.shared(b), own: d.good.own[:0]}
 	d.records, d.rejections = d.records[:0], d.rejections[:0]
+	d.received = event.ReceivedAt(now)
 	values := d.values[:cap(d.values)]
 	for i := range b.Records {
 		row := event.Row(values[:width:width])
-		if refused := decodeRecord(decoder, row[:fields], &b.Records[i], now); refused != nil {
+		if refused := decodeRecord(decoder, row[:fields], &b.Records[i], d.received); refused != nil {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
@@ -157,15 +159,11 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 	}
 }
 
-func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, now time.Time) *event.Rejection {
+func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, received event.Receipt) *event.Rejection {
 	if r.ValueURI != "" {
 		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
 	}
-	reference := now
-	if hasTimestamp(r) {
-		reference = time.UnixMilli(r.Timestamp)
-	}
-	refused := decoder.Decode(row, r.Value, reference)
+	refused := decoder.Decode(row, r.Value, received.Reference(r.Timestamp))
 	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {
 		// No quarantine row could hold it if the warehouse refused it. Its
 		// detail will be where its bytes are.

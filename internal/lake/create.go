@@ -23,13 +23,18 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A Conflict says that an object exists under the name but was made from
 // other records. Trying again cannot help: two batches claim the same name,
-// or the object was overwritten by hand.
+// the object was overwritten by hand, or Kafka has compacted the partition, so
+// that the batch has lost records. The last is no harm: who made the objects
+// can tell by comparing their records.
 type Conflict struct {
 	Name       string
-	Have, Want string // digests: the stored one ("" when it has none), and ours
+	Have, Want string // digests: the stored one ("" when it has none), and ours; both "" where it is not they that differ
 }
 
 func (c *Conflict) Error() string {
+	if c.Have == "" && c.Want == "" {
+		return fmt.Sprintf("object %s exists with other contents", c.Name)
+	}
 	return fmt.Sprintf("object %s exists with other contents: its digest is %q, ours is %q", c.Name, c.Have, c.Want)
 }
 
@@ -118,5 +123,20 @@ func create(ctx context.Context, object *storage.ObjectHandle, metadata map[stri
 	if _, err := w.Write(data); err != nil {
 		return err
 	}
-	return w.Close()
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return confirm(w.Attrs(), w)
+}
+
+// confirm looks whether the answer tells of an object, and of the one that was
+// sent: to the library anything that answers 200 and JSON has stored it.
+func confirm(made *storage.ObjectAttrs, w *storage.Writer) error {
+	switch {
+	case made.Name == "":
+		return errors.New("the answer to the upload tells of no object: it is not Cloud Storage's")
+	case made.CRC32C != 0 && made.CRC32C != w.CRC32C:
+		return fmt.Errorf("the answer to the upload tells of checksum %08x, not %08x", made.CRC32C, w.CRC32C)
+	}
+	return nil
 }

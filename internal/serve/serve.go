@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
@@ -38,6 +39,9 @@ func Start(ctx context.Context, host, port string) (*Server, error) {
 	_, port, err = net.SplitHostPort(s.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("serving functions: %w", err)
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]" // the framework puts a colon and the port behind it
 	}
 	go func() { s.failed <- funcframework.StartHostPort(host, port) }()
 	return s, s.accepts(ctx)

@@ -39,3 +39,18 @@ func TestStart(t *testing.T) {
 		t.Errorf("waiting until the end: %v", err)
 	}
 }
+
+func TestStart_OnAnIPv6Address(t *testing.T) {
+	if listener, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("this machine has no IPv6")
+	} else if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(t.Context(), "::1", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(s.Addr, "[::1]:") {
+		t.Errorf("it listens on %s", s.Addr)
+	}
+}

@@ -1,6 +1,7 @@
 package ingesttest
 
 import (
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -161,9 +162,18 @@ func TestIngest_PassingFaultsOfTheLake(t *testing.T) {
 // quarantine and the others to staging.
 func TestIngest_RefusedRowsAreIsolated(t *testing.T) {
 	t.Parallel()
+	for _, mild := range []bool{false, true} {
+		t.Run(fmt.Sprint("mild ", mild), func(t *testing.T) {
+			t.Parallel()
+			testRefusedRows(t, mild)
+		})
+	}
+}
+
+func testRefusedRows(t *testing.T, mild bool) {
 	l := newLab(t)
 	l.warehouse.decide(func(table string, rows []row) verdict {
-		v := verdict{refuse: make(map[int]string)}
+		v := verdict{refuse: make(map[int]string), mild: mild}
 		for i, r := range rows {
 			if table == "incidents" && r["kafka_offset"].(int64)%7 == 0 {
 				v.refuse[i] = "it does not like sevens"
@@ -202,8 +212,13 @@ func TestIngest_WarehouseThatRefusesAllRows(t *testing.T) {
 		}
 		return v
 	})
-	if err := l.deliver(t, batchOf(incidents(5)...)); err == nil {
-		t.Error("a batch was acknowledged that is nowhere")
+	e := eventOf(t, batchOf(incidents(5)...))
+	if got := l.answer(t, e); got != http.StatusInternalServerError { // a verdict: rows are named
+		t.Errorf("answer %d to a batch that is nowhere, want 500", got)
+	}
+	l.warehouse.decide(func(string, []row) verdict { return verdict{refuse: map[int]string{99: "no"}, mild: true} })
+	if got := l.answer(t, e); got != http.StatusServiceUnavailable {
+		t.Errorf("answer %d to a batch of which rows were refused that it has not, want 503", got)
 	}
 }
 

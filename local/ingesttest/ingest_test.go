@@ -1,6 +1,7 @@
 package ingesttest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -245,6 +246,42 @@ func TestIngest_RequestsAreCutBySize(t *testing.T) {
 	}
 	if l.warehouse.largest > 3<<20+4<<10 {
 		t.Errorf("a request had %d bytes", l.warehouse.largest)
+	}
+}
+
+// A string of 1.5 MB is in the lake's file once, not in the footer as well,
+// which every reader reads; the others of its column are found as before.
+func TestIngest_LongStringIsNotInTheFooter(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, withoutWarehouse)
+	random := make([]byte, 3<<18)
+	rand.NewChaCha8([32]byte{}).Read(random)
+	long := fmt.Sprintf("%x", random)
+	values := incidents(20)
+	values[7] = strings.Replace(values[7], "Dock 2", long, 1)
+	values[8] = strings.Replace(values[8], `{`, `{"note":"`+long+`",`, 1)
+	b := batchOf(values...)
+	l.mustDeliver(t, b)
+	names := l.lake.objects(t, "raw/")
+	if len(names) != 1 {
+		t.Fatalf("objects %q", names)
+	}
+	data := l.lake.read(t, names[0])
+	if size := binary.LittleEndian.Uint32(data[len(data)-8:]); size > 8<<10 {
+		t.Errorf("the footer has %d bytes", size)
+	}
+	if size := len(data); size > 2*len(long)+64<<10 {
+		t.Errorf("the file has %d bytes for two texts of %d", size, len(long))
+	}
+	_, rows := readParquet(t, data)
+	for i, r := range rows {
+		location := "Dock 2"
+		if i == 7 {
+			location = long
+		}
+		if r["location"] != location || (r["extra"] != nil) != (i == 8) || r["kafka_offset"] != int64(100+i) {
+			t.Errorf("row %d holds %.40v, %.40v", i, r["location"], r["extra"])
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type fakeLake struct {
 // An outcome is what becomes of a request. The zero outcome serves it.
 type outcome struct {
 	status int             // answered in place of the server's answer, when it is not 0
+	page   bool            // as HTML, as proxies do
+	json   string          // as JSON, with this
 	serve  bool            // whether the server does what it is asked before that
 	hang   <-chan struct{} // answers only when it is closed
 }
@@ -78,6 +80,18 @@ func (l *fakeLake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if o.serve {
 		l.server.HTTPHandler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if o.page {
+		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		w.WriteHeader(o.status)
+		io.WriteString(w, "<html><title>no</title></html>")
+		return
+	}
+	if o.json != "" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(o.status)
+		io.WriteString(w, o.json)
+		return
 	}
 	http.Error(w, "as the test wants", o.status)
 }

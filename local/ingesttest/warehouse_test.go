@@ -45,6 +45,7 @@ type verdict struct {
 	broken error           // breaks the connection with the error; takes nothing
 	status codes.Code      // answers with an error; takes nothing
 	refuse map[int]string  // answers with row errors; takes nothing
+	mild   bool            // with row errors alone, without saying that the request failed
 	hang   <-chan struct{} // answers only when it is closed
 }
 
@@ -174,7 +175,9 @@ func (w *fakeWarehouse) take(stream storagepb.BigQueryWrite_AppendRowsServer, ta
 	case v.status != codes.OK:
 		answer.Response = &storagepb.AppendRowsResponse_Error{Error: &status.Status{Code: int32(v.status), Message: "as the test wants"}}
 	case len(v.refuse) > 0:
-		answer.Response = &storagepb.AppendRowsResponse_Error{Error: &status.Status{Code: int32(codes.InvalidArgument), Message: "row errors"}}
+		if !v.mild {
+			answer.Response = &storagepb.AppendRowsResponse_Error{Error: &status.Status{Code: int32(codes.InvalidArgument), Message: "row errors"}}
+		}
 		for i, why := range v.refuse {
 			answer.RowErrors = append(answer.RowErrors, &storagepb.RowError{Index: int64(i), Code: storagepb.RowError_FIELDS_ERROR, Message: why})
 		}
