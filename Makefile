@@ -10,7 +10,7 @@ LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
-.PHONY: help demo up bench build check test race kafka format vet lint generate release clean
+.PHONY: help demo up bench build check test advice race kafka format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: format ## while you work: format, vet, lint and tests of what is deployed
 test: build vet ## every test; needs nothing but Go, git and make
 	$(GO) test ./...
 	cd local && $(GO) test -count=1 -timeout 25m ./...
+
+advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
+	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
 
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...

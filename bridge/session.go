@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,6 +181,6 @@ func (s *session) describeRange(topic string, partition int32, offset int64) str
 	newest, _ := s.control.GetOffset(topic, partition, sarama.OffsetNewest)
 	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired or been deleted before they "+
 		"were read, or the brokers lost some. Decide where to go on, stop the bridge, and move the group there, for example with "+
-		"kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute",
-		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition)
+		"kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute --bootstrap-server %s",
+		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition, strings.Join(s.bridge.config.Kafka.Brokers, ","))
 }

@@ -70,6 +70,10 @@ type RunConfig struct {
 	// CatchUp is the simulated moment before which steps follow each other
 	// without pause.
 	CatchUp time.Time
+	// Today keeps the network on the clock's current date once it has caught
+	// up: when its day is over, or the clock's, it begins the clock's day, with
+	// other trains. So it always has something to tell of today.
+	Today bool
 	// Steps and For end the run after so many steps, or so much wall-clock
 	// time; 0 is no limit.
 	Steps int
@@ -141,6 +145,9 @@ type step struct {
 }
 
 func (r *runner) play() step {
+	if r.Today && !r.Network.Now().Before(r.CatchUp) {
+		r.Network.stayOn(r.Clock.Now())
+	}
 	s := step{begin: r.Network.Now(), events: r.Network.Step()}
 	if r.Faults != nil {
 		s.events = r.Faults.Spoil(s.events)

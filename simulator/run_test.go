@@ -258,3 +258,46 @@ func TestRun_RefusesSpeeds(t *testing.T) {
 		}
 	}
 }
+
+// A network that stays on today has something to tell of the clock's date all
+// day, whatever the pace, and of the next date from midnight on. It tells
+// nothing twice and nothing that is absurdly far ahead.
+func TestRun_StaysOnToday(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 30 * time.Second // of steps at speed 6: a simulated day takes 102 minutes
+		days, told := map[string]int{}, map[string]bool{}
+		j := &journal{}
+		j.check = func(events []simulator.Event) {
+			for _, e := range events {
+				day, earliest := e.Time.Format(time.DateOnly), time.Now().Add(-interval)
+				if len(j.steps) > 203 && day != time.Now().Format(time.DateOnly) && day != earliest.Format(time.DateOnly) {
+					t.Fatalf("at %v an event is of %v", time.Now(), e.Time)
+				}
+				if e.Time.Sub(time.Now()) > simulator.MaxLead {
+					t.Fatalf("at %v an event is of %v, far ahead", time.Now(), e.Time)
+				}
+				if told[e.Topic+e.Key] {
+					t.Fatalf("%s %s is told twice", e.Topic, e.Key)
+				}
+				told[e.Topic+e.Key] = true
+				days[day]++
+			}
+		}
+		_, log, err := j.play(t.Context(), simulator.RunConfig{
+			Network: simulator.New(simulator.Config{Seed: 1, Start: bubble.AddDate(0, 0, -1)}), CatchUp: bubble,
+			Speed: 6, Today: true, For: 30 * time.Hour,
+		})
+		if err != nil || log != "" {
+			t.Fatalf("ended with %v and %q", err, log)
+		}
+		for i := 204; i < len(j.steps); i++ {
+			if pause := j.steps[i].at - j.steps[i-1].at; pause != interval {
+				t.Fatalf("step %d came %v after the one before, want %v", i, pause, interval)
+			}
+		}
+		if yesterday := days["1999-12-31"]; len(days) != 3 || days["2000-01-01"] < 10*yesterday || days["2000-01-02"] < 2*yesterday {
+			t.Errorf("events by day: %v, want one day of yesterday, and of the others in proportion", days)
+		}
+	})
+}

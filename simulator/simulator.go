@@ -69,8 +69,8 @@ type Network struct {
 	length   int        // stations on a line
 	legacy   bool
 	now      time.Time // where the next step begins
-	first    time.Time // where the first one began
-	lap      uint64    // how often the day was begun again
+	first    time.Time // where the present lap began
+	lap      uint64    // how often the network has begun again
 	repeat   bool
 	agenda   agenda
 	numbers  map[string]int64 // the last id given, by topic
@@ -134,7 +134,7 @@ func (n *Network) Step() []Event {
 	n.agenda.play(n.now, end)
 	n.now = n.hours.firstOpenStep(end)
 	if n.repeat && !n.now.Before(n.dayEnd()) {
-		n.beginAgain()
+		n.Begin(n.first)
 	}
 	return slices.Clip(n.events)
 }
@@ -142,13 +142,28 @@ func (n *Network) Step() []Event {
 // dayEnd returns where the day that is repeated ends.
 func (n *Network) dayEnd() time.Time { return n.first.AddDate(0, 0, 1) }
 
-// beginAgain goes back to the first step. Nothing is left on the agenda, since
-// the day's end counts as closing.
-func (n *Network) beginAgain() {
+// Begin has the network go on at another moment, earlier or later, on a new lap:
+// with other trains, and without what is under way. Identifiers count on. The
+// moment is rounded as Config.Start is.
+func (n *Network) Begin(at time.Time) {
+	n.first = n.hours.firstOpenStep(at.In(n.now.Location()))
 	n.now = n.first
 	n.lap++
+	clear(n.agenda)
 	for _, s := range n.stations {
 		s.troubles = nil
+	}
+}
+
+// Lap returns how often the network has begun again, and when its present lap
+// began.
+func (n *Network) Lap() (lap uint64, begun time.Time) { return n.lap, n.first }
+
+// stayOn begins the day of the moment now unless the network is in it.
+func (n *Network) stayOn(now time.Time) {
+	opening, closing := n.hours.on(now.In(n.now.Location()))
+	if n.now.Before(opening) || !n.now.Before(closing) {
+		n.Begin(opening)
 	}
 }
 

@@ -2,12 +2,22 @@
 // the warehouse. They name the datasets staging_data and prod_data.
 package sql
 
-import "embed"
+import (
+	"embed"
+	"strings"
+)
 
 // Ledger says what became of the records of every topic and partition.
 //
 //go:embed ops/ledger.sql
 var Ledger string
+
+//go:embed views/records.sql
+var recordsView string
+
+// RecordsView is the query of the view that has one row for each Kafka record of
+// a staging table; table is project.dataset.table.
+func RecordsView(table string) string { return strings.ReplaceAll(recordsView, "${table}", table) }
 
 // Replays holds a statement for each topic, replay/<topic>.sql, which puts
 // records of the lake back into the staging table. Its parameters are from_day

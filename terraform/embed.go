@@ -27,6 +27,11 @@ type Deployment struct {
 	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
 	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
 	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
+
+	// A person is told when more than this share of the records of so many
+	// minutes was refused.
+	QuarantineAlertShare   float64 `json:"quarantine_alert_share"` // 0..1
+	QuarantineAlertMinutes int     `json:"quarantine_alert_minutes"`
 }
 
 // TransformDeadline is how long the scheduler waits for one run's answer.
@@ -37,6 +42,23 @@ func (d Deployment) TransformDeadline() time.Duration {
 // AckDeadline is how long Pub/Sub waits for the answer of one delivery.
 func (d Deployment) AckDeadline() time.Duration {
 	return time.Duration(d.PushAckDeadline) * time.Second
+}
+
+// RetriesTake is how long Pub/Sub tries to deliver a message whose attempts all
+// fail at once, until it becomes a dead letter: the pauses between the
+// attempts, each twice the one before, up to the longest.
+func (d Deployment) RetriesTake() (all time.Duration) {
+	pause := d.PushMinimumBackoff
+	for range d.PushMaxDeliveryAttempts - 1 {
+		all += time.Duration(min(pause, d.PushMaximumBackoff)) * time.Second
+		pause = min(2*pause, d.PushMaximumBackoff)
+	}
+	return all
+}
+
+// QuarantineWindow is how far back the share of refused records is looked at.
+func (d Deployment) QuarantineWindow() time.Duration {
+	return time.Duration(d.QuarantineAlertMinutes) * time.Minute
 }
 
 // FullName completes the short name of a Pub/Sub topic or subscription;

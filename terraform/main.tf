@@ -184,6 +184,7 @@ module "observability" {
   alert_emails             = var.alert_emails
   bridge                   = module.bridge.service
   dead_letter_subscription = module.transport.dead_letter_subscription
+  deployment               = local.deployment
   ingest_subscription      = module.transport.ingest_subscription
   project                  = module.foundation.project
   runbooks_url             = var.runbooks_url

@@ -149,6 +149,26 @@ func TestDeadLetters(t *testing.T) {
 	m.mustSay(0, list, "no dead letters")
 }
 
+// Pub/Sub may answer a pull with nothing although messages wait, at the
+// beginning and in between.
+func TestDeadLetters_EmptyAnswersAreNotTheEnd(t *testing.T) {
+	pulls := &emptyPulls{}
+	m := newMail(t, pstest.ServerReactorOption{FuncName: "Pull", Reactor: pulls})
+	for offset := range int64(25) { // more than one pull brings
+		m.bury(10*offset, nil)
+	}
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "25 dead letters with 50 records")
+	m.mustSay(0, []string{"resend", "--wait", "1s", "--all"}, "25 dead letters sent again")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "no dead letters")
+}
+
+// emptyPulls answers two of three pulls with nothing, at once.
+type emptyPulls struct{ pulled atomic.Int64 }
+
+func (e *emptyPulls) React(any) (handled bool, answer any, err error) {
+	return e.pulled.Add(1)%3 != 0, &pubsubpb.PullResponse{}, nil
+}
+
 // What cannot be sent stays where it is.
 func TestDeadLetters_ResendFails(t *testing.T) {
 	m := newMail(t)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/deadletter"
+	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/terraform"
 )
 
@@ -59,15 +60,17 @@ func (m *mailbox) Close() error { return m.client.Close() }
 // each shows every dead letter to take once, so many pulled at a time. Those
 // for which take returns true are acknowledged at once; all others are held
 // meanwhile and given back at the end, after an error and after an interrupt
-// too. It ends when none came for as long as to wait, or only such as were
-// shown: their leases run out sooner than the rest comes.
+// too. It ends when for as long as to wait none came that was not shown: an
+// answer without messages means nothing, since Pub/Sub may give one while some
+// wait, and those that were shown may come again.
 func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (done bool, err error)) (err error) {
 	var kept []string // acknowledgement ids
 	defer func() { err = errors.Join(err, m.giveBack(context.WithoutCancel(ctx), kept)) }()
 	shown := map[string]bool{} // and whether it is done, by message id
+	until := time.Now().Add(m.wait)
 	for {
-		received, err := m.pull(ctx, atOnce)
-		if err != nil || len(received) == 0 {
+		received, err := m.pull(ctx, atOnce, until)
+		if err != nil {
 			return err
 		}
 		before, held := len(shown), len(kept)
@@ -90,21 +93,31 @@ func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (do
 				return err
 			}
 		}
-		if len(shown) == before {
-			return nil
-		}
 		if err := m.setDeadline(ctx, kept[held:], longestLease); err != nil {
 			return fmt.Errorf("holding dead letters of %s: %w", m.subscription, err)
+		}
+		switch {
+		case len(shown) > before:
+			until = time.Now().Add(m.wait)
+		case !time.Now().Before(until):
+			return nil
+		default:
+			if err := pause.For(ctx, pullPause); err != nil {
+				return err
+			}
 		}
 	}
 }
 
+// pullPause is between two answers that brought nothing new: some come at once.
+const pullPause = 100 * time.Millisecond
+
 // longestLease is the longest that Pub/Sub grants.
 const longestLease = 10 * time.Minute
 
-// pull returns none when none came for as long as to wait.
-func (m *mailbox) pull(ctx context.Context, most int32) ([]*pubsubpb.ReceivedMessage, error) {
-	waiting, cancel := context.WithTimeout(ctx, m.wait)
+// pull asks once, and returns none when none has come until then.
+func (m *mailbox) pull(ctx context.Context, most int32, until time.Time) ([]*pubsubpb.ReceivedMessage, error) {
+	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	response, err := m.client.SubscriptionAdminClient.Pull(waiting, &pubsubpb.PullRequest{Subscription: m.subscription, MaxMessages: most})
 	switch {

@@ -62,6 +62,21 @@ func TestTable_IsInTheDocs(t *testing.T) {
 	}
 }
 
+// README says in one line what a system costs that runs.
+func TestBill_IsInTheReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := func(records float64) float64 {
+		return bill(t, cost.ListPrices(), cost.DefaultWorkload(records), false).TotalUSDMonth
+	}
+	want := fmt.Sprintf("costs about %.0f dollars a month while nothing comes, %.0f at one record a second and %.0f at 20", total(0), total(1), total(20))
+	if !strings.Contains(string(text), want) {
+		t.Errorf("README.md does not say that the system %s", want)
+	}
+}
+
 // Every number in the file of prices changes the bill of some workload: one
 // that does not would be a formula that forgot it.
 func TestPrices_EveryOneCounts(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/stationflow/stationflow/local/dashboard"
@@ -48,6 +49,19 @@ type telling struct {
 // calm stands for the states that nobody needs to be told of.
 const calm = dashboard.Flowing
 
+// refusing is the state of a quarantine into which much goes. Nothing is broken
+// then, but somebody sends what nobody can use.
+const refusing dashboard.State = "refusing"
+
+// quarantine has the quarantine told of as a hop is.
+func quarantine(r dashboard.RefusedStatus) dashboard.HopStatus {
+	q := dashboard.HopStatus{Hop: "quarantine", Name: "Quarantine", Health: dashboard.Health{State: calm}}
+	if r.Note != "" {
+		q.Health = dashboard.Health{State: refusing, Note: r.Note, Remedy: r.Remedy}
+	}
+	return q
+}
+
 // New returns a Console. terminal says whether out is one, where a line can be
 // written over.
 func New(out io.Writer, terminal bool) *Console {
@@ -66,7 +80,7 @@ func IsTerminal(out io.Writer, getenv func(string) string) bool {
 
 // Show writes what there is to say about a status. Call it every second.
 func (c *Console) Show(s dashboard.Status) {
-	for _, hop := range s.Hops {
+	for _, hop := range append(slices.Clip(s.Hops), quarantine(s.Refused)) {
 		if text := c.change(hop, s.At); text != "" {
 			c.clear()
 			fmt.Fprint(c.out, text)
@@ -103,7 +117,7 @@ func (c *Console) clear() {
 // change is what is to be told of a hop; "" for nothing.
 func (c *Console) change(hop dashboard.HopStatus, now time.Time) string {
 	state := hop.State
-	if state != dashboard.Failing && state != dashboard.Behind {
+	if state != dashboard.Failing && state != dashboard.Behind && state != refusing {
 		state = calm
 	}
 	t, known := c.told[hop.Hop]
@@ -122,7 +136,7 @@ func (c *Console) change(hop dashboard.HopStatus, now time.Time) string {
 	case !tell:
 		return ""
 	case state == calm:
-		return wrap(now.Format(time.TimeOnly)+" "+string(hop.State)+"  ", hop.Name+" is well again.")
+		return told(now.Format(time.TimeOnly)+" "+string(hop.State)+"  ", hop.Name+" is well again.", "")
 	}
-	return wrap(now.Format(time.TimeOnly)+" "+string(hop.State)+"  ", hop.Name+": "+hop.Note+"\n"+hop.Remedy)
+	return told(now.Format(time.TimeOnly)+" "+string(hop.State)+"  ", hop.Name+": "+hop.Note, hop.Remedy)
 }

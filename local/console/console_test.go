@@ -57,8 +57,12 @@ func TestLine(t *testing.T) {
 		}, "12:00:00 nothing yet  lag 0"},
 		"dead letters come first": {func(s *dashboard.Status) { s.Overall.State, s.DeadLetters = dashboard.Failing, 2 },
 			"12:00:00 failing  2 dead letters  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
-		"much in quarantine comes early": {func(s *dashboard.Status) { s.QuarantineNote, s.QuarantinedShare = "see there", new(0.529) },
-			"12:00:00 flowing  quarantined 2611 (52.9%)  559/s  lag 297 0.4s"},
+		"much that is refused comes early": {func(s *dashboard.Status) {
+			s.Refused.Topics = []dashboard.RefusalsStatus{{Topic: "ticket_validations", Share: 1}}
+		}, "12:00:00 flowing  ticket_validations 100.0% refused  559/s  lag 297 0.4s"},
+		"simulated": {func(s *dashboard.Status) {
+			s.Simulation = &dashboard.SimulationStatus{At: noon.Add(150 * time.Minute), Pace: 60}
+		}, "12:00:00 flowing  simulated 14:30  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
 		"one": {func(s *dashboard.Status) { s.DeadLetters = 1 }, "12:00:00 flowing  1 dead letter  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s"},
 		"failed transform": {func(s *dashboard.Status) { s.Transform.LastStatus = new("failed") },
 			"12:00:00 flowing  559/s  lag 297 0.4s  fresh 0.4s p99 1.2s  transform failed"},
@@ -147,6 +151,25 @@ func TestConsole_Terminal(t *testing.T) {
 	}
 	if strings.Count(got, "\n") != 3 {
 		t.Errorf("%d lines were ended, want 3:\n%q", strings.Count(got, "\n"), got)
+	}
+}
+
+// What is refused is told once, with a statement that can be copied whole, and
+// so is that it is over.
+func TestConsole_Refused(t *testing.T) {
+	t.Parallel()
+	const remedy = "Each is kept: `select kafka_topic, reason, detail, value from staging_data.quarantine_records where ingested_at > timestamp_sub(current_timestamp(), interval 15 minute)`."
+	got := play(false, 60, func(second int) func(*dashboard.Status) {
+		return func(s *dashboard.Status) {
+			if second >= 5 && second < 45 {
+				s.Refused.Note, s.Refused.Remedy = strings.Repeat("Refused are many of them. ", 40), remedy
+			}
+		}
+	})
+	for part, times := range map[string]int{"refusing  Quarantine: Refused are many": 1, remedy: 1, "flowing  Quarantine is well again.": 1} {
+		if found := strings.Count(strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(part), " ")); found != times {
+			t.Errorf("%q is told %d times, want %d:\n%s", part, found, times, got)
+		}
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 // telling first.
 func Line(s dashboard.Status) string {
 	line := s.At.Format("15:04:05 ") + string(s.Overall.State)
+	if s.Simulation != nil {
+		line += s.Simulation.At.Format("  simulated 15:04")
+	}
 	for _, part := range parts(s) {
 		if part == "" {
 			continue
@@ -44,13 +47,13 @@ func parts(s dashboard.Status) []string {
 	}
 	return []string{
 		some(s.DeadLetters, "dead letter", "dead letters"),
-		quarantined(s, true),
+		refused(s.Refused),
 		rate,
 		waiting(lag),
 		freshness(s.Freshness),
 		transform(s.Transform),
 		some(retries, "retry", "retries"),
-		quarantined(s, false),
+		quarantined(s),
 	}
 }
 
@@ -78,9 +81,17 @@ func transform(t dashboard.TransformStatus) string {
 	return "transform " + seconds(*t.LastTook)
 }
 
-// quarantined is about a share that is large, or about another.
-func quarantined(s dashboard.Status, large bool) string {
-	if s.Quarantined == 0 || s.QuarantinedShare == nil || large != (s.QuarantineNote != "") {
+// refused is about the topic of which lately most was refused.
+func refused(r dashboard.RefusedStatus) string {
+	if len(r.Topics) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %.1f%% refused", r.Topics[0].Topic, 100*r.Topics[0].Share)
+}
+
+// quarantined is about all since the start.
+func quarantined(s dashboard.Status) string {
+	if s.Quarantined == 0 || s.QuarantinedShare == nil {
 		return ""
 	}
 	return fmt.Sprintf("quarantined %s (%.1f%%)", short(float64(s.Quarantined)), *s.QuarantinedShare*100)
@@ -128,33 +139,38 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.0fh", s/3600)
 }
 
-// maxLines bounds what is told of one change: an error can be a page long,
-// and the page and the log have it whole.
-const maxLines = 6
+// maxLines bounds what is told of a reason: an error can be a page long, and
+// the page and the log have it whole.
+const maxLines = 5
 
-// wrap breaks text into lines of at most Width, the first after head and the
-// others below its text.
-func wrap(head, text string) string {
+// told breaks a reason and what to do into lines of at most Width, the first
+// after head and the others below its text. What to do is told whole: it may be
+// a statement to copy.
+func told(head, reason, remedy string) string {
 	indent := strings.Repeat(" ", utf8.RuneCountInString(head))
-	var lines []string
-	for paragraph := range strings.SplitSeq(text, "\n") {
-		line := ""
-		for _, word := range strings.Fields(printable(paragraph)) {
-			for _, piece := range pieces(word, Width-len(indent)) {
-				if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(piece) > Width-len(indent) {
-					lines, line = append(lines, line), ""
-				}
-				line = strings.TrimLeft(line+" "+piece, " ")
-			}
-		}
-		if line != "" {
-			lines = append(lines, line)
-		}
+	lines := broken(reason, Width-len(indent))
+	if len(lines) > maxLines {
+		lines = append(lines[:maxLines-1:maxLines-1], "…")
 	}
-	if len(lines) > maxLines { // the end is what to do
-		lines = append(append(lines[:maxLines-2:maxLines-2], "…"), lines[len(lines)-1])
-	}
+	lines = append(lines, broken(remedy, Width-len(indent))...)
 	return head + strings.Join(lines, "\n"+indent) + "\n"
+}
+
+// broken breaks text between words.
+func broken(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(printable(text)) {
+		for _, piece := range pieces(word, width) {
+			if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(piece) > width {
+				lines, line = append(lines, line), ""
+			}
+			line = strings.TrimLeft(line+" "+piece, " ")
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // pieces cuts a word that is longer than a line.

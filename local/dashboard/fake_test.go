@@ -106,13 +106,17 @@ func scenes(now time.Time) map[string]scene {
 		})
 		with(p, dashboard.Staging, func(f *dashboard.Flow) { f.PerSecond = new(0.0) })
 		p.DeadLetters, p.Freshness = 2, dashboard.Freshness{}
-		p.Quarantined, p.MostRefused = 122_611, "missing_field"
+		p.Quarantined = 122_611
+		p.Refused = dashboard.Refused{Window: 15 * time.Minute, Topics: []dashboard.Refusals{{Topic: "ticket_validations", Refused: 120_000, Records: 121_000, Reason: "missing_field"}}}
 		p.Transform.LastFailure = "building model ticket_validations_hourly: division by zero: -1 / 0"
 		p.Transform.Failures = 3
 		last := len(p.Transform.Models)
 		p.Transform.Models[last-2].Status, p.Transform.Models[last-2].Error = "failed", p.Transform.LastFailure
 		p.Transform.Models[last-1].Status, p.Transform.Models[last-1].Error = "skipped", "ticket_validations_hourly failed"
 		p.Transform.Findings = append(p.Transform.Findings, dashboard.Finding{Test: "unique_train_dashboard_key", Status: "failed", Rows: 1})
+	}
+	simulated := func(p *dashboard.Pipeline) {
+		p.Simulation = &dashboard.Simulation{At: now.Add(2*time.Hour + 30*time.Minute).UTC(), Pace: 60}
 	}
 	early := dashboard.Pipeline{TransportName: "Pub/Sub", RateWindow: 30 * time.Second,
 		Flows: map[dashboard.Hop]dashboard.Flow{
@@ -130,7 +134,7 @@ func scenes(now time.Time) map[string]scene {
 	rows := realisticRows(now)
 	sizes := map[string]int64{"int_train_arrivals_hourly": 1_204, "train_movements_hourly": 2_398, "train_dashboard": 204, "incidents_hourly": 41, "incident_dashboard": 97, "ticket_validations_hourly": 12_004, "ticket_dashboard": 141}
 	return map[string]scene{
-		"busy":    {pipeline: busy(now, nil), rows: rows, sizes: sizes},
+		"busy":    {pipeline: busy(now, simulated), rows: rows, sizes: sizes},
 		"idle":    {pipeline: busy(now, idle), rows: rows, sizes: sizes},
 		"behind":  {pipeline: busy(now, behind), rows: rows, sizes: sizes},
 		"failing": {pipeline: busy(now, failing), rows: rows, sizes: sizes, err: errors.New("reading ticket_dashboard: connection refused")},

@@ -88,7 +88,7 @@ func (p *Pipeline) transportHealth() Health {
 		return Health{Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
 			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`."}
 	case flow.Fault != "":
-		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are repeated until they work; the log has each failure.")}
+		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are tried again; the log has each failure.")}
 	case flow.Waiting.late():
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once ingest answers faster; see whether ingest fails or the warehouse is busy."}
 	case flow.Records == 0:
@@ -101,7 +101,7 @@ func (p *Pipeline) ingestHealth() Health {
 	flow := p.Flows[Ingest]
 	switch {
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, "Nothing is lost: the batch is delivered again; the log has each failure (batch failed)."}
+		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: the batch is delivered again; the log has each failure (batch failed).")}
 	case flow.Records == 0:
 		return Health{NothingYet, "No record has been ingested.", ""}
 	}
@@ -206,23 +206,6 @@ func (l *Lag) late() bool { return l != nil && l.Age > maxLagAge }
 
 func (l *Lag) sentence() string {
 	return plural(l.Records, "record waits", "records wait") + ", the oldest for " + seconds(l.Age) + "."
-}
-
-// MaxRefused is the share of records in quarantine from which on a person is
-// told of it.
-const MaxRefused = 0.05
-
-// quarantineNote says that many records are refused, why, and where they are;
-// "" while only few are.
-func (p *Pipeline) quarantineNote() string {
-	if all := p.Valid + p.Quarantined; all == 0 || float64(p.Quarantined) <= MaxRefused*float64(all) {
-		return ""
-	}
-	note := fmt.Sprintf("%.1f %% of all records are in quarantine", 100*float64(p.Quarantined)/float64(p.Valid+p.Quarantined))
-	if p.MostRefused != "" {
-		note += ", most often for " + p.MostRefused
-	}
-	return note + ". Each is kept with its reason: `select reason, detail, topic, value from " + cmp.Or(p.QuarantineTable, "staging_data.quarantine") + "`."
 }
 
 // waitingFor says what has to happen before there are figures; "" when there

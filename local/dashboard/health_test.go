@@ -194,24 +194,6 @@ func TestOverall(t *testing.T) {
 	}
 }
 
-// A few refused records are said by their count alone.
-func TestQuarantineNote(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		pipeline Pipeline
-		want     string
-	}{
-		"nothing":  {Pipeline{}, ""},
-		"few":      {Pipeline{Valid: 95, Quarantined: 5}, ""},
-		"many":     {Pipeline{Valid: 94, Quarantined: 6}, "6.0 % of all records are in quarantine. Each is kept with its reason: `select reason, detail, topic, value from staging_data.quarantine`."},
-		"all, why": {Pipeline{Quarantined: 2_000, MostRefused: "missing_field", QuarantineTable: "s.q"}, "100.0 % of all records are in quarantine, most often for missing_field. Each is kept with its reason: `select reason, detail, topic, value from s.q`."},
-	} {
-		if got := test.pipeline.quarantineNote(); got != test.want {
-			t.Errorf("%s: %q, want %q", name, got, test.want)
-		}
-	}
-}
-
 func TestWaitingFor(t *testing.T) {
 	t.Parallel()
 	some := map[Hop]Flow{Kafka: {Records: 1}}

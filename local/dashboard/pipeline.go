@@ -30,16 +30,17 @@ type Pipeline struct {
 	// Transform and the snapshot. A hop that is missing has passed nothing.
 	Flows map[Hop]Flow
 
+	// Simulation is the time of the stations; nil where they are real.
+	Simulation *Simulation
+
 	// RateWindow is what the flows' rates are means over.
 	RateWindow time.Duration
 
 	Valid       int64 // accepted by ingest and durable; a redelivered record counts again
 	Quarantined int64 // refused by ingest and kept with a reason; likewise
 
-	// QuarantineTable is where the refused records are. MostRefused is the
-	// most frequent reason, "" while unknown.
-	QuarantineTable string
-	MostRefused     string
+	// Refused is what was lately quarantined, where it is much.
+	Refused Refused
 
 	// StagingRows is how many rows the staging tables hold, quarantine and
 	// duplicates included; nil while unknown.

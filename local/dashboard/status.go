@@ -12,11 +12,13 @@ type Status struct {
 	Snapshot   int64       `json:"snapshot"`
 	WaitingFor string      `json:"waiting_for"` // empty once there are figures
 
+	Simulation *SimulationStatus `json:"simulation"` // null where the stations are real
+
 	RateWindow       float64         `json:"rate_window_seconds"`
 	Valid            int64           `json:"valid"`
 	Quarantined      int64           `json:"quarantined"`
 	QuarantinedShare *float64        `json:"quarantined_share"` // of valid and quarantined
-	QuarantineNote   string          `json:"quarantine_note"`   // empty while the share is nothing to speak of
+	Refused          RefusedStatus   `json:"refused"`           // lately
 	StagingRows      *int64          `json:"staging_rows"`
 	Freshness        FreshnessStatus `json:"freshness"`
 	DeadLetters      int64           `json:"dead_letters"`
@@ -93,15 +95,15 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Overall:     overall(judged, p.name),
 		Snapshot:    s.number,
 		WaitingFor:  waitingFor(&p, s, now),
+		Simulation:  p.Simulation.status(now),
 		RateWindow:  p.RateWindow.Seconds(),
 		Valid:       p.Valid,
 		Quarantined: p.Quarantined,
 		StagingRows: p.StagingRows,
-
-		QuarantineNote: p.quarantineNote(),
-		DeadLetters:    p.DeadLetters,
-		Transform:      p.Transform.status(s, now),
-		Bill:           p.Bill.status(),
+		Refused:     p.Refused.status(),
+		DeadLetters: p.DeadLetters,
+		Transform:   p.Transform.status(s, now),
+		Bill:        p.Bill.status(),
 	}
 	if all := p.Valid + p.Quarantined; all > 0 {
 		v.QuarantinedShare = new(float64(p.Quarantined) / float64(all))

@@ -221,8 +221,15 @@ func checkOverall(t *testing.T, scene string, page *html.Node, status dashboard.
 			t.Errorf("%s: of %s the page says %q, want %q", scene, hop.Hop, browser.Text(line), want)
 		}
 	}
+	simulated, note := browser.Find(page, browser.Has("id", "simulated")), ""
+	if status.Simulation != nil {
+		note = status.Simulation.Note
+	}
+	if browser.Text(simulated) != note || browser.Has("hidden", "")(simulated) != (note == "") {
+		t.Errorf("%s: of the simulated time the page says %q, want %q", scene, browser.Text(simulated), note)
+	}
 	refused := browser.Find(page, browser.Has("id", "refused"))
-	if want := strings.ReplaceAll(status.QuarantineNote, "`", ""); browser.Text(refused) != want || browser.Has("hidden", "")(refused) != (want == "") {
+	if want := strings.ReplaceAll(strings.TrimSpace(status.Refused.Note+" "+status.Refused.Remedy), "`", ""); browser.Text(refused) != want || browser.Has("hidden", "")(refused) != (want == "") {
 		t.Errorf("%s: of the quarantine the page says %q, want %q", scene, browser.Text(refused), want)
 	}
 	if list := browser.Find(page, browser.Has("id", "attention")); browser.Has("hidden", "")(list) != (troubles == 0) {

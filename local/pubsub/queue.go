@@ -48,6 +48,7 @@ type entry struct {
 	due      time.Time
 	position int       // in queue.due while leased or delayed
 	consumer *consumer // of the lease, if one
+	failure  string    // why the last attempt failed; "" before one did
 }
 
 // consumer is a puller and its limits; 0 is no limit. The queue counts what it holds.
@@ -238,19 +239,20 @@ func (q *queue) extend(id uint64, number int, d time.Duration) {
 	q.schedule(e, leased, d)
 }
 
-// fail ends an attempt that is under way and returns it when it was the last that the policy allows. The message is
-// then held: the caller forwards it and calls buried, or calls retry.
-func (q *queue) fail(id uint64, number int) (attempt, bool) {
+// fail ends an attempt that is under way, and why says what for, and returns it when it was the last that the policy
+// allows. The message is then held: the caller forwards it and calls buried, or calls retry.
+func (q *queue) fail(id uint64, number int, why string) (attempt, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e := q.entries[id]
 	if e == nil || e.number != number || (e.state != leased && e.state != held) {
 		return attempt{}, false
 	}
-	return q.failed(e)
+	return q.failed(e, why)
 }
 
-func (q *queue) failed(e *entry) (attempt, bool) {
+func (q *queue) failed(e *entry, why string) (attempt, bool) {
+	e.failure = why
 	q.leave(e)
 	q.counts.failed++
 	if q.policy.maxAttempts > 0 && e.number >= q.policy.maxAttempts {
@@ -292,7 +294,7 @@ func (q *queue) expire() (last []attempt, wait time.Duration) {
 		if e.state == delayed {
 			q.leave(e)
 			q.enqueue(e)
-		} else if a, exhausted := q.failed(e); exhausted {
+		} else if a, exhausted := q.failed(e, context.DeadlineExceeded.Error()); exhausted {
 			last = append(last, a)
 		}
 	}

@@ -25,6 +25,16 @@ type SubscriptionStats struct {
 	Outstanding   int64         // messages not acknowledged, waiting or in flight
 	OldestUnacked time.Duration // age of the oldest of them; 0 when there is none
 	Failure       string        // why the last push failed; "" when it worked
+	Failing       Failing
+}
+
+// Failing are the messages that are not acknowledged and of which an attempt has failed. Others may be delivered
+// meanwhile.
+type Failing struct {
+	Messages int64
+	Attempts int    // that failed for one of them, the most; the rest is of that one
+	Of       int    // attempts after which it is dead-lettered; 0: it is tried for ever
+	Cause    string // why the last of them failed
 }
 
 func (b *broker) stats() Stats {
@@ -57,6 +67,24 @@ func (q *queue) stats(now time.Time) SubscriptionStats {
 	}
 	for _, e := range q.entries {
 		out.OldestUnacked = max(out.OldestUnacked, now.Sub(e.msg.pb.PublishTime.AsTime()))
+		out.Failing.note(e)
+	}
+	if out.Failing.Messages > 0 {
+		out.Failing.Of = q.policy.maxAttempts
 	}
 	return out
+}
+
+func (f *Failing) note(e *entry) {
+	if e.failure == "" {
+		return
+	}
+	f.Messages++
+	failed := e.number
+	if e.state == leased || e.state == held { // the last one is under way
+		failed--
+	}
+	if failed > f.Attempts {
+		f.Attempts, f.Cause = failed, e.failure
+	}
 }

@@ -136,7 +136,7 @@ func (s *subscription) ack(id uint64) {
 
 // fail ends an attempt that cause made fail.
 func (s *subscription) fail(id uint64, number int, cause error) {
-	if a, last := s.queue.fail(id, number); last {
+	if a, last := s.queue.fail(id, number, cause.Error()); last {
 		s.deadLetter(a, cause)
 	}
 }

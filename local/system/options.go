@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/simulator"
 )
 
 // Options are the flags of `stationflow up`.
@@ -122,6 +123,11 @@ func (o Options) validate() error {
 		fault("--functions goes with --without functions")
 	}
 	return errors.Join(faults...)
+}
+
+// pace is how much faster than the clock simulated time goes.
+func (o Options) pace() float64 {
+	return o.Speed * simulator.StepLength.Seconds() / simulator.StepInterval.Seconds()
 }
 
 func (o Options) without(part string) bool {

@@ -26,22 +26,22 @@ func (s *System) pipeline() dashboard.Pipeline {
 		Valid:         now.valid,
 		Quarantined:   now.quarantined,
 
-		QuarantineTable: s.Endpoints.StagingDataset + ".quarantine",
-		StagingRows:     &staging,
-		Freshness:       dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
-		DeadLetters:     s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
-		Transform:       s.transform(figures, now),
-		Bill:            s.bill(),
+		Refused:     s.refused.now(),
+		StagingRows: &staging,
+		Freshness:   dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
+		DeadLetters: s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
+		Transform:   s.transform(figures, now),
+		Bill:        s.bill(),
 	}
-	if refused := s.refused.Load(); refused != nil {
-		p.MostRefused = refused.reason
+	if at := s.simulated.Load(); at != nil {
+		p.Simulation = &dashboard.Simulation{At: *at, Pace: s.options.pace()}
 	}
 	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
 		dashboard.Kafka:     {Records: now.kafka.produced, PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
 		dashboard.Bridge:    s.bridgeFlow(now),
 		dashboard.Transport: s.transportFlow(now, figures.Failing > 0),
-		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures)},
+		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures), Remedy: s.afterFailure()},
 		dashboard.Staging:   {Records: staging, PerSecond: perSecond(&rates.ingested)},
 	}
 	return p
@@ -111,14 +111,11 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 // itself reports is not the transport's fault.
 func (s *System) transportFlow(now reading, ingestFails bool) dashboard.Flow {
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
-	url, remedy := s.Endpoints.Functions+"/ingest", ""
-	if s.options.without("functions") {
-		remedy = "See whether the functions run there: deliveries are repeated until they work."
-	}
+	url := s.Endpoints.Functions + "/ingest"
 	if s.options.Transport == "http" {
 		if now.unanswered == "" {
 			flow.Retries, flow.Failures = &now.bridge.Retries, &now.bridge.DeadLetteredBatches
-			flow.Fault, flow.Remedy = undelivered(now.bridge, url), remedy
+			flow.Fault, flow.Remedy = undelivered(now.bridge, url), s.afterFailure()
 		}
 		return flow
 	}
@@ -130,11 +127,40 @@ func (s *System) transportFlow(now reading, ingestFails bool) dashboard.Flow {
 			waiting = max(waiting, now.published-now.ingested()-s.rates.settled.Load())
 		}
 		flow.Waiting = &dashboard.Lag{Records: waiting, Age: now.ingest.OldestUnacked}
-		if now.ingest.Failure != "" && !ingestFails {
-			flow.Fault, flow.Remedy = refusal(now.ingest.Failure, url), remedy
+		if now.ingest.Failing.Messages > 0 && !ingestFails {
+			flow.Fault, flow.Remedy = undeliverable(now.ingest, url), s.afterFailure()
 		}
 	}
 	return flow
+}
+
+// undeliverable says why Pub/Sub cannot deliver some messages, and how often it
+// has tried.
+func undeliverable(ingest pubsub.SubscriptionStats, url string) string {
+	failing := ingest.Failing
+	attempts := fmt.Sprintf("attempt %d of %d", failing.Attempts, failing.Of)
+	switch {
+	case strings.Contains(failing.Cause, "connection refused"):
+		return "No answer from " + url + ": connection refused; " + attempts + " failed."
+	case failing.Messages == 1:
+		return "1 message is not taken by " + url + ", " + attempts + " failed: " + failing.Cause
+	}
+	return fmt.Sprintf("%d messages are not taken by %s, %s of one of them failed: %s", failing.Messages, url, attempts, failing.Cause)
+}
+
+// afterFailure says what becomes of a batch that ingest did not take, and what
+// a person can do.
+func (s *System) afterFailure() string {
+	d := s.deployment
+	looks := ""
+	if s.options.without("functions") {
+		looks = "See whether the functions run there. "
+	}
+	if s.options.Transport == "http" {
+		return looks + "The bridge tries again as long as the function is away. A batch that it goes on refusing becomes a dead letter: `stationflow deadletters list` shows it then."
+	}
+	return looks + fmt.Sprintf("Others are delivered meanwhile. After attempt %d, some %.0f minutes after the first, a message is a dead letter: `stationflow deadletters list` shows it then. "+
+		"One that was answered 422 is no batch of ours: find who publishes to %s.", d.PushMaxDeliveryAttempts, d.RetriesTake().Minutes(), d.RecordsTopic)
 }
 
 // undelivered says why the bridge's posts to the function fail; "" while none
@@ -238,9 +264,6 @@ func (s *System) keepPageFresh(ctx context.Context) {
 	for {
 		if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the page could not read the dashboard tables", "error", err.Error())
-		}
-		if err := s.readRefused(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the page could not read the quarantine", "error", err.Error())
 		}
 		select {
 		case <-s.refresh:

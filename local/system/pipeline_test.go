@@ -1,6 +1,7 @@
 package system
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 // The page names the first thing that went wrong, in one sentence.
@@ -75,22 +77,30 @@ func TestTransform_Waiting(t *testing.T) {
 func TestTransportFlow_Unreachable(t *testing.T) {
 	t.Parallel()
 	const refused = `Post "http://f/ingest": dial tcp: connect: connection refused`
+	deployment, err := terraform.ReadDeployment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing := func(messages int64, attempts int, cause string) pubsub.Failing {
+		return pubsub.Failing{Messages: messages, Attempts: attempts, Of: deployment.PushMaxDeliveryAttempts, Cause: cause}
+	}
 	for name, test := range map[string]struct {
 		waiting     int64
-		failure     string
+		failing     pubsub.Failing
 		ingestFails bool
 		want        string
 	}{
-		"well":          {3, "", false, ""},
-		"away":          {3, refused, false, "No answer from http://f/ingest: connection refused."},
-		"refused":       {3, "push endpoint answered 404 Not Found", false, "No batch is taken by http://f/ingest: push endpoint answered 404 Not Found"},
-		"ingest fails":  {3, "push endpoint answered 500", true, ""},
-		"nothing waits": {0, refused, false, ""},
+		"well":          {3, pubsub.Failing{}, false, ""},
+		"away":          {3, failing(3, 2, refused), false, "No answer from http://f/ingest: connection refused; attempt 2 of 20 failed."},
+		"one refused":   {3, failing(1, 7, "push endpoint answered 422"), false, "1 message is not taken by http://f/ingest, attempt 7 of 20 failed: push endpoint answered 422"},
+		"refused":       {3, failing(3, 7, "push endpoint answered 404"), false, "3 messages are not taken by http://f/ingest, attempt 7 of 20 of one of them failed: push endpoint answered 404"},
+		"ingest fails":  {3, failing(1, 1, "push endpoint answered 500"), true, ""},
+		"nothing waits": {0, pubsub.Failing{}, false, ""},
 	} {
-		s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}, options: Options{Without: []string{"functions"}}}
-		got := s.transportFlow(reading{arrivals: arrivals{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failure: test.failure}}}, test.ingestFails)
-		if got.Fault != test.want || got.Fault != "" && got.Remedy == "" {
-			t.Errorf("%s: %+v, want the fault %q", name, got, test.want)
+		s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}, options: Options{Without: []string{"functions"}}, deployment: deployment}
+		got := s.transportFlow(reading{arrivals: arrivals{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failing: test.failing}}}, test.ingestFails)
+		if got.Fault != test.want || got.Fault != "" && !strings.Contains(got.Remedy, "After attempt 20, some 14 minutes after the first, a message is a dead letter") {
+			t.Errorf("%s: %+v, want the fault %q and what comes after it", name, got, test.want)
 		}
 	}
 }

@@ -73,7 +73,9 @@ func (s *System) read() reading {
 // readRates reads the counts every second until ctx is done.
 func (s *System) readRates(ctx context.Context) {
 	for n := 0; ; n++ {
-		s.note(time.Now(), s.read())
+		now := time.Now()
+		s.note(now, s.read())
+		s.refused.note(now, s.accepted())
 		if n%billEvery == 0 {
 			s.readBill()
 		}

@@ -1,36 +1,160 @@
 package system
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
+	"time"
 
-	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/iterator"
 
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/dashboard"
+	"github.com/stationflow/stationflow/local/telemetry"
 )
 
-// refusals are what is known of the records in quarantine.
-type refusals struct {
-	reason string // the most frequent
-	of     int64  // of so many records
+// How often the quarantine is read, at most, and how much longer it is left
+// alone than reading it took.
+const (
+	readRefusedEvery = 3 * time.Second
+	refusedLeisure   = 20
+)
+
+// refused watches which topics have more refused lately than the alert of the
+// deployment allows.
+type refused struct {
+	window time.Duration
+	share  float64 // 0..1
+	view   string  // of the quarantine
+
+	mu       sync.Mutex
+	accepted map[string]*telemetry.Meter // rows in staging, by topic
+	counts   []refusedCount              // within the window, as last read
 }
 
-// readRefused finds out why most records were refused, when there are more of
-// them than at the last time and enough for the page to speak of them.
-func (s *System) readRefused(ctx context.Context) error {
-	valid, quarantined := s.held()
-	if last := s.refused.Load(); float64(quarantined) <= dashboard.MaxRefused*float64(valid+quarantined) || last != nil && last.of == quarantined {
-		return nil
+// A refusedCount is how many records of a topic were refused for one reason.
+type refusedCount struct {
+	Topic   string `bigquery:"kafka_topic"`
+	Reason  string `bigquery:"reason"`
+	Records int64  `bigquery:"records"`
+}
+
+// note records how many rows of each topic were accepted so far.
+func (r *refused) note(now time.Time, accepted map[string]int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.accepted == nil {
+		r.accepted = map[string]*telemetry.Meter{}
 	}
-	rows, err := s.bigquery.Query("select reason from " + s.Endpoints.StagingDataset + ".quarantine group by 1 order by count(*) desc, 1 limit 1").Read(ctx)
+	for topic, rows := range accepted {
+		if r.accepted[topic] == nil {
+			r.accepted[topic] = &telemetry.Meter{}
+		}
+		r.accepted[topic].Note(now, rows)
+	}
+}
+
+// set replaces the counts.
+func (r *refused) set(counts []refusedCount) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts = counts
+}
+
+// any tells whether anything was refused within the window, when last read.
+func (r *refused) any() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.counts) > 0
+}
+
+// now says which topics people must be told of.
+func (r *refused) now() dashboard.Refused {
+	told := dashboard.Refused{Window: r.window, View: r.view}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	topics := map[string]*dashboard.Refusals{}
+	most := map[string]int64{}
+	for _, c := range r.counts {
+		if topics[c.Topic] == nil {
+			topics[c.Topic] = &dashboard.Refusals{Topic: c.Topic}
+		}
+		one := topics[c.Topic]
+		one.Refused += c.Records
+		if c.Records > most[c.Topic] || c.Records == most[c.Topic] && c.Reason < one.Reason {
+			most[c.Topic], one.Reason = c.Records, c.Reason
+		}
+	}
+	for name, one := range topics {
+		one.Records = one.Refused
+		if meter := r.accepted[name]; meter != nil {
+			one.Records += meter.Within(r.window)
+		}
+		if one.Share() > r.share {
+			told.Topics = append(told.Topics, *one)
+		}
+	}
+	slices.SortFunc(told.Topics, func(a, b dashboard.Refusals) int {
+		return cmp.Or(cmp.Compare(b.Share(), a.Share()), cmp.Compare(b.Refused, a.Refused), cmp.Compare(a.Topic, b.Topic))
+	})
+	return told
+}
+
+// accepted counts the rows of each topic that the warehouse took since the
+// start.
+func (s *System) accepted() map[string]int64 {
+	rows, tables := map[string]int64{}, s.warehouse.Appended()
+	for _, topic := range event.Topics() {
+		rows[topic] = tables[s.Endpoints.StagingDataset+"."+topic].Rows
+	}
+	return rows
+}
+
+// watchRefused reads the quarantine whenever there is more in it, and as long
+// as something of it is within the window, until ctx is done.
+func (s *System) watchRefused(ctx context.Context) {
+	seen, read := int64(0), false
+	for {
+		wait := readRefusedEvery
+		if _, quarantined := s.held(); quarantined != seen || s.refused.any() || !read {
+			began := time.Now()
+			counts, err := s.readRefused(ctx)
+			if err == nil {
+				s.refused.set(counts)
+				seen, read = quarantined, true
+			} else if ctx.Err() == nil {
+				s.log.Warn("the page could not read the quarantine", "error", err.Error())
+			}
+			wait = max(wait, refusedLeisure*time.Since(began))
+		}
+		if pause.For(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// readRefused counts what was refused within the window.
+func (s *System) readRefused(ctx context.Context) ([]refusedCount, error) {
+	statement := fmt.Sprintf("select kafka_topic, reason, count(*) as records from %s.quarantine "+
+		"where ingested_at > timestamp_sub(current_timestamp(), interval %.0f second) group by kafka_topic, reason",
+		s.Endpoints.StagingDataset, s.refused.window.Seconds())
+	rows, err := s.bigquery.Query(statement).Read(ctx)
 	if err != nil {
-		return fmt.Errorf("counting the reasons in quarantine: %w", err)
+		return nil, fmt.Errorf("counting what is refused: %w", err)
 	}
-	var row []bigquery.Value
-	if err := rows.Next(&row); err != nil {
-		return fmt.Errorf("counting the reasons in quarantine: %w", err)
+	var counts []refusedCount
+	for {
+		var one refusedCount
+		switch err := rows.Next(&one); {
+		case errors.Is(err, iterator.Done):
+			return counts, nil
+		case err != nil:
+			return nil, fmt.Errorf("counting what is refused: %w", err)
+		}
+		counts = append(counts, one)
 	}
-	reason, _ := row[0].(string)
-	s.refused.Store(&refusals{reason, quarantined})
-	return nil
 }

@@ -111,7 +111,8 @@ func TestSimulation_LongPause(t *testing.T) {
 
 func TestReadSimulation_NamesTheFile(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"no JSON": "{", "nothing": "{}", "backwards": `{"begun":"2026-03-01T00:00:00Z","reached":"2026-02-28T00:00:00Z"}`} {
+	for name, text := range map[string]string{"no JSON": "{", "nothing": "{}", "backwards": `{"laps":[{"begun":"2026-03-01T00:00:00Z","reached":"2026-02-28T00:00:00Z","times":1}]}`,
+		"never": `{"laps":[{"begun":"2026-03-01T00:00:00Z","reached":"2026-03-01T00:00:00Z"}]}`, "an earlier version's": `{"begun":"2026-02-28T00:00:00Z","reached":"2026-03-01T00:00:00Z"}`} {
 		folder := t.TempDir()
 		file := filepath.Join(folder, "simulation.json")
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -122,3 +123,46 @@ func TestReadSimulation_NamesTheFile(t *testing.T) {
 		}
 	}
 }
+
+// Stations that play a day over and over go on in the lap in which they
+// stopped, and what they keep does not grow with the laps.
+func TestSimulation_GoesOnInItsLap(t *testing.T) {
+	t.Parallel()
+	play := func(folder string, steps int, into *memory) {
+		s, err := readSimulation(folder, sunday)
+		if err != nil {
+			t.Fatal(err)
+		}
+		network := s.network(simulator.Config{Seed: 1, Location: time.UTC}, sunday)
+		_, err = simulator.Run(context.Background(), simulator.RunConfig{
+			Network: network, Speed: 1e9, CatchUp: sunday.AddDate(0, 0, 1), Today: true, Steps: steps,
+			Clock: stopped(sunday.AddDate(0, 0, 1).Add(12 * time.Hour)), Log: slog.New(slog.DiscardHandler),
+		}, notedSink{into, network, s})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const day = 203 // steps
+	whole, parts, folder := &memory{}, &memory{}, t.TempDir()
+	play(t.TempDir(), 6*day, whole)
+	for range 12 {
+		play(folder, day/2, parts)
+	}
+	play(folder, 6, parts)
+	if diff := cmp.Diff(whole.sent, parts.sent); diff != "" {
+		t.Errorf("stopping changes what is sent (-without +with):\n%.2000s", diff)
+	}
+	s, err := readSimulation(folder, sunday)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Laps) > 3 {
+		t.Errorf("%d laps are kept after 6 days: %+v", len(s.Laps), s.Laps)
+	}
+}
+
+// stopped is a clock that shows one time.
+type stopped time.Time
+
+func (s stopped) Now() time.Time                    { return time.Time(s) }
+func (stopped) Wait(context.Context, time.Duration) {}

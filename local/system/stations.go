@@ -14,8 +14,8 @@ import (
 )
 
 // stations are the simulated stations of a demo: yesterday at once, and then
-// today from the opening on at the chosen pace. In a folder that is kept they
-// go on where they stopped.
+// today from the opening on at the chosen pace, over and over until it is
+// tomorrow. In a folder that is kept they go on where they stopped.
 type stations struct {
 	produced atomic.Int64 // records that Kafka has acknowledged
 	caughtUp chan struct{}
@@ -24,9 +24,9 @@ type stations struct {
 	err      error         // why, once done is closed
 }
 
-// startStations begins to simulate into Kafka. caughtUp is closed when
-// everything before today is written.
-func startStations(o Options, folder string, getenv func(string) string, location *time.Location, log *slog.Logger) (*stations, error) {
+// startStations begins to simulate into Kafka, and has clock tell the simulated
+// time. caughtUp is closed when everything before today is written.
+func startStations(o Options, folder string, getenv func(string) string, location *time.Location, clock *atomic.Pointer[time.Time], log *slog.Logger) (*stations, error) {
 	r := env.NewReader(getenv)
 	config := kafka.FromEnv(r)
 	if err := r.Err(); err != nil {
@@ -51,15 +51,18 @@ func startStations(o Options, folder string, getenv func(string) string, locatio
 		Network: network,
 		Speed:   o.Speed,
 		CatchUp: today,
+		Today:   true,
 		Clock:   simulator.WallClock{},
 		Log:     log,
 		Progress: func(p simulator.Progress) {
 			s.produced.Store(int64(p.Total()))
+			clock.Store(&p.Simulated)
 			if !p.Simulated.Before(today) {
 				s.catchUp()
 			}
 		},
 	}
+	clock.Store(new(network.Now()))
 	if !network.Now().Before(today) {
 		s.catchUp()
 	}

@@ -68,7 +68,9 @@ type System struct {
 	missing int64                              // records that had not arrived at the end
 	refresh signal                             // the page should read the tables again
 	rates   rates
-	refused atomic.Pointer[refusals] // nil before they were read
+	refused refused
+
+	simulated atomic.Pointer[time.Time] // how far the stations have come; nil without them
 
 	mu          sync.Mutex
 	running     time.Time       // since when the scheduler's attempt is under way; zero when none is
@@ -149,22 +151,28 @@ func (s *System) steps() []step {
 }
 
 func (s *System) startWarehouse(ctx context.Context) error {
+	r := env.NewReader(s.getenv)
+	config := bigqueryapi.FromEnv(r)
+	if err := r.Err(); err != nil {
+		return err
+	}
+	lake := lakeTables(config, bucket)
 	w, err := warehouse.Start(ctx, warehouse.Config{
 		Project: project, Engine: s.options.Engine, DataDir: s.keptFolder("warehouse"), Log: s.log,
 		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC,
+		Before: func(ctx context.Context, statement string) error { return copyLake(ctx, lake, statement) },
 	})
 	if err != nil {
 		return err
 	}
 	s.warehouse = w
 	s.started("BigQuery", func(context.Context) error { return w.Close() })
-	r := env.NewReader(s.getenv)
-	s.bigquery, err = bigquery.NewClient(ctx, project, bigqueryapi.FromEnv(r).RESTOptions()...)
-	if err := errors.Join(err, r.Err()); err != nil {
+	s.bigquery, err = bigquery.NewClient(ctx, project, config.RESTOptions()...)
+	if err != nil {
 		return fmt.Errorf("connecting to BigQuery: %w", err)
 	}
 	s.started("BigQuery client", func(context.Context) error { return s.bigquery.Close() })
-	if err := createTables(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset); err != nil {
+	if err := createTables(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset, lake); err != nil {
 		return err
 	}
 	s.started("ledger", s.account)
@@ -247,6 +255,7 @@ func (s *System) startDashboard(context.Context) error {
 		ended.Go(func() { s.inquiry.watch(ctx) })
 	}
 	ended.Go(func() { s.keepPageFresh(ctx) })
+	ended.Go(func() { s.watchRefused(ctx) })
 	ended.Go(func() { s.readRates(ctx) })
 	s.started("page", func(context.Context) error {
 		stop()
@@ -267,16 +276,21 @@ func (s *System) startScheduler(context.Context) error {
 }
 
 // startStations waits until what was simulated of the days before today is
-// written and ingested, so that the page has something to show as soon as the system is ready.
+// written and ingested, so that the page has something to show as soon as the
+// system is ready. A part that a person starts is not waited for: it needs the
+// environment that is written when the system is ready.
 func (s *System) startStations(ctx context.Context) error {
 	var err error
-	if s.stations, err = startStations(s.options, s.folder, s.getenv, s.location, s.log); err != nil {
+	if s.stations, err = startStations(s.options, s.folder, s.getenv, s.location, &s.simulated, s.log); err != nil {
 		return err
 	}
 	s.watch(func() error { <-s.stations.done; return s.stations.err })
 	s.started("stations", func(context.Context) error { return s.stations.Close() })
 	select {
 	case <-s.stations.caughtUp:
+		if len(s.options.Without) > 0 {
+			return nil
+		}
 		return s.ingested(ctx, s.stations.produced.Load())
 	case <-ctx.Done():
 		return ctx.Err()

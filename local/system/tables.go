@@ -10,32 +10,61 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/sql"
 	"github.com/stationflow/stationflow/terraform"
 )
 
-// createTables makes the datasets and the staging tables as Terraform does,
-// from the same schemas. What exists is kept.
-func createTables(ctx context.Context, client *bigquery.Client, staging, prod string) error {
+// createTables makes the datasets, the staging tables, the views with one row
+// for each record, and the tables over the lake, as Terraform does and from the
+// same schemas. What exists is kept.
+func createTables(ctx context.Context, client *bigquery.Client, staging, prod string, lake []*lakeTable) error {
 	for _, dataset := range []string{staging, prod} {
 		if err := client.Dataset(dataset).Create(ctx, nil); err != nil && !exists(err) {
 			return fmt.Errorf("creating dataset %s: %w", dataset, err)
 		}
 	}
 	for _, table := range append(event.Topics(), "quarantine") {
-		text, err := terraform.TableSchema(table)
+		schema, err := tableSchema(table)
 		if err != nil {
 			return err
-		}
-		schema, err := bigquery.SchemaFromJSON(text)
-		if err != nil {
-			return fmt.Errorf("reading the schema of table %s: %w", table, err)
 		}
 		metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{Field: "ingested_at"}}
 		if err := client.Dataset(staging).Table(table).Create(ctx, metadata); err != nil && !exists(err) {
 			return fmt.Errorf("creating table %s.%s: %w", staging, table, err)
 		}
+		view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(project + "." + staging + "." + table)}
+		if err := client.Dataset(staging).Table(table+"_records").Create(ctx, view); err != nil && !exists(err) {
+			return fmt.Errorf("creating view %s.%s_records: %w", staging, table, err)
+		}
+	}
+	for _, table := range lake {
+		schema, err := tableSchema(table.topic)
+		if err != nil {
+			return err
+		}
+		if err := table.create(ctx, client.Dataset(staging), schema); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// tableSchema is that of a topic's table, or of quarantine.
+func tableSchema(table string) (bigquery.Schema, error) {
+	text, err := terraform.TableSchema(table)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := bigquery.SchemaFromJSON(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the schema of table %s: %w", table, err)
+	}
+	return schema, nil
+}
+
+func missing(err error) bool {
+	var api *googleapi.Error
+	return errors.As(err, &api) && api.Code == http.StatusNotFound
 }
 
 func exists(err error) bool {

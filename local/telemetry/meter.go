@@ -9,8 +9,9 @@ import (
 // RateWindow is how far back a rate looks.
 const RateWindow = 30 * time.Second
 
-// history is how long a Meter remembers: longer than a transform runs.
-const history = 10 * time.Minute
+// history is how long a Meter remembers: longer than a transform runs, and
+// than the window of the quarantine's alert.
+const history = 20 * time.Minute
 
 // A Meter turns a count that somebody reads now and then into a rate. It is
 // safe for concurrent use; the zero value has read nothing.
@@ -71,6 +72,18 @@ func (m *Meter) At(at time.Time) int64 {
 		return 0
 	}
 	return m.readings[max(m.until(at)-1, 0)].count
+}
+
+// Within is by how much the count rose within a time up to the last reading; 0
+// where it fell.
+func (m *Meter) Within(window time.Duration) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.readings) == 0 {
+		return 0
+	}
+	last := m.readings[len(m.readings)-1]
+	return max(last.count-m.readings[max(m.until(last.at.Add(-window))-1, 0)].count, 0)
 }
 
 // Since is when the count was first read above a value, as far back as the

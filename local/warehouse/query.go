@@ -20,7 +20,7 @@ func (s *rest) query(w http.ResponseWriter, r *http.Request) {
 		MaxResults    *int64                     `json:"maxResults"`
 		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
 	}
-	if !decode(w, r, &request) || !s.enter(w, r) {
+	if !decode(w, r, &request) || !s.ready(w, r, request.SQL) || !s.enter(w, r) {
 		return
 	}
 	ref := &bigquery.JobReference{ProjectId: r.PathValue("project"), JobId: newJobID(), Location: request.Location}
@@ -150,7 +150,7 @@ func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
 		s.insertOtherJob(w, r, raw, ref)
 		return
 	}
-	if !s.enter(w, r) {
+	if !s.ready(w, r, config.SQL) || !s.enter(w, r) {
 		return
 	}
 	config.DryRun = request.Configuration.DryRun

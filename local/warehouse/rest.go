@@ -23,12 +23,13 @@ type rest struct {
 	uploads  uploads
 	url      string // the gateway's address
 	log      *slog.Logger
+	before   func(ctx context.Context, statement string) error // nil for nothing to do
 }
 
 func newREST(cfg Config, e *emulator, g *gate, t *tables, url string) http.Handler {
 	s := &rest{
 		emulator: e, gate: g, tables: t, runner: runner{emulator: e, tables: t}, jobs: newJobs(),
-		uploads: uploads{byID: map[string]*upload{}}, url: url, log: cfg.Log,
+		uploads: uploads{byID: map[string]*upload{}}, url: url, log: cfg.Log, before: cfg.Before,
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /projects/{project}/queries", s.query)

@@ -39,6 +39,11 @@ type Config struct {
 	RESTAddr string       // host:port of the REST API; "" takes a free port of 127.0.0.1
 	GRPCAddr string       // host:port of the Storage API; "" takes a free port of 127.0.0.1
 	Log      *slog.Logger // default: slog.Default()
+
+	// Before, where set, is called with each statement before it runs, to fill
+	// tables that stand in for what is stored elsewhere. It may append rows. A
+	// statement whose call fails is not run.
+	Before func(ctx context.Context, statement string) error
 }
 
 // Warehouse is a running local BigQuery. Its methods may be called concurrently.

@@ -28,7 +28,7 @@ const isBad = ({ state }) => state === "failing" || state === "behind"
 export function drawPipeline(pipeline, figures) {
   drawOverall(pipeline, figures)
   drawAttention(pipeline.hops.filter(isBad))
-  drawRefused(pipeline.quarantine_note)
+  drawRefused(pipeline.refused)
   for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
   drawMeasures(pipeline)
   drawRun(pipeline.transform)
@@ -48,6 +48,8 @@ function drawOverall(pipeline, figures) {
     ? `Figures of ${figures.computed_at.slice(0, 10)} at ${clock(figures.computed_at)}`
     : "No figures yet"
   setText($("#as-of"), `${computed} (${figures.time_zone})`)
+  setText($("#simulated"), pipeline.simulation?.note ?? "")
+  $("#simulated").hidden = !pipeline.simulation
 }
 
 // troubles says in a few words which hops need attention: unlike the reasons
@@ -94,12 +96,13 @@ function drawTrouble(item, hop) {
 
 // drawRefused says that many records are refused: nothing is broken here, but
 // somebody sends what nobody can use.
-function drawRefused(note) {
+function drawRefused({ note, remedy }) {
   const line = $("#refused")
   line.hidden = note === ""
-  if (line.dataset.note === note) return
-  line.dataset.note = note
-  line.replaceChildren(...withCode(note))
+  const text = `${note} ${remedy}`.trim()
+  if (line.dataset.note === text) return
+  line.dataset.note = text
+  line.replaceChildren(...withCode(text))
 }
 
 // withCode makes code of what stands between backticks.

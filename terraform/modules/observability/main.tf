@@ -3,7 +3,8 @@
 # first line is logged and a first apply would otherwise fail.
 
 locals {
-  run = "monitored_resource=\"cloud_run_revision\""
+  run        = "monitored_resource=\"cloud_run_revision\""
+  quarantine = "[${var.deployment.quarantine_alert_minutes}m]"
 
   metrics = {
     stationflow_bridge_lag_ms = {
@@ -83,9 +84,9 @@ locals {
       duration = "300s"
     }
     quarantine-rate = {
-      title    = "More than 1 % of the records are quarantined"
+      title    = "More than ${var.deployment.quarantine_alert_share * 100} % of the records are quarantined"
       severity = "WARNING"
-      query    = "sum(increase(logging_googleapis_com:user_stationflow_quarantined_records_sum{${local.run}}[15m])) / sum(increase(logging_googleapis_com:user_stationflow_records_sum{${local.run}}[15m])) > 0.01"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_quarantined_records_sum{${local.run}}${local.quarantine})) / sum(increase(logging_googleapis_com:user_stationflow_records_sum{${local.run}}${local.quarantine})) > ${var.deployment.quarantine_alert_share}"
       duration = "300s"
     }
     stopped-bridge = {

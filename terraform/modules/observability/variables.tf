@@ -13,6 +13,11 @@ variable "dead_letter_subscription" {
   type        = string
 }
 
+variable "deployment" {
+  description = "When the quarantine is an alert, from deployment.json."
+  type        = object({ quarantine_alert_share = number, quarantine_alert_minutes = number })
+}
+
 variable "ingest_subscription" {
   description = "Name of the subscription that pushes to ingest."
   type        = string

@@ -1,0 +1,90 @@
+package dashboard
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Refused is what ingest has lately refused, topic by topic. The zero value
+// means that little was.
+type Refused struct {
+	Window time.Duration // how far back it looks
+	Topics []Refusals    // those of which a person is told, the largest share first
+	View   string        // where the records are, one row each; staging_data.quarantine_records when empty
+}
+
+// Refusals are the records of one topic within the window.
+type Refusals struct {
+	Topic   string
+	Refused int64
+	Records int64  // the refused and the accepted
+	Reason  string // the most frequent
+}
+
+// Share is how much of the topic was refused, 0..1.
+func (r Refusals) Share() float64 {
+	if r.Records == 0 {
+		return 0
+	}
+	return float64(r.Refused) / float64(r.Records)
+}
+
+// note says which topics are refused, and why; "" while little is.
+func (r *Refused) note() string {
+	var said []string
+	for i, topic := range r.Topics {
+		if i == 2 && len(r.Topics) > 3 {
+			said = append(said, plural(int64(len(r.Topics)-i), "other topic", "other topics")+" too")
+			break
+		}
+		said = append(said, topic.sentence())
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Refused within %s: %s.", seconds(r.Window), strings.Join(said, "; "))
+}
+
+func (r Refusals) sentence() string {
+	s := fmt.Sprintf("%s of %s of %s (%.1f %%)", grouped(r.Refused), plural(r.Records, "record", "records"), r.Topic, 100*r.Share())
+	if r.Reason != "" {
+		s += ", most often for " + r.Reason
+	}
+	return s
+}
+
+// remedy says where the refused records are.
+func (r *Refused) remedy() string {
+	if len(r.Topics) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Each is kept with its reason: `select kafka_topic, reason, detail, value from %s where ingested_at > timestamp_sub(current_timestamp(), interval %.0f minute) order by ingested_at desc limit 20`.",
+		cmp.Or(r.View, "staging_data.quarantine_records"), r.Window.Minutes())
+}
+
+// A RefusedStatus is what the page and the terminal show of Refused.
+type RefusedStatus struct {
+	Window float64          `json:"window_seconds"`
+	Note   string           `json:"note"` // with Remedy empty while little is refused
+	Remedy string           `json:"remedy"`
+	Topics []RefusalsStatus `json:"topics"`
+}
+
+// A RefusalsStatus is one topic of which much is refused.
+type RefusalsStatus struct {
+	Topic   string  `json:"topic"`
+	Refused int64   `json:"refused"`
+	Records int64   `json:"records"`
+	Share   float64 `json:"share"`
+	Reason  string  `json:"reason"`
+}
+
+func (r *Refused) status() RefusedStatus {
+	s := RefusedStatus{Window: r.Window.Seconds(), Note: r.note(), Remedy: r.remedy(), Topics: []RefusalsStatus{}}
+	for _, topic := range r.Topics {
+		s.Topics = append(s.Topics, RefusalsStatus{topic.Topic, topic.Refused, topic.Records, topic.Share(), topic.Reason})
+	}
+	return s
+}

@@ -1,0 +1,37 @@
+package dashboard
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Simulation is the time of simulated stations.
+type Simulation struct {
+	At   time.Time // how far it has come
+	Pace float64   // how much faster than the clock it goes
+}
+
+// A SimulationStatus is what the page and the terminal show of it.
+type SimulationStatus struct {
+	At   time.Time `json:"at"`
+	Pace float64   `json:"pace"`
+	Note string    `json:"note"`
+}
+
+// status is nil where the events are real.
+func (s *Simulation) status(now time.Time) *SimulationStatus {
+	if s == nil {
+		return nil
+	}
+	at := s.At.In(now.Location())
+	return &SimulationStatus{At: at, Pace: s.Pace, Note: "Simulated stations: it is " + at.Format("15:04 on 2 January") + " there. Their time goes " + pace(s.Pace) +
+		"; when their day is over they play today again, with other trains, and today's figures go on growing."}
+}
+
+func pace(pace float64) string {
+	if pace == 1 {
+		return "as fast as the clock"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", pace), ".0") + " times as fast as the clock"
+}
