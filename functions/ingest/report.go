@@ -98,7 +98,8 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	attributes := append(s.whereabouts,
 		slog.Int("valid", valid),
 		slog.Int("quarantined", s.quarantined),
-		slog.Int("refused", s.quarantined-s.tombstones), // a tombstone is no fault of anybody's
+		slog.Int("tombstones", s.tombstones), // of the quarantined, and nobody's fault
+		slog.Int("refused", s.quarantined-s.tombstones),
 		slog.Int64("duplicate_objects", s.duplicates),
 		slog.Int("bytes", s.bytes))
 	if s.newest >= 0 {
