@@ -41,10 +41,29 @@ type Record struct {
 	Value     []byte
 	Headers   []Header
 
-	// ValueURI and ValueSize (bytes) stand for a value too large for a
-	// batch: its bytes are in the lake, and Value is nil.
+	// ValueURI and ValueSize (bytes) stand for the value of a record too
+	// large for a batch: its bytes are in the lake, and Value is nil. The
+	// headers of such a record are HeaderKeyURI and HeaderHeadersURI alone,
+	// where they apply.
 	ValueURI  string
 	ValueSize int64
+}
+
+// Headers that stand for what else was put into the lake of a record that has
+// a ValueURI. Their values are gs:// addresses.
+const (
+	HeaderKeyURI     = "stationflow-key-uri"     // of the key; Key is nil
+	HeaderHeadersURI = "stationflow-headers-uri" // of the record's own headers, as JSON: [{"key": …, "value": base64 or null}, …]
+)
+
+// Header returns the value of the first header with the key, nil for none.
+func (r *Record) Header(key string) []byte {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return h.Value
+		}
+	}
+	return nil
 }
 
 // A Batch is a run of records of one topic and partition, in offset order.

@@ -192,16 +192,18 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	if err := kafka.Reach(ctx, b.config.Kafka); err != nil {
 		return err
 	}
-	client, closeClient, err := b.client(ctx, b.config.sarama())
+	// Once ctx is done a broker that does not answer must not keep the process
+	// from ending for longer than it takes to drain.
+	client, err := b.config.Kafka.Connect(ctx, b.config.sarama(), b.config.DrainTimeout)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeClient()) }()
-	control, closeControl, err := b.client(ctx, b.config.Kafka.Sarama("stationflow-bridge"))
+	defer func() { err = errors.Join(err, client.Close()) }()
+	control, err := b.config.Kafka.Connect(ctx, b.config.Kafka.Sarama("stationflow-bridge"), b.config.DrainTimeout)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeControl()) }()
+	defer func() { err = errors.Join(err, control.Close()) }()
 
 	group, err := sarama.NewConsumerGroupFromClient(b.config.GroupID, holding{Client: client, bridge: b})
 	if err != nil {
@@ -236,25 +238,6 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	return nil
 }
 
-// client connects to Kafka, for as long as ctx is not done and what it takes
-// to drain then: a broker that does not answer must not keep the process from
-// ending.
-func (b *Bridge) client(ctx context.Context, settings *sarama.Config) (client sarama.Client, closeIt func() error, err error) {
-	if client, err = sarama.NewClient(b.config.Kafka.Brokers, settings); err != nil {
-		return nil, nil, fmt.Errorf("connecting to Kafka at %v: %w", b.config.Kafka.Brokers, err)
-	}
-	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(b.config.DrainTimeout, func() { _ = client.Close() })
-	})
-	return client, func() error {
-		stop()
-		if err := client.Close(); !errors.Is(err, sarama.ErrClosedClient) {
-			return err
-		}
-		return nil
-	}, nil
-}
-
 // holding is the group's view of the client: a partition that was stopped
 // counts as not readable, so that the library keeps its claim, and with it
 // the session of all others, without reading it.
@@ -265,7 +248,7 @@ type holding struct {
 
 func (h holding) PartitionNotReadable(topic string, partition int32) bool {
 	if s := h.bridge.session.Load(); s != nil {
-		if p := s.partitions[topicPartition{topic, partition}]; p != nil && p.stopped.Load() != nil {
+		if p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]; p != nil && p.stopped.Load() != nil {
 			return true
 		}
 	}

@@ -53,7 +53,7 @@ func fenced(err error) bool {
 // the topic's name. It is called by one goroutine at a time.
 func (s *session) commit() error {
 	request := s.commitRequest()
-	asked := make(map[topicPartition]int64)
+	asked := make(map[kafka.Partition]int64)
 	for at, p := range s.partitions {
 		position, ok := p.window.committable()
 		moved := position != p.committed.Load()
@@ -61,7 +61,7 @@ func (s *session) commit() error {
 			continue
 		}
 		asked[at] = position
-		request.AddBlockWithLeaderEpoch(at.topic, at.partition, position, -1, 0, p.of.TopicID)
+		request.AddBlockWithLeaderEpoch(at.Topic, at.Number, position, -1, 0, p.of.TopicID)
 	}
 	if len(asked) == 0 {
 		return nil
@@ -107,7 +107,7 @@ func unreadable(response *sarama.OffsetCommitResponse) (topics []string) {
 
 // committed takes over what the coordinator accepted, and returns what it
 // refused.
-func (s *session) committed(asked map[topicPartition]int64, response *sarama.OffsetCommitResponse) error {
+func (s *session) committed(asked map[kafka.Partition]int64, response *sarama.OffsetCommitResponse) error {
 	var faults []error
 	for at, position := range asked {
 		if err := commitError(response, at); err != nil {
@@ -122,13 +122,13 @@ func (s *session) committed(asked map[topicPartition]int64, response *sarama.Off
 }
 
 // commitError is what the coordinator says about one partition.
-func commitError(response *sarama.OffsetCommitResponse, at topicPartition) error {
-	answer, ok := response.Errors[at.topic][at.partition]
+func commitError(response *sarama.OffsetCommitResponse, at kafka.Partition) error {
+	answer, ok := response.Errors[at.Topic][at.Number]
 	switch {
 	case !ok:
-		return fmt.Errorf("%s/%d: %w", at.topic, at.partition, sarama.ErrIncompleteResponse)
+		return fmt.Errorf("%s/%d: %w", at.Topic, at.Number, sarama.ErrIncompleteResponse)
 	case answer != sarama.ErrNoError:
-		return fmt.Errorf("%s/%d: %w", at.topic, at.partition, answer)
+		return fmt.Errorf("%s/%d: %w", at.Topic, at.Number, answer)
 	}
 	return nil
 }

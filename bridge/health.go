@@ -52,13 +52,33 @@ type PartitionStatus struct {
 	Committed int64 `json:"committed_offset"` // the group's
 	End       int64 `json:"end_offset"`       // of the next record to be produced, seconds old at most
 
-	LagRecords  int64         `json:"lag_records"`     // End - Published, less offsets known to hold no record
+	// Open is what keeps the offsets from Stable to End from being read; nil
+	// where Stable is End.
+	Stable int64            `json:"stable_offset"`
+	Open   *OpenTransaction `json:"open_transaction,omitempty"`
+
+	LagRecords  int64         `json:"lag_records"`     // Stable - Published, less offsets known to hold no record
 	Lag         time.Duration `json:"lag_nanoseconds"` // the age, by Kafka's timestamp, of the oldest record read but not published
 	InFlight    int           `json:"in_flight_batches"`
 	MemoryBytes int64         `json:"memory_bytes"` // of batches open or in flight
 	Problem     string        `json:"problem,omitempty"`
 	Stuck       bool          `json:"stuck"`   // Problem needs a person, or time has run out
 	Stopped     bool          `json:"stopped"` // it is read no further until a person moves the group
+}
+
+// An OpenTransaction is one of a producer that has neither committed nor
+// aborted it. Kafka gives nobody who reads committed records what lies behind
+// its first one. Nothing here can end it.
+type OpenTransaction struct {
+	Offset  int64         `json:"offset"`          // where it begins
+	Offsets int64         `json:"offsets"`         // how many there are from there on; not all need hold a record
+	For     time.Duration `json:"for_nanoseconds"` // since it was first seen to be open
+}
+
+// In says it of a partition, in one sentence without a full stop.
+func (t *OpenTransaction) In(topic string, partition int32) string {
+	return fmt.Sprintf("a transaction is open in %s/%d since offset %d: what follows, %d offsets so far, can be read once its producer "+
+		"ends it or Kafka gives it up (transaction.timeout.ms)", topic, partition, t.Offset, t.Offsets)
 }
 
 // LagRecords is the lag of all partitions.
@@ -104,7 +124,7 @@ func (p *partition) status(now time.Time) PartitionStatus {
 	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.of.Partition, Committed: p.committed.Load()}
 	var oldest int64
 	s.Published, s.InFlight, s.MemoryBytes, oldest = p.window.look()
-	s.End = max(p.end.Load(), s.Published)
+	s.End, s.Stable, s.Open = max(p.end.Load(), s.Published), max(p.stable.Load(), s.Published), p.open(now)
 	s.MemoryBytes += p.openBytes.Load()
 	s.LagRecords = p.lag()
 	if oldest < 0 {
@@ -231,6 +251,11 @@ func (b *Bridge) summarize(ctx context.Context) {
 			b.log.Info("batches published", "batches", now.Batches-before.Batches, "records", now.Records-before.Records,
 				"bytes", now.Bytes-before.Bytes, "retries", now.Retries-before.Retries,
 				"lag_records", now.LagRecords(), "lag_ms", now.Lag().Milliseconds())
+		}
+		for _, p := range now.Partitions {
+			if p.Open != nil && p.Open.For > b.config.StuckAfter {
+				b.log.Warn("records wait for the end of a transaction", "topic", p.Topic, "partition", p.Partition, "reason", p.Open.In(p.Topic, p.Partition))
+			}
 		}
 		if reasons := b.Unhealthy(); len(reasons) > 0 {
 			b.log.Error("the bridge is unhealthy", "reasons", reasons)

@@ -95,7 +95,7 @@ func sameTopic(name, id string, now kafka.Topic) error {
 // next one reads the new topic from its first record, or leaves the topic out.
 func (s *session) replaced(topic string, why error) {
 	for at, p := range s.partitions {
-		if at.topic == topic && !p.replaced.Swap(true) {
+		if at.Topic == topic && !p.replaced.Swap(true) {
 			p.window.close()
 		}
 	}

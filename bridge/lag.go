@@ -6,30 +6,27 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
-// watchInterval is how often Kafka is asked for the topics' ids and the ends
-// of the partitions. What a fetch tells of ends is not enough: a partition
+// watchInterval is how often Kafka is asked for the topics' ids and how far
+// the partitions reach. What a fetch tells of that is not enough: a partition
 // that nobody reads would show no lag.
-const watchInterval = 5 * time.Second
+const watchInterval = 2 * time.Second
 
-// watch notices topics that are not what they were, and keeps the ends of the
-// partitions up to date.
+// watch notices topics that are not what they were, and keeps up to date how
+// far the partitions reach.
 func (s *session) watch(ctx context.Context) {
 	every := min(watchInterval, s.bridge.config.StuckAfter/4)
 	for pause.For(ctx, every) == nil {
 		s.watchTopics()
+		s.watchEnds()
 		for at, p := range s.partitions {
 			if ctx.Err() != nil {
 				return
 			}
-			end, err := s.control.GetOffset(at.topic, at.partition, sarama.OffsetNewest)
-			if err != nil {
-				continue // the library reconnects; complaints come from reading
-			}
-			p.end.Store(end)
-			if p.idleWithLag(2 * every) {
+			if p.idleWithLag(every) {
 				s.lookForRecords(at, p)
 			}
 			if p.lag() == 0 {
@@ -39,10 +36,53 @@ func (s *session) watch(ctx context.Context) {
 	}
 }
 
-// lag is the number of offsets that may still hold a record to publish.
+// watchEnds asks for the ends of all partitions. What cannot be told stays as
+// it was: the library reconnects, and complaints come from reading.
+func (s *session) watchEnds() {
+	times := make(map[kafka.Partition]int64, len(s.partitions))
+	for at := range s.partitions {
+		times[at] = sarama.OffsetNewest
+	}
+	// In this order: what the first has beyond the second was there before.
+	ends, _ := kafka.Offsets(s.control, times, sarama.ReadUncommitted)
+	stable, _ := kafka.Offsets(s.control, times, sarama.ReadCommitted)
+	for at, p := range s.partitions {
+		upTo, known := stable[at]
+		if end, both := ends[at]; known && both {
+			p.heard(end, upTo, time.Now())
+		}
+	}
+}
+
+// heard takes note of how far the partition reaches: up to end, of which what
+// is before stable can be read.
+func (p *partition) heard(end, stable int64, now time.Time) {
+	moved := p.stable.Swap(stable) != stable
+	p.end.Store(max(end, stable))
+	switch {
+	case end <= stable:
+		p.held.Store(0)
+	case moved || p.held.Load() == 0:
+		p.held.Store(now.UnixNano())
+	}
+}
+
+// open is the transaction that keeps the rest of the partition from being
+// read; nil while there is none.
+func (p *partition) open(now time.Time) *OpenTransaction {
+	since := p.held.Load()
+	if since == 0 {
+		return nil
+	}
+	stable := p.stable.Load()
+	return &OpenTransaction{Offset: stable, Offsets: p.end.Load() - stable, For: max(0, now.Sub(time.Unix(0, since)))}
+}
+
+// lag is the number of offsets that can be read and may still hold a record to
+// publish.
 func (p *partition) lag() int64 {
 	position, _ := p.window.committable()
-	return max(0, p.end.Load()-max(position, p.nothingBefore.Load()))
+	return max(0, p.stable.Load()-max(position, p.nothingBefore.Load()))
 }
 
 // idleWithLag reports whether offsets wait although nothing is being
@@ -57,47 +97,18 @@ func (p *partition) idleWithLag(since time.Duration) bool {
 // markers of transactions, aborted records and compacted ones take offsets
 // that the library never shows: a partition that ends with them would look
 // stuck for ever, and once they expire its position would look out of range.
-func (s *session) lookForRecords(at topicPartition, p *partition) {
+func (s *session) lookForRecords(at kafka.Partition, p *partition) {
 	from, _ := p.window.committable()
 	from = max(from, p.nothingBefore.Load())
-	leader, err := s.control.Leader(at.topic, at.partition)
+	block, err := kafka.Fetch(s.control, at, from, s.control.Config().Consumer.Fetch.Default)
 	if err != nil {
 		return
 	}
-	request := &sarama.FetchRequest{Version: 11, MaxBytes: s.bridge.config.FetchBytes,
-		Isolation: sarama.ReadCommitted, SessionEpoch: -1}
-	request.AddBlock(at.topic, at.partition, from, s.control.Config().Consumer.Fetch.Default, -1)
-	response, err := leader.Fetch(request)
-	if err != nil {
-		return
-	}
-	if block := response.GetBlock(at.topic, at.partition); block != nil && block.Err == sarama.ErrNoError && s.confirm(s.work, p) {
-		p.nothingBefore.Store(emptyUntil(block, from))
-		p.window.pass(p.nothingBefore.Load())
-	}
-}
-
-// emptyUntil returns the first offset, from on, that may hold a record.
-func emptyUntil(block *sarama.FetchResponseBlock, from int64) int64 {
-	aborted := make(map[int64]bool) // by producer, while a transaction of its that will be aborted is open
-	transactions := block.AbortedTransactions
-	for _, records := range block.RecordsSet {
-		b := records.RecordBatch
-		if b == nil || b.PartialTrailingRecord {
-			return from
+	if records, next, err := kafka.Readable(block, from); err == nil && s.confirm(s.work, p) {
+		if len(records) > 0 {
+			next = records[0]
 		}
-		for len(transactions) > 0 && transactions[0].FirstOffset <= b.LastOffset() {
-			aborted[transactions[0].ProducerID] = true
-			transactions = transactions[1:]
-		}
-		switch {
-		case b.Control:
-			delete(aborted, b.ProducerID)
-		case b.IsTransactional && aborted[b.ProducerID]:
-		case len(b.Records) > 0 && b.FirstOffset+b.Records[len(b.Records)-1].OffsetDelta >= from:
-			return from
-		}
-		from = max(from, b.LastOffset()+1)
+		p.nothingBefore.Store(next)
+		p.window.pass(next)
 	}
-	return from
 }

@@ -93,6 +93,9 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 		}
 		gauge(to, "bridge_lag_records", "Offsets in Kafka that may hold a record neither published nor dead-lettered.", float64(p.LagRecords), labels, at...)
 		gauge(to, "bridge_lag_seconds", "Age of the oldest record read but not published.", p.Lag.Seconds(), labels, at...)
+		if p.Open != nil {
+			gauge(to, "bridge_open_transaction_seconds", "For how long an open transaction has kept the end of the partition from being read.", p.Open.For.Seconds(), labels, at...)
+		}
 		gauge(to, "bridge_in_flight_batches", "Batches cut and neither published nor dead-lettered.", float64(p.InFlight), labels, at...)
 		gauge(to, "bridge_memory_bytes", "Memory of batches open or in flight.", float64(p.MemoryBytes), labels, at...)
 		gauge(to, "bridge_published_offset", "First offset not known to be published or dead-lettered.", float64(p.Published), labels, at...)

@@ -24,7 +24,10 @@ type partition struct {
 	confirm  func(context.Context) bool // see session.confirm
 	replaced atomic.Bool                // the topic is not the one it was
 
-	end atomic.Int64 // the offset of the next record to be produced, as last heard
+	// How far it reaches, as last heard.
+	end    atomic.Int64 // the offset of the next record to be produced
+	stable atomic.Int64 // the end of what can be read: the first open transaction begins there, or it is end
+	held   atomic.Int64 // since when stable stands still before end, in Unix nanoseconds; 0 when it does not
 
 	nothingBefore atomic.Int64 // no offset from the position up to here holds a record
 
@@ -45,7 +48,7 @@ func newPartition(b *Bridge, of batch.Batch, from position, batchBytes int) *par
 		confirm: func(context.Context) bool { return true }}
 	p.window.position = from.offset
 	p.committed.Store(from.offset)
-	p.end.Store(from.end)
+	p.heard(from.end, from.stable, time.Now())
 	p.openTimestamp.Store(-1)
 	p.progress()
 	if from.broken != "" {

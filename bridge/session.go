@@ -14,21 +14,14 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
-type topicPartition struct {
-	topic     string
-	partition int32
-}
-
-func (at topicPartition) String() string { return fmt.Sprintf("%s/%d", at.topic, at.partition) }
-
 // A session is one generation of the group: the partitions that this member
 // holds from Setup to Cleanup. It implements sarama.ConsumerGroupHandler.
 type session struct {
 	bridge     *Bridge
-	control    sarama.Client                 // for all but fetching, so that nothing waits behind a fetch
-	topics     []string                      // those of the configuration that can be read
-	identity   kafka.Identity                // of these topics
-	partitions map[topicPartition]*partition // written by Setup only
+	control    sarama.Client                  // for all but fetching, so that nothing waits behind a fetch
+	topics     []string                       // those of the configuration that can be read
+	identity   kafka.Identity                 // of these topics
+	partitions map[kafka.Partition]*partition // written by Setup only
 
 	memberID   string
 	generation int32
@@ -67,17 +60,17 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 		return err
 	}
 	s.work, s.abandon = context.WithCancel(context.WithoutCancel(group.Context()))
-	s.partitions = make(map[topicPartition]*partition, len(positions))
+	s.partitions = make(map[kafka.Partition]*partition, len(positions))
 	batchBytes := b.config.batchBytes(len(positions))
 	for at, from := range positions {
-		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.topic, TopicID: s.identity.Topics[at.topic].ID, Partition: at.partition}
+		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID, Partition: at.Number}
 		p := newPartition(b, of, from, batchBytes)
 		p.confirm = func(ctx context.Context) bool { return s.confirm(ctx, p) }
 		s.partitions[at] = p
 		// Where the library begins, forward or back of what it believes. It
 		// is told in memory only: the library never commits, see commit.
-		group.MarkOffset(at.topic, at.partition, from.offset, "")
-		group.ResetOffset(at.topic, at.partition, from.offset, "")
+		group.MarkOffset(at.Topic, at.Number, from.offset, "")
+		group.ResetOffset(at.Topic, at.Number, from.offset, "")
 	}
 	context.AfterFunc(group.Context(), func() {
 		if lost(context.Cause(group.Context())) {
@@ -106,7 +99,7 @@ func lost(cause error) bool {
 
 // ConsumeClaim carries one partition until the session ends.
 func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
-	p := s.partitions[topicPartition{claim.Topic(), claim.Partition()}]
+	p := s.partitions[kafka.Partition{Topic: claim.Topic(), Number: claim.Partition()}]
 	cutter := newCutter(p, s.work)
 	done := group.Context().Done()
 	cutter.run(done, claim.Messages())
@@ -167,7 +160,7 @@ func (s *session) close() {
 // outOfRange stops a partition whose next offset Kafka does not have, unless
 // the topic is another one by now, which has the session begin anew.
 func (s *session) outOfRange(topic string, partition int32) {
-	p := s.partitions[topicPartition{topic, partition}]
+	p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]
 	if p == nil || s.work.Err() != nil || !s.confirm(s.work, p) {
 		return
 	}

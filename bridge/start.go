@@ -23,6 +23,7 @@ const startPatience = 10 * time.Second
 type position struct {
 	offset   int64
 	end      int64  // the end of the partition
+	stable   int64  // the end of what can be read
 	labelled bool   // the commit names the topic's id
 	broken   string // why it cannot begin there; "" if it can
 }
@@ -46,10 +47,10 @@ func (c commitment) holds(topicID string) bool {
 // others wait until they read it. So each start is chosen once, by one
 // member, however many join and in whatever order, and none is used that a
 // successor after a crash would not find.
-func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[topicPartition]position, error) {
+func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[kafka.Partition]position, error) {
 	chooser := slices.Contains(claims[s.topics[0]], 0)
 	deadline := time.Now().Add(startPatience)
-	var chosen map[topicPartition]int64
+	var chosen map[kafka.Partition]int64
 	for {
 		committed, err := s.commitments()
 		if err != nil {
@@ -65,7 +66,7 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[to
 				return nil, err
 			}
 			continue
-		case !slices.ContainsFunc(missing, func(at topicPartition) bool { return slices.Contains(claims[at.topic], at.partition) }):
+		case !slices.ContainsFunc(missing, func(at kafka.Partition) bool { return slices.Contains(claims[at.Topic], at.Number) }):
 			return s.positions(claims, committed)
 		case time.Now().After(deadline):
 			return nil, fmt.Errorf("waiting for the member that chooses where group %s begins: nothing is committed for %v after %v",
@@ -79,17 +80,17 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[to
 
 // missing returns the partitions for which the group has nothing committed
 // that holds.
-func (s *session) missing(committed map[topicPartition]commitment) (missing []topicPartition) {
+func (s *session) missing(committed map[kafka.Partition]commitment) (missing []kafka.Partition) {
 	for topic, known := range s.identity.Topics {
 		for partition := range known.Leaders {
-			at := topicPartition{topic, partition}
+			at := kafka.Partition{Topic: topic, Number: partition}
 			if !committed[at].holds(known.ID) {
 				missing = append(missing, at)
 			}
 		}
 	}
-	slices.SortFunc(missing, func(a, b topicPartition) int {
-		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+	slices.SortFunc(missing, func(a, b kafka.Partition) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Number, b.Number))
 	})
 	return missing
 }
@@ -97,11 +98,11 @@ func (s *session) missing(committed map[topicPartition]commitment) (missing []to
 // readBack compares what was committed with what Kafka returns: the answer to
 // a commit tells only that it was taken, not that it was not overwritten by a
 // client outside the group, or taken by a broker that lost it.
-func (s *session) readBack(chosen map[topicPartition]int64, committed map[topicPartition]commitment) error {
+func (s *session) readBack(chosen map[kafka.Partition]int64, committed map[kafka.Partition]commitment) error {
 	for at, offset := range chosen {
-		if now := committed[at]; now.offset != offset || now.topicID != s.identity.Topics[at.topic].ID {
+		if now := committed[at]; now.offset != offset || now.topicID != s.identity.Topics[at.Topic].ID {
 			return fmt.Errorf("reading back the start of %s/%d in group %s: %d was committed, and %d is: another client commits in this group",
-				at.topic, at.partition, s.bridge.config.GroupID, offset, now.offset)
+				at.Topic, at.Number, s.bridge.config.GroupID, offset, now.offset)
 		}
 	}
 	return nil
@@ -112,32 +113,34 @@ func (s *session) readBack(chosen map[topicPartition]int64, committed map[topicP
 // commit that the user was not allowed to read until now. Any other topic or
 // partition without a commit is new, or was created again: nobody has seen its
 // first record, and it begins there.
-func (s *session) choose(missing []topicPartition, committed map[topicPartition]commitment) (map[topicPartition]int64, error) {
+func (s *session) choose(missing []kafka.Partition, committed map[kafka.Partition]commitment) (map[kafka.Partition]int64, error) {
 	b := s.bridge
 	begun := b.begun.Load()
 	seen := make(map[string]bool) // the topics with a commit
 	for at, c := range committed {
 		if c.offset >= 0 {
-			begun, seen[at.topic] = true, true
+			begun, seen[at.Topic] = true, true
 		}
 	}
 	request := s.commitRequest()
-	chosen := make(map[topicPartition]int64, len(missing))
-	var fresh []topicPartition
+	starts := make(map[kafka.Partition]Start, len(missing))
+	var fresh []kafka.Partition
 	for _, at := range missing {
 		start := b.config.Start
-		if begun && (seen[at.topic] || !b.wasWithheld(at.topic)) {
+		if begun && (seen[at.Topic] || !b.wasWithheld(at.Topic)) {
 			start = Start{}
 			fresh = append(fresh, at)
 		}
-		offset, err := s.begin(at, start)
-		if err != nil {
-			return nil, fmt.Errorf("finding where %s/%d begins: %w", at.topic, at.partition, err)
-		}
-		chosen[at] = offset
-		request.AddBlockWithLeaderEpoch(at.topic, at.partition, offset, -1, 0, s.identity.Topics[at.topic].ID)
+		starts[at] = start
 	}
-	err := s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error {
+	chosen, err := s.begin(starts)
+	if err != nil {
+		return nil, fmt.Errorf("finding where partitions begin: %w", err)
+	}
+	for at, offset := range chosen {
+		request.AddBlockWithLeaderEpoch(at.Topic, at.Number, offset, -1, 0, s.identity.Topics[at.Topic].ID)
+	}
+	err = s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error {
 		var faults []error
 		for at := range chosen {
 			faults = append(faults, commitError(response, at))
@@ -150,51 +153,75 @@ func (s *session) choose(missing []topicPartition, committed map[topicPartition]
 	return chosen, err
 }
 
-// begin is the offset at which a partition begins that nobody has read.
-func (s *session) begin(at topicPartition, start Start) (int64, error) {
-	switch {
-	case start == Start{}:
-		return s.control.GetOffset(at.topic, at.partition, sarama.OffsetOldest)
-	case start.Latest:
-		return s.control.GetOffset(at.topic, at.partition, sarama.OffsetNewest)
+// begin returns the offsets at which partitions begin that nobody has read.
+// The latest is the end of what can be read now: the records of a transaction
+// that is open are still to come.
+func (s *session) begin(starts map[kafka.Partition]Start) (map[kafka.Partition]int64, error) {
+	times := make(map[kafka.Partition]int64, len(starts))
+	for at, start := range starts {
+		switch {
+		case start == Start{}:
+			times[at] = sarama.OffsetOldest
+		case start.Latest:
+			times[at] = sarama.OffsetNewest
+		default:
+			times[at] = start.At.UnixMilli()
+		}
 	}
-	offset, err := s.control.GetOffset(at.topic, at.partition, start.At.UnixMilli())
-	if err == nil && offset < 0 { // nothing is that new
-		return s.control.GetOffset(at.topic, at.partition, sarama.OffsetNewest)
+	offsets, err := kafka.Offsets(s.control, times, sarama.ReadCommitted)
+	if err != nil {
+		return nil, err
 	}
-	return offset, err
+	late := make(map[kafka.Partition]int64) // nothing is that new
+	for at, offset := range offsets {
+		if offset < 0 {
+			late[at] = sarama.OffsetNewest
+		}
+	}
+	ends, err := kafka.Offsets(s.control, late, sarama.ReadCommitted)
+	maps.Copy(offsets, ends)
+	return offsets, err
 }
 
 // positions takes over the commits of the claimed partitions.
-func (s *session) positions(claims map[string][]int32, committed map[topicPartition]commitment) (map[topicPartition]position, error) {
-	positions := make(map[topicPartition]position)
+func (s *session) positions(claims map[string][]int32, committed map[kafka.Partition]commitment) (map[kafka.Partition]position, error) {
+	oldest, newest := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
 	for topic, partitions := range claims {
 		for _, partition := range partitions {
-			at := topicPartition{topic, partition}
-			c, ok := committed[at]
-			if !ok {
-				return nil, fmt.Errorf("beginning to read %s/%d: brokers do not agree that it exists", topic, partition)
+			at := kafka.Partition{Topic: topic, Number: partition}
+			if _, ok := committed[at]; !ok {
+				return nil, fmt.Errorf("beginning to read %v: brokers do not agree that it exists", at)
 			}
-			oldest, err := s.control.GetOffset(topic, partition, sarama.OffsetOldest)
-			if err != nil {
-				return nil, fmt.Errorf("finding the first offset of %s/%d: %w", topic, partition, err)
-			}
-			p := position{offset: c.offset, labelled: c.topicID != ""}
-			if p.end, err = s.control.GetOffset(topic, partition, sarama.OffsetNewest); err != nil {
-				return nil, fmt.Errorf("finding the end of %s/%d: %w", topic, partition, err)
-			}
-			if c.offset < oldest || c.offset > p.end {
-				p.broken = s.describeRange(topic, partition, c.offset)
-			}
-			positions[at] = p
+			oldest[at], newest[at] = sarama.OffsetOldest, sarama.OffsetNewest
 		}
+	}
+	begins, err := kafka.Offsets(s.control, oldest, sarama.ReadUncommitted)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := kafka.Offsets(s.control, newest, sarama.ReadUncommitted)
+	if err != nil {
+		return nil, err
+	}
+	stable, err := kafka.Offsets(s.control, newest, sarama.ReadCommitted)
+	if err != nil {
+		return nil, err
+	}
+	positions := make(map[kafka.Partition]position, len(begins))
+	for at := range begins {
+		c := committed[at]
+		p := position{offset: c.offset, labelled: c.topicID != "", end: ends[at], stable: stable[at]}
+		if c.offset < begins[at] || c.offset > p.end {
+			p.broken = s.describeRange(at.Topic, at.Number, c.offset)
+		}
+		positions[at] = p
 	}
 	return positions, nil
 }
 
 // commitments returns what the group has committed for every partition of the
 // topics.
-func (s *session) commitments() (map[topicPartition]commitment, error) {
+func (s *session) commitments() (map[kafka.Partition]commitment, error) {
 	asked := make(map[string][]int32)
 	for name, topic := range s.identity.Topics {
 		asked[name] = slices.Collect(maps.Keys(topic.Leaders))
@@ -211,7 +238,7 @@ func (s *session) commitments() (map[topicPartition]commitment, error) {
 	if err != nil {
 		return nil, kafka.Explain(fmt.Errorf("reading the committed offsets of group %s: %w", group, err), "use group "+group+" (KAFKA_GROUP_ID)")
 	}
-	committed := make(map[topicPartition]commitment)
+	committed := make(map[kafka.Partition]commitment)
 	for topic, partitions := range asked {
 		for _, partition := range partitions {
 			block := response.GetBlock(topic, partition)
@@ -224,7 +251,7 @@ func (s *session) commitments() (map[topicPartition]commitment, error) {
 			if err != nil {
 				return nil, fmt.Errorf("reading the committed offset of %s/%d in group %s: %w", topic, partition, group, err)
 			}
-			committed[topicPartition{topic, partition}] = commitment{block.Offset, block.Metadata}
+			committed[kafka.Partition{Topic: topic, Number: partition}] = commitment{block.Offset, block.Metadata}
 		}
 	}
 	return committed, nil

@@ -26,7 +26,7 @@ var reasons = []refusal{
 	{Reason: event.UnknownValue, Meaning: "A field has a value that is not in its list; case counts.", Topic: "train_departures", Example: `"direction": "north"`},
 	{Reason: event.BadTimestamp, Meaning: "A timestamp cannot be read.", Topic: "incidents", Example: `"timestamp": "22/11/2026 07:30"`},
 	{Reason: event.AbsurdTimestamp, Meaning: "A timestamp is before 2000-01-01 UTC, or more than a day ahead of the record's Kafka timestamp (of the time of receipt, if that is missing or itself absurd).", Topic: "ticket_validations", Example: `"timestamp": "1970-01-01T00:00:00Z"`},
-	{Reason: event.TooLarge, Meaning: "The record is larger than a batch holds (8 MiB). Its bytes are in the lake under quarantine/, and detail has their URI.", Shown: "an event with a note of 9 MiB"},
+	{Reason: event.TooLarge, Meaning: "The record is larger than a batch holds (8 MiB). Its bytes are in the lake under quarantine/, and detail has their URI; where the key or headers had to go there too, their URIs follow after `key:` and `headers:`.", Shown: "an event with a note of 9 MiB"},
 	{Reason: event.RefusedByWarehouse, Meaning: "The event is as it should be, but BigQuery refuses its row, or the row is larger than an append takes (3 MiB); detail says which, or has the URI of the bytes.", Shown: "any event, while its table lacks a column"},
 }
 

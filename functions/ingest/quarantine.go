@@ -117,6 +117,17 @@ func (f *Function) offload(ctx context.Context, b *batch.Batch, record *batch.Re
 	return key, value, detail, nil
 }
 
+// whereAside says where the bridge has put what was too large for a batch.
+func whereAside(r *batch.Record) string {
+	detail := r.ValueURI
+	for _, part := range []struct{ name, header string }{{"key", batch.HeaderKeyURI}, {"headers", batch.HeaderHeadersURI}} {
+		if uri := r.Header(part.header); uri != nil {
+			detail += " " + part.name + ": " + string(uri)
+		}
+	}
+	return detail
+}
+
 // setAside makes bytes of a record durable in the lake and returns their URI.
 func (f *Function) setAside(ctx context.Context, b *batch.Batch, record *batch.Record, name string, data []byte) (string, error) {
 	alone := *b

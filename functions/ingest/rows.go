@@ -161,7 +161,7 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 
 func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, received event.Receipt) *event.Rejection {
 	if r.ValueURI != "" {
-		return &event.Rejection{Reason: event.TooLarge, Detail: r.ValueURI}
+		return &event.Rejection{Reason: event.TooLarge, Detail: whereAside(r)}
 	}
 	refused := decoder.Decode(row, r.Value, received.Reference(r.Timestamp))
 	if refused == nil && len(r.Key)+len(r.Value) > maxRecordBytes {

@@ -56,7 +56,7 @@ func Reach(ctx context.Context, c Config) error {
 // reach takes one server through TCP, TLS, the protocol and the user's rights
 // to ask anything, and explains the step that fails.
 func (c Config) reach(ctx context.Context, address string) error {
-	conn, err := dial(ctx, address)
+	conn, err := dial(ctx, address, patience)
 	if err != nil {
 		return unreachable(address, err)
 	}
@@ -82,7 +82,7 @@ func (c Config) insecure(ctx context.Context, address string, err error) error {
 	if fault := c.alerted(address, err); fault != nil {
 		return fault
 	}
-	if plain, e := dial(ctx, address); e == nil {
+	if plain, e := dial(ctx, address, patience); e == nil {
 		defer plain.Close()
 		if askVersions(plain) == nil {
 			return lasting(err, "Kafka at %s speaks no TLS: set KAFKA_SECURITY_PROTOCOL to %s, or KAFKA_BOOTSTRAP_SERVERS to its TLS port", address, c.without("TLS"))
@@ -100,7 +100,7 @@ func (c Config) mute(ctx context.Context, address string, err error) error {
 		if fault := c.alerted(address, err); fault != nil {
 			return fault
 		}
-	} else if conn, e := dial(ctx, address); e == nil {
+	} else if conn, e := dial(ctx, address, patience); e == nil {
 		defer conn.Close()
 		if _, e := handshake(ctx, conn, &tls.Config{InsecureSkipVerify: true}); e == nil || asksForCertificate(e) { // to hear whether it speaks TLS; nothing is sent
 			protocol := "SSL"
@@ -122,7 +122,8 @@ func asksForCertificate(err error) bool {
 func (c Config) admitted(ctx context.Context, address string) error {
 	settings := c.Sarama("stationflow-probe")
 	settings.Net.ReadTimeout, settings.Net.WriteTimeout = patience, patience
-	settings.Net.Proxy.Enable, settings.Net.Proxy.Dialer = true, dialer{ctx}
+	settings.Net.DialTimeout = patience
+	c.endWith(ctx, settings)
 	broker := sarama.NewBroker(address)
 	if err := broker.Open(settings); err != nil {
 		return fmt.Errorf("connecting to Kafka at %s: %w", address, err)
@@ -145,19 +146,6 @@ func (c Config) admitted(ctx context.Context, address string) error {
 	default:
 		return passing(err, "Kafka at %s answers, but does not let this client in (%v): look at the broker's log, and at the KAFKA_ variables", address, innermost(err))
 	}
-}
-
-// dialer makes connections that end with ctx.
-type dialer struct{ ctx context.Context }
-
-func (d dialer) Dial(_, address string) (net.Conn, error) { return dial(d.ctx, address) }
-
-func dial(ctx context.Context, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", address)
-	if err == nil {
-		context.AfterFunc(ctx, func() { _ = conn.Close() })
-	}
-	return conn, err
 }
 
 func host(address string) string {

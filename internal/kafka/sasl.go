@@ -108,7 +108,7 @@ func (c Config) useSASL(s *sarama.Config) {
 	s.Net.SASL.Version = sarama.SASLHandshakeV1 // the broker then says why it refuses
 	switch c.SASLMechanism {
 	case sarama.SASLTypeOAuth:
-		s.Net.SASL.TokenProvider = newTokens(c)
+		s.Net.SASL.TokenProvider = newTokens(context.Background(), c) // Connect has them end with its context
 		return
 	case sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512:
 		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient {
@@ -151,12 +151,12 @@ type tokens struct {
 	extensions map[string]string
 }
 
-func newTokens(c Config) *tokens {
+func newTokens(ctx context.Context, c Config) *tokens {
 	config := clientcredentials.Config{ClientID: c.Username, ClientSecret: c.Password.Reveal(), TokenURL: c.OAuth.TokenURL}
 	if c.OAuth.Scope != "" {
 		config.Scopes = strings.Fields(c.OAuth.Scope)
 	}
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Timeout: 10 * time.Second})
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: 10 * time.Second})
 	return &tokens{source: config.TokenSource(ctx), extensions: c.OAuth.Extensions}
 }
 

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -55,7 +56,7 @@ func TestTokens_Refused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = newTokens(c).Token()
+	_, err = newTokens(context.Background(), c).Token()
 	fault := c.unauthenticated("broker:9092", err)
 	if fault == nil || !errors.Is(err, errToken) || !strings.Contains(fault.Error(), "401") || !strings.Contains(fault.Error(), "invalid_client") ||
 		!strings.Contains(fault.Error(), "KAFKA_OAUTH_TOKEN_URL") || strings.Contains(fault.Error(), "hunter3") || strings.Contains(fault.Error(), "\n") {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // Partitions is the number of partitions of a topic of this project
@@ -20,24 +22,41 @@ const Partitions = 6
 // number of partitions each and the broker's replication, and returns when the
 // leaders of those know them. It is safe to call at the same time from several
 // processes. Where a person can help the error is a *Fault; a broker that
-// accepts connections and never answers is one after seconds.
-func CreateTopics(c Config, topics []string, partitions int32) (err error) {
-	if err := Reach(context.Background(), c); err != nil {
+// accepts connections and never answers is one after seconds. Once ctx is done
+// it returns ctx's error soon; some of the topics may have been created.
+func CreateTopics(ctx context.Context, c Config, topics []string, partitions int32) (err error) {
+	if err := Reach(ctx, c); err != nil {
 		return err
 	}
 	settings := c.Sarama("stationflow-topics")
 	settings.Metadata.Full = true // the library's admin asks for no topic by name
 	settings.Metadata.Retry.Max = 1
-	admin, err := sarama.NewClusterAdmin(c.Brokers, settings)
+	client, err := c.Connect(ctx, settings, 0)
 	if err != nil {
-		return fmt.Errorf("creating topics at %v: %w", c.Brokers, err)
+		return fmt.Errorf("creating topics: %w", err)
 	}
-	defer func() { err = errors.Join(err, admin.Close()) }()
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return errors.Join(fmt.Errorf("creating topics at %v: %w", c.Brokers, err), client.Close())
+	}
+	defer func() {
+		if err = errors.Join(err, admin.Close()); err != nil && ctx.Err() != nil {
+			err = ctx.Err() // however what was under way words it
+		}
+	}()
+	made, err := createMissing(admin, topics, partitions)
+	if err != nil {
+		return err
+	}
+	return settle(ctx, client, made)
+}
+
+// createMissing returns the topics that did not exist.
+func createMissing(admin sarama.ClusterAdmin, topics []string, partitions int32) (made []string, err error) {
 	existing, err := admin.ListTopics()
 	if err != nil {
-		return Explain(fmt.Errorf("listing topics at %v: %w", c.Brokers, err), "list topics")
+		return nil, Explain(fmt.Errorf("listing topics: %w", err), "list topics")
 	}
-	var made []string
 	for _, topic := range topics {
 		if _, ok := existing[topic]; ok {
 			continue
@@ -45,10 +64,10 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 		made = append(made, topic)
 		detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1}
 		if err := admin.CreateTopic(topic, detail, false); err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
-			return Explain(fmt.Errorf("creating topic %s: %w", topic, err), "create topic "+topic)
+			return nil, Explain(fmt.Errorf("creating topic %s: %w", topic, err), "create topic "+topic)
 		}
 	}
-	return settle(c, made)
+	return made, nil
 }
 
 // settling is how long the partitions of a topic that has just been made may
@@ -56,21 +75,19 @@ func CreateTopics(c Config, topics []string, partitions int32) (err error) {
 const settling = 20 * time.Second
 
 // settle waits until the leaders of new topics answer for them.
-func settle(c Config, topics []string) (err error) {
+func settle(ctx context.Context, client sarama.Client, topics []string) error {
 	if len(topics) == 0 {
 		return nil
 	}
-	client, err := sarama.NewClient(c.Brokers, c.Sarama("stationflow-topics"))
-	if err != nil {
-		return fmt.Errorf("connecting to Kafka at %v: %w", c.Brokers, err)
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
-	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		err := readEnds(client, topics)
+	for began := time.Now(); ; {
+		err := answered(client, topics)
 		switch {
 		case errors.Is(err, sarama.ErrTopicAuthorizationFailed):
 			return nil // who may create a topic need not be allowed to read it
 		case !unsettled(err) || time.Since(began) > settling:
+			return err
+		}
+		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -83,23 +100,23 @@ func unsettled(err error) bool {
 		errors.Is(err, sarama.ErrNotLeaderForPartition) || errors.Is(err, sarama.ErrReplicaNotAvailable)
 }
 
-// readEnds asks the leader of each partition for its end.
-func readEnds(client sarama.Client, topics []string) error {
+// answered asks the leader of each partition for its end.
+func answered(client sarama.Client, topics []string) error {
 	if err := client.RefreshMetadata(topics...); err != nil {
 		return fmt.Errorf("reading the metadata of new topics: %w", err)
 	}
+	ends := make(map[Partition]int64)
 	for _, topic := range topics {
-		partitions, err := client.Partitions(topic)
+		numbers, err := client.Partitions(topic)
 		if err != nil {
 			return fmt.Errorf("listing the partitions of %s: %w", topic, err)
 		}
-		for _, partition := range partitions {
-			if _, err := client.GetOffset(topic, partition, sarama.OffsetNewest); err != nil {
-				return fmt.Errorf("reading the end of %s/%d: %w", topic, partition, err)
-			}
+		for _, number := range numbers {
+			ends[Partition{topic, number}] = sarama.OffsetNewest
 		}
 	}
-	return nil
+	_, err := Offsets(client, ends, sarama.ReadUncommitted)
+	return err
 }
 
 // Identity is what a broker calls the cluster and its topics.

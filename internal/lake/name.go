@@ -38,6 +38,12 @@ func QuarantineKeyObject(topic, topicID string, partition int32, offset int64) s
 	return strings.TrimSuffix(QuarantineObject(topic, topicID, partition, offset), ".bin") + ".key.bin"
 }
 
+// QuarantineHeadersObject names the object for the record's headers, beside
+// that of its value.
+func QuarantineHeadersObject(topic, topicID string, partition int32, offset int64) string {
+	return strings.TrimSuffix(QuarantineObject(topic, topicID, partition, offset), ".bin") + ".headers.json"
+}
+
 // QuarantineBatch names the Parquet object that holds the quarantined records
 // of a batch where no warehouse does. The batch has at least one record.
 func QuarantineBatch(b *batch.Batch) string {

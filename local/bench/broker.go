@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ type broker struct {
 // startBroker connects to the broker at address, or starts one, and makes the
 // topics that are missing. The run's group is set to begin where the topics
 // end now: what they hold already is not this run's.
-func startBroker(address string) (b *broker, err error) {
+func startBroker(ctx context.Context, address string) (b *broker, err error) {
 	b = &broker{addresses: []string{address}, group: fmt.Sprintf("stationflow-bench-%08x", rand.Uint32())}
 	if address == "" {
 		b.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ClusterID("stationflow-bench"),
@@ -34,21 +35,21 @@ func startBroker(address string) (b *broker, err error) {
 		}
 		b.addresses = b.cluster.ListenAddrs()
 	}
-	if err := b.prepare(); err != nil {
+	if err := b.prepare(ctx); err != nil {
 		b.Close()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *broker) prepare() (err error) {
+func (b *broker) prepare(ctx context.Context) (err error) {
 	config := kafka.Config{Brokers: b.addresses}
-	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
+	if err := kafka.CreateTopics(ctx, config, event.Topics(), kafka.Partitions); err != nil {
 		return err
 	}
-	client, err := sarama.NewClient(b.addresses, config.Sarama("stationflow-bench"))
+	client, err := config.Connect(ctx, config.Sarama("stationflow-bench"), 0)
 	if err != nil {
-		return fmt.Errorf("connecting to Kafka at %v: %w", b.addresses, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	if err := b.locate(client); err != nil {

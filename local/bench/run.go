@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options, getenv func(string) string, progress io
 }
 
 func (r *run) do(ctx context.Context) (err error) {
-	if r.broker, err = startBroker(r.options.Kafka); err != nil {
+	if r.broker, err = startBroker(ctx, r.options.Kafka); err != nil {
 		return err
 	}
 	defer r.broker.Close()

@@ -48,7 +48,8 @@ func TestBridge_LargeRecords(t *testing.T) {
 	produce(t, cluster, topic, 0, 3)
 	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: []byte("small")})
 	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: []byte("key"), Value: tooLarge})
-	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: largeKey, Value: []byte("small")})
+	produceRecords(t, cluster, &kgo.Record{Topic: topic, Key: largeKey, Value: []byte("small"),
+		Headers: []kgo.RecordHeader{{Key: "source", Value: []byte("gate 4")}, {Key: "empty"}}})
 	produceRecords(t, cluster, &kgo.Record{Topic: topic, Value: []byte("v"), Headers: make([]kgo.RecordHeader, batch.MaxHeaders+1)})
 	produce(t, cluster, topic, 0, 2)
 	justTooLarge := append(bytes.Clone(fits), 'f')
@@ -80,28 +81,43 @@ func TestBridge_LargeRecords(t *testing.T) {
 	if r := records[9]; !bytes.Equal(r.Value, fits) || r.ValueURI != "" {
 		t.Error("the value that fits did not travel as it is")
 	}
+	manyHeaders := "[" + strings.Repeat(`{"key":"","value":null},`, batch.MaxHeaders) + `{"key":"","value":null}]`
 	tests := []struct {
-		offset     int64
-		key        string
-		value      []byte
-		keyInLake  []byte
-		largeInput string
+		offset                   int64
+		key                      string
+		value                    []byte
+		keyInLake, headersInLake string
+		largeInput               string
 	}{
-		{4, "key", tooLarge, nil, "a value"},
-		{5, "", []byte("small"), largeKey, "a key"},
-		{6, "", []byte("v"), nil, "headers"},
-		{10, "", justTooLarge, nil, "by a byte, a value"},
+		{4, "key", tooLarge, "", "", "a value"},
+		{5, "", []byte("small"), string(largeKey), `[{"key":"source","value":"Z2F0ZSA0"},{"key":"empty","value":null}]`, "a key"},
+		{6, "", []byte("v"), "", manyHeaders, "headers"},
+		{10, "", justTooLarge, "", "", "by a byte, a value"},
 	}
 	for _, test := range tests {
 		r, name := records[test.offset], lake.QuarantineObject(topic, id, 0, test.offset)
-		if r.Value != nil || r.Headers != nil || string(r.Key) != test.key || r.ValueURI != "gs://lake/"+name || r.ValueSize != int64(len(test.value)) {
+		if r.Value != nil || string(r.Key) != test.key || r.ValueURI != "gs://lake/"+name || r.ValueSize != int64(len(test.value)) {
 			t.Errorf("too large %s: the record in its place is %.200v", test.largeInput, r)
 		}
 		if !strings.HasPrefix(name, "quarantine/incidents/incidents-") || !bytes.Equal(content(name), test.value) {
 			t.Errorf("too large %s: the object %s holds something else", test.largeInput, name)
 		}
-		if test.keyInLake != nil && !bytes.Equal(content(lake.QuarantineKeyObject(topic, id, 0, test.offset)), test.keyInLake) {
-			t.Errorf("too large %s: the key's object holds something else", test.largeInput)
+		// What else was put aside is found through the record itself.
+		left := 0
+		for header, want := range map[string]string{batch.HeaderKeyURI: test.keyInLake, batch.HeaderHeadersURI: test.headersInLake} {
+			uri := string(r.Header(header))
+			if uri != "" {
+				left++
+			}
+			switch name, found := strings.CutPrefix(uri, "gs://lake/"); {
+			case found != (want != ""):
+				t.Errorf("too large %s: its header %s is %q", test.largeInput, header, uri)
+			case found && string(content(name)) != want:
+				t.Errorf("too large %s: the object %s holds something else", test.largeInput, name)
+			}
+		}
+		if len(r.Headers) != left {
+			t.Errorf("too large %s: it has the headers %.200v", test.largeInput, r.Headers)
 		}
 	}
 }

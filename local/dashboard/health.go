@@ -58,7 +58,7 @@ func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
 func (p *Pipeline) kafkaHealth() Health {
 	flow := p.Flows[Kafka]
 	if flow.Fault != "" {
-		return Health{Failing, flow.Fault, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials."}
+		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials.")}
 	}
 	if flow.Records == 0 {
 		return Health{NothingYet, "No record has been appended.", "Send events to the topics, or start with --simulate."}
@@ -71,8 +71,12 @@ func (p *Pipeline) bridgeHealth() Health {
 	switch {
 	case flow.Fault != "":
 		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "The bridge's /status names the partition and what it waits for.")}
+	case flow.Held != "":
+		return Health{Behind, flow.Held, "Nothing here can end it: see to the producer. More CPU does not help."}
 	case flow.Waiting.late() && p.Flows[Transport].Fault != "":
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again."}
+	case flow.Waiting.late() && flow.stands():
+		return Health{Behind, flow.Waiting.sentence(), "Nothing is published at all: the bridge's /status names the partition and what it waits for."}
 	case flow.Waiting.late():
 		return Health{Behind, flow.Waiting.sentence(), "It catches up once the load falls or the transport takes more; more CPU helps."}
 	case flow.Records == 0:
@@ -109,13 +113,16 @@ func (p *Pipeline) ingestHealth() Health {
 }
 
 func (p *Pipeline) stagingHealth() Health {
+	flow := p.Flows[Staging]
 	switch {
+	case flow.Fault != "":
+		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: what comes is delivered again until it can be written.")}
 	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness && p.oldest() > maxFreshness: // else it has caught up
 		return Health{Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them."}
 	case p.StagingRows == nil || *p.StagingRows == 0:
 		return Health{NothingYet, "No row has been written.", ""}
 	}
-	return p.moving(p.Flows[Staging], "written")
+	return p.moving(flow, "written")
 }
 
 // oldest is how old, about, the oldest record is on its way to staging.
@@ -200,6 +207,9 @@ func (f *Flow) fault() string {
 	}
 	return strings.TrimSuffix(f.Fault, ".") + "; " + f.Waiting.sentence()
 }
+
+// stands tells whether nothing at all passes.
+func (f *Flow) stands() bool { return f.PerSecond != nil && *f.PerSecond == 0 }
 
 // late tells whether what waits is too old.
 func (l *Lag) late() bool { return l != nil && l.Age > maxLagAge }

@@ -75,6 +75,8 @@ func TestHealth(t *testing.T) {
 		"one record late":        {Bridge, on(Bridge, waits(1, 5*time.Minute)), Behind, "1 record waits, the oldest for 5 min"},
 		"bridge idle":            {Bridge, on(Bridge, still), Idle, "No record was published"},
 		"still, but some wait":   {Bridge, on(Bridge, func(f *Flow) { f.PerSecond = new(0.0) }), Flowing, ""},
+		"late and standing":      {Bridge, func(p *Pipeline) { on(Bridge, still)(p); on(Bridge, waits(3, time.Minute))(p) }, Behind, "3 records wait"},
+		"open transaction":       {Bridge, on(Bridge, func(f *Flow) { f.Held = "A transaction is open." }), Behind, "A transaction is open."},
 		"bridge fault":           {Bridge, on(Bridge, fails("topic gone.")), Failing, "topic gone; 10 records wait, the oldest for 1 s."},
 
 		"transport keeps up":    {Transport, nil, Flowing, ""},
@@ -92,6 +94,7 @@ func TestHealth(t *testing.T) {
 		"ingest fault":     {Ingest, on(Ingest, fails("warehouse away")), Failing, "warehouse away"},
 
 		"rows in staging": {Staging, nil, Flowing, ""},
+		"warehouse away":  {Staging, on(Staging, func(f *Flow) { still(f); f.Fault = "BigQuery does not answer." }), Failing, "BigQuery does not answer."},
 		"rows unknown":    {Staging, func(p *Pipeline) { p.StagingRows = nil }, NothingYet, "No row"},
 		"no rows":         {Staging, func(p *Pipeline) { p.StagingRows = new(int64(0)) }, NothingYet, "No row"},
 		"staging idle":    {Staging, on(Staging, still), Idle, "written"},
@@ -123,11 +126,38 @@ func TestHealth(t *testing.T) {
 		}
 		reached[test.hop][test.want] = true
 	}
-	for hop, cannot := range map[Hop]State{Kafka: Behind, Bridge: "", Transport: "", Ingest: Behind, Staging: Failing, TransformRuns: ""} {
+	for hop, cannot := range map[Hop]State{Kafka: Behind, Bridge: "", Transport: "", Ingest: Behind, Staging: "", TransformRuns: ""} {
 		for _, state := range worst {
 			if state != cannot && !reached[hop][state] {
 				t.Errorf("no case has %s %s", hop, state)
 			}
+		}
+	}
+}
+
+// A remedy helps against what is wrong: it is the hop's own where it has one,
+// and advice about load is for load alone.
+func TestHealth_Remedy(t *testing.T) {
+	t.Parallel()
+	mended := func(f *Flow) { f.Fault, f.Remedy = "It is wrong.", "Mend it." }
+	for name, test := range map[string]struct {
+		hop    Hop
+		change func(*Pipeline)
+		want   string // part of it
+		not    string
+	}{
+		"Kafka's own":             {Kafka, on(Kafka, mended), "Mend it.", "Start the broker"},
+		"the bridge's own":        {Bridge, on(Bridge, mended), "Mend it.", "/status"},
+		"the functions' own":      {Ingest, on(Ingest, mended), "Mend it.", "the log has each failure"},
+		"the warehouse's own":     {Staging, on(Staging, mended), "Mend it.", "delivered again"},
+		"records pass, too few":   {Bridge, on(Bridge, waits(10, time.Minute)), "more CPU helps", "/status"},
+		"no record passes":        {Bridge, func(p *Pipeline) { on(Bridge, still)(p); on(Bridge, waits(10, time.Minute))(p) }, "/status", "CPU"},
+		"a transaction keeps all": {Bridge, on(Bridge, func(f *Flow) { f.Held = "A transaction is open." }), "More CPU does not help.", "catches up"},
+	} {
+		p := well(test.change)
+		got := p.health(fresh(), evening)[test.hop].Remedy
+		if !strings.Contains(got, test.want) || strings.Contains(got, test.not) {
+			t.Errorf("%s: the remedy is %q, want one with %q and without %q", name, got, test.want, test.not)
 		}
 	}
 }

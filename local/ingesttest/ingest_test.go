@@ -288,11 +288,13 @@ func TestIngest_LongStringIsNotInTheFooter(t *testing.T) {
 func TestIngest_WhatFitsNoRowGoesToTheLake(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	b := batchOf(incidents(4)...)
+	b := batchOf(incidents(5)...)
 	huge := strings.Replace(incident("huge", noon), "Dock 2", strings.Repeat("z", 3<<20), 1)
 	b.Records[0].Value = []byte(huge)
 	b.Records[1].Value, b.Records[1].ValueURI, b.Records[1].ValueSize = nil, "gs://lake/quarantine/incidents/elsewhere.bin", 9<<20
 	b.Records[2].Key = []byte(strings.Repeat("y", 3<<20))
+	b.Records[3].Key, b.Records[3].Value, b.Records[3].ValueURI = nil, nil, "gs://lake/quarantine/incidents/v.bin"
+	b.Records[3].Headers = []batch.Header{{Key: batch.HeaderHeadersURI, Value: []byte("gs://lake/h.json")}, {Key: batch.HeaderKeyURI, Value: []byte("gs://lake/k.bin")}}
 	l.mustDeliver(t, b)
 	l.mustDeliver(t, b) // finds the objects there
 
@@ -308,13 +310,14 @@ func TestIngest_WhatFitsNoRowGoesToTheLake(t *testing.T) {
 		{"refused_by_warehouse", "gs://lake/" + value},
 		{"too_large", b.Records[1].ValueURI},
 		{"refused_by_warehouse", "gs://lake/" + bad + " key: gs://lake/" + key},
+		{"too_large", "gs://lake/quarantine/incidents/v.bin key: gs://lake/k.bin headers: gs://lake/h.json"},
 	} {
 		r := l.warehouse.rows("quarantine")[i]
 		if r["detail"] != want.detail || r["reason"] != want.reason || r["value"] != nil {
 			t.Errorf("row %d: reason %v, detail %v, want %s, %s", i, r["reason"], r["detail"], want.reason, want.detail)
 		}
 	}
-	if got := offsets(l.warehouse.rows("incidents")); len(got) != 1 || got[103] != 2 {
-		t.Errorf("offsets in staging: %v, want only 103", got)
+	if got := offsets(l.warehouse.rows("incidents")); len(got) != 1 || got[104] != 2 {
+		t.Errorf("offsets in staging: %v, want only 104", got)
 	}
 }

@@ -216,7 +216,7 @@ func TestReach_SilentServer(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			c := config(t, address, "KAFKA_SECURITY_PROTOCOL", protocol)
-			want(t, kafka.CreateTopics(c, []string{"incidents"}, 6), false, address, "KAFKA_BOOTSTRAP_SERVERS")
+			want(t, kafka.CreateTopics(t.Context(), c, []string{"incidents"}, 6), false, address, "KAFKA_BOOTSTRAP_SERVERS")
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
 			if err := kafka.Reach(ctx, c); !errors.Is(err, context.Canceled) {
@@ -231,7 +231,7 @@ func TestCreateTopics_WithoutTheRight(t *testing.T) {
 	t.Parallel()
 	address := newCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User("PLAIN", user, password))
 	c := config(t, address, "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT", "KAFKA_SASL_USERNAME", user, "KAFKA_SASL_PASSWORD", password)
-	want(t, kafka.CreateTopics(c, []string{"passenger_flow"}, 6), false, "no right to create topic passenger_flow", "KAFKA_SASL_USERNAME")
+	want(t, kafka.CreateTopics(t.Context(), c, []string{"passenger_flow"}, 6), false, "no right to create topic passenger_flow", "KAFKA_SASL_USERNAME")
 }
 
 // unused is an address at which nobody listens.

@@ -37,7 +37,7 @@ func newCluster(t *testing.T, options ...kfake.Opt) *kfake.Cluster {
 
 func openKafka(t *testing.T, cluster *kfake.Cluster) *sink.Kafka {
 	t.Helper()
-	k, err := sink.OpenKafka(kafka.Config{Brokers: cluster.ListenAddrs()})
+	k, err := sink.OpenKafka(t.Context(), kafka.Config{Brokers: cluster.ListenAddrs()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestKafka_BrokerThatGoesAwayEndsTheRun(t *testing.T) {
 	settings.Producer.Retry.BackoffFunc = nil
 	settings.Producer.Retry.Backoff = time.Millisecond
 	settings.Metadata.Retry.Backoff = time.Millisecond
-	if err := kafka.CreateTopics(kafka.Config{Brokers: cluster.ListenAddrs()}, event.Topics(), kafka.Partitions); err != nil {
+	if err := kafka.CreateTopics(t.Context(), kafka.Config{Brokers: cluster.ListenAddrs()}, event.Topics(), kafka.Partitions); err != nil {
 		t.Fatal(err)
 	}
 	client, err := sarama.NewClient(cluster.ListenAddrs(), settings)
@@ -260,7 +260,7 @@ func TestOpenKafka_WithoutBroker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = sink.OpenKafka(kafka.Config{Brokers: []string{address}})
+	_, err = sink.OpenKafka(t.Context(), kafka.Config{Brokers: []string{address}})
 	if fault := new(kafka.Fault); !errors.As(err, &fault) || !strings.Contains(err.Error(), address) {
 		t.Errorf("opening Kafka where none is: %v", err)
 	}

@@ -46,7 +46,7 @@ func TestKafka_HoldsWhatTheReportSays(t *testing.T) {
 	const tooLarge = 2
 	limit := fmt.Sprint(16 << 20)
 	cluster := newCluster(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": limit}))
-	k, err := sink.OpenKafka(kafka.Config{Brokers: cluster.ListenAddrs()}, sink.SendTooLarge)
+	k, err := sink.OpenKafka(t.Context(), kafka.Config{Brokers: cluster.ListenAddrs()}, sink.SendTooLarge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func checkHeld(t *testing.T, cluster *kfake.Cluster, done simulator.Progress, ru
 func TestKafka_TooLargeForTheBroker(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
-	k, err := sink.OpenKafka(kafka.Config{Brokers: cluster.ListenAddrs()}, sink.SendTooLarge)
+	k, err := sink.OpenKafka(t.Context(), kafka.Config{Brokers: cluster.ListenAddrs()}, sink.SendTooLarge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func BenchmarkKafka(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer cluster.Close()
-	k, err := sink.OpenKafka(kafka.Config{Brokers: cluster.ListenAddrs()})
+	k, err := sink.OpenKafka(context.Background(), kafka.Config{Brokers: cluster.ListenAddrs()})
 	if err != nil {
 		b.Fatal(err)
 	}

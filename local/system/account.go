@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/iterator"
@@ -46,6 +47,9 @@ func (s *System) countKept(ctx context.Context) error {
 	return nil
 }
 
+// countTime bounds how long Kafka is asked at the end of a run.
+const countTime = 8 * time.Second
+
 // account says at the end what became of the records, once the parts before
 // the warehouse have drained.
 func (s *System) account(ctx context.Context) error {
@@ -55,47 +59,100 @@ func (s *System) account(ctx context.Context) error {
 		return nil
 	}
 	ledger, err := s.ledger(ctx)
+	var sum balance
 	if err == nil {
-		err = s.broker.look()
+		asking, cancel := context.WithTimeout(ctx, countTime)
+		defer cancel()
+		sum, err = s.broker.compare(asking, s.options.Kafka != "", ledger.landed)
 	}
 	if err != nil { // the records are where they are; only the summary is missing
 		fmt.Fprintf(s.out, "the records could not be counted: %v\n", err)
 		return nil
 	}
-	produced := s.broker.produced()
-	fmt.Fprintf(s.out, "accounted for %d of %d records in Kafka: %d in staging, %d in quarantine, %d rows redelivered\n",
-		ledger.records, produced, ledger.staged, ledger.quarantined, ledger.redelivered)
-	if s.missing = produced - ledger.records; s.missing > 0 {
-		fmt.Fprintf(s.out, "warning: %d records had not arrived when the system stopped\n", s.missing)
+	gone := ""
+	if surplus := ledger.records - sum.arrived; surplus > 0 {
+		gone = fmt.Sprintf(", and %d that Kafka no longer holds", surplus)
+	}
+	fmt.Fprintf(s.out, "accounted for %d of %d records in Kafka%s: %d in staging, %d in quarantine, %d rows redelivered\n",
+		sum.arrived, sum.arrived+sum.missing, gone, ledger.staged, ledger.quarantined, ledger.redelivered)
+	if sum.open > 0 {
+		fmt.Fprintf(s.out, "%d offsets wait for the end of a transaction\n", sum.open)
+	}
+	if s.missing = sum.missing; s.missing > 0 {
+		fmt.Fprintf(s.out, "warning: %d records had not arrived when the system stopped: %s\n", s.missing, sum.where())
 	}
 	return nil
 }
 
-type ledger struct{ records, staged, quarantined, redelivered int64 }
+// A ledger is what staging and quarantine hold.
+type ledger struct {
+	records, staged, quarantined, redelivered int64
+	landed                                    landed
+}
 
 func (s *System) ledger(ctx context.Context) (ledger, error) {
-	var sum ledger
-	rows, err := s.bigquery.Query(strings.ReplaceAll(sql.Ledger, "staging_data.", s.Endpoints.StagingDataset+".")).Read(ctx)
+	sum := ledger{landed: landed{}}
+	gaps := false
+	err := s.each(ctx, sql.Ledger, func(row *ledgerRow) {
+		sum.records += row.Records
+		sum.staged += row.Staged
+		sum.quarantined += row.Quarantined
+		sum.redelivered += row.RedeliveredRows
+		gaps = gaps || row.Missing > 0
+		sum.landed.add(row.TopicID, row.Partition, span{row.First, row.Last + 1})
+	})
+	if err == nil && gaps {
+		sum.landed = landed{}
+		err = s.each(ctx, runsSQL, func(row *ledgerRow) { sum.landed.add(row.TopicID, row.Partition, span{row.First, row.Last + 1}) })
+	}
 	if err != nil {
-		return sum, fmt.Errorf("reading the ledger: %w", err)
+		return ledger{}, fmt.Errorf("reading the ledger: %w", err)
+	}
+	return sum, nil
+}
+
+// runsSQL has a row for each run of consecutive offsets that have landed.
+var runsSQL = func() string {
+	var tables []string
+	for _, table := range append(event.Topics(), "quarantine") {
+		tables = append(tables, "select kafka_topic_id, kafka_partition, kafka_offset from staging_data."+table)
+	}
+	return `with landed as (
+  select kafka_topic_id, kafka_partition, kafka_offset from (` + strings.Join(tables, " union all ") + `) group by 1, 2, 3
+), numbered as (
+  select *, kafka_offset - row_number() over (partition by kafka_topic_id, kafka_partition order by kafka_offset) as run from landed
+)
+select kafka_topic_id, kafka_partition, min(kafka_offset) as first_offset, max(kafka_offset) as last_offset
+from numbered group by kafka_topic_id, kafka_partition, run`
+}()
+
+type ledgerRow struct {
+	TopicID         string `bigquery:"kafka_topic_id"`
+	Partition       int64  `bigquery:"kafka_partition"`
+	First           int64  `bigquery:"first_offset"`
+	Last            int64  `bigquery:"last_offset"`
+	Records         int64  `bigquery:"records"`
+	Staged          int64  `bigquery:"staged"`
+	Quarantined     int64  `bigquery:"quarantined"`
+	RedeliveredRows int64  `bigquery:"redelivered_rows"`
+	Missing         int64  `bigquery:"missing"`
+}
+
+// each calls f with every row of a statement over the staging dataset.
+func (s *System) each(ctx context.Context, statement string, f func(*ledgerRow)) error {
+	rows, err := s.bigquery.Query(strings.ReplaceAll(statement, "staging_data.", s.Endpoints.StagingDataset+".")).Read(ctx)
+	if err != nil {
+		return err
 	}
 	for {
-		var row struct {
-			Records         int64 `bigquery:"records"`
-			Staged          int64 `bigquery:"staged"`
-			Quarantined     int64 `bigquery:"quarantined"`
-			RedeliveredRows int64 `bigquery:"redelivered_rows"`
-		}
+		var row ledgerRow
 		switch err := rows.Next(&row); {
 		case err == nil:
-			sum.records += row.Records
-			sum.staged += row.Staged
-			sum.quarantined += row.Quarantined
-			sum.redelivered += row.RedeliveredRows
+			f(&row)
 		case errors.Is(err, iterator.Done):
-			return sum, nil
+			return nil
 		default:
-			return sum, fmt.Errorf("reading the ledger: %w", err)
+			return err
 		}
 	}
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,124 +22,209 @@ import (
 // A broker watches how far the topics have grown, and how far the bridge's
 // group has committed them.
 type broker struct {
-	client  sarama.Client
-	group   string
-	latest  bool // whether the group begins at the ends
+	config kafka.Config
+	client sarama.Client
+	group  string
+	start  int64 // where a partition begins that the group never committed, as kafka.Offsets is asked for it
+
+	first   offsets // when the watch began
 	last    atomic.Pointer[offsets]
-	failure atomic.Pointer[string] // of the last look; nil when it worked
-	stop    context.CancelFunc
-	done    chan struct{}
+	trouble atomic.Pointer[trouble] // of the last look; nil when all was well
+
+	stop context.CancelFunc
+	done chan struct{}
 }
+
+// A trouble is what is wrong, and what to do about it, one sentence each.
+type trouble struct{ fault, remedy string }
 
 // watchBroker connects to Kafka, makes the topics that are missing, and looks
 // at their offsets every second until Close.
-func watchBroker(getenv func(string) string) (*broker, error) {
+func watchBroker(ctx context.Context, getenv func(string) string) (_ *broker, err error) {
 	r := env.NewReader(getenv)
-	config := kafka.FromEnv(r)
-	group, start := r.String("KAFKA_GROUP_ID", "stationflow"), r.String("KAFKA_START", "earliest")
+	b := &broker{config: kafka.FromEnv(r), group: r.String("KAFKA_GROUP_ID", "stationflow"), done: make(chan struct{})}
+	b.start = startTime(r.String("KAFKA_START", "earliest"))
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
+	if err := kafka.CreateTopics(ctx, b.config, event.Topics(), kafka.Partitions); err != nil {
 		return nil, err
 	}
-	client, err := sarama.NewClient(config.Brokers, config.Sarama("stationflow-page"))
-	if err != nil {
-		return nil, fmt.Errorf("connecting to Kafka at %v: %w", config.Brokers, err)
+	running, started, stop := outlive(ctx)
+	b.stop = stop
+	if b.client, err = b.connect(running); err != nil {
+		stop()
+		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	b := &broker{client: client, group: group, latest: start == "latest", stop: stop, done: make(chan struct{})}
 	if err := b.look(); err != nil {
 		stop()
-		return nil, errors.Join(err, client.Close())
+		return nil, errors.Join(err, b.client.Close())
 	}
+	b.first = b.offsets()
+	started()
 	go func() {
 		defer close(b.done)
-		for pause.For(ctx, time.Second) == nil {
-			if err := b.look(); err != nil {
-				b.failure.Store(new(err.Error()))
-			} else {
-				b.failure.Store(nil)
-			}
+		for pause.For(running, time.Second) == nil {
+			_ = b.look() // which keeps what is wrong
 		}
 	}()
 	return b, nil
 }
 
+// startTime is what kafka.Offsets is asked for KAFKA_START, which the bridge
+// checks.
+func startTime(text string) int64 {
+	if text == "latest" {
+		return sarama.OffsetNewest
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.UnixMilli()
+	}
+	return sarama.OffsetOldest
+}
+
+// connect returns a client that ends with ctx.
+func (b *broker) connect(ctx context.Context) (sarama.Client, error) {
+	settings := b.config.Sarama("stationflow-page")
+	settings.Net.ReadTimeout = 5 * time.Second // these questions are answered at once
+	return b.config.Connect(ctx, settings, 0)
+}
+
 // offsets is where the topics and the group were when last looked at.
 func (b *broker) offsets() offsets { return *b.last.Load() }
 
-// produced is how many records the topics held when last looked at.
-func (b *broker) produced() int64 { return b.offsets().progress(nil).produced }
-
-// fault says why the broker could not be asked the last time; "" when it
-// answered.
-func (b *broker) fault() string {
-	if failure := b.failure.Load(); failure != nil {
-		return *failure
+// look reads the offsets of all topics now, and keeps them, or what is wrong.
+// Without some of the topics it has those of the others, and no error.
+func (b *broker) look() error {
+	now, gone, err := b.read(b.client)
+	var wrong *trouble
+	switch {
+	case err != nil:
+		wrong = explain(err)
+	case len(gone) > 0:
+		wrong = &trouble{"There is no topic " + strings.Join(gone, ", ") + " in Kafka.",
+			fmt.Sprintf("Create it again, with %d partitions: it is read from its first record. What has arrived of the old one stays.", kafka.Partitions)}
 	}
-	return ""
+	b.trouble.Store(wrong)
+	if err == nil {
+		b.last.Store(&now)
+	}
+	return err
 }
 
-// look reads the offsets of all partitions now, the committed ones first: none
-// is then beyond an end.
-func (b *broker) look() error {
-	asked := make(map[string][]int32)
-	for _, topic := range event.Topics() {
-		var err error
-		if asked[topic], err = b.client.Partitions(topic); err != nil {
-			return fmt.Errorf("listing the partitions of %s: %w", topic, err)
+// explain says why Kafka could not be asked.
+func explain(err error) *trouble {
+	var known *kafka.Fault
+	var network net.Error
+	switch {
+	case errors.As(err, &known): // it has its own remedy
+		return &trouble{err.Error(), "docs/kafka.md has what each message means."}
+	case errors.As(err, &network) && network.Timeout():
+		return &trouble{"Kafka does not answer: " + err.Error(),
+			"Something listens there: see whether the broker is stopped, or busy with something else."}
+	}
+	return &trouble{fault: err.Error()}
+}
+
+// read asks for the offsets of all topics, the committed ones first: none is
+// then beyond an end. gone are the topics that do not exist.
+func (b *broker) read(client sarama.Client) (now offsets, gone []string, err error) {
+	identity, err := b.identify(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	oldest, newest, asked := map[kafka.Partition]int64{}, map[kafka.Partition]int64{}, map[string][]int32{}
+	for _, name := range event.Topics() {
+		topic := identity.Topics[name]
+		switch {
+		case errors.Is(topic.Err, kafka.ErrNoTopic):
+			gone = append(gone, name)
+			continue
+		case topic.Err != nil:
+			return nil, nil, topic.Err
+		}
+		asked[name] = slices.Collect(maps.Keys(topic.Leaders))
+		for number := range topic.Leaders {
+			at := kafka.Partition{Topic: name, Number: number}
+			oldest[at], newest[at] = sarama.OffsetOldest, sarama.OffsetNewest
 		}
 	}
-	committed := b.commitments(asked)
-	now := offsets{}
-	for topic, partitions := range asked {
-		for _, number := range partitions {
-			var one extent
-			var err error
-			if one.end, err = b.client.GetOffset(topic, number, sarama.OffsetNewest); err != nil {
-				return fmt.Errorf("reading the end of %s/%d: %w", topic, number, err)
-			}
-			if one.begin, err = b.client.GetOffset(topic, number, sarama.OffsetOldest); err != nil {
-				return fmt.Errorf("reading the beginning of %s/%d: %w", topic, number, err)
-			}
-			at := partition{topic, number}
-			one.committed = b.committedOf(at, one, committed)
-			now[at] = one
+	committed := b.commitments(client, asked)
+	var found [3]map[kafka.Partition]int64
+	for i, ask := range []struct {
+		times     map[kafka.Partition]int64
+		isolation sarama.IsolationLevel
+	}{{oldest, sarama.ReadUncommitted}, {newest, sarama.ReadUncommitted}, {newest, sarama.ReadCommitted}} {
+		if found[i], err = kafka.Offsets(client, ask.times, ask.isolation); err != nil {
+			return nil, nil, err
 		}
 	}
-	b.last.Store(&now)
-	return nil
+	now = make(offsets, len(oldest))
+	for at := range oldest {
+		now[at] = extent{topicID: identity.Topics[at.Topic].ID, begin: found[0][at], end: max(found[1][at], found[2][at]), stable: found[2][at]}
+	}
+	return now, gone, b.addCommitted(client, now, committed)
+}
+
+func (b *broker) identify(client sarama.Client) (kafka.Identity, error) {
+	any := client.LeastLoadedBroker()
+	if any == nil {
+		return kafka.Identity{}, sarama.ErrOutOfBrokers
+	}
+	identity, err := kafka.Identify(any, client.Config().Version, event.Topics())
+	if err != nil {
+		_ = any.Close()
+		_ = client.RefreshMetadata() // finds a broker that answers
+	}
+	return identity, err
 }
 
 // commitments are the group's; nil when they cannot be told, as for a while in
 // a new cluster: those that were known last stand.
-func (b *broker) commitments(asked map[string][]int32) *sarama.OffsetFetchResponse {
-	coordinator, err := b.client.Coordinator(b.group)
+func (b *broker) commitments(client sarama.Client, asked map[string][]int32) *sarama.OffsetFetchResponse {
+	coordinator, err := client.Coordinator(b.group)
 	if err != nil {
 		return nil
 	}
-	answer, err := coordinator.FetchOffset(sarama.NewOffsetFetchRequest(b.client.Config().Version, b.group, asked))
+	answer, err := coordinator.FetchOffset(sarama.NewOffsetFetchRequest(client.Config().Version, b.group, asked))
 	if err != nil || answer.GroupError() != sarama.ErrNoError {
-		_ = b.client.RefreshCoordinator(b.group) // another one may have become it
+		_ = client.RefreshCoordinator(b.group) // another one may have become it
 		return nil
 	}
 	return answer
 }
 
-// committedOf is from where on the group reads a partition.
-func (b *broker) committedOf(at partition, now extent, answer *sarama.OffsetFetchResponse) int64 {
-	if answer == nil {
-		if before := b.last.Load(); before != nil {
-			return (*before)[at].committed
+// addCommitted adds from where on the group reads each partition: what it has
+// committed, or else where it will begin.
+func (b *broker) addCommitted(client sarama.Client, now offsets, answer *sarama.OffsetFetchResponse) error {
+	before := b.last.Load()
+	starts := map[kafka.Partition]int64{}
+	for at, one := range now {
+		var block *sarama.OffsetFetchResponseBlock
+		if answer != nil {
+			block = answer.GetBlock(at.Topic, at.Number)
 		}
-	} else if block := answer.GetBlock(at.topic, at.number); block != nil && block.Err == sarama.ErrNoError && block.Offset >= 0 {
-		return block.Offset
+		switch {
+		case block != nil && block.Err == sarama.ErrNoError && block.Offset >= 0 && (block.Metadata == "" || block.Metadata == one.topicID):
+			one.committed = block.Offset
+		case before == nil:
+			starts[at] = b.start
+		case (*before)[at].topicID == one.topicID:
+			one.committed = (*before)[at].committed
+		default: // the topic is new: it is read from its first record
+			one.committed = one.begin
+		}
+		now[at] = one
 	}
-	if b.latest {
-		return now.end
+	found, err := kafka.Offsets(client, starts, sarama.ReadCommitted)
+	for at, offset := range found {
+		one := now[at]
+		if one.committed = offset; offset < 0 { // nothing is that new
+			one.committed = one.stable
+		}
+		now[at] = one
 	}
-	return now.begin
+	return err
 }
 
 // Close ends the watch and the connection.

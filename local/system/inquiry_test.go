@@ -2,13 +2,17 @@ package system
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/local/endpoints"
+	"github.com/stationflow/stationflow/local/telemetry"
 )
 
 func TestInquiry(t *testing.T) {
@@ -44,31 +48,122 @@ func TestInquiry(t *testing.T) {
 }
 
 // A bridge that cannot be asked is a fault once records wait for it and none
-// moves; one at another address moves them.
+// moves, for one at another address moves them; or once it has answered before.
+// Who has one that is frozen is not told to start one.
 func TestBridgeFlow_Away(t *testing.T) {
 	t.Parallel()
+	const start, goOn = ". here/environment; bin/bridge", "let it go on if it was stopped"
+	const gone = "connection refused"
 	for name, test := range map[string]struct {
-		unanswered string
-		waiting    int64
-		still      time.Duration
-		fault      string
+		failure string
+		known   bool
+		waiting int64
+		still   time.Duration
+		fault   string
+		remedy  string
 	}{
-		"gone":              {"connection refused", 3544, time.Minute, "No answer at http://b/status: connection refused"},
-		"gone a moment ago": {"connection refused", 3544, time.Second, ""},
-		"not needed":        {"connection refused", 0, time.Minute, ""},
-		"there":             {"", 3544, time.Minute, ""},
+		"gone":                {gone, false, 3544, time.Minute, "No answer at http://b/status: connection refused", start},
+		"gone a moment ago":   {gone, true, 3544, time.Second, "", ""},
+		"not needed":          {gone, false, 0, time.Minute, "", ""},
+		"it was there":        {gone, true, 0, time.Minute, "No answer at http://b/status: connection refused", start},
+		"frozen":              {"none within 2s", true, 3544, time.Minute, "No answer at http://b/status: none within 2s", goOn},
+		"frozen, nothing new": {"none within 2s", true, 0, time.Minute, "No answer at http://b/status: none within 2s", goOn},
+		"there":               {"", true, 3544, time.Minute, "", ""},
 	} {
 		s := &System{inquiry: newInquiry("http://b/status", nil), environ: "here/environment"}
-		r := reading{unanswered: test.unanswered, kafka: progress{waiting: test.waiting}, bridge: bridge.Snapshot{Joined: test.unanswered == ""}}
+		silent := silence{failure: test.failure, known: test.known, since: time.Now().Add(-test.still)}
+		r := reading{unanswered: silent, kafka: progress{waiting: test.waiting}, bridge: bridge.Snapshot{Joined: test.failure == ""}}
 		s.rates.published.Note(time.Now().Add(-test.still), 0)
 		s.rates.published.Note(time.Now(), 0)
 		got := s.bridgeFlow(r)
-		if got.Fault != test.fault || (got.Remedy == "") != (got.Fault == "") || got.Waiting.Records != test.waiting {
-			t.Errorf("%s: %+v, want the fault %q", name, got, test.fault)
+		if got.Fault != test.fault || got.Waiting.Records != test.waiting || !strings.Contains(got.Remedy, test.remedy) || (got.Remedy == "") != (got.Fault == "") {
+			t.Errorf("%s: %+v, want the fault %q with the remedy %q", name, got, test.fault, test.remedy)
 		}
-		if test.fault != "" && !strings.Contains(got.Remedy, ". here/environment; bin/bridge") {
+		if test.remedy == goOn && strings.Contains(got.Remedy, "bin/bridge") {
 			t.Errorf("%s: the remedy is %q", name, got.Remedy)
 		}
+	}
+}
+
+// A transaction that is open for long is what the page names, not a lack of
+// CPU.
+func TestBridgeFlow_OpenTransaction(t *testing.T) {
+	t.Parallel()
+	open := func(d time.Duration) []bridge.PartitionStatus {
+		return []bridge.PartitionStatus{{Topic: "incidents", Partition: 4, Open: &bridge.OpenTransaction{Offset: 41, Offsets: 7, For: d}}}
+	}
+	s := &System{bridge: new(bridge.Bridge)}
+	got := s.bridgeFlow(reading{bridge: bridge.Snapshot{Joined: true, Partitions: open(time.Minute)}})
+	if want := "A transaction is open in incidents/4 since offset 41: what follows, 7 offsets so far, can be read once"; !strings.HasPrefix(got.Held, want) {
+		t.Errorf("%q, want %q", got.Held, want)
+	}
+	if got := s.bridgeFlow(reading{bridge: bridge.Snapshot{Joined: true, Partitions: open(time.Second)}}); got.Held != "" {
+		t.Errorf("%q after a second", got.Held)
+	}
+}
+
+// A server counts as there as long as it answers, whatever that is; what it
+// serves is not called. One that is frozen is told from one that is gone.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	frozen := make(chan struct{})
+	called := make(chan string, 9)
+	var freeze atomic.Bool
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { called <- r.RequestURI }))
+	server.Config.ConnState = func(net.Conn, http.ConnState) {
+		if freeze.Load() {
+			<-frozen
+		}
+	}
+	server.Start()
+	p := newProbe(200*time.Millisecond, serverAnswers(server.URL))
+	if first := p.silence(); first.failure == "" || first.known || first.lasts() {
+		t.Errorf("before anything was asked: %+v", first)
+	}
+	p.look(t.Context())
+	if now := p.silence(); now.failure != "" || !now.known || len(called) > 0 {
+		t.Errorf("a server that is there: %+v, and %d calls", now, len(called))
+	}
+	freeze.Store(true)
+	http.DefaultClient.CloseIdleConnections()
+	p.look(t.Context())
+	if now := p.silence(); now.failure != "none within 200ms" || !now.known || strings.Contains(now.remedy("Start the functions."), "Start the functions.") {
+		t.Errorf("a frozen one: %+v", now)
+	}
+	close(frozen)
+	server.Close()
+	p.look(t.Context())
+	if now := p.silence(); now.failure != refusedConnection || now.remedy("Start the functions.") != "Start the functions." || now.lasts() {
+		t.Errorf("one that is gone: %+v", now)
+	}
+	p.last.Store(&silence{failure: refusedConnection, known: true, since: time.Now().Add(-time.Minute)})
+	p.look(t.Context())
+	if now := p.silence(); !now.lasts() {
+		t.Errorf("one that is gone for long: %+v", now)
+	}
+}
+
+// Functions that are dead, and a warehouse that is away, are faults of their
+// hops although nothing comes, and although records came just now.
+func TestFlows_Silent(t *testing.T) {
+	t.Parallel()
+	silent := func(failure string, ago time.Duration) *probe {
+		p := newProbe(time.Second, nil)
+		p.last.Store(&silence{failure: failure, known: true, since: time.Now().Add(-ago)})
+		return p
+	}
+	s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}}
+	s.functions, s.answers = silent(refusedConnection, 15*time.Second), silent("none within 10s", 15*time.Second)
+	ingest, staging := s.ingestFlow(reading{}, telemetry.Figures{}), s.stagingFlow(reading{})
+	if ingest.Fault != "No answer from http://f: connection refused." || !strings.Contains(ingest.Remedy, "Start the functions") {
+		t.Errorf("ingest is %+v", ingest)
+	}
+	if staging.Fault != "BigQuery does not answer: none within 10s." || staging.Remedy == "" {
+		t.Errorf("staging is %+v", staging)
+	}
+	s.functions, s.answers = nil, silent("", time.Hour)
+	if ingest, staging := s.ingestFlow(reading{}, telemetry.Figures{}), s.stagingFlow(reading{}); ingest.Fault != "" || staging.Fault != "" {
+		t.Errorf("what answers is at fault: %+v, %+v", ingest, staging)
 	}
 }
 

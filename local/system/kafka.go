@@ -48,7 +48,7 @@ func startKafka(address, folder string) (*kfake.Cluster, error) {
 }
 
 // startKafka starts a broker, unless the user has one, and the topics.
-func (s *System) startKafka(context.Context) error {
+func (s *System) startKafka(ctx context.Context) error {
 	if s.options.Kafka == "" {
 		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
 		if err != nil {
@@ -57,7 +57,7 @@ func (s *System) startKafka(context.Context) error {
 		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
 	}
 	var err error
-	if s.broker, err = watchBroker(s.getenv); err != nil && s.options.Kafka != "" {
+	if s.broker, err = watchBroker(ctx, s.getenv); err != nil && s.options.Kafka != "" {
 		return errors.New(strings.ReplaceAll(err.Error(), "KAFKA_BOOTSTRAP_SERVERS", "--kafka")) // which it was set from
 	} else if err != nil {
 		return err

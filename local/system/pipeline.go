@@ -19,7 +19,7 @@ import (
 // together from what every part counts for itself, without a query.
 func (s *System) pipeline() dashboard.Pipeline {
 	figures, now := s.watcher.Figures(), s.read()
-	staging, failures := now.ingested(), figures.Failures+figures.NoBatch
+	staging := now.ingested()
 	p := dashboard.Pipeline{
 		TransportName: s.transportName(),
 		RateWindow:    telemetry.RateWindow,
@@ -37,15 +37,23 @@ func (s *System) pipeline() dashboard.Pipeline {
 	if at := s.simulated.Load(); at != nil {
 		p.Simulation = &dashboard.Simulation{At: *at, Pace: s.options.pace()}
 	}
-	rates := &s.rates
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
-		dashboard.Kafka:     {Records: now.kafka.produced, PerSecond: perSecond(&rates.produced), Fault: s.broker.fault()},
+		dashboard.Kafka:     s.kafkaFlow(now),
 		dashboard.Bridge:    s.bridgeFlow(now),
 		dashboard.Transport: s.transportFlow(now, figures.Failing > 0),
-		dashboard.Ingest:    {Records: staging, PerSecond: perSecond(&rates.ingested), Failures: &failures, Fault: failing(figures), Remedy: s.afterFailure()},
-		dashboard.Staging:   {Records: staging, PerSecond: perSecond(&rates.ingested)},
+		dashboard.Ingest:    s.ingestFlow(now, figures),
+		dashboard.Staging:   s.stagingFlow(now),
 	}
 	return p
+}
+
+// kafkaFlow is what the topics hold.
+func (s *System) kafkaFlow(now reading) dashboard.Flow {
+	flow := dashboard.Flow{Records: now.kafka.produced, PerSecond: perSecond(&s.rates.produced)}
+	if wrong := s.broker.trouble.Load(); wrong != nil {
+		flow.Fault, flow.Remedy = wrong.fault, wrong.remedy
+	}
+	return flow
 }
 
 // transportName is what people call the way from the bridge to ingest.
@@ -67,7 +75,8 @@ func failing(figures telemetry.Figures) string {
 	return "Batches fail, the last one: " + figures.Cause
 }
 
-// patience is how long a bridge that cannot be asked may leave records alone.
+// patience is how long a bridge that cannot be asked may leave records alone,
+// and for how long a program that was there may be silent.
 const patience = 10 * time.Second
 
 // bridgeFlow is what the bridge published.
@@ -77,13 +86,14 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 	if now.kafka.waiting > 0 { // those that the bridge has not read have no age: they wait at least since it last moved
 		flow.Waiting.Age = max(now.bridge.Lag(), still)
 	}
-	if now.unanswered != "" {
-		if now.kafka.waiting > 0 && still > patience { // one at another address goes on
-			flow.Fault = "No answer at " + s.inquiry.url + ": " + now.unanswered
-			flow.Remedy = "Start it in another shell: `. " + s.environ + "; bin/bridge`."
+	if silent := now.unanswered; silent.failure != "" {
+		if silent.lasts() || now.kafka.waiting > 0 && still > patience { // one at another address goes on
+			flow.Fault = "No answer at " + s.inquiry.url + ": " + silent.failure
+			flow.Remedy = silent.remedy("Start it in another shell: `. " + s.environ + "; bin/bridge`.")
 		}
 		return flow
 	}
+	flow.Held = held(now.bridge)
 	var stuck int64
 	for _, one := range now.bridge.Partitions {
 		if one.Stuck {
@@ -107,6 +117,43 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 	return flow
 }
 
+// held names the transaction that has been open for longest, once that is
+// longer than anybody needs to be told of.
+func held(b bridge.Snapshot) (why string) {
+	longest := patience
+	for _, one := range b.Partitions {
+		if one.Open != nil && one.Open.For > longest {
+			longest = one.Open.For
+			why = upper(one.Open.In(one.Topic, one.Partition)) + "."
+		}
+	}
+	return why
+}
+
+// upper begins a sentence.
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// ingestFlow is what the functions made durable.
+func (s *System) ingestFlow(now reading, figures telemetry.Figures) dashboard.Flow {
+	failures := figures.Failures + figures.NoBatch
+	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested), Failures: &failures, Fault: failing(figures), Remedy: s.afterFailure()}
+	if silent := s.functions.silence(); silent.lasts() {
+		flow.Fault = "No answer from " + s.Endpoints.Functions + ": " + silent.failure + "."
+		flow.Remedy = silent.remedy("Start the functions there: batches are delivered again until they are taken.")
+	}
+	return flow
+}
+
+// stagingFlow is what is in the staging tables.
+func (s *System) stagingFlow(now reading) dashboard.Flow {
+	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
+	if silent := s.answers.silence(); silent.lasts() {
+		flow.Fault = "BigQuery does not answer: " + silent.failure + "."
+		flow.Remedy = "Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
+	}
+	return flow
+}
+
 // transportFlow is what was delivered to ingest. Over HTTP the bridge
 // delivers by itself: what waits, waits in front of the bridge. What ingest
 // itself reports is not the transport's fault.
@@ -114,7 +161,7 @@ func (s *System) transportFlow(now reading, ingestFails bool) dashboard.Flow {
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
 	url := s.Endpoints.Functions + "/ingest"
 	if s.options.Transport == "http" {
-		if now.unanswered == "" {
+		if now.unanswered.failure == "" {
 			flow.Retries, flow.Failures = &now.bridge.Retries, &now.bridge.DeadLetteredBatches
 			flow.Fault, flow.Remedy = undelivered(now.bridge, url), s.afterFailure()
 		}

@@ -33,7 +33,7 @@ type rates struct {
 type reading struct {
 	arrivals
 	bridge     bridge.Snapshot // as far as it could be asked
-	unanswered string          // why it could not; "" when it could
+	unanswered silence         // of a bridge elsewhere
 	published  int64
 	kafka      progress
 }
@@ -59,7 +59,7 @@ func (s *System) read() reading {
 		r.bridge = s.bridge.Snapshot()
 	case s.inquiry != nil:
 		last := s.inquiry.answer()
-		if r.bridge, r.unanswered = last.bridge, last.failure; r.unanswered == "" {
+		if r.bridge, r.unanswered = last.bridge, last.silence; r.unanswered.failure == "" {
 			r.arrivals = last.arrivals
 		}
 	}

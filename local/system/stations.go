@@ -26,7 +26,7 @@ type stations struct {
 
 // startStations begins to simulate into Kafka, and has clock tell the simulated
 // time. caughtUp is closed when everything before today is written.
-func startStations(o Options, folder string, getenv func(string) string, location *time.Location, clock *atomic.Pointer[time.Time], log *slog.Logger) (*stations, error) {
+func startStations(ctx context.Context, o Options, folder string, getenv func(string) string, location *time.Location, clock *atomic.Pointer[time.Time], log *slog.Logger) (*stations, error) {
 	r := env.NewReader(getenv)
 	config := kafka.FromEnv(r)
 	if err := r.Err(); err != nil {
@@ -40,12 +40,15 @@ func startStations(o Options, folder string, getenv func(string) string, locatio
 		return nil, err
 	}
 	network := simulation.network(simulator.Config{Seed: o.Seed, Location: location}, yesterday)
-	events, err := sink.OpenKafka(config)
+	running, started, stop := outlive(ctx)
+	events, err := sink.OpenKafka(running, config)
 	if err != nil {
+		stop()
 		return nil, err
 	}
+	started()
+	events.Patience = 24 * time.Hour // the page says what is missing
 
-	ctx, stop := context.WithCancel(context.Background())
 	s := &stations{caughtUp: make(chan struct{}), stop: stop, done: make(chan struct{})}
 	run := simulator.RunConfig{
 		Network: network,
@@ -67,7 +70,7 @@ func startStations(o Options, folder string, getenv func(string) string, locatio
 		s.catchUp()
 	}
 	go func() {
-		_, err := simulator.Run(ctx, run, notedSink{events, network, simulation})
+		_, err := simulator.Run(running, run, notedSink{events, network, simulation})
 		s.err = errors.Join(err, events.Close())
 		s.catchUp()
 		close(s.done)

@@ -59,6 +59,8 @@ type System struct {
 	pubsub    *pubsub.Server
 	bridge    *bridge.Bridge // nil when it runs elsewhere
 	inquiry   *inquiry       // of the bridge that does
+	functions *probe         // whether those that run elsewhere answer; nil without any
+	answers   *probe         // whether the warehouse does
 	dashboard *dashboard.Dashboard
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
@@ -243,6 +245,7 @@ func (s *System) startBridge(context.Context) error {
 }
 
 func (s *System) startDashboard(context.Context) error {
+	s.answers = newProbe(warehouseWithin, s.warehouseAnswers)
 	s.dashboard = dashboard.New(dashboard.Config{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Pipeline: s.pipeline, Metered: func() any { return s.Metered() }, Location: s.location})
 	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.dashboard.Handler())
 	if err != nil {
@@ -254,6 +257,11 @@ func (s *System) startDashboard(context.Context) error {
 	if s.inquiry != nil {
 		ended.Go(func() { s.inquiry.watch(ctx) })
 	}
+	if s.options.without("functions") {
+		s.functions = newProbe(inquiryTimeout, serverAnswers(s.Endpoints.Functions))
+		ended.Go(func() { s.functions.watch(ctx, readEvery) })
+	}
+	ended.Go(func() { s.answers.watch(ctx, warehouseEvery) })
 	ended.Go(func() { s.keepPageFresh(ctx) })
 	ended.Go(func() { s.watchRefused(ctx) })
 	ended.Go(func() { s.readRates(ctx) })
@@ -281,7 +289,7 @@ func (s *System) startScheduler(context.Context) error {
 // environment that is written when the system is ready.
 func (s *System) startStations(ctx context.Context) error {
 	var err error
-	if s.stations, err = startStations(s.options, s.folder, s.getenv, s.location, &s.simulated, s.log); err != nil {
+	if s.stations, err = startStations(ctx, s.options, s.folder, s.getenv, s.location, &s.simulated, s.log); err != nil {
 		return err
 	}
 	s.watch(func() error { <-s.stations.done; return s.stations.err })

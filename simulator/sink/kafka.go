@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -16,6 +18,11 @@ import (
 // and decides the partition as in Kafka's own clients, so that a key keeps its
 // partition.
 type Kafka struct {
+	// Patience is how long Write waits for a topic that was deleted to be made
+	// again. Set it before the first Write.
+	Patience time.Duration
+
+	ctx      context.Context // ends the wait; a Sink is given none
 	client   sarama.Client
 	producer sarama.SyncProducer
 }
@@ -24,8 +31,11 @@ type Kafka struct {
 // returns the sink. What a person can mend is a *kafka.Fault, within half a
 // minute even when a broker accepts connections and never answers. Each of
 // adjust may change the producer's settings.
-func OpenKafka(config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, error) {
-	if err := kafka.CreateTopics(config, event.Topics(), kafka.Partitions); err != nil {
+//
+// Once ctx is done, what is being written has some seconds to be acknowledged;
+// from then on nothing is written any more.
+func OpenKafka(ctx context.Context, config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, error) {
+	if err := kafka.CreateTopics(ctx, config, event.Topics(), kafka.Partitions); err != nil {
 		return nil, err
 	}
 	settings := config.Sarama("stationflow-simulator")
@@ -33,16 +43,21 @@ func OpenKafka(config kafka.Config, adjust ...func(*sarama.Config)) (*Kafka, err
 	for _, change := range adjust {
 		change(settings)
 	}
-	client, err := sarama.NewClient(config.Brokers, settings)
+	client, err := config.Connect(ctx, settings, goodbye)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to Kafka at %v: %w", config.Brokers, err)
+		return nil, err
 	}
 	sink, err := NewKafka(client)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
+	sink.ctx = ctx
 	return sink, nil
 }
+
+// goodbye is how long a broker may take for what is under way when the
+// simulation ends.
+const goodbye = 5 * time.Second
 
 // NewKafka returns a sink over the client, whose config ConfigureProducer has
 // prepared. Close closes the client too.
@@ -51,7 +66,7 @@ func NewKafka(client sarama.Client) (*Kafka, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the Kafka producer: %w", err)
 	}
-	return &Kafka{client: client, producer: producer}, nil
+	return &Kafka{Patience: patience, ctx: context.Background(), client: client, producer: producer}, nil
 }
 
 // ConfigureProducer sets what the sink relies on: a record counts as written
@@ -80,21 +95,79 @@ const tooLargeBytes = 16 << 20
 // pipeline holds, which a topic takes when its max.message.bytes is 16 MiB.
 func SendTooLarge(config *sarama.Config) { config.Producer.MaxMessageBytes = tooLargeBytes }
 
+// patience is the Patience of a new sink.
+const patience = 20 * time.Second
+
 // Write produces the events and returns nil when Kafka has acknowledged every
-// one of them. After an error some may be in Kafka.
+// one of them. After an error some may be in Kafka. Where a topic was deleted
+// and made again, or is within Patience, what the old one has not acknowledged
+// goes to the new one.
 func (k *Kafka) Write(events []simulator.Event) error {
 	messages := make([]*sarama.ProducerMessage, len(events))
 	for i := range events {
-		messages[i] = &sarama.ProducerMessage{
-			Topic: events[i].Topic,
-			Key:   sarama.StringEncoder(events[i].Key),
-			Value: sarama.ByteEncoder(events[i].Value),
+		messages[i] = message(events[i].Topic, sarama.StringEncoder(events[i].Key), sarama.ByteEncoder(events[i].Value))
+	}
+	for began := time.Now(); ; {
+		err := k.producer.SendMessages(messages)
+		if err == nil {
+			return nil
+		}
+		messages = lostTheirTopic(err)
+		if messages == nil || time.Since(began) > k.Patience || pause.For(k.ctx, 250*time.Millisecond) != nil {
+			return explain(err, len(events))
+		}
+		if err := k.renew(messages); err != nil {
+			return err
 		}
 	}
-	err := k.producer.SendMessages(messages)
-	if err == nil {
+}
+
+func message(topic string, key, value sarama.Encoder) *sarama.ProducerMessage {
+	return &sarama.ProducerMessage{Topic: topic, Key: key, Value: value}
+}
+
+// lostTheirTopic returns the messages that were not acknowledged, to be sent
+// again, where the reason is nothing but that their topics are gone, or are
+// others by now: these do not know how far the producer has counted. Otherwise
+// it returns nil.
+func lostTheirTopic(err error) (again []*sarama.ProducerMessage) {
+	var failed sarama.ProducerErrors
+	if !errors.As(err, &failed) {
 		return nil
 	}
+	for _, one := range failed {
+		if !errors.Is(one.Err, sarama.ErrUnknownTopicOrPartition) && !errors.Is(one.Err, sarama.ErrOutOfOrderSequenceNumber) &&
+			!errors.Is(one.Err, sarama.ErrUnknownProducerID) {
+			return nil
+		}
+		again = append(again, message(one.Msg.Topic, one.Msg.Key, one.Msg.Value))
+	}
+	return again
+}
+
+// renew makes a producer that counts from 0, and looks for the topics.
+func (k *Kafka) renew(messages []*sarama.ProducerMessage) error {
+	topics := map[string]bool{}
+	for _, m := range messages {
+		topics[m.Topic] = true
+	}
+	for topic := range topics {
+		_ = k.client.RefreshMetadata(topic) // not there yet: writing says so
+	}
+	old := k.producer
+	producer, err := sarama.NewSyncProducerFromClient(k.client)
+	if err != nil {
+		return fmt.Errorf("starting another Kafka producer: %w", err)
+	}
+	k.producer = producer
+	if err := old.Close(); err != nil {
+		return fmt.Errorf("ending a Kafka producer: %w", err)
+	}
+	return nil
+}
+
+// explain says why so many events were not all acknowledged.
+func explain(err error, events int) error {
 	var failed sarama.ProducerErrors
 	if errors.As(err, &failed) && len(failed) > 0 {
 		if fault := new(kafka.Fault); errors.As(kafka.Explain(failed[0].Err, "write to topic "+failed[0].Msg.Topic), &fault) {
@@ -104,7 +177,7 @@ func (k *Kafka) Write(events []simulator.Event) error {
 		if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
 			err = fmt.Errorf("%w (set max.message.bytes of the topics to %d for records that are too large)", err, tooLargeBytes)
 		}
-		return fmt.Errorf("Kafka did not acknowledge %d of %d events; %w", len(failed), len(events), err)
+		return fmt.Errorf("Kafka did not acknowledge %d of %d events; %w", len(failed), events, err)
 	}
 	return fmt.Errorf("producing to Kafka: %w", err)
 }

@@ -48,7 +48,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := writeReport(o, simulator.Progress{}, false); err != nil {
 		return err
 	}
-	events, err := openSinks(o)
+	events, err := openSinks(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was ended before it began
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,14 +20,14 @@ type sinks []interface {
 	io.Closer
 }
 
-func openSinks(o options) (sinks, error) {
+func openSinks(ctx context.Context, o options) (sinks, error) {
 	var all sinks
 	if o.kafka != nil {
 		var adjust []func(*sarama.Config)
 		if o.tooLarge > 0 {
 			adjust = append(adjust, sink.SendTooLarge)
 		}
-		events, err := sink.OpenKafka(*o.kafka, adjust...)
+		events, err := sink.OpenKafka(ctx, *o.kafka, adjust...)
 		if fault := new(kafka.Fault); errors.As(err, &fault) {
 			return nil, fmt.Errorf("%w; or name another broker with --kafka, or write files only with --no-kafka --json FOLDER", err)
 		}

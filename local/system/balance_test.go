@@ -1,0 +1,194 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// balanced is a broker with one topic's partition 0 to compare.
+type balanced struct {
+	t       *testing.T
+	cluster *kfake.Cluster
+	*broker
+}
+
+const counted = "incidents"
+
+func newBalanced(t *testing.T, environment ...string) balanced {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	b := balanced{t: t, cluster: cluster}
+	b.watch(environment...)
+	return b
+}
+
+func (b *balanced) watch(environment ...string) {
+	b.t.Helper()
+	var err error
+	b.broker, err = watchBroker(b.t.Context(), overlay(func(string) string { return "" },
+		append(environment, "KAFKA_BOOTSTRAP_SERVERS="+b.cluster.ListenAddrs()[0])))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	watched := b.broker
+	b.t.Cleanup(func() { watched.Close() })
+}
+
+func (b *balanced) client(options ...kgo.Opt) *kgo.Client {
+	b.t.Helper()
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(b.cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(client.Close)
+	return client
+}
+
+func (b *balanced) produce(client *kgo.Client, records int) {
+	b.t.Helper()
+	for range records {
+		if err := client.ProduceSync(context.Background(), &kgo.Record{Topic: counted, Value: []byte("{}")}).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// transaction leaves it open when how is nil.
+func (b *balanced) transaction(client *kgo.Client, records int, how *kgo.TransactionEndTry) {
+	b.t.Helper()
+	if err := client.BeginTransaction(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.produce(client, records)
+	if how != nil {
+		if err := client.EndTransaction(context.Background(), *how); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+func (b *balanced) id() string {
+	id := b.cluster.TopicInfo(counted).TopicID
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
+}
+
+func (b *balanced) recreate() {
+	b.t.Helper()
+	if err := b.cluster.DeleteTopic(counted); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.cluster.CreateTopic(counted, 6, nil); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *balanced) want(foreign bool, held landed, want string) {
+	b.t.Helper()
+	sum, err := b.compare(b.t.Context(), foreign, held)
+	if got := fmt.Sprintf("%d arrived, %d missing, %d open: %s", sum.arrived, sum.missing, sum.open, sum.where()); err != nil || strings.TrimSuffix(got, ": ") != want {
+		b.t.Errorf("%s, %v; want %s", got, err, want)
+	}
+}
+
+// Markers of transactions and aborted records are no loss; a record among them
+// that has not arrived is, and those of an open transaction are yet to come.
+func TestCompare_Transactions(t *testing.T) {
+	t.Parallel()
+	b := newBalanced(t)
+	x := b.client(kgo.TransactionalID("x"), kgo.TransactionTimeout(10*time.Minute))
+	b.transaction(x, 3, new(kgo.TryCommit)) // 0 to 2, marker 3
+	b.transaction(x, 3, new(kgo.TryAbort))  // 4 to 6, marker 7
+	b.transaction(x, 3, new(kgo.TryCommit)) // 8 to 10, marker 11
+	all := landed{place{b.id(), 0}: {{8, 11}, {0, 3}}}
+	b.want(false, all, "6 arrived, 0 missing, 0 open")
+	b.want(false, landed{place{b.id(), 0}: {{0, 2}, {8, 10}}}, "4 arrived, 2 missing, 0 open: 2 in incidents/0 from offset 2 on")
+	b.want(false, landed{}, "0 arrived, 6 missing, 0 open: 6 in incidents/0 from offset 0 on")
+	b.transaction(x, 2, nil)
+	b.produce(b.client(), 1)
+	b.want(false, all, "6 arrived, 0 missing, 3 open")
+}
+
+// A topic that was made again: what arrived of the old one makes up for
+// nothing that is missing of the new one. Nor does one partition for another.
+func TestCompare_SurplusHidesNoLoss(t *testing.T) {
+	t.Parallel()
+	b := newBalanced(t)
+	plain := b.client()
+	b.produce(plain, 30)
+	held := landed{place{b.id(), 0}: {{0, 30}}}
+	b.want(false, held, "30 arrived, 0 missing, 0 open")
+	b.recreate()
+	b.produce(b.client(), 5)
+	held[place{b.id(), 0}] = []span{{0, 3}}
+	held[place{b.id(), 1}] = []span{{0, 9}} // more than Kafka holds
+	b.want(false, held, "3 arrived, 2 missing, 0 open: 2 in incidents/0 from offset 3 on")
+
+	// What was deleted in Kafka is neither.
+	if err := b.cluster.DeleteRecords(counted, 0, 4); err != nil {
+		t.Fatal(err)
+	}
+	b.want(false, held, "0 arrived, 1 missing, 0 open: 1 in incidents/0 from offset 4 on")
+}
+
+// In somebody else's topics only what is there since the group begins counts,
+// or what an earlier run has read.
+func TestCompare_ForeignTopics(t *testing.T) {
+	t.Parallel()
+	b := newBalanced(t)
+	b.produce(b.client(), 10)
+	old := landed{place{b.id(), 0}: {{4, 7}}}
+	for name, environment := range map[string]string{"latest": "latest", "a time": time.Now().Add(time.Hour).Format(time.RFC3339)} {
+		b.watch("KAFKA_START="+environment, "KAFKA_GROUP_ID="+environment)
+		b.want(true, landed{}, "0 arrived, 0 missing, 0 open")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+		b.want(true, maps.Clone(old), "3 arrived, 3 missing, 0 open: 3 in incidents/0 from offset 7 on")
+	}
+	b.watch()
+	b.want(true, landed{}, "0 arrived, 10 missing, 0 open: 10 in incidents/0 from offset 0 on")
+}
+
+// A topic that is gone is told apart from a broker that is; the others are
+// still watched.
+func TestBroker_DeletedTopic(t *testing.T) {
+	t.Parallel()
+	b := newBalanced(t)
+	s := &System{broker: b.broker}
+	if err := b.look(); err != nil || b.trouble.Load() != nil {
+		t.Fatal(err, b.trouble.Load())
+	}
+	if err := b.cluster.DeleteTopic(counted); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.look(); err != nil {
+		t.Fatal(err)
+	}
+	got := s.kafkaFlow(reading{})
+	if got.Fault != "There is no topic incidents in Kafka." || !strings.HasPrefix(got.Remedy, "Create it again, with 6 partitions") || len(b.offsets()) != 30 {
+		t.Errorf("%d partitions, %+v", len(b.offsets()), got)
+	}
+	if err := b.cluster.CreateTopic(counted, 6, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.look(); err != nil || s.kafkaFlow(reading{}).Fault != "" || len(b.offsets()) != 36 {
+		t.Errorf("once it is there again: %v, %+v", err, s.kafkaFlow(reading{}))
+	}
+	b.cluster.Close()
+	if err := b.look(); err == nil {
+		t.Error("the broker is away, and nothing is said")
+	} else if got := s.kafkaFlow(reading{}); got.Fault == "" || strings.Contains(got.Fault, "no topic") {
+		t.Errorf("the broker is away: %+v", got)
+	}
+}
