@@ -34,6 +34,7 @@ const (
 type Judge struct {
 	fields   []field
 	required uint64 // bit i is set when field i must be present
+	known    uint64 // bit i is set when there is a field i
 	clock    clock
 	epoch    EpochUnit
 
@@ -70,6 +71,7 @@ func NewJudge(schema *Schema, location *time.Location) *Judge {
 			max:    boundOr(column.Max, math.Inf(1)),
 			over:   boundOr(column.Over, math.Inf(-1)),
 		})
+		j.known |= 1 << i
 		if !column.Nullable {
 			j.required |= 1 << i
 		}
@@ -98,10 +100,8 @@ func (j *Judge) Begin(row Row, reference time.Time) {
 // End fills in what the record did not have. It returns nil, or why the record
 // is refused; the row is then undefined.
 func (j *Judge) End() *Rejection {
-	for i := range j.fields {
-		if j.seen&(1<<i) == 0 {
-			j.row[i] = Value{}
-		}
+	for absent := j.known &^ j.seen; absent != 0; absent &= absent - 1 {
+		j.row[bits.TrailingZeros64(absent)] = Value{}
 	}
 	if missing := j.required &^ j.seen; missing != 0 {
 		name := j.fields[bits.TrailingZeros64(missing)].Name

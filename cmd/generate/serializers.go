@@ -18,7 +18,7 @@ var serializers = []written{
 	{By: "Jackson 2.18, `Instant` and `ZonedDateTime`", Text: `1795332600.000000000`, Unit: "s"},
 	{By: "Jackson 2.18, `Date`", Text: `1795332600000`, Unit: "ms"},
 	{By: "Jackson 2.18, `LocalDateTime`", Text: `[2026,11,22,7,30]`, Not: "wrong_type"},
-	{By: "Jackson 2.18 without `WRITE_DATES_AS_TIMESTAMPS`, `Date`", Text: `"2026-11-22T07:30:00.000+00:00"`},
+	{By: "Jackson 2.18 where dates are text, `Date`", Text: `"2026-11-22T07:30:00.000+00:00"`},
 	{By: "Yasson 3.0, `Date` and `ZonedDateTime` in UTC", Text: `"2026-11-22T07:30:00Z[UTC]"`},
 	{By: "Yasson 3.0, jiff 0.2, `ZonedDateTime` in Paris", Text: `"2026-11-22T08:30:00+01:00[Europe/Paris]"`},
 	{By: "Java 17 `ZonedDateTime.toString`", Text: `"2026-11-22T07:30Z[UTC]"`},
