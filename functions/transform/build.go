@@ -19,16 +19,6 @@ const (
 	held      = "held"    // built, but a test failed: it keeps its published contents
 )
 
-// nextSuffix names the table beside each published one in which the next
-// contents are built and tested. Both hold the same rows between runs.
-const nextSuffix = "__next"
-
-// newSuffix names the table with the new rows of a model that merges.
-const newSuffix = "__new"
-
-func nextOf(model *project.Model) string { return model.Table() + nextSuffix }
-func newOf(model *project.Model) string  { return model.Table() + newSuffix }
-
 // definitionOf is the definition of a model's relation: of a table its layout
 // and its columns, of a view its SQL.
 func definitionOf(model *project.Model, sql string) string {
@@ -47,7 +37,7 @@ type building struct {
 	status  string
 	sql     string         // compiled, as it was sent
 	touched string         // partitions that changed, as literals, or everything
-	merged  bool           // the new rows are in newOf
+	merged  bool           // the new rows are in run.newOf
 	model   *project.Model // as it is stored
 	err     error
 }
@@ -60,7 +50,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if model.Config.Materialized == project.View {
 		return r.buildView(ctx, model)
 	}
-	relation := r.project.RelationOf(nextOf(model))
+	relation := r.project.RelationOf(r.nextOf(model))
 	declared := model
 	keeps, model, err := r.keeps(ctx, model)
 	if err != nil {
@@ -79,7 +69,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	switch {
 	case !keeps:
 		done.status = created
-		done.err = r.make(ctx, nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
+		done.err = r.make(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
 	case !compilation.Incremental:
 		done.err = r.send(ctx, replacement(relation, model, compiled.SQL, everything))
 	case model.Config.Strategy == project.Merge:
@@ -87,10 +77,14 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 		done.err = r.merge(ctx, model, compiled.SQL)
 	default:
 		if done.touched, done.err = r.partitions(ctx, model, compiled); done.err == nil {
-			if done.touched == "" {
+			switch {
+			case done.touched != "":
+				done.err = r.send(ctx, replacement(relation, model, compiled.SQL, done.touched))
+			case r.moved[model.Name]:
+				done.touched = everything // nothing new, and yet all of it is published again
+			default:
 				return building{status: unchanged, sql: compiled.SQL, model: model}
 			}
-			done.err = r.send(ctx, replacement(relation, model, compiled.SQL, done.touched))
 		}
 	}
 	if done.err != nil {
@@ -124,7 +118,7 @@ func (r *run) compilation(ctx context.Context) project.Compilation {
 
 func (r *run) relation(model *project.Model) string {
 	if r.building[model.Name] {
-		return r.project.RelationOf(nextOf(model))
+		return r.project.RelationOf(r.nextOf(model))
 	}
 	return r.project.Relation(model)
 }
@@ -145,16 +139,15 @@ func (r *run) partitions(ctx context.Context, model *project.Model, compiled *pr
 
 // merge puts the new rows beside the table and merges them in.
 func (r *run) merge(ctx context.Context, model *project.Model, sql string) error {
-	newRows := r.project.RelationOf(newOf(model))
-	if r.stored(newOf(model)).definition != definitionOf(model, "") {
-		if err := r.make(ctx, newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
+	newRows := r.project.RelationOf(r.newOf(model))
+	if r.stored(r.newOf(model)).definition != definitionOf(model, "") {
+		if err := r.make(ctx, r.newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
 			return err
 		}
 	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
 		return err
 	}
-	_, err := r.warehouse.once(ctx, merging(r.project.RelationOf(nextOf(model)), newRows, model)) // not twice: see doubtful
-	return err
+	return r.send(ctx, merging(r.project.RelationOf(r.nextOf(model)), newRows, model))
 }
 
 func (r *run) stored(table string) stored {
@@ -170,14 +163,17 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
 		return false, model, nil
 	}
-	found, want := r.stored(nextOf(model)).definition, definitionOf(model, "")
+	found, want := r.stored(r.nextOf(model)).definition, definitionOf(model, "")
 	layout, _, _ := strings.Cut(want, "-")
 	published := r.stored(model.Table()).definition
 	if (found == "" || r.doubtful(model)) && strings.HasPrefix(published, layout+"-") && model.Config.Materialized == project.Incremental {
-		if err := r.copy(ctx, model, published); err != nil {
+		copied, err := r.copy(ctx, model, published)
+		if err != nil {
 			return false, model, err
 		}
-		found = published
+		if copied {
+			found = published
+		}
 	}
 	if found == want {
 		return true, model, nil
@@ -200,22 +196,28 @@ func (r *run) doubtful(model *project.Model) bool {
 }
 
 // copy makes the next contents of what is published, as it is defined: the
-// history may reach back further than staging does.
-func (r *run) copy(ctx context.Context, model *project.Model, definition string) error {
+// history may reach back further than staging does. A table without rows may
+// be one that no run has filled yet; there is nothing to copy then.
+func (r *run) copy(ctx context.Context, model *project.Model, definition string) (bool, error) {
+	relation := r.project.Relation(model)
+	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+relation)
+	if err != nil || len(rows) != 1 || rows[0]["n"] == int64(0) {
+		return false, err
+	}
 	columns, err := r.warehouse.columns(ctx, model.Table())
 	if err != nil {
-		return err
+		return false, err
 	}
 	as := *model
 	as.Columns = columns
-	statement := creation(r.project.RelationOf(nextOf(model)), &as, "select * from "+r.project.Relation(model))
-	return r.make(ctx, nextOf(model), false, partitionOf(model), statement, model.Description, definition)
+	statement := creation(r.project.RelationOf(r.nextOf(model)), &as, "select * from "+relation)
+	return true, r.make(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
 }
 
 // changeColumns does what on_schema_change says, and returns the model with
 // the columns that it then has.
 func (r *run) changeColumns(ctx context.Context, model *project.Model) (*project.Model, error) {
-	columns, err := r.warehouse.columns(ctx, nextOf(model))
+	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
 	if err != nil {
 		return nil, err
 	}
@@ -242,10 +244,10 @@ func (r *run) widen(ctx context.Context, model *project.Model, added []project.C
 	for _, column := range added {
 		wider += fmt.Sprintf(", cast(null as %s) as %s", column.Type, column.Name)
 	}
-	spare := model.Table() + "__wider"
+	spare := r.beside(model, widerSuffix)
 	steps := []struct{ table, source string }{
-		{spare, wider + " from " + r.project.RelationOf(nextOf(model))},
-		{nextOf(model), "select * from " + r.project.RelationOf(spare)},
+		{spare, wider + " from " + r.project.RelationOf(r.nextOf(model))},
+		{r.nextOf(model), "select * from " + r.project.RelationOf(spare)},
 	}
 	for _, step := range steps {
 		statement := creation(r.project.RelationOf(step.table), model, step.source)
@@ -270,7 +272,7 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	}
 	done := building{status: unchanged, sql: compiled.SQL, model: model}
 	definition := definitionOf(model, compiled.SQL)
-	if r.stored(nextOf(model)).definition == definition || !r.isRead(model) && !r.plan.isDue(model, r.known, r.rows) {
+	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
 		return done
 	}
 	if done.err = r.checkColumns(ctx, model, compiled.SQL, true); done.err != nil {
@@ -281,8 +283,8 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 		return done
 	}
 	done.status = created
-	relation := r.project.RelationOf(nextOf(model))
-	if done.err = r.make(ctx, nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
+	relation := r.project.RelationOf(r.nextOf(model))
+	if done.err = r.make(ctx, r.nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
 		done.status = failed
 	}
 	return done

@@ -3,6 +3,7 @@ package transform
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stationflow/stationflow/functions/transform/artifact"
@@ -21,18 +22,23 @@ type Compiled struct {
 // is incremental when its table is there, and run_query asks the warehouse.
 // Nothing is written.
 func (r *Runner) Compile(ctx context.Context, options Options) ([]Compiled, error) {
+	return r.compile(ctx, options, func(resource *project.Resource) bool { return resource.Type != project.TypeSeed })
+}
+
+// compile renders what is selected and wanted.
+func (r *Runner) compile(ctx context.Context, options Options, wanted func(*project.Resource) bool) ([]Compiled, error) {
 	selected, err := r.project.Select(options.Select, options.Exclude)
 	if err != nil {
 		return nil, err
 	}
-	relations, err := r.warehouse.relations(ctx)
+	relations, err := r.warehouse.relations(ctx, nil, 1)
 	if err != nil {
 		return nil, err
 	}
 	query := func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }
 	var all []Compiled
 	for _, model := range r.project.Models {
-		if !selected[model.ID] || model.Type == project.TypeSeed {
+		if !selected[model.ID] || !wanted(&model.Resource) {
 			continue
 		}
 		found, exists := relations[model.Table()]
@@ -45,7 +51,7 @@ func (r *Runner) Compile(ctx context.Context, options Options) ([]Compiled, erro
 		all = append(all, Compiled{model.ID, model.Name, r.project.Name + "/" + model.Path, compiled.SQL})
 	}
 	for _, test := range r.project.Tests {
-		if !selected[test.ID] {
+		if !selected[test.ID] || !wanted(&test.Resource) {
 			continue
 		}
 		sql, err := r.project.CompileTest(test, project.Compilation{Query: query})
@@ -67,10 +73,11 @@ type Estimate struct {
 	Bytes int64
 }
 
-// DryRun asks for each selected model and test what it would read, which
-// also finds mistakes in the SQL. Nothing is run.
+// DryRun asks for each model, seed and test that Run would build or run with
+// these options what it would read, which also finds mistakes in the SQL.
+// Nothing is built. To make a view reads nothing.
 func (r *Runner) DryRun(ctx context.Context, options Options) ([]Estimate, error) {
-	compiled, err := r.Compile(ctx, options)
+	compiled, err := r.compile(ctx, options, r.runs(options))
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +87,24 @@ func (r *Runner) DryRun(ctx context.Context, options Options) ([]Estimate, error
 		if err != nil {
 			return estimates[:i], fmt.Errorf("%s: %w", one.Name, err)
 		}
+		if model := r.project.Model(one.Name); model != nil && model.ID == one.ID && !model.Stored() {
+			bytes = 0
+		}
 		estimates[i] = Estimate{one.Name, bytes}
 	}
 	return estimates, nil
+}
+
+// runs tells which resources a run with these options builds or runs, of
+// those that are selected.
+func (r *Runner) runs(options Options) func(*project.Resource) bool {
+	return func(resource *project.Resource) bool {
+		if resource.Type == project.TypeTest {
+			return !options.NoTests
+		}
+		return !options.NoModels && r.project.Model(resource.Name).Config.Materialized != project.Ephemeral &&
+			(len(options.Types) == 0 || slices.Contains(options.Types, resource.Type))
+	}
 }
 
 // Statuses of freshness, dbt's words.

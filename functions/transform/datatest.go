@@ -35,7 +35,9 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 		return
 	}
 	start := time.Now()
-	failures, sql, err := r.failures(ctx, test)
+	var failures int64
+	var sql string
+	err := guarded(func() (err error) { failures, sql, err = r.failures(ctx, test); return err })
 	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds()}
 	entry.result = artifact.Result{ID: test.ID, Started: start, Failures: &failures, SQL: r.asPublished(sql)}
 	verdict := test.Verdict(failures)
@@ -86,13 +88,13 @@ func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql st
 	if sql, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
 		return 0, "", err
 	}
-	found := sql
+	count := failuresOf(test, sql)
 	if test.StoreFailures {
-		if found, err = r.keepFailures(ctx, test, sql); err != nil {
+		if count, err = r.keeping(ctx, test, sql); err != nil {
 			return 0, sql, err
 		}
 	}
-	rows, err := r.warehouse.query(ctx, failuresOf(test, found))
+	rows, err := r.warehouse.query(ctx, count)
 	if err != nil {
 		return 0, sql, err
 	}
@@ -107,28 +109,19 @@ func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql st
 	return 0, sql, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
 }
 
-// asPublished is SQL over the next contents as SQL over the published ones.
-func (r *run) asPublished(sql string) string { return strings.ReplaceAll(sql, nextSuffix+"`", "`") }
-
 // auditSuffix follows the models' dataset in the name of the one in which dbt
 // keeps the failures of tests.
 const auditSuffix = "_dbt_test__audit"
 
-// keepFailures stores what a test finds, and returns a query of it.
-func (r *run) keepFailures(ctx context.Context, test *project.Test, sql string) (string, error) {
+// keeping is a script that stores what a test finds and counts it there. The
+// name is dbt's, so another run may store under it, too: one script, for
+// nothing comes in between.
+func (r *run) keeping(ctx context.Context, test *project.Test, sql string) (string, error) {
 	target := r.project.Target()
 	dataset := target.Dataset + auditSuffix
 	if err := r.warehouse.makeDataset(ctx, dataset); err != nil {
 		return "", err
 	}
 	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Alias)
-	if r.warehouse.dropsFirst {
-		if err := r.send(ctx, "drop table if exists "+relation); err != nil {
-			return "", err
-		}
-	}
-	if err := r.send(ctx, "create or replace table "+relation+" as\n"+sql); err != nil {
-		return "", err
-	}
-	return "select * from " + relation, nil
+	return "create or replace table " + relation + " as\n" + sql + "\n;\n\n" + failuresOf(test, "select * from "+relation), nil
 }

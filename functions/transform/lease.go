@@ -17,7 +17,8 @@ import (
 // One run at a time writes to a dataset, whatever process it is in: it holds
 // a lease, the one row of a small table. Each holder has a higher token than
 // the one before; the transaction that publishes checks token and holder, so
-// that a run that stalled until its lease expired publishes nothing.
+// that a run that stalled until its lease expired publishes nothing. What it
+// still writes elsewhere nobody reads: see beside.go.
 //
 // The times are the warehouse's own, so clocks need not agree. The row also
 // keeps the state that the last run published.
@@ -30,9 +31,19 @@ type lease struct {
 	*keeper
 	token  int64
 	holder string
-	// interrupted: an earlier run ended without saying what it had built.
+	// interrupted: an earlier run ended without saying what it had built, and
+	// may write on.
 	interrupted bool
 }
+
+// mark tells what this run makes from what any other makes.
+func (l *lease) mark() string {
+	return fmt.Sprintf("_%d_%s", l.token, strings.ToLower(l.holder[len(l.holder)-holderDigits:]))
+}
+
+// holderDigits end a holder's name: two runs may begin at one moment, and a
+// table that is dropped counts tokens from 0 again.
+const holderDigits = 8
 
 // A keeper reads and writes the lease's row.
 type keeper struct {
@@ -52,8 +63,14 @@ type row struct {
 	Token       int64
 	Holder      string // "" when no run holds it
 	ExpiresAt   time.Time
-	Interrupted bool
+	Interrupted bool // what is published may not be what the state says
 	State       string
+}
+
+// isSettled tells whether the state says what is published: no run has ended
+// without a word, and none is in the middle of publishing.
+func (r *row) isSettled() bool {
+	return !r.Interrupted && (r.Holder == "" || time.Now().Before(r.ExpiresAt))
 }
 
 // read returns the row without a query, which costs nothing; nil when there
@@ -68,21 +85,38 @@ func (k *keeper) read(ctx context.Context) (*row, error) {
 		Interrupted bool
 		State       bigquery.NullString
 	}
-	err := k.warehouse.retry(ctx, func() error { return k.warehouse.dataset.Table(leaseTable).Read(ctx).Next(&stored) })
+	var rows uint64
+	err := k.warehouse.retry(ctx, func() error {
+		it := k.warehouse.dataset.Table(leaseTable).Read(ctx)
+		err := it.Next(&stored)
+		rows = it.TotalRows
+		return err
+	})
 	switch {
-	case isNotFound(err), errors.Is(err, iterator.Done):
+	case isNotFound(err):
 		return nil, nil
+	case err == nil && rows > 1, errors.Is(err, iterator.Done):
+		return nil, k.oneRow(int(rows))
 	case err != nil:
 		return nil, fmt.Errorf("reading the lease: %w", err)
 	}
 	return &row{stored.Token, stored.Holder, stored.ExpiresAt, stored.Interrupted, stored.State.StringVal}, nil
 }
 
+func (k *keeper) oneRow(rows int) error {
+	return fmt.Errorf("%s has %d rows and must have one: drop the table", k.relation, rows)
+}
+
 // create makes the table with its row, in one statement: of two processes
-// that do so at once, one makes it.
+// that do so at once, one makes it. A dataset that is not empty had a lease
+// before, and its last run may write on.
 func (k *keeper) create(ctx context.Context) error {
-	_, err := k.warehouse.query(ctx, fmt.Sprintf(
-		"create table %s as\nselect 0 as token, '' as holder, timestamp '2000-01-01 00:00:00+00' as expires_at, false as interrupted, cast(null as string) as state", k.relation))
+	relations, err := k.warehouse.relations(ctx, nil, 1)
+	if err != nil {
+		return err
+	}
+	_, err = k.warehouse.query(ctx, fmt.Sprintf(
+		"create table %s as\nselect 0 as token, '' as holder, timestamp '2000-01-01 00:00:00+00' as expires_at, %t as interrupted, cast(null as string) as state", k.relation, len(relations) > 0))
 	if err != nil && !strings.Contains(strings.ToLower(err.Error()), "already exists") {
 		return fmt.Errorf("making the table of the lease: %w", err)
 	}
@@ -92,7 +126,7 @@ func (k *keeper) create(ctx context.Context) error {
 // take tries to get the lease; it returns nil when another run holds it, or
 // is changing its row.
 func (k *keeper) take(ctx context.Context, run string) (*lease, *state, error) {
-	holder := run + "-" + rand.Text()[:8]
+	holder := run + "-" + rand.Text()[:holderDigits]
 	rows, err := k.warehouse.query(ctx, fmt.Sprintf(`%s
 
 select token, holder, interrupted, coalesce(state, '') as state from %s;`, transaction(fmt.Sprintf(`update %s
@@ -101,6 +135,12 @@ where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.d
 	if isConflict(err) {
 		return nil, nil, nil
 	}
+	if isNotFound(err) { // somebody has dropped the table
+		if err := k.create(ctx); err != nil {
+			return nil, nil, err
+		}
+		return k.take(ctx, run)
+	}
 	if err != nil {
 		if isInterrupted(ctx) { // it may have been taken all the same
 			k.giveUp(ctx, holder)
@@ -108,7 +148,7 @@ where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.d
 		return nil, nil, fmt.Errorf("taking the lease: %w", err)
 	}
 	if len(rows) != 1 {
-		return nil, nil, fmt.Errorf("taking the lease: %s has %d rows and must have one: drop the table", k.relation, len(rows))
+		return nil, nil, fmt.Errorf("taking the lease: %w", k.oneRow(len(rows)))
 	}
 	if rows[0]["holder"] != holder {
 		return nil, nil, nil
@@ -155,11 +195,13 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 		}
 	}
 	if r.lease.interrupted {
+		r.known.Mark = r.lease.mark()
 		for name, model := range r.known.Models {
-			model.Pending = true // nobody knows what the run before left in the next contents
+			model.Pending = true // nobody knows what the run before has published
 			r.known.Models[name] = model
 		}
 	}
+	r.mark = r.known.Mark
 	if idle, err = r.nothingDue(ctx); err != nil || idle {
 		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
 		return idle, errors.Join(err, release)
@@ -175,10 +217,22 @@ func (l *lease) held() string {
 	return fmt.Sprintf("if(token = %d and holder = '%s', true, error('%s'))", l.token, l.holder, lostMark)
 }
 
+// condition is a statement that fails unless the lease is held. Where it goes
+// before one that no transaction takes, it is as near as one can get.
+func (l *lease) condition() string {
+	return fmt.Sprintf("select if(exists(select 1 from %s where token = %d and holder = '%s'), true, error('%s'))", l.relation, l.token, l.holder, lostMark)
+}
+
 // renew holds the lease for its full duration from now.
-func (l *lease) renew(ctx context.Context) error {
-	_, err := l.warehouse.query(ctx, fmt.Sprintf("update %s\nset expires_at = timestamp_add(current_timestamp(), interval %d millisecond)\nwhere %s",
-		l.relation, l.duration.Milliseconds(), l.held()))
+func (l *lease) renew(ctx context.Context) error { return l.extend(ctx, "") }
+
+// claim renews, and says in the row that until finish what is published may
+// not be what the state says.
+func (l *lease) claim(ctx context.Context) error { return l.extend(ctx, ", interrupted = true") }
+
+func (l *lease) extend(ctx context.Context, and string) error {
+	_, err := l.warehouse.query(ctx, fmt.Sprintf("update %s\nset expires_at = timestamp_add(current_timestamp(), interval %d millisecond)%s\nwhere %s",
+		l.relation, l.duration.Milliseconds(), and, l.held()))
 	return l.explain(err)
 }
 
@@ -221,6 +275,7 @@ func (l *lease) publish(ctx context.Context, published *state, statements []stri
 	return err
 }
 
+// explain tells a lost lease from other errors.
 func (l *lease) explain(err error) error {
 	if err != nil && strings.Contains(err.Error(), lostMark) {
 		return errLost
@@ -233,6 +288,11 @@ func (l *lease) explain(err error) error {
 // row that the transaction of publish changes next, and BigQuery would cancel
 // one of the two.
 func (l *lease) keep(ctx context.Context, stop <-chan struct{}, end context.CancelCauseFunc) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			end(fmt.Errorf("renewing the lease panicked: %v", fault))
+		}
+	}()
 	ticker := time.NewTicker(l.duration / 3)
 	defer ticker.Stop()
 	for {

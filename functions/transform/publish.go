@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
@@ -13,14 +14,14 @@ import (
 // visible with r.exchanges, and gives the lease back with the state
 // r.published.
 //
-// Views, and tables that are new or have another definition, are made here,
-// one statement each, while the lease is kept. The rows of all others change
-// in that one transaction, so the tables of a run agree; only the partitions
-// that changed are copied. What failed, and what depends on it, stays as it is
-// published.
+// Views, and the shape of tables that are new, have another definition or are
+// not those that the state speaks of, are made here, one script each, while
+// the lease is kept. All rows change in that one transaction, so the tables of
+// a run agree; only the partitions that changed are copied. What failed, and
+// what depends on it, stays as it is published.
 func (r *run) prepare(ctx context.Context) error {
-	published := &state{Run: r.lease.holder, Models: maps.Clone(r.known.Models)}
-	remade := false
+	published := &state{Run: r.lease.holder, Mark: r.mark, Models: maps.Clone(r.known.Models)}
+	claimed := false
 	for _, model := range r.project.Models {
 		done, ok := r.built[model.Name]
 		if !ok {
@@ -38,13 +39,13 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		r.exchanges = append(r.exchanges, statements...)
 		if remake != nil {
-			if !remade { // not in the transaction, so ask before
-				if err := r.lease.renew(ctx); err != nil {
+			if !claimed {
+				if err := r.lease.claim(ctx); err != nil {
 					return err
 				}
-				remade = true
+				claimed = true
 			}
-			if err := remake(ctx); err != nil {
+			if err := r.lease.explain(remake(ctx)); err != nil {
 				return fmt.Errorf("publishing %s: %w", model.Name, err)
 			}
 		}
@@ -59,29 +60,27 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// publication is what makes one model's next contents visible: statements
-// for the transaction, or else remake.
+// publication is what makes one model's next contents visible: what must be
+// made before, if anything, and statements for the transaction.
 func (r *run) publication(model *project.Model, done building) (statements []string, remake func(context.Context) error, err error) {
 	if model.Config.Materialized == project.View {
 		return r.viewPublication(model)
 	}
-	next := r.stored(nextOf(model))
-	relation, source := r.project.Relation(model), r.project.RelationOf(nextOf(model))
+	next := r.stored(r.nextOf(model))
+	relation, source := r.project.Relation(model), r.project.RelationOf(r.nextOf(model))
 	if next.definition == "" {
 		return nil, nil, nil // not built: it was not due
 	}
-	if r.stored(model.Table()).definition != next.definition {
-		return nil, func(ctx context.Context) error {
-			statement := creation(relation, model, "select * from "+source)
-			return r.make(ctx, model.Table(), false, partitionOf(model), statement, model.Description, next.definition)
-		}, nil
+	whole := exchange(relation, always, columnList(model.Columns), source)
+	if r.moved[model.Name] || r.stored(model.Table()).definition != next.definition {
+		return []string{whole}, func(ctx context.Context) error { return r.reshape(ctx, model, next.definition) }, nil
 	}
-	wholly := r.lease.interrupted || r.known.Models[model.Name].Pending || done.status == created || done.touched == everything
+	isDoubtful := r.lease.interrupted || r.known.Models[model.Name].Pending
 	switch {
-	case done.merged && !r.lease.interrupted && !r.known.Models[model.Name].Pending:
-		return []string{merging(relation, r.project.RelationOf(newOf(model)), model)}, nil, nil
-	case wholly:
-		return []string{exchange(relation, always, columnList(model.Columns), source)}, nil, nil
+	case done.merged && !isDoubtful:
+		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model)}, nil, nil
+	case isDoubtful || done.status == created || done.touched == everything:
+		return []string{whole}, nil, nil
 	case done.touched != "":
 		condition := within(model, done.touched)
 		return []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}, nil, nil
@@ -97,12 +96,73 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 		return nil, nil, err
 	}
 	definition := definitionOf(model, compiled.SQL)
-	if r.stored(model.Table()).definition == definition {
+	if !r.moved[model.Name] && r.stored(model.Table()).definition == definition {
 		return nil, nil, nil
 	}
 	return nil, func(ctx context.Context) error {
-		return r.make(ctx, model.Table(), true, "", viewCreation(r.project.Relation(model), compiled.SQL), model.Description, definition)
+		return r.publish(ctx, model, true, "", viewCreation(r.project.Relation(model), compiled.SQL), definition)
 	}, nil
+}
+
+// reshape makes a published table anew with the definition of its next
+// contents and the rows that it has, or none: so no rows are published but in
+// the transaction. Columns that are new or of another type are NULL until then.
+func (r *run) reshape(ctx context.Context, model *project.Model, definition string) error {
+	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
+	if err != nil {
+		return err
+	}
+	as := *model
+	as.Columns = columns
+	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false"
+	if found := r.stored(model.Table()); found.identity != "" && !found.isView {
+		if source, err = r.rowsAs(ctx, &as, found, source); err != nil {
+			return err
+		}
+	}
+	return r.publish(ctx, model, false, partitionOf(model), creation(r.project.Relation(model), &as, source), definition)
+}
+
+// rowsAs is a query of a published table's rows in a model's columns; without
+// it stands for one that gives none. BigQuery does not replace a table by one
+// that is partitioned otherwise, so the rows then come from a spare one.
+func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored, without string) (string, error) {
+	there, err := r.warehouse.columns(ctx, model.Table())
+	if err != nil {
+		return "", err
+	}
+	values := make([]string, len(model.Columns))
+	for i, column := range model.Columns {
+		values[i] = column.Name
+		if !slices.ContainsFunc(there, func(c project.Column) bool { return strings.EqualFold(c.Name, column.Name) && c.Type == column.Type }) {
+			if strings.Contains(column.Type, "struct") { // no type to cast to
+				return without, nil
+			}
+			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, column.Name)
+		}
+	}
+	rows := "select " + strings.Join(values, ", ") + " from " + r.project.Relation(model)
+	if found.partitioned == partitionOf(model) {
+		return rows, nil
+	}
+	spare := r.beside(model, widerSuffix)
+	err = r.make(ctx, spare, false, partitionOf(model), creation(r.project.RelationOf(spare), model, rows), "Rows of "+model.Name+".", "")
+	return "select * from " + r.project.RelationOf(spare), err
+}
+
+// publish makes a published relation. No transaction can, so the statement
+// goes out with the condition that the lease is held.
+func (r *run) publish(ctx context.Context, model *project.Model, isView bool, partitioned, statement, definition string) error {
+	if err := r.makeWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
+		return err
+	}
+	found, err := r.warehouse.inspect(ctx, model.Table())
+	if err == nil {
+		r.mu.Lock()
+		r.relations[model.Table()] = found
+		r.mu.Unlock()
+	}
+	return err
 }
 
 // stateOf is the state of a model that is published with this run. Models
@@ -110,7 +170,10 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 // it reads are known.
 func (r *run) stateOf(model *project.Model, changed bool, published *state) modelState {
 	in := r.plan.inputs[model.Name]
-	out := modelState{SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version}
+	out := modelState{
+		SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version,
+		Relation: r.stored(model.Table()).identity,
+	}
 	if changed {
 		out.Version = r.lease.token
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"cloud.google.com/go/bigquery"
+	"golang.org/x/sync/errgroup"
 	rest "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 
@@ -23,17 +25,20 @@ type stored struct {
 	isView      bool
 	partitioned string // column the table is partitioned by
 	definition  string
+	// identity changes when anybody makes the relation anew, or changes its
+	// columns, its SQL or its definition; "" unless it was inspected.
+	identity string
 }
 
-// relations lists what the dataset holds, by name: one request, free of
-// charge.
-func (w *warehouse) relations(ctx context.Context) (map[string]stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+// relations lists what the dataset holds, by name, and inspects those that
+// are named, some at a time. All of it is free of charge.
+func (w *warehouse) relations(ctx context.Context, inspected []string, threads int) (map[string]stored, error) {
+	listing, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	found := map[string]stored{}
-	err := w.retry(ctx, func() error {
+	err := w.retry(listing, func() error {
 		clear(found)
-		return w.tables.List(w.dataset.ProjectID, w.dataset.DatasetID).MaxResults(1000).Pages(ctx, func(page *rest.TableList) error {
+		return w.tables.List(w.dataset.ProjectID, w.dataset.DatasetID).MaxResults(1000).Pages(listing, func(page *rest.TableList) error {
 			for _, table := range page.Tables {
 				relation := stored{isView: table.Type == "VIEW", definition: table.Labels[definitionLabel]}
 				if table.TimePartitioning != nil {
@@ -47,22 +52,70 @@ func (w *warehouse) relations(ctx context.Context) (map[string]stored, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables of %s: %w", w.dataset.DatasetID, err)
 	}
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(threads)
+	for _, name := range inspected {
+		if _, exists := found[name]; !exists {
+			continue
+		}
+		group.Go(func() error {
+			relation, err := w.inspect(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if found[name] = relation; isNotFound(err) {
+				delete(found, name)
+				return nil
+			}
+			return err
+		})
+	}
+	return found, group.Wait()
+}
+
+// inspect reads what a relation is, free of charge.
+func (w *warehouse) inspect(ctx context.Context, name string) (stored, error) {
+	metadata, err := w.metadata(ctx, name)
+	if err != nil {
+		return stored{}, fmt.Errorf("reading what %s is: %w", name, err)
+	}
+	found := stored{isView: metadata.Type == bigquery.ViewTable, definition: metadata.Labels[definitionLabel]}
+	if metadata.TimePartitioning != nil {
+		found.partitioned = metadata.TimePartitioning.Field
+	}
+	var columns []project.Column
+	if !found.isView { // a view's follow from its SQL
+		columns = columnsIn(metadata.Schema)
+	}
+	found.identity = project.Digest(metadata.Type, found.definition, found.partitioned, metadata.CreationTime.UTC(), metadata.ViewQuery, columns)
 	return found, nil
+}
+
+func (w *warehouse) metadata(ctx context.Context, table string) (metadata *bigquery.TableMetadata, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err = w.retry(ctx, func() error {
+		metadata, err = w.dataset.Table(table).Metadata(ctx, bigquery.WithMetadataView(bigquery.BasicMetadataView))
+		return err
+	})
+	return metadata, err
 }
 
 // columns returns the columns of a table, in their order.
 func (w *warehouse) columns(ctx context.Context, table string) ([]project.Column, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	metadata, err := w.dataset.Table(table).Metadata(ctx, bigquery.WithMetadataView(bigquery.BasicMetadataView))
+	metadata, err := w.metadata(ctx, table)
 	if err != nil {
 		return nil, fmt.Errorf("reading the columns of %s: %w", table, err)
 	}
-	var columns []project.Column
-	for _, field := range metadata.Schema {
-		columns = append(columns, project.Column{Name: field.Name, Type: typeName(field)})
+	return columnsIn(metadata.Schema), nil
+}
+
+func columnsIn(schema bigquery.Schema) []project.Column {
+	columns := make([]project.Column, len(schema))
+	for i, field := range schema {
+		columns[i] = project.Column{Name: field.Name, Type: typeName(field)}
 	}
-	return columns, nil
+	return columns
 }
 
 // typeName is a column's type in GoogleSQL.
@@ -97,20 +150,23 @@ func (w *warehouse) describe(ctx context.Context, table, description, definition
 // make creates or replaces a relation and notes its definition. After a crash
 // in between it has no definition, and is made anew.
 func (r *run) make(ctx context.Context, table string, isView bool, partitioned, statement, description, definition string) error {
+	return r.makeWhen(ctx, "", table, isView, partitioned, statement, description, definition)
+}
+
+// makeWhen is make behind a statement that fails unless it may go on.
+func (r *run) makeWhen(ctx context.Context, condition, table string, isView bool, partitioned, statement, description, definition string) error {
 	r.mu.Lock()
 	found, exists := r.relations[table]
 	r.mu.Unlock()
-	replaceable := found.isView == isView && found.partitioned == partitioned // BigQuery's rule
-	if exists && (r.warehouse.dropsFirst || !replaceable) {
-		kind := "table"
-		if found.isView {
-			kind = "view"
-		}
-		if _, err := r.warehouse.query(ctx, fmt.Sprintf("drop %s if exists %s", kind, r.project.RelationOf(table))); err != nil {
-			return err
-		}
+	var script []string
+	if condition != "" {
+		script = append(script, condition)
 	}
-	if _, err := r.warehouse.query(ctx, statement); err != nil {
+	replaceable := found.isView == isView && found.partitioned == partitioned // BigQuery's rule
+	if exists && !replaceable {
+		script = append(script, dropping(found.isView, r.project.RelationOf(table)))
+	}
+	if err := r.send(ctx, strings.Join(append(script, statement), ";\n\n")); err != nil {
 		return err
 	}
 	if err := r.warehouse.describe(ctx, table, description, definition); err != nil {
@@ -120,6 +176,17 @@ func (r *run) make(ctx context.Context, table string, isView bool, partitioned, 
 	defer r.mu.Unlock()
 	r.relations[table] = stored{isView: isView, partitioned: partitioned, definition: definition}
 	return nil
+}
+
+// remove drops a table or view, free of charge, if it is there.
+func (w *warehouse) remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err := w.retry(ctx, func() error { return w.dataset.Table(name).Delete(ctx) })
+	if isNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // partitionOf is the column a model's table is partitioned by, or "".

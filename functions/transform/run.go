@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,10 +13,9 @@ import (
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
-// A Runner runs one project against one warehouse. It remembers the state
-// that it published last, so that a run with no new input asks the warehouse
-// one question; forgetting costs time only. It is safe for concurrent use,
-// but only one run of a dataset happens at a time, in all processes.
+// A Runner runs one project against one warehouse. It remembers nothing of
+// what is published: others publish, too. It is safe for concurrent use, but
+// only one run of a dataset happens at a time, in all processes.
 type Runner struct {
 	project   *project.Project
 	warehouse *warehouse
@@ -28,7 +26,6 @@ type Runner struct {
 	threads   int
 
 	mu    sync.Mutex
-	known *state           // that this process published last; nil for none
 	plans map[string]*plan // by days; see planOf
 }
 
@@ -60,11 +57,13 @@ type run struct {
 	plan      *plan
 	selected  map[string]bool // ids
 	rows      map[string]int64
-	known     *state
+	known     *state // that the last run published
 	lease     *lease
-	published *state   // what this run is about to publish
-	exchanges []string // the statements that do so
-	preparing bool     // what can be published alone may be
+	mark      string          // in the names of what lies beside the published relations
+	moved     map[string]bool // names of models whose published relation is not the one that known speaks of; fixed before it starts
+	published *state          // what this run is about to publish
+	exchanges []string        // the statements that do so
+	preparing bool            // what can be published alone may be
 
 	mu        sync.Mutex // guards what follows
 	relations map[string]stored
@@ -159,7 +158,6 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	r.Runner.remember(r.published)
 	r.report.wrote = true
 	return nil
 }
@@ -197,42 +195,12 @@ func (r *run) hold(ctx context.Context) (err error) {
 	return nil
 }
 
-// isIdle decides without the lease whether there is nothing to do, from the
-// state that this process remembers or else the stored one.
-func (r *run) isIdle(ctx context.Context) (bool, error) {
-	if r.known = r.Runner.remembered(); r.known == nil {
-		stored, err := r.keeper.read(ctx)
-		if err != nil {
-			return false, err
-		}
-		if stored == nil {
-			return false, r.keeper.create(ctx)
-		}
-		if r.known, err = parseState(stored.State); err != nil {
-			return false, err
-		}
-	}
-	return r.nothingDue(ctx)
-}
-
-func (r *run) nothingDue(ctx context.Context) (idle bool, err error) {
-	if r.rows, err = r.warehouse.rowCounts(ctx, r.plan); err != nil {
-		return false, err
-	}
-	r.report.RowsNew = r.plan.newRows(r.known, r.rows)
-	if r.options.Always || r.options.FullRefresh || r.plan.anyDue(r.known, r.rows) {
-		return false, nil
-	}
-	for _, model := range r.project.Models {
-		r.note(model, building{status: unchanged}, 0)
-	}
-	r.Runner.remember(r.known)
-	return true, nil
-}
-
 // execute builds and tests.
 func (r *run) execute(ctx context.Context) (err error) {
-	if r.relations, err = r.warehouse.relations(ctx); err != nil {
+	if err = r.look(ctx); err != nil {
+		return err
+	}
+	if err = r.dropStrays(ctx); err != nil {
 		return err
 	}
 	var models []*project.Model
@@ -261,16 +229,23 @@ func (r *run) execute(ctx context.Context) (err error) {
 	return r.outage
 }
 
+// guarded turns a panic into an error.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("it panicked: %v", fault)
+		}
+	}()
+	return do()
+}
+
 // tests tells whether this run runs a test.
 func (r *run) tests(test *project.Test) bool { return r.selected[test.ID] && !r.options.NoTests }
 
 // mayBuild tells whether this run may change a model: it is due, or it reads
 // something that may change.
 func (r *run) mayBuild(model *project.Model) bool {
-	if r.options.Always || r.options.FullRefresh || r.plan.isDue(model, r.known, r.rows) {
-		return true
-	}
-	if _, exists := r.relations[model.Table()]; !exists {
+	if r.options.Always || r.options.FullRefresh || r.isDue(model) {
 		return true
 	}
 	return slices.ContainsFunc(r.plan.inputs[model.Name].models, func(name string) bool { return r.building[name] })
@@ -295,7 +270,10 @@ func (r *run) buildOne(ctx context.Context, model *project.Model) {
 		r.note(model, building{status: unchanged, model: model}, 0)
 		return
 	}
-	done := r.build(ctx, model)
+	var done building
+	if fault := guarded(func() error { done = r.build(ctx, model); return nil }); fault != nil {
+		done = building{status: failed, err: fault}
+	}
 	if done.err != nil {
 		done.err = fmt.Errorf("building model %s: %w", model.Name, done.err)
 	}
@@ -307,10 +285,7 @@ func (r *run) isNeeded(model *project.Model) bool {
 	if !r.building[model.Name] {
 		return false
 	}
-	if r.options.Always || r.options.FullRefresh || r.plan.isDue(model, r.known, r.rows) || !model.Stored() {
-		return true
-	}
-	if _, exists := r.relations[model.Table()]; !exists {
+	if r.options.Always || r.options.FullRefresh || r.isDue(model) || !model.Stored() {
 		return true
 	}
 	return slices.ContainsFunc(r.plan.inputs[model.Name].models, func(name string) bool { return r.changed[r.project.Model(name).ID] })
@@ -343,27 +318,12 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 }
 
 // noteOutage ends the run when an error is not a statement's own and has not
-// passed while it was tried again. Hold mu.
+// passed while it was tried again, or when nobody knows what became of the
+// statement. Hold mu.
 func (r *run) noteOutage(err error) {
-	if err != nil && r.outage == nil && retryable(err) {
+	if err != nil && r.outage == nil && (retryable(err) || errors.As(err, new(unsettled))) {
 		r.outage = fmt.Errorf("giving up, nothing was published: %w", err)
 	}
-}
-
-func (r *Runner) remember(s *state) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.known = &state{Run: s.Run, Models: maps.Clone(s.Models)}
-}
-
-// remembered is a copy.
-func (r *Runner) remembered() *state {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.known == nil {
-		return nil
-	}
-	return &state{Run: r.known.Run, Models: maps.Clone(r.known.Models)}
 }
 
 // planOf returns the plan of a moment; the last one is kept while both the

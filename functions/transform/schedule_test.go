@@ -185,3 +185,99 @@ func TestStatements(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A task that panics has failed, and what depends on it is skipped.
+func TestTasks_APanicIsTheTasksError(t *testing.T) {
+	p := diamond(t)
+	r := &run{
+		Runner: &Runner{project: p}, options: Options{Always: true}, report: &Report{}, // without a warehouse the first statement panics
+		lease: &lease{}, known: &state{}, plan: &plan{}, building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
+	}
+	for _, model := range built(p) {
+		r.building[model.Name] = true
+	}
+	carryOut(schedule(p, built(p), p.Tests), 2, func(x *task) {
+		if x.model != nil {
+			r.buildOne(t.Context(), x.model)
+		} else {
+			r.testOne(t.Context(), x.test)
+		}
+	})
+	got := map[string]string{}
+	for _, model := range r.report.Models {
+		got[model.Name] = model.Status
+		if (model.Status == failed) != strings.Contains(model.Message, "panicked") {
+			t.Errorf("%s %s: %s", model.Name, model.Status, model.Message)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"a": failed, "v": failed, "b": skipped, "c": skipped, "d": skipped, "z": skipped}, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, test := range r.report.Tests {
+		if test.Status != failed || !strings.Contains(test.Message, "panicked") {
+			t.Errorf("test %s %s: %s", test.Name, test.Status, test.Message)
+		}
+	}
+	if len(r.report.Tests) != len(p.Tests) {
+		t.Errorf("%d tests failed, want all %d", len(r.report.Tests), len(p.Tests))
+	}
+}
+
+// Only what lies beside a model under an earlier mark was left by a run that
+// lost its lease: no table of a model, nothing that others have made, and
+// nothing of a later run, to which this one has lost its own.
+func TestIsStray(t *testing.T) {
+	p := diamond(t)
+	l := lease{token: 7, holder: "20261122T120000.000000Z-ABCDEFG2"}
+	for mark, strays := range map[string]string{
+		"":       "a__next_7_abcdefg2 a__new_6_zyxwvut3",
+		l.mark(): "a__next a__new_6_zyxwvut3",
+	} {
+		r := &run{Runner: &Runner{project: p}, mark: mark, lease: &lease{token: 8}}
+		var got []string
+		for _, name := range []string{"a", "a__next", "a__next_7_abcdefg2", "a__new_6_zyxwvut3", "a__next_8_zyxwvut3", "a__next_9_zyxwvut3", "a__next_other", "other__next", "a__", "b"} {
+			if r.isStray(name) {
+				got = append(got, name)
+			}
+		}
+		if diff := cmp.Diff(strays, strings.Join(got, " ")); diff != "" {
+			t.Errorf("with the mark %q: %s", mark, diff)
+		}
+	}
+}
+
+// What a dry run estimates is what the command would run.
+func TestRuns_IsWhatTheOptionsSay(t *testing.T) {
+	files := fstest.MapFS{}
+	for name, content := range map[string]string{
+		"dbt_project.yml": "name: p\n", "seeds/s.csv": "n\n1\n", "models/v.sql": "select n from {{ ref('e') }}",
+		"models/e.sql": "{{ config(materialized='ephemeral') }}select n from {{ ref('s') }}", "tests/t.sql": "select * from {{ ref('v') }}",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	p, err := project.Load(files, project.Target{Project: "p", Dataset: "d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"build": {Options{}, "s t v"},
+		"run":   {Options{NoTests: true, Types: []string{project.TypeModel}}, "v"},
+		"seed":  {Options{NoTests: true, Types: []string{project.TypeSeed}}, "s"},
+		"test":  {Options{NoModels: true}, "t"},
+	} {
+		runs := (&Runner{project: p}).runs(c.options)
+		var got []string
+		for _, resource := range p.Resources() {
+			if resource.Type != project.TypeSource && runs(resource) {
+				got = append(got, resource.Name)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

@@ -27,7 +27,7 @@ type Service struct {
 type flight struct {
 	started chan struct{}
 	done    chan struct{}
-	until   time.Time // when the first of the calls stops waiting
+	until   time.Time // when the last of the calls stops waiting; guarded by the service's mu until the start
 	report  *Report   // set before done is closed; nil when the run could not start
 }
 
@@ -63,13 +63,15 @@ func (s *Service) Run(ctx context.Context) *Report {
 	}
 }
 
-// join returns the flight that starts next.
+// join returns the flight that starts next. Those who joined before may have
+// left, so it may wait as long as the latest call does.
 func (s *Service) join() *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == nil {
-		s.next = &flight{started: make(chan struct{}), done: make(chan struct{}), until: time.Now().Add(s.wait)}
+		s.next = &flight{started: make(chan struct{}), done: make(chan struct{})}
 	}
+	s.next.until = time.Now().Add(s.wait)
 	return s.next
 }
 

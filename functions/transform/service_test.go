@@ -162,3 +162,55 @@ func TestService_OutlivesTheCallThatStartedIt(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
+
+// A call that joins a run does not inherit the patience of one that has left.
+func TestService_ACallThatLeftShortensNoOthersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 240 * time.Second
+		var until []time.Time
+		s := NewService(func(_ context.Context, u time.Time) *Report {
+			until = append(until, u)
+			time.Sleep(10 * time.Minute)
+			return success()
+		}, wait)
+		go s.Run(t.Context())
+		synctest.Wait()
+		ctx, leave := context.WithCancel(t.Context())
+		go s.Run(ctx)
+		synctest.Wait()
+		leave()
+		time.Sleep(9 * time.Minute)
+		joined := time.Now()
+		if s.Run(t.Context()) == nil || len(until) != 2 || !until[1].Equal(joined.Add(wait)) {
+			t.Errorf("the runs wait for others until %v, want the second until %v", until, joined.Add(wait))
+		}
+	})
+}
+
+func TestFromEnv_ExcludeCanBeEmptied(t *testing.T) {
+	variables := map[string]string{"GOOGLE_CLOUD_PROJECT": "p"}
+	exclude := func() string {
+		t.Helper()
+		config, err := FromEnv(func(name string) string { return variables[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(config.Exclude, ",")
+	}
+	if got := exclude(); got != "tag:deep" {
+		t.Errorf("not set: %q", got)
+	}
+	variables["TRANSFORM_EXCLUDE"] = "tag:slow"
+	if got := exclude(); got != "tag:slow" {
+		t.Errorf("set: %q", got)
+	}
+	variables["TRANSFORM_EXCLUDE"] = " "
+	if got := exclude(); got != "" {
+		t.Errorf("blank: %q", got)
+	}
+	delete(variables, "TRANSFORM_EXCLUDE")
+	t.Setenv("TRANSFORM_EXCLUDE", "")
+	if got := exclude(); got != "" {
+		t.Errorf("set to nothing: %q", got)
+	}
+}

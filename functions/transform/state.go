@@ -13,7 +13,8 @@ import (
 // model was made. It is stored beside the lease, in the same transaction as
 // the rows it speaks of.
 type state struct {
-	Run    string                `json:"run"` // id of the run that wrote it
+	Run    string                `json:"run"`            // id of the run that wrote it
+	Mark   string                `json:"mark,omitempty"` // in the names of what lies beside the published relations
 	Models map[string]modelState `json:"models"`
 }
 
@@ -23,6 +24,9 @@ type modelState struct {
 	Counted string           `json:"counted,omitempty"` // UTC date of these counts
 	Parents map[string]int64 `json:"parents,omitempty"` // version of each model that it reads
 	Version int64            `json:"version"`           // fencing token of the run that last changed it
+	// Relation is the identity of the published table or view; another one
+	// under its name is not what this state speaks of.
+	Relation string `json:"relation,omitempty"`
 	// Pending: what was built is not published, because something failed.
 	Pending bool `json:"pending,omitempty"`
 }
@@ -31,7 +35,7 @@ func parseState(text string) (*state, error) {
 	s := &state{}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), s); err != nil {
-			return nil, fmt.Errorf("reading the state of the last run: %w", err)
+			return nil, fmt.Errorf("reading the state of the last run: %w: drop the table %s, and the next run makes everything anew", err, leaseTable)
 		}
 	}
 	if s.Models == nil {
@@ -103,7 +107,7 @@ func newPlan(p *project.Project, vars map[string]any, day string) (*plan, error)
 		if err != nil {
 			return nil, err
 		}
-		out.digests[model.Name] = project.Digest(compiled.SQL, definitionOf(model, ""))
+		out.digests[model.Name] = project.Digest(compiled.SQL, definitionOf(model, ""), p.Target().Vars)
 		out.inputs[model.Name] = inputsOf(p, model)
 		if model.Stored() {
 			for _, id := range out.inputs[model.Name].sources {

@@ -24,6 +24,13 @@ func creation(relation string, model *project.Model, sql string) string {
 	return out.String()
 }
 
+func dropping(isView bool, relation string) string {
+	if isView {
+		return "drop view if exists " + relation
+	}
+	return "drop table if exists " + relation
+}
+
 func viewCreation(relation, sql string) string {
 	return fmt.Sprintf("create or replace view %s as\n%s", relation, strings.TrimSpace(sql))
 }

@@ -2,10 +2,10 @@
 // its models and tests natively against BigQuery, and answers when prod_data
 // is up to date.
 //
-// A run (run.go) decides from the row counts of staging what is due (state.go,
-// input.go), takes the lease that lets one run write at a time (lease.go),
-// builds each due model beside the published one (build.go), tests it
-// (datatest.go), and publishes what passed in one transaction (publish.go).
+// A run (run.go) decides from the row counts of staging and from what is
+// published what is due (idle.go, state.go, input.go), takes the lease that
+// lets one run write at a time (lease.go), builds each due model beside the
+// published one (build.go, beside.go), tests it (datatest.go), and publishes what passed in one transaction (publish.go).
 // service.go answers requests and report.go says what happened. Package
 // project reads the dbt project; SQL that decides numbers is there, this
 // package only wraps it into the statements that store it.
@@ -74,9 +74,11 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
 		Lease:     r.Duration("TRANSFORM_LEASE", 30*time.Second, time.Second, 10*time.Minute),
 		MaxBytes:  r.Int("TRANSFORM_MAX_BYTES_BILLED", 0, 0, 1<<50),
-		Exclude:   []string{r.String("TRANSFORM_EXCLUDE", "tag:deep")},
 		Artifacts: r.String("TRANSFORM_ARTIFACTS", ""),
 		Getenv:    getenv,
+	}
+	if exclude := r.Text("TRANSFORM_EXCLUDE", "tag:deep"); exclude != "" {
+		config.Exclude = []string{exclude}
 	}
 	if config.Artifacts != "" {
 		if _, _, err := parseShelf(config.Artifacts); err != nil {
@@ -155,12 +157,12 @@ func NewRunner(ctx context.Context, config Config) (*Runner, error) {
 		return nil, fmt.Errorf("connecting to BigQuery: %w", err)
 	}
 	w := &warehouse{
-		client:     client,
-		tables:     api.Tables,
-		dataset:    client.Dataset(config.Warehouse.ProdDataset),
-		timeout:    config.Statement,
-		maxBytes:   config.MaxBytes,
-		dropsFirst: config.Warehouse.RESTEndpoint != "",
+		client:   client,
+		tables:   api.Tables,
+		jobs:     api.Jobs,
+		dataset:  client.Dataset(config.Warehouse.ProdDataset),
+		timeout:  config.Statement,
+		maxBytes: config.MaxBytes,
 	}
 	return &Runner{
 		project:   loaded,

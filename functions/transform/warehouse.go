@@ -2,6 +2,7 @@ package transform
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,16 +18,16 @@ import (
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
-// A warehouse runs statements on BigQuery. All go through jobs.query, which
-// needs no job resource of its own.
+// A warehouse runs statements on BigQuery, each as a job with an id of its
+// own: so it is carried out once, however often it is sent, and can be
+// cancelled.
 type warehouse struct {
 	client   *bigquery.Client
 	tables   *rest.TablesService
+	jobs     *rest.JobsService
 	dataset  *bigquery.Dataset
 	timeout  time.Duration // for each statement
 	maxBytes int64         // billed for each statement; 0 for no limit
-	// dropsFirst: the local warehouse cannot replace a table or view.
-	dropsFirst bool
 
 	mu       sync.Mutex
 	location *string // of the models' dataset, once it is known
@@ -62,9 +63,7 @@ func (w *warehouse) where(ctx context.Context) (string, error) {
 	return *w.location, nil
 }
 
-// attempts bounds how often one statement is tried. Every statement that the
-// runner sends can be repeated: a query, or a replacement of contents in one
-// transaction.
+// attempts bounds how often one statement is tried.
 const attempts = 3
 
 // estimate returns the bytes that a statement would read, without running it.
@@ -110,7 +109,7 @@ func (w *warehouse) query(ctx context.Context, sql string) (rows []map[string]an
 func (w *warehouse) retry(ctx context.Context, try func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := try()
-		if err == nil || attempt == attempts || !retryable(err) {
+		if err == nil || attempt == attempts || !retryable(err) || errors.As(err, new(unsettled)) {
 			return err
 		}
 		if pause.For(ctx, time.Duration(attempt)*500*time.Millisecond) != nil {
@@ -119,16 +118,51 @@ func (w *warehouse) retry(ctx context.Context, try func() error) error {
 	}
 }
 
-func (w *warehouse) once(ctx context.Context, sql string) ([]map[string]any, error) {
+// once runs a statement, and returns when it has ended, with its rows. The
+// error is unsettled when that could not be found out.
+func (w *warehouse) once(ctx context.Context, sql string) (rows []map[string]any, err error) {
 	query, err := w.statement(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
-	it, err := query.Read(ctx)
+	query.JobID = "stationflow_transform_" + rand.Text()
+	for attempt := 1; ; attempt++ {
+		var hasEnded bool
+		rows, hasEnded, err = w.attend(ctx, query)
+		switch {
+		case hasEnded:
+			return rows, err
+		case ctx.Err() != nil:
+			return nil, w.abandon(ctx, query, err)
+		case attempt == attempts || pause.For(ctx, time.Duration(attempt)*500*time.Millisecond) != nil:
+			return nil, unsettled{err}
+		}
+	}
+}
+
+// attend submits a job, unless an earlier call has, and waits for its end.
+func (w *warehouse) attend(ctx context.Context, query *bigquery.Query) (rows []map[string]any, hasEnded bool, err error) {
+	job, err := query.Run(ctx)
+	if isStatus(err, http.StatusConflict) { // it was submitted, and the answer lost
+		job, err = w.client.JobFromIDLocation(ctx, query.JobID, query.Location)
+	}
+	if err != nil {
+		return nil, isRefusal(err), err
+	}
+	if rows, err = rowsOf(ctx, job); err == nil || isRefusal(err) {
+		return rows, true, err
+	}
+	if status, asked := job.Status(ctx); asked == nil && status.Done() && status.Err() != nil {
+		return nil, true, status.Err()
+	}
+	return nil, false, err
+}
+
+func rowsOf(ctx context.Context, job *bigquery.Job) (rows []map[string]any, err error) {
+	it, err := job.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var rows []map[string]any
 	for {
 		row := map[string]bigquery.Value{}
 		err := it.Next(&row)
@@ -144,6 +178,41 @@ func (w *warehouse) once(ctx context.Context, sql string) ([]map[string]any, err
 		}
 		rows = append(rows, converted)
 	}
+}
+
+// abandon cancels the job of a statement whose time is up, or that nobody
+// waits for any more. Only in the first case it waits for the job's end.
+func (w *warehouse) abandon(ctx context.Context, query *bigquery.Query, err error) error {
+	isUp := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		answer, failure := w.jobs.Cancel(w.client.Project(), query.JobID).Location(query.Location).Context(ctx).Do()
+		switch {
+		case failure == nil && (!isUp || hasEnded(answer.Job)):
+			return err
+		case failure != nil && (!isNotFound(failure) || attempt == attempts): // not found may mean: not yet
+			return unsettled{err}
+		case pause.For(ctx, 250*time.Millisecond) != nil:
+			return unsettled{err}
+		}
+	}
+}
+
+func hasEnded(job *rest.Job) bool {
+	return job != nil && job.Status != nil && job.Status.State == "DONE"
+}
+
+// unsettled is the error of a statement of which nobody knows whether it was
+// carried out, or still will be.
+type unsettled struct{ error }
+
+func (u unsettled) Unwrap() error { return u.error }
+
+// isRefusal tells an answer that says no from one that was lost on the way.
+func isRefusal(err error) bool {
+	var answer *googleapi.Error
+	return errors.As(err, &answer) && answer.Code < http.StatusInternalServerError
 }
 
 // retryable tells an error that may pass by itself from one that is the

@@ -6,6 +6,7 @@ package env
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,16 @@ func (r *Reader) String(name, fallback string) string {
 		return value
 	}
 	return fallback
+}
+
+// Text is String for a variable that may be nothing on purpose: one that is set
+// to nothing in the process's environment, or to white space, gives "".
+func (r *Reader) Text(name, fallback string) string {
+	value := r.getenv(name)
+	if _, isSet := os.LookupEnv(name); value == "" && isSet || value != "" && strings.TrimSpace(value) == "" {
+		return ""
+	}
+	return r.String(name, fallback)
 }
 
 // Required returns the variable; an empty one is a fault. remedy says what to

@@ -41,9 +41,11 @@ func TestRun_ReadsFewTables(t *testing.T) {
 			s.run()
 			var read atomic.Int32
 			p.set(func(_ http.ResponseWriter, r *http.Request, body string, _ func()) bool {
-				var sent struct{ Query string }
+				var sent struct {
+					Configuration struct{ Query struct{ Query string } }
+				}
 				if r.Method == http.MethodPost && json.Unmarshal([]byte(body), &sent) == nil {
-					for statement := range strings.SplitSeq(sent.Query, ";") {
+					for statement := range strings.SplitSeq(sent.Configuration.Query.Query, ";") {
 						read.Add(int32(tablesRead(strings.TrimSpace(statement))))
 						for _, found := range stagingRead.FindAllStringSubmatch(statement, -1) {
 							if found[1] == "" && !isBareCount(statement) {

@@ -71,16 +71,19 @@ func publishes(body string) bool {
 }
 
 func TestFaults_RefusedRequestsAreSentAgain(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(11, staged.Within(noon.Add(-5*time.Hour), noon))
 	p := s.throughProxy()
 	s.restart()
-	var requests atomic.Int32
+	var requests, away, tooMany atomic.Int32
 	p.set(func(w http.ResponseWriter, r *http.Request, _ string, _ func()) bool {
-		switch requests.Add(1) % 40 {
-		case 15:
-			refuse(w, http.StatusServiceUnavailable, "backendError")
+		switch requests.Add(1) % 80 {
 		case 35:
+			away.Add(1)
+			refuse(w, http.StatusServiceUnavailable, "backendError")
+		case 75:
+			tooMany.Add(1)
 			refuse(w, http.StatusTooManyRequests, "rateLimitExceeded")
 		default:
 			return false
@@ -88,14 +91,19 @@ func TestFaults_RefusedRequestsAreSentAgain(t *testing.T) {
 		return true
 	})
 	for range 2 {
+		before := [2]int32{away.Load(), tooMany.Load()}
 		s.Append(noon, g.Records(60)...)
 		s.run()
 		s.verify("with refused requests")
+		if away.Load() == before[0] || tooMany.Load() == before[1] {
+			t.Error("no request was refused for each of both reasons")
+		}
 	}
 }
 
 // The warehouse has published, and the answer was lost.
 func TestFaults_LostAnswerOfThePublishingTransaction(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(12, staged.Within(noon.Add(-5*time.Hour), noon))
 	s.Append(noon, g.Records(60)...)
@@ -120,15 +128,17 @@ func TestFaults_LostAnswerOfThePublishingTransaction(t *testing.T) {
 }
 
 func TestFaults_OutageKeepsWhatIsPublished(t *testing.T) {
+	t.Parallel()
 	for name, last := range map[string]string{"while building": "train_movements_hourly__next", "while publishing": "set holder = '', interrupted = false"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, time.UTC, noon)
 			g := staged.NewGenerator(13, staged.Within(noon.Add(-5*time.Hour), noon))
 			s.Append(noon, g.Records(100)...)
 			s.run()
 			before := s.published()
 			p := s.throughProxy()
-			s.config.Statement, s.config.Lease = 15*time.Second, time.Second
+			s.config.Statement, s.config.Lease = 10*time.Second, time.Second
 			s.restart()
 			var out atomic.Bool
 			p.set(func(w http.ResponseWriter, r *http.Request, body string, _ func()) bool {
@@ -141,8 +151,8 @@ func TestFaults_OutageKeepsWhatIsPublished(t *testing.T) {
 				return out.Load()
 			})
 			s.Append(noon, g.Records(50)...)
-			if report := s.transform.Run(t.Context()); report.OK() {
-				t.Error("the run succeeded without a warehouse")
+			if report := s.transform.Run(t.Context()); report.OK() || !out.Load() {
+				t.Errorf("the run ended with %q, and the warehouse was away: %v", report.Status, out.Load())
 			}
 			if after := s.published(); after != before {
 				t.Error("the published tables changed")
@@ -177,8 +187,10 @@ func (s *system) child(lease string) *exec.Cmd {
 }
 
 func TestFaults_KilledRunIsCaughtUpByTheNext(t *testing.T) {
+	t.Parallel()
 	for name, at := range map[string]string{"while building": "train_movements_hourly__next", "while publishing": "set holder = '', interrupted = false"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, time.UTC, time.Now())
 			g := staged.NewGenerator(14, staged.Within(s.now.Add(-30*time.Hour), s.now))
 			s.Append(s.now, g.Records(100)...)
@@ -219,6 +231,7 @@ func TestFaults_KilledRunIsCaughtUpByTheNext(t *testing.T) {
 }
 
 func TestFaults_TriggersInSeveralProcesses(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, time.Now())
 	g := staged.NewGenerator(15, staged.Within(s.now.Add(-30*time.Hour), s.now))
 	s.Append(s.now, g.Records(100)...)
@@ -239,13 +252,14 @@ func TestFaults_TriggersInSeveralProcesses(t *testing.T) {
 
 // A run that stalls loses its lease; when it comes back it publishes nothing.
 func TestFaults_StalledRunPublishesNothing(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(16, staged.Within(noon.Add(-5*time.Hour), noon))
 	s.Append(noon, g.Records(100)...)
 	s.run()
 	direct := s.config
 	p := s.throughProxy()
-	s.config.Lease = time.Second
+	s.config.Lease, s.config.Statement = time.Second, 5*time.Minute
 	s.restart()
 	stalled := s.transform
 	reached, resume := make(chan struct{}), make(chan struct{})
@@ -284,6 +298,7 @@ func TestFaults_StalledRunPublishesNothing(t *testing.T) {
 }
 
 func TestFaults_RunElsewhereTakesTooLong(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(17, staged.Within(noon.Add(-5*time.Hour), noon))
 	s.Append(noon, g.Records(50)...)
@@ -311,6 +326,7 @@ func TestFaults_RunElsewhereTakesTooLong(t *testing.T) {
 }
 
 func TestRun_FailingTestHoldsBackWhatDependsOnIt(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	g := staged.NewGenerator(18, staged.Within(noon.Add(-5*time.Hour), noon))
 	s.Append(noon, g.Records(200)...)

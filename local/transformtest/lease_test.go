@@ -19,6 +19,7 @@ import (
 // A table that is made anew is published outside of the transaction: nobody
 // else may get the lease meanwhile, however long that takes.
 func TestFaults_LeaseIsKeptWhileATableIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	s.Append(noon, staged.NewGenerator(20, staged.Within(noon.Add(-5*time.Hour), noon)).Records(30)...)
 	p := s.throughProxy()
@@ -49,6 +50,7 @@ func TestFaults_LeaseIsKeptWhileATableIsMadeAnew(t *testing.T) {
 // BigQuery cancels one of two transactions that change the lease at once; the
 // run that loses waits for the other.
 func TestFaults_LeaseThatAnotherRunIsTaking(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	s.Append(noon, staged.NewGenerator(21, staged.Within(noon.Add(-5*time.Hour), noon)).Records(30)...)
 	p := s.throughProxy()
@@ -74,6 +76,7 @@ func TestFaults_LeaseThatAnotherRunIsTaking(t *testing.T) {
 // Who interrupts a run need not wait for its lease: the next run gets it at
 // once, and catches up with what was left unfinished.
 func TestRun_InterruptedGivesTheLeaseBack(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	s.Append(noon, staged.NewGenerator(22, staged.Within(noon.Add(-5*time.Hour), noon)).Records(30)...)
 	p := s.throughProxy()
@@ -109,6 +112,7 @@ func TestRun_InterruptedGivesTheLeaseBack(t *testing.T) {
 
 // Who waits for another's lease is told until when.
 func TestRun_SaysThatItWaits(t *testing.T) {
+	t.Parallel()
 	s := start(t, time.UTC, noon)
 	s.Append(noon, staged.NewGenerator(23, staged.Within(noon.Add(-5*time.Hour), noon)).Records(30)...)
 	s.run()

@@ -141,8 +141,9 @@ func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ref := reference(request.JobReference, r.PathValue("project"))
+	duplicate := &apiError{http.StatusConflict, "duplicate", "Already Exists: Job " + ref.ProjectId + ":" + ref.Location + "." + ref.JobId}
 	if s.jobs.find(ref.JobId) != nil {
-		(&apiError{http.StatusConflict, "duplicate", "Already Exists: Job " + ref.ProjectId + ":" + ref.Location + "." + ref.JobId}).write(w)
+		duplicate.write(w)
 		return
 	}
 	config := request.Configuration.Query
@@ -153,6 +154,11 @@ func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
 	if !s.ready(w, r, config.SQL) || !s.enter(w, r) {
 		return
 	}
+	if s.jobs.find(ref.JobId) != nil { // it ran while this one waited
+		s.gate.leave()
+		duplicate.write(w)
+		return
+	}
 	config.DryRun = request.Configuration.DryRun
 	var j *job
 	if config.Destination != nil && !config.DryRun {
@@ -160,14 +166,14 @@ func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
 	} else {
 		j = s.run(r.Context(), ref, config.query)
 	}
-	s.gate.leave()
 	j.resource.Configuration.Labels = request.Configuration.Labels
+	if !config.DryRun {
+		s.jobs.add(j)
+	}
+	s.gate.leave()
 	if config.DryRun && j.fault != nil {
 		j.fault.write(w)
 		return
-	}
-	if !config.DryRun {
-		s.jobs.add(j)
 	}
 	writeJSON(w, http.StatusOK, j.resource)
 }

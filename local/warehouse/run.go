@@ -37,6 +37,9 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 	if q.DryRun {
 		return r.send(ctx, project, q, true)
 	}
+	if s.replaces() && q.Parameters == nil {
+		return r.runEach(ctx, project, q, s.children)
+	}
 	if s.ddl() {
 		// Cut off in the middle, the emulator would forget half of what it did; anything else rolls back.
 		ctx = context.WithoutCancel(ctx)
@@ -52,6 +55,18 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 	}
 	// A SELECT changes nothing, so it may as well be rolled back: then the emulator makes no job that must be deleted.
 	return r.send(ctx, project, q, s.kind == "SELECT")
+}
+
+// runEach runs the statements of a script one after the other, for in a script the emulator cannot replace anything.
+// It returns what the last one gives.
+func (r *runner) runEach(ctx context.Context, project string, q query, statements []statement) (result *outcome, fault *apiError) {
+	for _, s := range statements {
+		q.SQL = s.text
+		if result, fault = r.run(ctx, project, q, s); fault != nil {
+			return nil, fault
+		}
+	}
+	return result, nil
 }
 
 // send runs a query as it is.
@@ -237,8 +252,8 @@ func (r *runner) replaceFromItself(
 // mentions says whether a query names a table, or something of the same name.
 func mentions(sql, tableID string) bool {
 	for _, t := range lex(sql) {
-		if t.kind == word && strings.EqualFold(t.text, tableID) ||
-			t.kind == quoted && strings.Contains(strings.ToLower(t.text), strings.ToLower(tableID)) {
+		path := strings.Split(strings.Trim(t.text, "`"), ".")
+		if (t.kind == word || t.kind == quoted) && strings.EqualFold(path[len(path)-1], tableID) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 // statement is what the gateway needs to know of a query: GoogleSQL is parsed by the emulator only.
 type statement struct {
+	text     string   // without what comes before and after it
 	kind     string   // as BigQuery's statementType: SELECT, INSERT, CREATE_VIEW, SCRIPT, …
 	path     []string // the table, view or schema that a DDL or DML statement is about
 	replace  bool     // CREATE OR REPLACE
@@ -29,11 +30,27 @@ func (s *statement) ddl() bool {
 	return true
 }
 
+// replaces says whether the statement is a script without variables, transactions or temporary objects that makes a
+// table or view anew.
+func (s *statement) replaces() bool {
+	plain := func(child statement) bool {
+		switch child.kind {
+		case "SELECT", "CREATE_TABLE", "CREATE_TABLE_AS_SELECT", "CREATE_VIEW", "DROP_TABLE", "DROP_VIEW":
+			return !child.temp
+		}
+		return false
+	}
+	return slices.ContainsFunc(s.children, func(child statement) bool { return child.replace }) &&
+		!slices.ContainsFunc(s.children, func(child statement) bool { return !plain(child) })
+}
+
 // parseStatement reads the outline of a query of one or more statements.
 func parseStatement(sql string) statement {
 	var children []statement
 	for _, tokens := range splitStatements(lex(sql)) {
-		children = append(children, outline(sql, tokens))
+		child := outline(sql, tokens)
+		child.text = sql[tokens[0].start:tokens[len(tokens)-1].end]
+		children = append(children, child)
 	}
 	switch len(children) {
 	case 0:
