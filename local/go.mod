@@ -11,7 +11,7 @@ require (
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/fsouza/fake-gcs-server v1.54.0
 	github.com/goccy/bigquery-emulator v0.8.1
-	github.com/hamba/avro/v2 v2.31.0 // indirect
+	github.com/hamba/avro/v2 v2.31.0
 	github.com/nikolalohinski/gonja/v2 v2.9.1 // indirect
 	github.com/parquet-go/parquet-go v0.29.0
 	github.com/prometheus/client_golang v1.25.0 // indirect

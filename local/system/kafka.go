@@ -59,7 +59,7 @@ func spoken() *kversion.Versions {
 	return versions
 }
 
-// startKafka starts a broker, unless the user has one, and the six topics.
+// startKafka starts a broker, unless the user has one, and the topics.
 func (s *System) startKafka(ctx context.Context) error {
 	if s.options.Kafka == "" {
 		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))

@@ -66,9 +66,9 @@ type System struct {
 	stations  *stations // nil without --simulate
 
 	out     io.Writer
-	kept    struct{ valid, quarantined int64 } // rows in staging from an earlier run
-	missing int64                              // records that had not arrived at the end
-	refresh signal                             // the page should read the tables again
+	kept    struct{ valid, quarantined, tombstones int64 } // rows in staging from an earlier run; tombstones are some of the quarantined
+	missing int64                                          // records that had not arrived at the end
+	refresh signal                                         // the page should read the tables again
 	rates   rates
 	refused refused
 

@@ -1,10 +1,11 @@
-// Command gen writes every file that is derived from the event types: the
-// staging tables' BigQuery schemas (terraform/schemas) and DDL (sql/staging),
-// what fills them again from the lake (sql/replay), dbt's sources, the Parquet files without rows that external tables take
-// their columns from (terraform/reference), and the reference page
-// docs/events.md.
+// Command generate writes every file that is derived from the event types: the
+// staging tables' BigQuery schemas (terraform/schemas) and what else Terraform
+// must know of them (terraform/tables.json), the Parquet files without rows
+// that external tables take their columns from (terraform/reference), what
+// fills the tables again from the lake (sql/replay), the ledger (sql/ops),
+// dbt's sources and staging models, and the reference page docs/events.md.
 //
-//	go run ./event/gen
+//	go run ./cmd/generate
 //
 // It takes no arguments, works from any folder of the module, and writes the
 // same bytes each time.
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "gen:", err)
+		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
@@ -67,7 +68,7 @@ func moduleRoot() (string, error) {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return "", fmt.Errorf("finding the module's root: run gen within the repository")
+			return "", fmt.Errorf("finding the module's root: run generate within the repository")
 		}
 		folder = parent
 	}

@@ -14,10 +14,12 @@ type refusal struct {
 }
 
 var reasons = []refusal{
-	{Reason: event.Empty, Meaning: "The record has no value: null, or no bytes.", Shown: "no bytes"},
+	{Reason: event.Tombstone, Meaning: "The value is null, as the deletion of a key is written. Shares and alerts leave these out.", Shown: "null as Kafka has it"},
+	{Reason: event.Empty, Meaning: "The value has no bytes.", Shown: "no bytes"},
 	{Reason: event.NotUTF8, Meaning: "The value is not UTF-8.", Example: "{\"id\": \"\xe9t\xe9\"}", Shown: "`{\"id\": \"été\"}` in Latin-1"},
 	{Reason: event.NotJSON, Meaning: "The value is not one JSON text (RFC 8259), or breaks one of the stricter rules below.", Example: `{"id": "x", "id": "y"}`},
 	{Reason: event.NotObject, Meaning: "The value is JSON, but no object.", Example: `[{"id": "x"}]`},
+	{Reason: event.Deleted, Meaning: "A change event says that a row was deleted.", Example: `{"before": {"id": "x"}, "after": null, "op": "d"}`},
 	{Reason: event.MissingField, Meaning: "A field that is not optional is absent or null, or id or station is empty.", Topic: "incidents", Example: `"station": null`},
 	{Reason: event.WrongType, Meaning: "A field has another JSON type than its own, or a whole number has a fraction.", Topic: "train_arrivals", Example: `"passengers": "412"`},
 	{Reason: event.OutOfRange, Meaning: "A number is outside the field's bounds or beyond its 64 bits.", Topic: "passenger_flow", Example: `"reduced_flow_factor": 1.5`},
@@ -45,6 +47,10 @@ var timestamps = []reading{
 	{"2026-11-22T07:30:60Z", refused, "leap seconds end a day in UTC"},
 	{"2026-10-25T02:30:00", "2026-10-25T00:30:00Z", "clocks go back and this time occurs twice: the earlier moment"},
 	{"2026-03-29T02:30:00", "2026-03-29T01:30:00Z", "clocks go forward and this time is skipped: the offset before the change"},
+	{"2026-11-22T07:30:00+01:00[Europe/Paris]", "2026-11-22T06:30:00Z", "a suffix in brackets (RFC 9557): the offset counts"},
+	{"2026-11-22T07:30:00[America/New_York]", "2026-11-22T12:30:00Z", "without an offset the zone counts"},
+	{"2026-11-22 07:30:00 UTC", "2026-11-22T07:30:00Z", "an offset behind a space, where date and time have one between them"},
+	{"2026-11-22 07:30:00.0 +02:00:00", "2026-11-22T05:30:00Z", "there it may also have seconds, or a zone's abbreviation behind it"},
 	{"2026-11-22", refused, "no time of day"},
 	{"2026-11-22T07", refused, "no minutes"},
 	{"2026-W47-7T07:30:00", refused, "week and ordinal dates are not read"},
