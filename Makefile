@@ -23,7 +23,7 @@ up: build ## the same without the simulator: send your own events
 
 bench: build ## how fast the pipeline is, as a whole and stage by stage
 	@bin/stationflow bench $(ARGS)
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime 100ms ./event ./batch ./bridge ./functions/ingest ./simulator
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 100ms ./event/... ./batch ./bridge ./functions/ingest ./simulator
 
 build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/functions
 	@mkdir -p bin

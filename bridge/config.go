@@ -99,7 +99,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 }
 
 func topics(r *env.Reader) []string {
-	const name, remedy = "KAFKA_TOPICS", "set it to names of topics, separated by commas, or leave it out for all six"
+	const name, remedy = "KAFKA_TOPICS", "set it to names of topics, separated by commas, or leave it out for all"
 	topics := slices.Sorted(slices.Values(r.List(name, event.Topics()...)))
 	if len(topics) == 0 {
 		r.Fault(name, "names no topic: %s", remedy)

@@ -1,6 +1,8 @@
 package event
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,6 +16,29 @@ var typical = map[string]string{
 	"train_departures":   `{"id":"departure-20261122-004211","station":"Gare du Nord","timestamp":"2026-11-22T07:34:00","passengers":388,"dock_number":2,"wagon_count":8,"direction":"North","train_number":"TR-1042","scheduled_timestamp":"2026-11-22T07:31:00"}`,
 	"ticket_validations": `{"id":"tickets-20261122-004211","train_id":"arrival-20261122-004211","station":"Gare du Nord","timestamp":"2026-11-22T07:31:10","validations":240,"rejected":3}`,
 	"passenger_flow":     `{"id":"flow-20261122-004211","train_id":"arrival-20261122-004211","station":"Gare du Nord","timestamp":"2026-11-22T07:31:10","waiting_time":3.25,"ticket_check_time":0.4,"reduced_flow_factor":0.85,"entered":120,"exited":412,"zone":"Dock 2, Platform"}`,
+}
+
+// Of a topic without one above, the examples of its columns make an event.
+func init() {
+	for _, topic := range Topics() {
+		if typical[topic] != "" {
+			continue
+		}
+		schema, _ := SchemaOf(topic)
+		var members []string
+		for _, c := range schema.Columns {
+			members = append(members, strconv.Quote(c.Name)+":"+example(c))
+		}
+		typical[topic] = "{" + strings.Join(members, ",") + "}"
+	}
+}
+
+// example returns the column's example as JSON.
+func example(c Column) string {
+	if c.Type == String || c.Type == Timestamp {
+		return strconv.Quote(c.Example)
+	}
+	return c.Example
 }
 
 func location(t testing.TB, name string) *time.Location {

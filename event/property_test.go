@@ -16,17 +16,13 @@ import (
 // order and with any white space.
 func TestDecode_ReadsWhatEncodingJSONWrites(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
-	kinds := map[string]reflect.Type{
-		"incidents": reflect.TypeFor[Incident](), "equipment_failures": reflect.TypeFor[EquipmentFailure](),
-		"train_arrivals": reflect.TypeFor[TrainMovement](), "train_departures": reflect.TypeFor[TrainMovement](),
-		"ticket_validations": reflect.TypeFor[TicketValidation](), "passenger_flow": reflect.TypeFor[PassengerFlow](),
-	}
 	for _, topic := range Topics() {
+		schema, _ := SchemaOf(topic)
 		decoder, row := newDecoder(t, topic, time.UTC)
 		for range 3000 {
-			of := reflect.New(kinds[topic]).Elem()
+			of := reflect.New(reflect.TypeOf(schema.Event)).Elem()
 			for i := range of.NumField() {
-				fill(random, of.Field(i), &decoder.fields[i])
+				fill(random, of.Field(i), &decoder.judge.fields[i])
 			}
 			value, err := json.Marshal(of.Interface())
 			if err != nil {
@@ -38,7 +34,7 @@ func TestDecode_ReadsWhatEncodingJSONWrites(t *testing.T) {
 			}
 			for i := range of.NumField() {
 				if got, want := goValue(&row[i]), indirect(of.Field(i)); got != want {
-					t.Fatalf("%s\n%s is %v, want %v", value, decoder.fields[i].Name, got, want)
+					t.Fatalf("%s\n%s is %v, want %v", value, decoder.judge.fields[i].Name, got, want)
 				}
 			}
 			if extra := row[of.NumField()]; !extra.Null() {

@@ -50,10 +50,12 @@ type Reason string
 // The reasons, in the order in which they win when a record has several
 // faults.
 const (
+	Tombstone          Reason = "tombstone"
 	Empty              Reason = "empty"
 	NotUTF8            Reason = "not_utf8"
 	NotJSON            Reason = "not_json"
 	NotObject          Reason = "not_object"
+	Deleted            Reason = "deleted"
 	MissingField       Reason = "missing_field"
 	WrongType          Reason = "wrong_type"
 	OutOfRange         Reason = "out_of_range"
@@ -66,7 +68,7 @@ const (
 
 // Reasons returns all reasons in the order in which they win.
 func Reasons() []Reason {
-	return []Reason{Empty, NotUTF8, NotJSON, NotObject, MissingField, WrongType, OutOfRange, UnknownValue,
+	return []Reason{Tombstone, Empty, NotUTF8, NotJSON, NotObject, Deleted, MissingField, WrongType, OutOfRange, UnknownValue,
 		BadTimestamp, AbsurdTimestamp, TooLarge, RefusedByWarehouse}
 }
 

@@ -61,7 +61,7 @@ func TestDecoder_RowsLastUntilReset(t *testing.T) {
 	for round := range 3 {
 		var rows []Row
 		for i := range 500 {
-			row := make(Row, len(decoder.fields)+1)
+			row := make(Row, len(decoder.judge.fields)+1)
 			value := with(t, "incidents", "type", fmt.Sprintf(`"\u0061%d","more":%d`, i, i))
 			if i%3 == 0 {
 				decoder.Decode(row, []byte(value+"x"), reference)

@@ -7,11 +7,6 @@ import (
 	"time"
 )
 
-// Topics returns the six topics, in the order used everywhere.
-func Topics() []string {
-	return []string{"incidents", "equipment_failures", "train_arrivals", "train_departures", "ticket_validations", "passenger_flow"}
-}
-
 // A Type is the type of a column in an event, in Parquet and in BigQuery.
 type Type uint8
 
@@ -37,42 +32,12 @@ type Column struct {
 	Nullable    bool
 	Description string
 	Example     string // a value as text; only fields of events have one
+	As          string // the name in dbt's staging models where it is another one
 
 	NonEmpty bool
 	Min, Max *float64 // inclusive bounds
 	Over     *float64 // exclusive lower bound
 	OneOf    []string // all values allowed; nil allows any
-}
-
-// A Schema is the shape of one topic's events.
-type Schema struct {
-	Topic       string
-	Description string   // what one event stands for
-	Columns     []Column // the event's fields in declared order
-}
-
-// SchemaOf returns the schema of a topic's events, or false for a topic that
-// is not one of Topics.
-func SchemaOf(topic string) (*Schema, bool) {
-	var of any
-	var description string
-	switch topic {
-	case "incidents":
-		of, description = Incident{}, "Something that disturbs a station's service."
-	case "equipment_failures":
-		of, description = EquipmentFailure{}, "A piece of station equipment that is out of order."
-	case "train_arrivals":
-		of, description = TrainMovement{}, "A train that arrives at a station."
-	case "train_departures":
-		of, description = TrainMovement{}, "A train that departs from a station."
-	case "ticket_validations":
-		of, description = TicketValidation{}, "The tickets checked for one arriving train."
-	case "passenger_flow":
-		of, description = PassengerFlow{}, "How the passengers of one arriving train moved through a station."
-	default:
-		return nil, false
-	}
-	return &Schema{Topic: topic, Description: description, Columns: columnsOf(reflect.TypeOf(of))}, true
 }
 
 // StagingColumns returns the columns of the topic's staging table and of its
@@ -119,7 +84,7 @@ func columnsOf(t reflect.Type) []Column {
 	columns := make([]Column, 0, t.NumField())
 	for i := range t.NumField() {
 		field := t.Field(i)
-		column := Column{Name: field.Tag.Get("json"), Description: field.Tag.Get("desc"), Example: field.Tag.Get("example")}
+		column := Column{Name: field.Tag.Get("json"), Description: field.Tag.Get("desc"), Example: field.Tag.Get("example"), As: field.Tag.Get("as")}
 		of := field.Type
 		if of.Kind() == reflect.Pointer {
 			column.Nullable, of = true, of.Elem()

@@ -29,6 +29,9 @@ func TestColumnsOf_EachTagCounts(t *testing.T) {
 		{"name", struct {
 			N float64 `json:"m" rule:"min=0" desc:"A number." example:"1"`
 		}{}, change(func(c *Column) { c.Name = "m" })},
+		{"name in models", struct {
+			N float64 `json:"n" as:"m" rule:"min=0" desc:"A number." example:"1"`
+		}{}, change(func(c *Column) { c.As = "m" })},
 		{"description", struct {
 			N float64 `json:"n" rule:"min=0" desc:"Another." example:"1"`
 		}{}, change(func(c *Column) { c.Description = "Another." })},
@@ -94,9 +97,6 @@ func TestSchemaOf_Contract(t *testing.T) {
 		"train_departures":   movement,
 		"ticket_validations": "id train_id station timestamp validations *rejected",
 		"passenger_flow":     "id train_id station timestamp waiting_time ticket_check_time reduced_flow_factor *entered *exited *zone",
-	}
-	if len(contract) != len(Topics()) {
-		t.Fatalf("topics are %v", Topics())
 	}
 	for topic, want := range contract {
 		schema, ok := SchemaOf(topic)

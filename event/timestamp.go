@@ -15,6 +15,7 @@ const (
 // A clock turns ISO 8601 date-times into microseconds since 1970-01-01 UTC.
 type clock struct {
 	location *time.Location
+	others   map[string]*clock // of zones that timestamps named
 
 	// The offset in seconds east for local seconds (counted as if they were
 	// UTC) at or after from and before until.
@@ -25,7 +26,8 @@ type clock struct {
 // both in the extended (2026-11-22T07:30:00) or both in the basic format
 // (20261122T073000), with T, t or a space between. Seconds may have a fraction
 // behind a dot or a comma, of which six digits count. Z, z, ±hh:mm, ±hhmm or
-// ±hh may follow; without one the time is local to the location.
+// ±hh may follow, and what parseZone reads; without any of these the time is
+// local to the location.
 //
 // 24:00:00 is the end of the day (ISO 8601-1:2019/Amd 1:2022). Second 60 is
 // taken for a leap second, the first moment of the next minute, and only where
@@ -35,6 +37,7 @@ func (c *clock) parse(text []byte) (micros int64, ok bool) {
 	if !ok || len(rest) == 0 || rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ' {
 		return 0, false
 	}
+	afterDate := rest
 	second, micros, rest, ok := parseTimeOfDay(rest[1:], extended)
 	if !ok {
 		return 0, false
@@ -45,7 +48,10 @@ func (c *clock) parse(text []byte) (micros int64, ok bool) {
 	} else {
 		offset, ok := parseOffset(rest)
 		if !ok {
-			return 0, false
+			spaced := text[len(text)-len(afterDate)] == ' '
+			if offset, ok = c.parseZone(rest, seconds, spaced); !ok {
+				return 0, false
+			}
 		}
 		seconds -= offset
 	}

@@ -3,6 +3,8 @@
 #
 #   scripts/kafka.sh FOLDER
 #   scripts/kafka.sh --fetch     only fetches the broker, if it is not there yet
+#   scripts/kafka.sh --java FILE [ARGUMENT...]
+#                                runs a Java source file with Kafka's own clients instead
 #
 # It needs Java 17 and Maven, and fetches the broker once (some 45 MB, into
 # XDG_CACHE_HOME). FOLDER keeps its data, and ca.pem, the authority of its
@@ -12,8 +14,8 @@
 # The tests against Apache Kafka run it: STATIONFLOW_KAFKA=scripts/kafka.sh
 set -eu
 
-if [ $# -ne 1 ]; then
-	sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+if [ $# -eq 0 ] || [ $# -gt 1 ] && [ "$1" != --java ]; then
+	sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 version=4.4.0 port=${PORT:-9092}
@@ -85,6 +87,10 @@ configure() {
 
 [ -d "$jars" ] || fetch
 [ "$1" != --fetch ] || exit 0
+if [ "$1" = --java ]; then
+	shift
+	exec java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$jars/*" "$@"
+fi
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 [ -f "$folder/ca.pem" ] || certify

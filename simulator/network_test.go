@@ -13,7 +13,7 @@ import (
 	"github.com/stationflow/stationflow/simulator"
 )
 
-// A record is what a reader of Kafka sees of all six topics.
+// A record is what a reader of Kafka sees of all topics.
 type record struct {
 	topic string
 	step  time.Time // the beginning of the step

@@ -1,5 +1,5 @@
 // Package simulator plays a railway network, of four stations or as a file
-// describes it, and emits the events of its six topics.
+// describes it, and emits its events.
 //
 // In goes a seed and the first simulated moment; out come steps of five
 // simulated minutes, each a list of encoded events in time order. The model
@@ -19,15 +19,11 @@ import (
 	"time"
 )
 
-// The topics, named as event.Topics names them.
-const (
-	incidents         = "incidents"
-	equipmentFailures = "equipment_failures"
-	trainArrivals     = "train_arrivals"
-	trainDepartures   = "train_departures"
-	ticketValidations = "ticket_validations"
-	passengerFlow     = "passenger_flow"
-)
+// A source makes the events of one topic.
+type source struct {
+	topic  string // as package event names it
+	prefix string // of the ids
+}
 
 // An Event is one record for Kafka.
 type Event struct {
@@ -191,42 +187,25 @@ func (n *Network) follow(at time.Time, happen func(at time.Time)) {
 	n.agenda.add(at, func() { happen(at) })
 }
 
-// nextID returns the id of the topic's next event.
-func (n *Network) nextID(topic string) string {
-	n.numbers[topic]++
-	id := append(make([]byte, 0, 24), idPrefix(topic)...)
-	for least := int64(100_000); least > n.numbers[topic]; least /= 10 {
+// nextID returns the id of the source's next event.
+func (n *Network) nextID(of source) string {
+	n.numbers[of.topic]++
+	id := append(make([]byte, 0, 24), of.prefix...)
+	for least := int64(100_000); least > n.numbers[of.topic]; least /= 10 {
 		id = append(id, '0')
 	}
-	return string(strconv.AppendInt(id, n.numbers[topic], 10))
-}
-
-func idPrefix(topic string) string {
-	switch topic {
-	case incidents:
-		return "inc-"
-	case equipmentFailures:
-		return "eqf-"
-	case trainArrivals:
-		return "arr-"
-	case trainDepartures:
-		return "dep-"
-	case ticketValidations:
-		return "val-"
-	default:
-		return "flo-"
-	}
+	return string(strconv.AppendInt(id, n.numbers[of.topic], 10))
 }
 
 // emit adds an event, a pointer to one of package event's structs, to the
 // step.
-func (n *Network) emit(topic, id string, at time.Time, e any) {
-	of := reflect.TypeOf(e).Elem()
-	if _, ok := n.layouts[of]; !ok {
-		n.layouts[of] = layoutOf(of, n.legacy)
+func (n *Network) emit(of source, id string, at time.Time, e any) {
+	kind := reflect.TypeOf(e).Elem()
+	if _, ok := n.layouts[kind]; !ok {
+		n.layouts[kind] = layoutOf(kind, n.legacy)
 	}
 	begin := len(n.buffer)
-	n.buffer = n.layouts[of].append(n.buffer, reflect.ValueOf(e).Elem())
+	n.buffer = n.layouts[kind].append(n.buffer, reflect.ValueOf(e).Elem())
 	value := n.buffer[begin:len(n.buffer):len(n.buffer)]
-	n.events = append(n.events, Event{Topic: topic, Key: id, Time: at, Value: value})
+	n.events = append(n.events, Event{Topic: of.topic, Key: id, Time: at, Value: value})
 }

@@ -58,8 +58,12 @@ func (s *spoiler) named(condition func(event.Column) bool) []string {
 // reason.
 func (s *spoiler) spoil(value []byte, reason event.Reason, c chance) []byte {
 	switch reason {
+	case event.Tombstone:
+		return nil
 	case event.Empty:
-		return pick(c, nil, []byte{})
+		return []byte{}
+	case event.Deleted: // as a change event says it
+		return surround(`{"before":`, value, `,"after":null,"source":{},"op":"d"}`)
 	case event.NotUTF8:
 		// As a producer writes that takes its texts for Latin-1.
 		return bytes.Replace(value, []byte(`","`), []byte("\xe9\",\""), 1)

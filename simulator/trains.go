@@ -18,6 +18,13 @@ const (
 	waitingMinutes     = 5
 )
 
+var (
+	trainArrivals     = source{"train_arrivals", "arr-"}
+	trainDepartures   = source{"train_departures", "dep-"}
+	ticketValidations = source{"ticket_validations", "val-"}
+	passengerFlow     = source{"passenger_flow", "flo-"}
+)
+
 // arrive has a train arrive and sets off what an arrival brings: tickets
 // checked, a flow of passengers, and the departure. While an incident lasts
 // the train passes through and brings nothing.

@@ -17,6 +17,11 @@ const (
 	majorShare          = 0.3
 )
 
+var (
+	incidents         = source{"incidents", "inc-"}
+	equipmentFailures = source{"equipment_failures", "eqf-"}
+)
+
 // A trouble is the time an incident lasts, from begin up to, not including,
 // end.
 type trouble struct{ begin, end time.Time }

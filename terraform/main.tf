@@ -4,8 +4,9 @@ locals {
   sources    = jsondecode(file("${path.root}/sources.json"))
 
   # A topic is what has a table's schema. All but the quarantine's.
-  tables = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
-  topics = [for t in local.tables : t if t != "quarantine"]
+  tables     = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
+  topics     = [for t in local.tables : t if t != "quarantine"]
+  partitions = 6 # of each topic
 
   bucket   = coalesce(var.bucket, "${var.project}-stationflow-lake")
   group_id = lookup(var.bridge.settings, "KAFKA_GROUP_ID", "stationflow")
@@ -99,17 +100,18 @@ module "functions" {
     # waits.
     timeout_seconds = local.deployment.push_ack_deadline_seconds - 10
   }
-  kms_key          = module.foundation.kms_key
-  network          = var.network
-  prod_dataset     = module.warehouse.prod_dataset
-  project          = module.foundation.project
-  region           = var.region
-  repository       = module.foundation.repository.name
-  repository_root  = local.root
-  sources_hash     = local.hashes.functions
-  staging_dataset  = module.warehouse.staging_dataset
-  station_timezone = var.station_timezone
-  transform        = var.transform
+  kms_key            = module.foundation.kms_key
+  network            = var.network
+  prod_dataset       = module.warehouse.prod_dataset
+  project            = module.foundation.project
+  region             = var.region
+  repository         = module.foundation.repository.name
+  repository_root    = local.root
+  sources_hash       = local.hashes.functions
+  staging_dataset    = module.warehouse.staging_dataset
+  station_epoch_unit = var.station_epoch_unit
+  station_timezone   = var.station_timezone
+  transform          = var.transform
 }
 
 module "transport" {
@@ -131,7 +133,7 @@ module "kafka" {
   group_id       = local.group_id
   key_generation = var.kafka_key_generation
   kms_key        = module.foundation.kms_key
-  partitions     = 6
+  partitions     = local.partitions
   project        = module.foundation.project
   region         = var.region
   simulate       = var.simulate

@@ -41,9 +41,9 @@ variable "bridge" {
   validation {
     condition = (
       var.bridge.min_instances >= 1 && var.bridge.max_instances >= var.bridge.min_instances
-      && var.bridge.max_instances <= 36
+      && var.bridge.max_instances <= length(local.topics) * local.partitions
     )
-    error_message = "bridge needs 1 <= min_instances <= max_instances <= 36: with none nothing reads Kafka, and more than the 36 partitions would idle."
+    error_message = "bridge needs 1 <= min_instances <= max_instances <= ${length(local.topics) * local.partitions}: with none nothing reads Kafka, and more than there are partitions would idle."
   }
   validation {
     condition     = alltrue([for name in keys(var.bridge.settings) : can(regex("^(BRIDGE|KAFKA)_[A-Z_]+$", name))])
@@ -53,7 +53,7 @@ variable "bridge" {
     condition = length(setintersection(keys(var.bridge.settings), [
       "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
     ])) == 0
-    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's six."
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's own."
   }
   validation {
     condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])
@@ -283,6 +283,17 @@ variable "simulate" {
   description = "Runs simulated stations once, for 20 minutes after the first apply, so that a new deployment shows data at once. Not for a cluster with real events."
   type        = bool
   default     = false
+}
+
+variable "station_epoch_unit" {
+  description = "What timestamps count since 1970 that producers write as numbers: s, ms, us or ns. none refuses numbers."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "s", "ms", "us", "ns"], var.station_epoch_unit)
+    error_message = "station_epoch_unit is s, ms, us or ns, or none where no timestamp is a number."
+  }
 }
 
 variable "station_timezone" {

@@ -30,6 +30,8 @@ arguments; it is configured by environment variables:
   LAKE_BUCKET            the bucket of the lake
   STAGING_DATASET, PROD_DATASET   staging_data and prod_data by default
   STATION_TIMEZONE       the network's time zone, UTC by default
+  STATION_EPOCH_UNIT     what timestamps count that are numbers: s, ms, us or ns;
+                         none by default, which refuses them
 `
 
 func main() { program.Main("functions", usage, run) }

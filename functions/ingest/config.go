@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/api/option"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/warehouse"
 )
@@ -14,8 +15,9 @@ import (
 // Config is what a Function needs to know.
 type Config struct {
 	Warehouse warehouse.Config
-	Bucket    string         // the lake's bucket
-	Location  *time.Location // of event timestamps without an offset
+	Bucket    string          // the lake's bucket
+	Location  *time.Location  // of event timestamps without an offset
+	EpochUnit event.EpochUnit // of event timestamps that are numbers; "" refuses them
 
 	// LakeOnly leaves the warehouse out, for deployments that query the lake
 	// through external tables: good records are Parquet under raw/ alone, and
@@ -43,8 +45,8 @@ type Config struct {
 const defaultConcurrency = 8
 
 // FromEnv reads INGEST_SINKS (lake,warehouse or lake), INGEST_CONCURRENCY,
-// INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET, STATION_TIMEZONE and
-// the variables of warehouse.FromEnv. The error lists
+// INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET, STATION_EPOCH_UNIT,
+// STATION_TIMEZONE and the variables of warehouse.FromEnv. The error lists
 // every fault. Cloud Storage's client itself reads STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
@@ -52,12 +54,22 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Warehouse:     warehouse.FromEnv(r),
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
+		EpochUnit:     epochUnit(r),
 		LakeOnly:      r.OneOf("INGEST_SINKS", "lake,warehouse", "lake") == "lake",
 		Concurrency:   int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000)),
 		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),
 		CallTimeout:   r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute),
 	}
 	return config, r.Err()
+}
+
+// epochUnit reads STATION_EPOCH_UNIT.
+func epochUnit(r *env.Reader) event.EpochUnit {
+	const none = "none"
+	if unit := r.OneOf("STATION_EPOCH_UNIT", none, "s", "ms", "us", "ns"); unit != none {
+		return event.EpochUnit(unit)
+	}
+	return ""
 }
 
 // check reports what New cannot work with, and fills in what may be left out.

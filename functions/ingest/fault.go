@@ -157,7 +157,7 @@ func (f *failure) Error() string {
 // Unwrap returns the cause.
 func (f *failure) Unwrap() error { return f.err }
 
-// A foreignTopic is a batch of a topic that is none of the six.
+// A foreignTopic is a batch of a topic that has no kind of events.
 type foreignTopic struct{ topic string }
 
 func (f *foreignTopic) Error() string {

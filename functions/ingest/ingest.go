@@ -64,7 +64,7 @@ func New(life context.Context, config Config) (*Function, error) {
 
 func newTopic(life context.Context, config *Config, name string) *topic {
 	schema, _ := event.SchemaOf(name)
-	t := &topic{schema: schema, location: config.Location, table: newTable(life, config, name, schema.StagingColumns())}
+	t := &topic{schema: schema, location: config.Location, epoch: config.EpochUnit, table: newTable(life, config, name, schema.StagingColumns())}
 	t.timestamp = t.own[position(t.columns, "timestamp")]
 	return t
 }

@@ -172,18 +172,18 @@ func TestClean(t *testing.T) {
 }
 
 func TestFromEnv(t *testing.T) {
-	good := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "STATION_TIMEZONE": "Europe/Paris", "INGEST_APPEND_TIMEOUT": "7s"}
+	good := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "STATION_TIMEZONE": "Europe/Paris", "STATION_EPOCH_UNIT": "ms", "INGEST_APPEND_TIMEOUT": "7s"}
 	config, err := FromEnv(func(name string) string { return good[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if config.AppendTimeout != 7*time.Second || config.CallTimeout != 2*time.Minute || config.Location.String() != "Europe/Paris" ||
-		config.Bucket != "b" || config.Warehouse.StagingDataset != "staging_data" {
+		config.EpochUnit != event.Milliseconds || config.Bucket != "b" || config.Warehouse.StagingDataset != "staging_data" {
 		t.Errorf("config %+v", config)
 	}
-	bad := map[string]string{"STATION_TIMEZONE": "Paris", "INGEST_CALL_TIMEOUT": "1h"}
+	bad := map[string]string{"STATION_TIMEZONE": "Paris", "STATION_EPOCH_UNIT": "minutes", "INGEST_CALL_TIMEOUT": "1h"}
 	_, err = FromEnv(func(name string) string { return bad[name] })
-	for _, name := range []string{"GOOGLE_CLOUD_PROJECT", "LAKE_BUCKET", "STATION_TIMEZONE", "INGEST_CALL_TIMEOUT"} {
+	for _, name := range []string{"GOOGLE_CLOUD_PROJECT", "LAKE_BUCKET", "STATION_TIMEZONE", "STATION_EPOCH_UNIT", "INGEST_CALL_TIMEOUT"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("the error does not name %s: %v", name, err)
 		}

@@ -10,6 +10,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 )
 
 // Counts are totals since the function was made.
@@ -48,6 +49,7 @@ type summary struct {
 	records        int
 	bytes          int
 	quarantined    int
+	tombstones     int // of the quarantined
 	duplicates     int64
 	oldest, newest int64 // Kafka timestamps in Unix milliseconds that are to be believed; -1 when no record has one
 	absurd, beyond int   // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
@@ -58,6 +60,11 @@ type summary struct {
 func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
 	s.whereabouts = whereabouts(b)
 	s.records, s.bytes, s.quarantined = len(b.Records), len(e.Data()), len(d.rejections)
+	for i := range d.rejections {
+		if d.rejections[i].reason == event.Tombstone {
+			s.tombstones++
+		}
+	}
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
 		switch at := b.Records[i].Timestamp; {
@@ -91,6 +98,8 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	attributes := append(s.whereabouts,
 		slog.Int("valid", valid),
 		slog.Int("quarantined", s.quarantined),
+		slog.Int("tombstones", s.tombstones), // of the quarantined, and nobody's fault
+		slog.Int("refused", s.quarantined-s.tombstones),
 		slog.Int64("duplicate_objects", s.duplicates),
 		slog.Int("bytes", s.bytes))
 	if s.newest >= 0 {

@@ -127,6 +127,7 @@ func (d *decoded) decoder(t *topic) *event.Decoder {
 	decoder, known := d.decoders[t.schema.Topic]
 	if !known {
 		decoder = event.NewDecoder(t.schema, t.location)
+		decoder.ReadEpoch(t.epoch)
 		d.decoders[t.schema.Topic] = decoder
 	}
 	decoder.Reset()
@@ -175,9 +176,10 @@ func decodeRecord(decoder *event.Decoder, row event.Row, r *batch.Record, receiv
 // is safe for concurrent use.
 type topic struct {
 	schema    *event.Schema
-	*table                   // of its good records
-	timestamp int            // the place of the event's timestamp in a row
-	location  *time.Location // of timestamps without an offset
+	*table                    // of its good records
+	timestamp int             // the place of the event's timestamp in a row
+	location  *time.Location  // of timestamps without an offset
+	epoch     event.EpochUnit // of timestamps that are numbers
 }
 
 // A table is where rows go that have its columns: to Parquet files in the

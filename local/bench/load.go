@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,7 +139,7 @@ func spoil(m *message, turn int) {
 	}
 	switch turn % badKinds {
 	case 0:
-		m.reason, m.value = event.Empty, nil
+		m.reason, m.value = event.Tombstone, nil
 	case 1:
 		m.reason, m.value = event.NotUTF8, bytes.Replace(m.value, []byte("Station"), []byte("St\xffation"), 1)
 	case 2:
@@ -160,15 +161,9 @@ func spoil(m *message, turn int) {
 
 // counted names a field of the topic that cannot be negative.
 func counted(topic string) string {
-	switch topic {
-	case "train_arrivals", "train_departures":
-		return "passengers"
-	case "ticket_validations":
-		return "validations"
-	case "passenger_flow":
-		return "waiting_time"
-	}
-	return "duration"
+	schema, _ := event.SchemaOf(topic)
+	at := slices.IndexFunc(schema.Columns, func(c event.Column) bool { return c.Min != nil })
+	return schema.Columns[at].Name
 }
 
 // A sender produces messages and notes them in the ledger.

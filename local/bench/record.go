@@ -32,21 +32,11 @@ var timeType = reflect.TypeFor[time.Time]()
 
 // layoutOf returns the layout of a topic's events, from the struct alone.
 func layoutOf(topic string) layout {
-	var of reflect.Type
-	switch topic {
-	case "incidents":
-		of = reflect.TypeFor[event.Incident]()
-	case "equipment_failures":
-		of = reflect.TypeFor[event.EquipmentFailure]()
-	case "train_arrivals", "train_departures":
-		of = reflect.TypeFor[event.TrainMovement]()
-	case "ticket_validations":
-		of = reflect.TypeFor[event.TicketValidation]()
-	case "passenger_flow":
-		of = reflect.TypeFor[event.PassengerFlow]()
-	default:
+	schema, known := event.SchemaOf(topic)
+	if !known {
 		panic("bench: no topic " + topic)
 	}
+	of := reflect.TypeOf(schema.Event)
 	l := layout{of: of}
 	for i := range of.NumField() {
 		l.names = append(l.names, of.Field(i).Tag.Get("json"))

@@ -38,6 +38,7 @@ type Pipeline struct {
 
 	Valid       int64 // accepted by ingest and durable; a redelivered record counts again
 	Quarantined int64 // refused by ingest and kept with a reason; likewise
+	Tombstones  int64 // of the quarantined: null values, which are nobody's fault
 
 	// Refused is what was lately quarantined, where it is much.
 	Refused Refused

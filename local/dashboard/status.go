@@ -17,7 +17,7 @@ type Status struct {
 	RateWindow       float64         `json:"rate_window_seconds"`
 	Valid            int64           `json:"valid"`
 	Quarantined      int64           `json:"quarantined"`
-	QuarantinedShare *float64        `json:"quarantined_share"` // of valid and quarantined
+	QuarantinedShare *float64        `json:"quarantined_share"` // of valid and quarantined, tombstones left out
 	Refused          RefusedStatus   `json:"refused"`           // lately
 	StagingRows      *int64          `json:"staging_rows"`
 	Freshness        FreshnessStatus `json:"freshness"`
@@ -106,7 +106,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Bill:        p.Bill.status(),
 	}
 	if all := p.Valid + p.Quarantined; all > 0 {
-		v.QuarantinedShare = new(float64(p.Quarantined) / float64(all))
+		v.QuarantinedShare = new(float64(max(p.Quarantined-p.Tombstones, 0)) / float64(all))
 	}
 	if v.Freshness.Records = p.Freshness.Records; p.Freshness.Records > 0 {
 		v.Freshness.P50 = new(p.Freshness.P50.Seconds())

@@ -86,7 +86,8 @@ func faults() (small, large []fault) {
 	flow := `{"id":"bad","train_id":"x","station":"Station B","timestamp":"2026-01-05T08:00:00Z","waiting_time":1.5,"ticket_check_time":1,"reduced_flow_factor":%s}`
 	absurd := time.Now().UTC().Add(30 * time.Hour).Format(time.RFC3339)
 	small = []fault{
-		{event.Empty, "incidents", func(int) []byte { return nil }},
+		{event.Tombstone, "incidents", func(int) []byte { return nil }},
+		{event.Deleted, "incidents", text(`{"before":{},"after":null,"source":{},"op":"d"}`)},
 		{event.Empty, "train_arrivals", text("")},
 		{event.NotUTF8, "incidents", text("{\"id\":\"\xff\xfe\"}")},
 		{event.NotJSON, "passenger_flow", text(`{"id":"x",`)},

@@ -125,7 +125,7 @@ func TestIngest_BadRecordsAreQuarantinedWithTheirBytes(t *testing.T) {
 	}
 	for i, want := range []row{
 		{"reason": "not_utf8", "key": b.Records[1].Key, "value": b.Records[1].Value, "kafka_offset": int64(101), "kafka_timestamp": noon.UnixMicro() + 1000},
-		{"reason": "empty", "key": nil, "value": nil, "kafka_offset": int64(102), "kafka_timestamp": noon.UnixMicro() + 2000},
+		{"reason": "tombstone", "key": nil, "value": nil, "kafka_offset": int64(102), "kafka_timestamp": noon.UnixMicro() + 2000},
 		{"reason": "empty", "key": []byte("k3"), "value": []byte{}, "kafka_offset": int64(103), "kafka_timestamp": nil},
 	} {
 		for column := range want {
@@ -152,7 +152,7 @@ func TestIngest_HeadersAreIgnored(t *testing.T) {
 	if rows := l.warehouse.rows("incidents"); len(rows) != 1 || rows[0]["id"] != "inc-0" {
 		t.Errorf("staging has %v", rows)
 	}
-	if rows := l.warehouse.rows("quarantine"); len(rows) != 1 || rows[0]["reason"] != "empty" {
+	if rows := l.warehouse.rows("quarantine"); len(rows) != 1 || rows[0]["reason"] != "tombstone" {
 		t.Errorf("quarantine has %v", rows)
 	}
 }

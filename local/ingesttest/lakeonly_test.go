@@ -48,7 +48,7 @@ func TestIngest_LakeOnly(t *testing.T) {
 		t.Errorf("its columns are %v, want %v", columns, want)
 	}
 	if len(rows) != 2 || rows[0]["reason"] != "not_json" || string(rows[0]["value"].([]byte)) != `{"id":` || string(rows[0]["key"].([]byte)) != "k1" ||
-		rows[1]["reason"] != "empty" || rows[1]["value"] != nil || rows[1]["kafka_offset"] != int64(103) {
+		rows[1]["reason"] != "tombstone" || rows[1]["value"] != nil || rows[1]["kafka_offset"] != int64(103) {
 		t.Errorf("quarantined rows %v", rows)
 	}
 	if c := l.function.Counts(); c.Quarantined != 4 || c.Valid != 4 || c.DuplicateObjects != 1 {

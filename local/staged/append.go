@@ -2,6 +2,7 @@ package staged
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/stationflow/stationflow/event"
 	env "github.com/stationflow/stationflow/internal/warehouse"
 	"github.com/stationflow/stationflow/local/expect"
 )
@@ -93,41 +93,23 @@ func rowOf(record expect.Record, ingestedAt time.Time) map[string]any {
 		"kafka_partition": int64(record.Partition), "kafka_offset": record.Offset,
 		"ingested_at": ingestedAt.UnixMicro(), "batch_id": "b",
 	}
-	switch e := record.Event.(type) {
-	case event.Incident:
-		fill(row, "id", e.ID, "type", e.Type, "station", e.Station, "location", e.Location,
-			"timestamp", e.Timestamp.UnixMicro(), "severity", e.Severity, "duration", e.Duration)
-	case event.EquipmentFailure:
-		fill(row, "id", e.ID, "equipment", e.Equipment, "station", e.Station, "location", e.Location,
-			"timestamp", e.Timestamp.UnixMicro(), "duration", e.Duration)
-	case event.TrainMovement:
-		fill(row, "id", e.ID, "station", e.Station, "timestamp", e.Timestamp.UnixMicro(), "passengers", e.Passengers,
-			"dock_number", e.DockNumber, "wagon_count", e.WagonCount, "direction", e.Direction, "train_number", deref(e.TrainNumber))
-		if e.ScheduledTimestamp != nil {
-			row["scheduled_timestamp"] = e.ScheduledTimestamp.UnixMicro()
-		}
-	case event.TicketValidation:
-		fill(row, "id", e.ID, "train_id", e.TrainID, "station", e.Station, "timestamp", e.Timestamp.UnixMicro(),
-			"validations", e.Validations, "rejected", deref(e.Rejected))
-	case event.PassengerFlow:
-		fill(row, "id", e.ID, "train_id", e.TrainID, "station", e.Station, "timestamp", e.Timestamp.UnixMicro(),
-			"waiting_time", e.WaitingTime, "ticket_check_time", e.TicketCheckTime, "reduced_flow_factor", e.ReducedFlowFactor,
-			"entered", deref(e.Entered), "exited", deref(e.Exited), "zone", deref(e.Zone))
-	default:
-		panic(fmt.Sprintf("no event: %T", e))
+	fields := reflect.ValueOf(record.Event)
+	for i := range fields.NumField() {
+		row[fields.Type().Field(i).Tag.Get("json")] = cell(fields.Field(i))
 	}
 	return row
 }
 
-func fill(row map[string]any, pairs ...any) {
-	for i := 0; i < len(pairs); i += 2 {
-		row[pairs[i].(string)] = pairs[i+1]
+// cell is a field's value as the warehouse takes it, nil for NULL.
+func cell(field reflect.Value) any {
+	if field.Kind() == reflect.Pointer {
+		if field.IsNil() {
+			return nil
+		}
+		field = field.Elem()
 	}
-}
-
-func deref[T any](p *T) any {
-	if p == nil {
-		return nil
+	if at, ok := field.Interface().(time.Time); ok {
+		return at.UnixMicro()
 	}
-	return *p
+	return field.Interface()
 }

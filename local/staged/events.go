@@ -49,65 +49,74 @@ func (g *Generator) Records(n int) []expect.Record {
 	return out
 }
 
-// stations of each topic: some are in one topic only, and one has a name that
-// needs quoting.
-var stations = map[string][]string{
-	"incidents":          {"Station A", "Station B", "L'Haÿ \"é\" <b>"},
-	"equipment_failures": {"Station A", "Only failures"},
-	"train_arrivals":     {"Station A", "Station B", "Station C", "Only arrivals"},
-	"train_departures":   {"Station A", "Station B", "Only departures"},
-	"ticket_validations": {"Station A", "Station C", "Only tickets"},
-	"passenger_flow":     {"Station A", "Station B", "Only flow", "Tie A", "Tie B"},
+// A source makes events of a topic, at one of its stations: some are in one
+// topic only, and one has a name that needs quoting.
+type source struct {
+	topic    string
+	stations []string
+	event    func(g *Generator, id, station string, at time.Time, minutes float64) any
+}
+
+var sources = []source{
+	{"incidents", []string{"Station A", "Station B", "L'Haÿ \"é\" <b>"},
+		func(g *Generator, id, station string, at time.Time, minutes float64) any {
+			return event.Incident{ID: id, Type: pick(g, []string{"Technique", "suspect package", ""}), Station: station,
+				Location: g.location(), Timestamp: at, Severity: pick(g, []string{"Minor", "Major"}), Duration: minutes}
+		}},
+	{"equipment_failures", []string{"Station A", "Only failures"},
+		func(g *Generator, id, station string, at time.Time, minutes float64) any {
+			return event.EquipmentFailure{ID: id, Equipment: pick(g, []string{"validator", "escalator", "notice board"}),
+				Station: station, Location: g.location(), Timestamp: at, Duration: minutes}
+		}},
+	{"train_arrivals", []string{"Station A", "Station B", "Station C", "Only arrivals"}, train},
+	{"train_departures", []string{"Station A", "Station B", "Only departures"}, train},
+	{"ticket_validations", []string{"Station A", "Station C", "Only tickets"},
+		func(g *Generator, id, station string, at time.Time, _ float64) any {
+			ticket := event.TicketValidation{ID: id, TrainID: id, Station: station, Timestamp: at, Validations: g.random.Int64N(3) * 20}
+			if station != "Station C" {
+				ticket.Rejected = g.maybe(2)
+			}
+			return ticket
+		}},
+	{"passenger_flow", []string{"Station A", "Station B", "Only flow", "Tie A", "Tie B"},
+		func(g *Generator, id, station string, at time.Time, minutes float64) any {
+			flow := event.PassengerFlow{ID: id, TrainID: id, Station: station, Timestamp: at,
+				WaitingTime: minutes, TicketCheckTime: minutes / 7, ReducedFlowFactor: 1}
+			switch station {
+			case "Only flow":
+			case "Tie A", "Tie B":
+				nobody := int64(0)
+				flow.Entered, flow.Exited = &nobody, &nobody
+			default:
+				flow.Entered, flow.Exited = g.maybe(40), g.maybe(40)
+			}
+			return flow
+		}},
+}
+
+// train makes an arrival or a departure.
+func train(g *Generator, id, station string, at time.Time, _ float64) any {
+	train := event.TrainMovement{ID: id, Station: station, Timestamp: at, Passengers: g.random.Int64N(60), DockNumber: 1, WagonCount: 4, Direction: "North"}
+	if station != "Station C" && g.random.IntN(3) > 0 { // nothing at C has a schedule
+		scheduled := at.Add(-pick(g, []time.Duration{0, 5 * time.Minute, 5*time.Minute + time.Microsecond,
+			5*time.Minute - time.Microsecond, 5*time.Minute + 59*time.Second, -3 * time.Minute, 40 * time.Minute}))
+		train.ScheduledTimestamp = &scheduled
+	}
+	return train
 }
 
 // Record returns the next record.
 func (g *Generator) Record() expect.Record {
-	topics := event.Topics()
-	number := g.random.IntN(len(topics))
-	topic := topics[number]
-	record := expect.Record{Topic: topic, Partition: int32(g.random.IntN(6)),
+	number := g.random.IntN(len(sources))
+	of := &sources[number]
+	record := expect.Record{Topic: of.topic, Partition: int32(g.random.IntN(6)),
 		TopicID: fmt.Sprintf("0a0b0c0d-0000-0000-0000-%012d", 10*number+g.random.IntN(2))} // the topic was made twice
-	key := fmt.Sprint(topic, record.TopicID, record.Partition)
+	key := fmt.Sprint(of.topic, record.TopicID, record.Partition)
 	record.Offset = g.Offsets[key]
 	g.Offsets[key]++
 	id := fmt.Sprintf("id-%d", g.random.IntN(50)) // ids repeat
-	station := pick(g, stations[topic])
-	at := g.Moments(g.random)
-	minutes := float64(g.random.IntN(6000)) / 10
-	switch topic {
-	case "incidents":
-		record.Event = event.Incident{ID: id, Type: pick(g, []string{"Technique", "suspect package", ""}), Station: station,
-			Location: g.location(), Timestamp: at, Severity: pick(g, []string{"Minor", "Major"}), Duration: minutes}
-	case "equipment_failures":
-		record.Event = event.EquipmentFailure{ID: id, Equipment: pick(g, []string{"validator", "escalator", "notice board"}),
-			Station: station, Location: g.location(), Timestamp: at, Duration: minutes}
-	case "train_arrivals", "train_departures":
-		train := event.TrainMovement{ID: id, Station: station, Timestamp: at, Passengers: g.random.Int64N(60), DockNumber: 1, WagonCount: 4, Direction: "North"}
-		if station != "Station C" && g.random.IntN(3) > 0 { // nothing at C has a schedule
-			scheduled := at.Add(-pick(g, []time.Duration{0, 5 * time.Minute, 5*time.Minute + time.Microsecond,
-				5*time.Minute - time.Microsecond, 5*time.Minute + 59*time.Second, -3 * time.Minute, 40 * time.Minute}))
-			train.ScheduledTimestamp = &scheduled
-		}
-		record.Event = train
-	case "ticket_validations":
-		ticket := event.TicketValidation{ID: id, TrainID: id, Station: station, Timestamp: at, Validations: g.random.Int64N(3) * 20}
-		if station != "Station C" {
-			ticket.Rejected = g.maybe(2)
-		}
-		record.Event = ticket
-	case "passenger_flow":
-		flow := event.PassengerFlow{ID: id, TrainID: id, Station: station, Timestamp: at,
-			WaitingTime: minutes, TicketCheckTime: minutes / 7, ReducedFlowFactor: 1}
-		switch station {
-		case "Only flow":
-		case "Tie A", "Tie B":
-			nobody := int64(0)
-			flow.Entered, flow.Exited = &nobody, &nobody
-		default:
-			flow.Entered, flow.Exited = g.maybe(40), g.maybe(40)
-		}
-		record.Event = flow
-	}
+	station := pick(g, of.stations)
+	record.Event = of.event(g, id, station, g.Moments(g.random), float64(g.random.IntN(6000))/10)
 	return record
 }
 

@@ -25,7 +25,11 @@ func (s *System) countKept(ctx context.Context) error {
 		return nil
 	}
 	for _, table := range append(event.Topics(), "quarantine") {
-		rows, err := s.bigquery.Query("select count(*) from " + s.Endpoints.StagingDataset + "." + table).Read(ctx)
+		columns := "count(*)"
+		if table == "quarantine" {
+			columns += ", countif(reason = 'tombstone')"
+		}
+		rows, err := s.bigquery.Query("select " + columns + " from " + s.Endpoints.StagingDataset + "." + table).Read(ctx)
 		if err != nil {
 			return fmt.Errorf("counting the rows of %s: %w", table, err)
 		}
@@ -35,6 +39,7 @@ func (s *System) countKept(ctx context.Context) error {
 		}
 		if table == "quarantine" {
 			s.kept.quarantined += row[0].(int64)
+			s.kept.tombstones += row[1].(int64)
 		} else {
 			s.kept.valid += row[0].(int64)
 		}

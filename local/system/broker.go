@@ -20,7 +20,7 @@ import (
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
-// A broker watches how far the six topics have grown, and how far the bridge's
+// A broker watches how far the topics have grown, and how far the bridge's
 // group has committed them.
 type broker struct {
 	config kafka.Config

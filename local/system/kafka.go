@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/stationflow/stationflow/internal/kafka"
 )
@@ -35,6 +37,7 @@ func startKafka(address, folder string) (*kfake.Cluster, error) {
 		kfake.Ports(port),
 		kfake.ClusterID("stationflow-local"),
 		kfake.DefaultNumPartitions(kafka.Partitions),
+		kfake.MaxVersions(spoken()),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": strconv.Itoa(maxMessageBytes)}),
 	}
 	if folder != "" {
@@ -47,7 +50,16 @@ func startKafka(address, folder string) (*kfake.Cluster, error) {
 	return cluster, nil
 }
 
-// startKafka starts a broker, unless the user has one, and the six topics.
+// spoken are the requests that the broker says it knows: all of Kafka's newest
+// release but DescribeTopicPartitions, whose answer here lacks the lists of
+// eligible leaders that Java's clients read. Without it they ask for Metadata.
+func spoken() *kversion.Versions {
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(kmsg.DescribeTopicPartitions.Int16(), -1)
+	return versions
+}
+
+// startKafka starts a broker, unless the user has one, and the topics.
 func (s *System) startKafka(ctx context.Context) error {
 	if s.options.Kafka == "" {
 		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))

@@ -26,7 +26,7 @@ func startObjects(address, folder, bucket string, metered func(http.Handler) htt
 		return nil, fmt.Errorf("starting Cloud Storage in %s: %w", folder, err)
 	}
 	storage.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
-	return serveHTTP(address, metered(storage.HTTPHandler()))
+	return serveHTTP(address, metered(mendStorage(storage.HTTPHandler())))
 }
 
 // serveHTTP answers HTTP on a loopback address until the server is shut down.

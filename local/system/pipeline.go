@@ -25,6 +25,7 @@ func (s *System) pipeline() dashboard.Pipeline {
 		RateWindow:    telemetry.RateWindow,
 		Valid:         now.valid,
 		Quarantined:   now.quarantined,
+		Tombstones:    s.kept.tombstones + figures.Tombstones,
 
 		Refused:     s.refused.now(),
 		StagingRows: &staging,

@@ -80,6 +80,9 @@ func (r *refused) now() dashboard.Refused {
 	topics := map[string]*dashboard.Refusals{}
 	most := map[string]int64{}
 	for _, c := range r.counts {
+		if c.Reason == string(event.Tombstone) {
+			continue
+		}
 		if topics[c.Topic] == nil {
 			topics[c.Topic] = &dashboard.Refusals{Topic: c.Topic}
 		}

@@ -66,9 +66,9 @@ type System struct {
 	stations  *stations // nil without --simulate
 
 	out     io.Writer
-	kept    struct{ valid, quarantined int64 } // rows in staging from an earlier run
-	missing int64                              // records that had not arrived at the end
-	refresh signal                             // the page should read the tables again
+	kept    struct{ valid, quarantined, tombstones int64 } // rows in staging from an earlier run; tombstones are some of the quarantined
+	missing int64                                          // records that had not arrived at the end
+	refresh signal                                         // the page should read the tables again
 	rates   rates
 	refused refused
 
@@ -161,7 +161,7 @@ func (s *System) startWarehouse(ctx context.Context) error {
 	lake := lakeTables(config, bucket)
 	w, err := warehouse.Start(ctx, warehouse.Config{
 		Project: project, Engine: s.options.Engine, DataDir: s.keptFolder("warehouse"), Log: s.log,
-		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC,
+		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC, Storage: s.Endpoints.Storage,
 		Before: func(ctx context.Context, statement string) error { return copyLake(ctx, lake, statement) },
 	})
 	if err != nil {

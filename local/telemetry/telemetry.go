@@ -35,6 +35,7 @@ type state struct {
 	records   int64
 	valid     int64
 	refused   int64
+	tombs     int64
 	noBatch   int64
 	fresh     []sample // within Window, oldest first
 	failures  int64
@@ -94,6 +95,7 @@ type Finding struct {
 // Figures are what has been seen since the start.
 type Figures struct {
 	Batches, Records, Valid, Quarantined int64
+	Tombstones                           int64 // of the quarantined
 
 	// Freshness over the last Window: the time from Kafka's timestamp of a
 	// batch's oldest record until the batch was durable in lake and
@@ -173,6 +175,7 @@ func (s *state) batch(line map[string]slog.Value) {
 	s.records += number(line["records"])
 	s.valid += number(line["valid"])
 	s.refused += number(line["quarantined"])
+	s.tombs += number(line["tombstones"])
 	if oldest := number(line["oldest_kafka_ms"]); oldest > 0 {
 		latency := time.Duration(number(line["durable_ms"])-oldest) * time.Millisecond
 		s.fresh = append(s.recent(), sample{s.now(), latency, number(line["records"])})
@@ -294,7 +297,7 @@ func (s *state) recent() []sample {
 func (s *state) Figures() Figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, NoBatch: s.noBatch,
+	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Tombstones: s.tombs, NoBatch: s.noBatch,
 		Failures: s.failures, Transform: s.transform, FailedTransforms: s.failed}
 	f.Failing, f.Cause = s.stillFailing()
 	s.fresh = s.recent()

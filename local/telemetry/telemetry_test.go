@@ -18,15 +18,15 @@ func TestWatcher(t *testing.T) {
 	w := telemetry.Watch(slog.NewJSONHandler(io.Discard, nil), func() time.Time { return now }, nil)
 	log := slog.New(w).With("function", "ingest")
 	batch := func(records, quarantined int, latency int64) {
-		log.Info("batch ingested", "records", records, "valid", records-quarantined, "quarantined", quarantined,
+		log.Info("batch ingested", "records", records, "valid", records-quarantined, "quarantined", quarantined, "tombstones", quarantined/2,
 			"oldest_kafka_ms", now.UnixMilli()-latency, "durable_ms", now.UnixMilli())
 	}
 
-	batch(98, 1, 200)
+	batch(98, 2, 200)
 	batch(1, 0, 500)
 	batch(1, 1, 3000)
 	got := w.Figures()
-	want := telemetry.Figures{Batches: 3, Records: 100, Valid: 98, Quarantined: 2, Recent: 100,
+	want := telemetry.Figures{Batches: 3, Records: 100, Valid: 97, Quarantined: 3, Tombstones: 1, Recent: 100,
 		P50: 200 * time.Millisecond, P99: 500 * time.Millisecond, Max: 3 * time.Second}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("after three batches (-want +got):\n%s", diff)

@@ -160,6 +160,7 @@ func (s *writeServer) accept(target *target, rows [][]byte) *storagepb.AppendRow
 		target.created.next += int64(len(rows))
 	}
 	s.appended.add(target.table.name, rows)
+	s.tables.meter.grew(target.table.path)
 	return &storagepb.AppendRowsResponse{Response: &storagepb.AppendRowsResponse_AppendResult_{AppendResult: result}}
 }
 

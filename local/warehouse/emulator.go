@@ -25,7 +25,6 @@ type emulator struct {
 	process *process
 	client  http.Client
 	write   storagepb.BigQueryWriteClient
-	read    storagepb.BigQueryReadClient
 }
 
 // startEmulator opens (or creates) the database in dir, or a temporary one when dir is empty.
@@ -53,7 +52,7 @@ func (e *emulator) start() error {
 		return err
 	}
 	e.process = p
-	e.write, e.read = storagepb.NewBigQueryWriteClient(p.conn), storagepb.NewBigQueryReadClient(p.conn)
+	e.write = storagepb.NewBigQueryWriteClient(p.conn)
 	return nil
 }
 

@@ -41,6 +41,28 @@ func (e *apiError) write(w http.ResponseWriter) {
 	writeJSON(w, e.code, body)
 }
 
+// Refusal begins the message of what BigQuery does and the local one cannot. It never answers something else instead.
+const Refusal = "The local BigQuery does not have "
+
+// refused is the error for what the local BigQuery does not have.
+func refused(what string) *apiError {
+	return &apiError{http.StatusBadRequest, "notImplemented", Refusal + what}
+}
+
+// limits are what the emulator's messages say of what it does not have and BigQuery does, with the sentence for it.
+var limits = []struct{ text, what string }{
+	{"currently doesn't support", "this flag of FORMAT"},
+	{"unimplemented", "this element of a time's format"},
+	{"unsupported mul operator", "multiplication of an INTERVAL"},
+	{"unsupported div operator", "division of an INTERVAL"},
+	{"no such function: googlesqlite_", "this function"},
+	{"SAFE is not supported for function", "SAFE with this function"},
+	{"unsupported stmt", "this statement"},
+	{"unsupported cast", "this cast"},
+	{"invalid number of arguments: got", "this function with so many arguments"},
+	{"MERGE: source must be", "MERGE from a query: make a table of it first"},
+}
+
 // reasons are BigQuery's, by what the emulator's messages contain, most telling first.
 var reasons = []struct {
 	text, reason string
@@ -66,6 +88,17 @@ func faultOf(code int, body []byte, reason string) *apiError {
 	message := strings.TrimSpace(string(body))
 	if err := json.Unmarshal(body, &answer); err == nil && answer.Error.Message != "" {
 		message = answer.Error.Message
+	}
+	if at := strings.Index(message, Refusal); at >= 0 {
+		return &apiError{http.StatusBadRequest, "notImplemented", message[at:]}
+	}
+	for _, limit := range limits {
+		if strings.Contains(message, limit.text) {
+			return refused(limit.what)
+		}
+	}
+	if m := nullFailure.FindStringSubmatch(message); m != nil {
+		return &apiError{code: http.StatusBadRequest, reason: reason, message: "Required field " + m[1] + " cannot be null"}
 	}
 	for _, known := range reasons {
 		if strings.Contains(message, known.text) {

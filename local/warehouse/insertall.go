@@ -86,6 +86,7 @@ func (s *rest) insertRows(
 	for i, f := range fields {
 		names[i] = "`" + f.Name + "`"
 	}
+	s.meter.grew(tablePath(ref.ProjectId, ref.DatasetId, ref.TableId))
 	into := fmt.Sprintf("INSERT INTO `%s.%s.%s` (%s) VALUES ", ref.ProjectId, ref.DatasetId, ref.TableId, strings.Join(names, ","))
 	for start := 0; start < len(rows); start += rowsPerInsert {
 		part := rows[start:min(start+rowsPerInsert, len(rows))]

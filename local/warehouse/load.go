@@ -1,10 +1,8 @@
 package warehouse
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"time"
 
@@ -78,29 +76,20 @@ func (s *rest) storedResults(w http.ResponseWriter, r *http.Request, j *job, opt
 	writeJSON(w, http.StatusOK, page)
 }
 
-// insertOtherJob answers jobs.insert for load and extract jobs, which the emulator runs.
+// insertOtherJob answers jobs.insert for jobs that are no queries.
 func (s *rest) insertOtherJob(w http.ResponseWriter, r *http.Request, raw json.RawMessage, ref *bigquery.JobReference) {
 	var request map[string]any
 	if err := json.Unmarshal(raw, &request); err != nil {
 		(&apiError{http.StatusBadRequest, "parseError", "reading the job: " + err.Error()}).write(w)
 		return
 	}
-	request["jobReference"] = ref
-	mendLoad(request)
-	body, err := json.Marshal(request)
-	if err != nil {
-		(&apiError{http.StatusBadRequest, "invalid", err.Error()}).write(w)
+	config, _ := request["configuration"].(map[string]any)
+	if config["load"] != nil {
+		s.insertLoad(w, r, request, ref, nil)
 		return
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if !s.enter(w, r) {
-		return
-	}
-	answer, fault := s.emulator.forward(r)
-	s.tables.forget("projects/" + ref.ProjectId)
-	s.runner.deleteJob(detached(r), ref.ProjectId, ref.JobId)
-	s.gate.leave()
-	s.adopt(w, answer, fault)
+	(&apiError{http.StatusBadRequest, "invalid",
+		"the local warehouse runs queries and load jobs: copy a table with CREATE TABLE ... AS SELECT, and extract one by reading it"}).write(w)
 }
 
 // mendLoad fills in what the emulator does not assume of a load job: CSV, and types in upper case.
@@ -116,22 +105,4 @@ func mendLoad(job map[string]any) {
 	if schema, ok := load["schema"].(map[string]any); ok {
 		mendTypes(schema["fields"])
 	}
-}
-
-// adopt remembers a job that the emulator ran, and answers with it.
-func (s *rest) adopt(w http.ResponseWriter, answer answer, fault *apiError) {
-	if fault != nil {
-		fault.write(w)
-		return
-	}
-	var resource bigquery.Job
-	if err := json.Unmarshal(answer.body, &resource); err != nil || resource.JobReference == nil {
-		(&apiError{http.StatusBadRequest, "invalid", "the emulator answered with no job"}).write(w)
-		return
-	}
-	if resource.Status == nil {
-		resource.Status = &bigquery.JobStatus{State: "DONE"}
-	}
-	s.jobs.add(&job{resource: &resource})
-	writeJSON(w, http.StatusOK, &resource)
 }

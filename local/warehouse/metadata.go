@@ -39,6 +39,11 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	if !s.enter(w, r) {
 		return
 	}
+	if fault := s.createRequired(detached(r), r, body); fault != nil {
+		s.gate.leave()
+		fault.write(w)
+		return
+	}
 	answer, fault := s.emulator.forward(r)
 	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
 	if fault == nil {
@@ -50,6 +55,27 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	replyTable(w, answer.body)
+}
+
+// createRequired makes a table of tables.insert that has required columns, and turns the request into one that gives it
+// the rest of what it says. Hold the gate.
+func (s *rest) createRequired(ctx context.Context, r *http.Request, body []byte) *apiError {
+	var table bigquery.Table
+	if r.Method != http.MethodPost || json.Unmarshal(body, &table) != nil || !hasRequired(&table) {
+		return nil
+	}
+	ref := table.TableReference
+	if ref.ProjectId == "" {
+		ref.ProjectId = r.PathValue("project")
+	}
+	if ref.DatasetId == "" {
+		ref.DatasetId = r.PathValue("dataset")
+	}
+	if _, fault := s.runner.sql(ctx, ref.ProjectId, query{}, ddlOf(&table)); fault != nil {
+		return fault
+	}
+	r.Method, r.URL.Path, r.URL.RawPath = http.MethodPatch, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), ""
+	return nil
 }
 
 // renameTypes gives the columns of a table that has just been made the names of types that the API uses: the emulator
@@ -101,6 +127,12 @@ func replyTable(w http.ResponseWriter, body []byte) {
 	}
 	table.CreationTime, table.LastModifiedTime = inMillis(table.CreationTime), uint64(inMillis(int64(table.LastModifiedTime)))
 	table.ForceSendFields = []string{"NumRows"}
+	if table.View != nil {
+		table.View.ForceSendFields = []string{"UseLegacySql"}
+	}
+	if by := table.RangePartitioning; by != nil && by.Range != nil {
+		by.Range.ForceSendFields = []string{"Start"}
+	}
 	writeJSON(w, http.StatusOK, &table)
 }
 

@@ -42,10 +42,21 @@ func (s *rest) run(ctx context.Context, ref *bigquery.JobReference, q query) *jo
 	if ref.Location == "" {
 		ref.Location = defaultLocation
 	}
-	outline := parseStatement(q.SQL)
+	bound, fault := bind(q)
+	if fault != nil {
+		return failedJob(ref, q, fault)
+	}
+	outline := parseStatement(bound.SQL)
 	started := time.Now()
-	result, fault := s.runner.run(ctx, ref.ProjectId, q, outline)
+	metered := s.meter.metered(ctx, ref.ProjectId, bound, outline)
+	if fault := metered.limit(q.MaximumBytes.String()); fault != nil && !q.DryRun {
+		return failedJob(ref, q, fault)
+	}
+	result, fault := s.runner.run(ctx, ref.ProjectId, bound, outline)
 	j := newJob(ref, q, outline, started)
+	if !q.DryRun {
+		s.meter.changed(ref.ProjectId, bound, outline)
+	}
 	if j.fault = fault; fault != nil {
 		j.resource.Status.ErrorResult = fault.proto()
 		j.resource.Status.Errors = []*bigquery.ErrorProto{fault.proto()}
@@ -56,6 +67,7 @@ func (s *rest) run(ctx context.Context, ref *bigquery.JobReference, q query) *jo
 		j.bytes += len(row)
 	}
 	s.describe(j, q, outline)
+	s.account(j, q, metered)
 	return j
 }
 
@@ -78,10 +90,29 @@ func newJob(ref *bigquery.JobReference, q query, outline statement, started time
 		Statistics: &bigquery.JobStatistics{
 			CreationTime: started.UnixMilli(), StartTime: started.UnixMilli(), EndTime: ended.UnixMilli(),
 			TotalSlotMs:     ended.Sub(started).Milliseconds(),
-			Query:           &bigquery.JobStatistics2{StatementType: outline.kind, ForceSendFields: []string{"TotalBytesProcessed", "CacheHit"}},
+			Query:           &bigquery.JobStatistics2{StatementType: outline.kind, ForceSendFields: []string{"TotalBytesProcessed", "TotalBytesBilled", "CacheHit"}},
 			ForceSendFields: []string{"TotalBytesProcessed"},
 		},
 	}}
+}
+
+// account writes what a query was billed by into its job, and tells the meter. A dry run is not billed.
+func (s *rest) account(j *job, q query, m Metered) {
+	stats := j.resource.Statistics
+	stats.TotalBytesProcessed, stats.Query.TotalBytesProcessed = m.Processed, m.Processed
+	for _, t := range m.Tables {
+		if part := strings.Split(t.Table, "."); len(part) == 3 {
+			stats.Query.ReferencedTables = append(stats.Query.ReferencedTables,
+				&bigquery.TableReference{ProjectId: part[0], DatasetId: part[1], TableId: part[2]})
+		}
+	}
+	if q.DryRun {
+		return
+	}
+	stats.Query.TotalBytesBilled, m.Labels = m.Billed, q.Labels
+	if s.metered != nil {
+		s.metered(m)
+	}
 }
 
 // describe completes a successful job: where its result is and what it did. A SELECT's result has the name of a
@@ -159,7 +190,7 @@ func (s *rest) insertJob(w http.ResponseWriter, r *http.Request) {
 		duplicate.write(w)
 		return
 	}
-	config.DryRun = request.Configuration.DryRun
+	config.DryRun, config.Labels = request.Configuration.DryRun, request.Configuration.Labels
 	var j *job
 	if config.Destination != nil && !config.DryRun {
 		j = s.runInto(r.Context(), ref, config.query, destination{*config.Destination, config.Create, config.Write})

@@ -21,16 +21,23 @@ type rest struct {
 	runner   runner
 	jobs     *jobs
 	uploads  uploads
-	url      string // the gateway's address
+	objects  objects
+	meter    *meter
+	metered  func(Metered) // takes what each query was billed by, or nil
+	url      string        // the gateway's address
 	log      *slog.Logger
 	before   func(ctx context.Context, statement string) error // nil for nothing to do
 }
 
-func newREST(cfg Config, e *emulator, g *gate, t *tables, url string) http.Handler {
-	s := &rest{
+func newREST(cfg Config, e *emulator, g *gate, t *tables, url string) *rest {
+	return &rest{
 		emulator: e, gate: g, tables: t, runner: runner{emulator: e, tables: t}, jobs: newJobs(),
-		uploads: uploads{byID: map[string]*upload{}}, url: url, log: cfg.Log, before: cfg.Before,
+		uploads: uploads{byID: map[string]*upload{}}, objects: objects{address: cfg.Storage}, meter: t.meter, metered: cfg.Metered, url: url, log: cfg.Log,
+		before: cfg.Before,
 	}
+}
+
+func (s *rest) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /projects/{project}/queries", s.query)
 	mux.HandleFunc("GET /projects/{project}/queries/{job}", s.getQueryResults)

@@ -68,6 +68,7 @@ func (j *job) page(options pageOptions, kind string) *resultPage {
 	}
 	if j.resource.Statistics != nil && j.resource.Statistics.Query != nil {
 		p.StatementType = j.resource.Statistics.Query.StatementType
+		p.TotalBytesProcessed = strconv.FormatInt(j.resource.Statistics.Query.TotalBytesProcessed, 10)
 	}
 	return p
 }

@@ -18,6 +18,8 @@ type query struct {
 	Parameters     json.RawMessage            `json:"queryParameters,omitempty"`
 	ParameterMode  string                     `json:"parameterMode,omitempty"`
 	DryRun         bool                       `json:"dryRun,omitempty"`
+	Labels         map[string]string          `json:"labels,omitempty"`
+	MaximumBytes   json.Number                `json:"maximumBytesBilled,omitempty"` // that the query may be billed by
 }
 
 // outcome is the result of one statement.
@@ -35,16 +37,32 @@ type runner struct {
 // run runs a query of one or more statements for project.
 func (r *runner) run(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
 	if q.DryRun {
-		return r.send(ctx, project, q, true)
-	}
-	if s.replaces() && q.Parameters == nil {
-		return r.runEach(ctx, project, q, s.children)
+		return r.dryRun(ctx, project, q, s)
 	}
 	if s.ddl() {
 		// Cut off in the middle, the emulator would forget half of what it did; anything else rolls back.
 		ctx = context.WithoutCancel(ctx)
 		defer r.tables.forget(changed(project, q, s))
 	}
+	if len(s.children) > 0 {
+		return r.script(ctx, project, q, s.children)
+	}
+	if s.lenient && s.creates() && r.exists(ctx, project, q, s) {
+		return &outcome{Schema: &bigquery.TableSchema{}}, nil // the emulator fails
+	}
+	result, fault := r.dispatch(ctx, project, q, s)
+	if fault != nil {
+		return result, fault
+	}
+	if s.creates() || s.kind == "CREATE_VIEW" {
+		if fault := r.describe(ctx, project, q, s); fault != nil {
+			return nil, fault
+		}
+	}
+	return result, nil
+}
+
+func (r *runner) dispatch(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
 	switch {
 	case s.kind == "CREATE_SCHEMA":
 		return r.createSchema(ctx, project, s)
@@ -57,21 +75,27 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 	return r.send(ctx, project, q, s.kind == "SELECT")
 }
 
-// runEach runs the statements of a script one after the other, for in a script the emulator cannot replace anything.
-// It returns what the last one gives.
-func (r *runner) runEach(ctx context.Context, project string, q query, statements []statement) (result *outcome, fault *apiError) {
-	for _, s := range statements {
-		q.SQL = s.text
-		if result, fault = r.run(ctx, project, q, s); fault != nil {
-			return nil, fault
-		}
+// dryRun checks a query. The emulator runs it for that and rolls it back, which leaves what it has made in its memory:
+// of a statement that makes something, only the query is checked.
+func (r *runner) dryRun(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
+	switch {
+	case !s.ddl():
+		return r.send(ctx, project, q, true)
+	case len(s.children) == 0 && s.body != "" && (s.kind == "CREATE_TABLE_AS_SELECT" || s.kind == "CREATE_VIEW"):
+		q.SQL = s.body
+		return r.send(ctx, project, q, true)
 	}
-	return result, nil
+	return nil, refused("dry runs of scripts and of statements that change what tables there are")
 }
 
-// send runs a query as it is.
+// send runs a query in the emulator, unless that would take it for something else.
 func (r *runner) send(ctx context.Context, project string, q query, dryRun bool) (*outcome, *apiError) {
-	q.DryRun = dryRun
+	q.SQL = plain(q.SQL)
+	if what := missing(lex(q.SQL)); what != "" {
+		return nil, refused(what)
+	}
+	q.SQL = withTypes(q.SQL)
+	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
 		query
 		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`

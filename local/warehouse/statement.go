@@ -30,18 +30,18 @@ func (s *statement) ddl() bool {
 	return true
 }
 
-// replaces says whether the statement is a script without variables, transactions or temporary objects that makes a
-// table or view anew.
-func (s *statement) replaces() bool {
-	plain := func(child statement) bool {
-		switch child.kind {
-		case "SELECT", "CREATE_TABLE", "CREATE_TABLE_AS_SELECT", "CREATE_VIEW", "DROP_TABLE", "DROP_VIEW":
-			return !child.temp
-		}
-		return false
+// creates says whether the statement makes a table that stays.
+func (s *statement) creates() bool {
+	return (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT") && !s.temp
+}
+
+// scripting says whether the statement is the gateway's and not the emulator's.
+func (s *statement) scripting() bool {
+	switch s.kind {
+	case "DECLARE", "SET", "ASSERT", "BEGIN_TRANSACTION", "COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION":
+		return true
 	}
-	return slices.ContainsFunc(s.children, func(child statement) bool { return child.replace }) &&
-		!slices.ContainsFunc(s.children, func(child statement) bool { return !plain(child) })
+	return false
 }
 
 // parseStatement reads the outline of a query of one or more statements.
@@ -52,10 +52,10 @@ func parseStatement(sql string) statement {
 		child.text = sql[tokens[0].start:tokens[len(tokens)-1].end]
 		children = append(children, child)
 	}
-	switch len(children) {
-	case 0:
+	switch {
+	case len(children) == 0:
 		return statement{kind: "SELECT"}
-	case 1:
+	case len(children) == 1 && !children[0].scripting():
 		return children[0]
 	}
 	return statement{kind: "SCRIPT", children: children}
@@ -104,11 +104,13 @@ func outline(sql string, tokens []token) statement {
 		s.lenient = r.skip("IF", "EXISTS")
 		s.path = r.path()
 		return s
-	case "BEGIN", "COMMIT":
+	case "BEGIN", "COMMIT", "ROLLBACK":
 		if len(tokens) == 1 || r.next() == "TRANSACTION" {
 			return statement{kind: first + "_TRANSACTION"}
 		}
 		return statement{kind: "SCRIPT"}
+	case "DECLARE", "SET", "ASSERT":
+		return statement{kind: first}
 	default:
 		return statement{kind: "SCRIPT"}
 	}

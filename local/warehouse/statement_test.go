@@ -62,23 +62,6 @@ func TestStatement_KnowsWhatChangesTables(t *testing.T) {
 	}
 }
 
-func TestStatement_KnowsScriptsThatReplace(t *testing.T) {
-	for sql, want := range map[string]bool{
-		"create or replace table s.t as select 1":                                               false, // no script
-		"select if(true, true, error('no'));\n\ncreate or replace table s.t as select ';' as a": true,
-		"drop view if exists s.v; create or replace table s.v as select 1; select 2":            true,
-		"create table s.t as select 1; select 2":                                                false,
-		"declare x int64; create or replace table s.t as select x":                              false,
-		"begin transaction; create or replace table s.t as select 1; commit transaction":        false,
-		"create temp table u as select 1; create or replace table s.t as select * from u":       false,
-	} {
-		s := parseStatement(sql)
-		if got := s.replaces(); got != want {
-			t.Errorf("%s: %v, want %v", sql, got, want)
-		}
-	}
-}
-
 func TestMentions(t *testing.T) {
 	for sql, want := range map[string]bool{
 		"select * from s.t": true, "select * from `p.s.T`": true, "select * from `p`.`s`.`t`": true,

@@ -199,6 +199,7 @@ func (s *writeServer) BatchCommitWriteStreams(
 		answer.CommitTime = timestamppb.New(time.Now())
 		for _, name := range request.GetWriteStreams() {
 			s.streams.created[name].committed = true
+			s.tables.meter.grew(s.streams.created[name].path)
 		}
 	}
 	return answer, nil

@@ -20,17 +20,19 @@ type tables struct {
 	emulator *emulator
 	gate     *gate
 	known    map[string]*table // by path
+	meter    *meter
 }
 
 // table is one table as it was when its stream was made.
 type table struct {
 	name    string // dataset.table
+	path    string
 	stream  *storagepb.WriteStream
 	columns map[string]*bigquery.TableFieldSchema // by lower-case name
 }
 
 func newTables(e *emulator, g *gate) *tables {
-	return &tables{emulator: e, gate: g, known: map[string]*table{}}
+	return &tables{emulator: e, gate: g, known: map[string]*table{}, meter: newMeter(e)}
 }
 
 // tablePath is a table's name in the Storage API.
@@ -58,7 +60,7 @@ func (t *tables) find(ctx context.Context, path string) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a write stream of %s: %w", path, err)
 	}
-	found := &table{name: parts[3] + "." + parts[5], stream: stream, columns: columns}
+	found := &table{name: parts[3] + "." + parts[5], path: path, stream: stream, columns: columns}
 	t.known[path] = found
 	return found, nil
 }
@@ -88,6 +90,7 @@ func (t *tables) columns(ctx context.Context, path string) (map[string]*bigquery
 // forget drops what is known of the table at path, or of everything below path, because it may have changed.
 func (t *tables) forget(path string) {
 	t.gate.collect()
+	t.meter.forget(path)
 	for known := range t.known {
 		if known == path || strings.HasPrefix(known, path+"/") {
 			delete(t.known, known)

@@ -7,10 +7,6 @@ import (
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
-// readSessionLife is how long a session of the Storage Read API may rely on the process that made it. Its client reads
-// right after making it.
-const readSessionLife = time.Minute
-
 // tend looks after the emulator's process until ctx is done: it asks for collections when the gate wants one, and
 // replaces the process when it has grown too large or has ended.
 func (w *Warehouse) tend(ctx context.Context) {
@@ -40,7 +36,7 @@ func (w *Warehouse) replaceEmulator(ctx context.Context, ended bool) bool {
 		return true // the warehouse closes
 	}
 	defer w.gate.leave()
-	if !ended && (w.write.streams.pending() || time.Since(w.read.opened) < readSessionLife) {
+	if !ended && w.write.streams.pending() {
 		return true
 	}
 	if err := w.emulator.replace(); err != nil {

@@ -116,52 +116,19 @@ func readMultipart(r *http.Request) (job map[string]any, content []byte, err err
 	return job, content, err
 }
 
-// load runs a load job with its content in the emulator.
+// load runs a load job with its content.
 func (s *rest) load(w http.ResponseWriter, r *http.Request, job map[string]any, content []byte) {
 	var wanted struct {
 		JobReference  *bigquery.JobReference `json:"jobReference"`
 		Configuration struct {
-			Load *struct {
-				SkipLeadingRows json.Number `json:"skipLeadingRows"`
-				Autodetect      bool        `json:"autodetect"`
-				SourceFormat    string      `json:"sourceFormat"`
-			} `json:"load"`
+			Load *bigquery.JobConfigurationLoad `json:"load"`
 		} `json:"configuration"`
 	}
 	if err := convert(job, &wanted); err != nil || wanted.Configuration.Load == nil {
 		(&apiError{http.StatusBadRequest, "invalid", "the upload's job has no configuration.load"}).write(w)
 		return
 	}
-	ref := reference(wanted.JobReference, r.PathValue("project"))
-	job["jobReference"] = ref
-	mendLoad(job)
-	if format := wanted.Configuration.Load.SourceFormat; format == "" || format == "CSV" {
-		skip, _ := wanted.Configuration.Load.SkipLeadingRows.Int64()
-		if wanted.Configuration.Load.Autodetect {
-			skip = max(skip, 1)
-		}
-		content = mendCSV(content, int(skip))
-	}
-	body, boundary, err := writeMultipart(job, content)
-	if err != nil {
-		(&apiError{http.StatusBadRequest, "invalid", err.Error()}).write(w)
-		return
-	}
-	path := "/upload/bigquery/v2/projects/" + ref.ProjectId + "/jobs?uploadType=multipart"
-	request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, path, bytes.NewReader(body))
-	if err != nil {
-		(&apiError{http.StatusBadRequest, "invalid", err.Error()}).write(w)
-		return
-	}
-	request.Header.Set("Content-Type", "multipart/related; boundary="+boundary)
-	if !s.enter(w, r) {
-		return
-	}
-	answer, fault := s.emulator.forward(request)
-	s.tables.forget("projects/" + ref.ProjectId)
-	s.runner.deleteJob(detached(r), ref.ProjectId, ref.JobId)
-	s.gate.leave()
-	s.adopt(w, answer, fault)
+	s.insertLoad(w, r, job, reference(wanted.JobReference, r.PathValue("project")), [][]byte{content})
 }
 
 func convert(from, to any) error {

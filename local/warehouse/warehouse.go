@@ -10,7 +10,12 @@
 //   - runs query jobs itself and keeps their results in bounded memory (see jobs),
 //   - runs the emulator in a process of its own and replaces that when it has grown: GoogleSQL's analyzer keeps some
 //     memory of every statement for ever. A replacement takes some 0.2 s, between two requests (see tend),
-//   - rewrites the statements and requests that the emulator would misunderstand (see rest).
+//   - rewrites the statements and requests that the emulator would misunderstand (see rest), runs the statements of
+//     scripts itself, so that no request sees another (see script), and refuses with a sentence what the emulator would
+//     answer with something else (see missing),
+//   - has the emulator's functions replaced where they are not BigQuery's (see package engine/mend).
+//
+// A table of what BigQuery's reference documents holds all of it: testdata/bigquery.tsv.
 //
 // An append is acknowledged after its transaction was committed: with a folder to keep, acknowledged rows survive the
 // end of the process, by Close or by a crash. A client that gets no answer must expect either outcome.
@@ -38,7 +43,10 @@ type Config struct {
 	DataDir  string       // folder to keep the data in; "" keeps nothing
 	RESTAddr string       // host:port of the REST API; "" takes a free port of 127.0.0.1
 	GRPCAddr string       // host:port of the Storage API; "" takes a free port of 127.0.0.1
+	Storage  string       // http://host:port of the Cloud Storage that load jobs read; "" is none
 	Log      *slog.Logger // default: slog.Default()
+
+	Metered func(Metered) // takes what each query that ran was billed by; it must not call the warehouse; nil is nobody
 
 	// Before, where set, is called with each statement before it runs, to fill
 	// tables that stand in for what is stored elsewhere. It may append rows. A
@@ -52,7 +60,6 @@ type Warehouse struct {
 	gate     gate
 	tables   *tables
 	write    *writeServer
-	read     *readServer
 	log      *slog.Logger
 	replaced atomic.Int64 // how often the emulator's process was
 	appended appendedCounters
@@ -116,8 +123,9 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	w.closing, w.abort = stopStreams, abort
 
 	w.tables = newTables(w.emulator, &w.gate)
+	api := newREST(cfg, w.emulator, &w.gate, w.tables, "http://"+w.restAddr)
 	w.rest = &http.Server{
-		Handler:           newREST(cfg, w.emulator, &w.gate, w.tables, "http://"+w.restAddr),
+		Handler:           api.handler(),
 		BaseContext:       func(net.Listener) context.Context { return running },
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
@@ -126,9 +134,9 @@ func (w *Warehouse) serve(cfg Config, restListener, grpcListener net.Listener) {
 	w.write = &writeServer{
 		emulator: w.emulator, gate: &w.gate, tables: w.tables, appended: &w.appended, latency: &w.latency, closing: closing, log: cfg.Log,
 	}
-	w.read = &readServer{emulator: w.emulator, gate: &w.gate}
+	read := &readServer{rest: api, gate: &w.gate}
 	storagepb.RegisterBigQueryWriteServer(w.grpc, w.write)
-	storagepb.RegisterBigQueryReadServer(w.grpc, w.read)
+	storagepb.RegisterBigQueryReadServer(w.grpc, read)
 	w.servers.Go(func() error {
 		w.tend(closing)
 		return nil

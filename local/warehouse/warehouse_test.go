@@ -29,10 +29,14 @@ const testProject = "stationflow-test"
 // start runs a warehouse in dir, or in none, until the test ends or stop is called.
 func start(t testing.TB, dir string) (w *Warehouse, stop func()) {
 	t.Helper()
-	w, err := Start(t.Context(), Config{
-		Project: testProject, Engine: []string{built.Program(t, "stationflow"), EngineCommand}, DataDir: dir,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	return startConfig(t, Config{DataDir: dir})
+}
+
+func startConfig(t testing.TB, config Config) (w *Warehouse, stop func()) {
+	t.Helper()
+	config.Project, config.Engine = testProject, []string{built.Program(t, "stationflow"), EngineCommand}
+	config.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	w, err := Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/goccy/bigquery-emulator/server"
 
 	"github.com/stationflow/stationflow/local/warehouse"
+	"github.com/stationflow/stationflow/local/warehouse/engine/mend"
 )
 
 // databaseOptions tune SQLite for one writer at a time: a write-ahead log without an fsync per commit (a crash of the
@@ -50,7 +51,11 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 	if err != nil {
 		return errors.Join(err, out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
-	rest, grpc, served, err := serve(e)
+	measured, err := openSizes(databaseName(folder))
+	if err != nil {
+		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
+	}
+	rest, grpc, served, err := serve(e, measured)
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
@@ -71,10 +76,17 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 	return err
 }
 
+func databaseName(folder string) string {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(folder, "warehouse.db")}).EscapedPath()}
+	return dsn.String()
+}
+
 // open opens or creates the database in the folder.
 func open(project, folder string) (*server.Server, error) {
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(folder, "warehouse.db")}).EscapedPath()}
-	e, err := server.New(server.Storage(dsn.String() + databaseOptions))
+	if err := mend.Apply(); err != nil {
+		return nil, fmt.Errorf("mending the emulator: %w", err)
+	}
+	e, err := server.New(server.Storage(databaseName(folder) + databaseOptions))
 	if err != nil {
 		return nil, fmt.Errorf("opening the warehouse in %s: %w", folder, err)
 	}
@@ -91,7 +103,7 @@ type restServer struct {
 
 // serve starts the emulator's own servers, because its gRPC service has no other entrance and its HTTP handler works
 // only then, and one more for the handler: the emulator's cuts statements off that take long.
-func serve(e *server.Server) (rest restServer, grpc string, served <-chan error, err error) {
+func serve(e *server.Server, measured http.Handler) (rest restServer, grpc string, served <-chan error, err error) {
 	bound, ended := make(chan string, 1), make(chan error, 1)
 	e.SetListenCallback(func(_, address string) { bound <- address })
 	go func() { ended <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
@@ -104,7 +116,10 @@ func serve(e *server.Server) (rest restServer, grpc string, served <-chan error,
 	if err != nil {
 		return rest, "", nil, fmt.Errorf("serving the emulator: %w", err)
 	}
-	rest = restServer{&http.Server{Handler: e.Handler, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
+	mux := http.NewServeMux()
+	mux.Handle("POST "+warehouse.SizesPath, measured)
+	mux.Handle("/", e.Handler)
+	rest = restServer{&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
 	go func() { _ = rest.Serve(listener) }() // it ends with Shutdown, and its clients notice before anyone here
 	return rest, grpc, ended, nil
 }

@@ -23,6 +23,7 @@ locals {
         LAKE_BUCKET          = var.bucket
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
+        STATION_EPOCH_UNIT   = var.station_epoch_unit
         STATION_TIMEZONE     = var.station_timezone
       })
     }

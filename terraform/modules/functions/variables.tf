@@ -71,6 +71,12 @@ variable "staging_dataset" {
   type        = string
 }
 
+variable "station_epoch_unit" {
+  description = "What timestamps count that are numbers: s, ms, us, ns or none."
+  type        = string
+  default     = "none"
+}
+
 variable "station_timezone" {
   description = "IANA time zone of the stations."
   type        = string

@@ -20,9 +20,9 @@ locals {
       unit        = "1"
     }
     stationflow_quarantined_records = {
-      description = "Records of a batch that ingest refused."
+      description = "Records of a batch that ingest refused, tombstones left out."
       filter      = "resource.labels.service_name=\"ingest\" AND jsonPayload.message=\"batch ingested\""
-      extract     = "EXTRACT(jsonPayload.quarantined)"
+      extract     = "EXTRACT(jsonPayload.refused)"
       unit        = "1"
     }
     stationflow_records = {

@@ -2,10 +2,8 @@
 # are made by the transform, from dbt/.
 
 locals {
-  tables = merge(
-    { for topic in var.topics : topic => { clustering = ["station"], description = "Raw ${topic}. One row per Kafka record and delivery." } },
-    { quarantine = { clustering = ["kafka_topic", "reason"], description = "Records that are no event of their topic. One row per Kafka record and delivery." } },
-  )
+  described = jsondecode(file("${path.module}/../../tables.json")) # written from the event types
+  tables    = { for table in concat(var.topics, ["quarantine"]) : table => local.described[table] }
 }
 
 resource "google_bigquery_dataset" "dataset" {

@@ -4,10 +4,10 @@ select
 
     ---------- what and where
     type as incident_type,
-    severity,
     station,
     location,
     concat(station, ' / ', location) as zone,
+    severity,
     duration as duration_minutes,
 
     ---------- moments

@@ -5,12 +5,12 @@ select
 
     ---------- what and where
     station,
-    zone as station_zone,
     waiting_time as waiting_time_minutes,
     ticket_check_time as ticket_check_time_minutes,
     reduced_flow_factor,
     entered as passengers_entered,
     exited as passengers_exited,
+    zone as station_zone,
 
     ---------- moments
     timestamp as measured_at,

@@ -1,14 +1,14 @@
 select
     ---------- ids
     id as train_arrival_id,
-    train_number,
 
     ---------- what and where
     station,
-    dock_number,
-    direction,
-    wagon_count,
     passengers,
+    dock_number,
+    wagon_count,
+    direction,
+    train_number,
 
     ---------- moments
     timestamp as arrived_at,

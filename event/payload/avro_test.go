@@ -1,0 +1,375 @@
+package payload
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hamba/avro/v2"
+
+	"github.com/stationflow/stationflow/event"
+)
+
+// reference is the Kafka timestamp of the records in these tests.
+var reference = time.Date(2026, 11, 22, 7, 35, 0, 0, time.UTC)
+
+func schemaOf(t testing.TB, topic string) *event.Schema {
+	t.Helper()
+	schema, ok := event.SchemaOf(topic)
+	if !ok {
+		t.Fatalf("no topic %s", topic)
+	}
+	return schema
+}
+
+// avroOf is the plain Avro schema of a topic.
+func avroOf(schema *event.Schema) string { return avroWith(schema, "", "") }
+
+// avroWith is the same with another type for a field, or with one more.
+func avroWith(schema *event.Schema, name, other string) string {
+	var fields []string
+	known := name == ""
+	for _, c := range schema.Columns {
+		if c.Name == name {
+			known = true
+			fields = append(fields, fmt.Sprintf(`{"name":%q,"type":%s}`, name, other))
+			continue
+		}
+		of := map[event.Type]string{event.String: `"string"`, event.Int64: `"long"`, event.Float64: `"double"`,
+			event.Timestamp: `{"type":"long","logicalType":"timestamp-micros"}`}[c.Type]
+		if c.Nullable {
+			of = `["null",` + of + `]`
+		}
+		fields = append(fields, fmt.Sprintf(`{"name":%q,"type":%s}`, c.Name, of))
+	}
+	if !known {
+		fields = append(fields, fmt.Sprintf(`{"name":%q,"type":%s}`, name, other))
+	}
+	return `{"type":"record","name":"Event","fields":[` + strings.Join(fields, ",") + `]}`
+}
+
+func mustAvro(t testing.TB, topic, writer string, reading Reading) *Avro {
+	t.Helper()
+	if reading.Location == nil {
+		reading.Location = time.UTC
+	}
+	a, err := NewAvro(schemaOf(t, topic), writer, reading)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func encode(t testing.TB, writer string, value any) []byte {
+	t.Helper()
+	schema, err := avro.ParseWithCache(writer, "", &avro.SchemaCache{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := avro.Marshal(schema, value)
+	if err != nil {
+		t.Fatalf("%v as %s: %v", value, writer, err)
+	}
+	return b
+}
+
+// show writes a row as a person reads it.
+func show(row event.Row) string {
+	var b strings.Builder
+	for i := range row {
+		v := &row[i]
+		switch v.Type {
+		case event.String:
+			fmt.Fprintf(&b, " %q", v.Text())
+		case event.Float64:
+			fmt.Fprintf(&b, " %v", v.Float())
+		case 0:
+			b.WriteString(" NULL")
+		default:
+			fmt.Fprintf(&b, " %d", v.Int())
+		}
+	}
+	return b.String()
+}
+
+// random is an event's fields, some beyond what the rules allow.
+func random(r *rand.Rand, schema *event.Schema) map[string]any {
+	fields := map[string]any{}
+	for _, c := range schema.Columns {
+		if c.Nullable && r.IntN(3) == 0 {
+			fields[c.Name] = nil
+			continue
+		}
+		switch c.Type {
+		case event.String:
+			fields[c.Name] = []string{"Station B", "é😀\x00\"\\", "North", "Major", "x"}[r.IntN(5)]
+			if c.OneOf != nil && r.IntN(10) > 0 {
+				fields[c.Name] = c.OneOf[r.IntN(len(c.OneOf))]
+			}
+			if r.IntN(30) == 0 {
+				fields[c.Name] = ""
+			}
+		case event.Int64:
+			fields[c.Name] = r.Int64()>>r.IntN(63) - int64(r.IntN(30)/29)*1000
+		case event.Float64:
+			fields[c.Name] = 1 - r.Float64()
+			if r.IntN(20) == 0 {
+				fields[c.Name] = r.NormFloat64()
+			}
+		case event.Timestamp:
+			fields[c.Name] = reference.Add(time.Duration(r.IntN(3_000_000)-2_999_000) * time.Minute).Truncate(time.Microsecond)
+			if r.IntN(40) == 0 {
+				fields[c.Name] = time.Unix(0, 0).UTC()
+			}
+		}
+	}
+	return fields
+}
+
+// The same event in Avro and in JSON has the same verdict and the same row.
+func TestAvro_AgreesWithJSON(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	refused := 0
+	for _, topic := range event.Topics() {
+		schema := schemaOf(t, topic)
+		writer := avroOf(schema)
+		binary, text := mustAvro(t, topic, writer, Reading{}), event.NewDecoder(schema, time.UTC)
+		for range 1500 {
+			fields := random(r, schema)
+			value, err := json.Marshal(fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row, want := make(event.Row, len(schema.Columns)+1), make(event.Row, len(schema.Columns)+1)
+			got, expected := binary.Decode(row, encode(t, writer, fields), reference), text.Decode(want, value, reference)
+			if (got == nil) != (expected == nil) || got != nil && got.Reason != expected.Reason {
+				t.Fatalf("%s\nAvro: %v\nJSON: %v", value, got, expected)
+			}
+			if got != nil {
+				refused++
+			} else if show(row) != show(want) {
+				t.Fatalf("%s\nAvro: %s\nJSON: %s", value, show(row), show(want))
+			}
+		}
+	}
+	if refused < 500 {
+		t.Errorf("only %d events are refused", refused)
+	}
+}
+
+// Every way to write a field, one at a time, in an incident.
+func TestAvro_Types(t *testing.T) {
+	at := time.Date(2026, 11, 22, 7, 30, 0, 123456000, time.UTC)
+	enumOf := `{"type":"enum","name":"E","symbols":["Minor","Major","Other"]}`
+	tests := []struct {
+		field, of string
+		value     any
+		want      string // the value, the reason and a part of the detail, or extra
+	}{
+		{"timestamp", `{"type":"long","logicalType":"timestamp-millis"}`, at, "2026-11-22T07:30:00.123Z"},
+		{"timestamp", `{"type":"long","logicalType":"timestamp-micros"}`, at, "2026-11-22T07:30:00.123456Z"},
+		{"timestamp", `{"type":"long","logicalType":"timestamp-nanos"}`, at.UnixNano() + 999, "2026-11-22T07:30:00.123456Z"},
+		{"timestamp", `{"type":"long","logicalType":"local-timestamp-micros"}`, at, "2026-11-22T06:30:00.123456Z"},
+		{"timestamp", `{"type":"long","logicalType":"local-timestamp-millis"}`, at, "2026-11-22T06:30:00.123Z"},
+		{"timestamp", `{"type":"long","logicalType":"local-timestamp-nanos"}`, at.UnixNano(), "2026-11-22T06:30:00.123456Z"},
+		{"timestamp", `"string"`, "2026-11-22T07:30:00", "2026-11-22T06:30:00Z"},
+		{"timestamp", `"string"`, "2026-11-22T07:30:00Z[UTC]", "2026-11-22T07:30:00Z"},
+		{"timestamp", `"string"`, "soon", "bad_timestamp"},
+		{"timestamp", `"long"`, at.UnixMilli(), `wrong_type field "timestamp" is a number`},
+		{"timestamp", `{"type":"int","logicalType":"date"}`, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), "wrong_type a date"},
+		{"timestamp", `{"type":"long","logicalType":"timestamp-millis"}`, time.UnixMilli(math.MaxInt64 / 1000), "absurd_timestamp"},
+		{"timestamp", `{"type":"long","logicalType":"timestamp-nanos"}`, int64(math.MinInt64), "absurd_timestamp"},
+		{"timestamp", `["null",{"type":"long","logicalType":"timestamp-micros"}]`, nil, `missing_field field "timestamp" is null`},
+		{"duration", `"int"`, 42, "42"},
+		{"duration", `"long"`, int64(42), "42"},
+		{"duration", `"float"`, float32(42.5), "42.5"},
+		{"duration", `"double"`, 42.5, "42.5"},
+		{"duration", `{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}`, big.NewRat(4250, 100), "42.5"},
+		{"duration", `{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}`, big.NewRat(-1, 100), "out_of_range -0.01"},
+		{"duration", `{"type":"fixed","name":"F","size":8,"logicalType":"decimal","precision":9,"scale":2}`, big.NewRat(4250, 100), "42.5"},
+		{"duration", `"double"`, -0.5, "out_of_range -0.5"},
+		{"duration", `"double"`, math.NaN(), "out_of_range NaN"},
+		{"duration", `"float"`, float32(math.Inf(1)), "out_of_range +Inf"},
+		{"duration", `"string"`, "42", "wrong_type but 42 is in it"},
+		{"duration", `["null","double"]`, nil, `missing_field field "duration" is null`},
+		{"duration", `"boolean"`, true, "wrong_type a truth value"},
+		{"duration", `{"type":"int","logicalType":"time-millis"}`, time.Minute, "wrong_type a time of day"},
+		{"severity", enumOf, "Major", "Major"},
+		{"severity", enumOf, "Other", "unknown_value"},
+		{"severity", `["null",` + enumOf + `]`, map[string]any{"E": "Minor"}, "Minor"},
+		{"severity", `"bytes"`, []byte("Major"), "wrong_type bytes"},
+		{"type", `{"type":"string","logicalType":"uuid"}`, "2f1b5b0e-7c0a-4e6c-9d53-3a1f9e0a1b2c", "2f1b5b0e-7c0a-4e6c-9d53-3a1f9e0a1b2c"},
+		{"type", `{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}`, [16]byte{0x2f, 0x1b, 15: 0xff}, "2f1b0000-0000-0000-0000-0000000000ff"},
+		{"type", `{"type":"array","items":"string"}`, []string{"a", "b"}, "wrong_type an array"},
+		{"type", `{"type":"map","values":"long"}`, map[string]int64{"a": 1}, "wrong_type a map"},
+		{"type", `{"type":"record","name":"R","fields":[{"name":"x","type":"long"}]}`, map[string]any{"x": int64(1)}, "wrong_type a record"},
+		{"type", `["long","string"]`, map[string]any{"string": "x"}, "x"},
+		{"type", `["long","string"]`, map[string]any{"long": int64(3)}, "wrong_type a number"},
+		{"more", `"long"`, int64(3), `{"more":3}`},
+		{"more", `["null","string"]`, nil, `{"more":null}`},
+		{"more", `"string"`, "a\"\\\n\x01é", `{"more":"a\"\\\u000a\u0001é"}`},
+		{"more", `"bytes"`, []byte{0, 0xff}, `{"more":"AP8="}`},
+		{"more", `"double"`, math.NaN(), `{"more":"NaN"}`},
+		{"more", `"boolean"`, true, `{"more":true}`},
+		{"more", `{"type":"int","logicalType":"date"}`, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), `{"more":"2026-11-22"}`},
+		{"more", `{"type":"long","logicalType":"timestamp-micros"}`, at, `{"more":"2026-11-22T07:30:00.123456Z"}`},
+		{"more", `{"type":"long","logicalType":"local-timestamp-micros"}`, at, `{"more":"2026-11-22T07:30:00.123456"}`},
+		{"more", `{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}`, big.NewRat(-5, 1000), `{"more":-0.005}`},
+		{"more", `{"type":"array","items":["null","long"]}`, []any{int64(1), nil}, `{"more":[1,null]}`},
+		{"more", `{"type":"map","values":"long"}`, map[string]int64{"a": 1}, `{"more":{"a":1}}`},
+		{"more", `{"type":"record","name":"R","fields":[{"name":"x","type":"long"},{"name":"next","type":["null","R"]}]}`,
+			map[string]any{"x": int64(1), "next": map[string]any{"R": map[string]any{"x": int64(2), "next": nil}}}, `{"more":{"x":1,"next":{"x":2,"next":null}}}`},
+		{"ID", `"string"`, "x", `{"ID":"x"}`},
+	}
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := schemaOf(t, "incidents")
+	for _, test := range tests {
+		t.Run(test.field+" "+test.of, func(t *testing.T) {
+			fields := map[string]any{"id": "i", "type": "t", "station": "s", "location": "l", "timestamp": at, "severity": "Major", "duration": 1.0}
+			writer := avroWith(schema, test.field, test.of)
+			fields[test.field] = test.value
+			row := make(event.Row, len(schema.Columns)+1)
+			refused := mustAvro(t, "incidents", writer, Reading{Location: paris}).Decode(row, encode(t, writer, fields), reference)
+			if refused != nil {
+				reason, detail, _ := strings.Cut(test.want, " ")
+				if string(refused.Reason) != reason || !strings.Contains(refused.Detail, detail) {
+					t.Errorf("refused: %v, want %s", *refused, test.want)
+				}
+				return
+			}
+			got := string(row[len(row)-1].Text())
+			for i, c := range schema.Columns {
+				switch v := &row[i]; {
+				case c.Name != test.field:
+				case c.Type == event.Timestamp:
+					got = v.Time().Format(time.RFC3339Nano)
+				case c.Type == event.Float64:
+					got = fmt.Sprint(v.Float())
+				default:
+					got = string(v.Text())
+				}
+			}
+			if got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAvro_SchemasThatEvolve(t *testing.T) {
+	writer := func(fields string) string { return `{"type":"record","name":"T","fields":[` + fields + `]}` }
+	plain := `{"name":"id","type":"string"},{"name":"train_id","type":"string"},{"name":"station","type":"string"},{"name":"timestamp","type":"string"},`
+	event1 := map[string]any{"id": "i", "train_id": "t", "station": "s", "timestamp": "2026-11-22T07:30:00Z", "validations": int64(3), "accepted": int64(3), "Validations": int64(3)}
+	schema := schemaOf(t, "ticket_validations")
+	for _, test := range []struct{ name, fields, want string }{
+		{"as it is", plain + `{"name":"validations","type":"long"}`, ` "i" "t" "s" 1795332600000000 3 NULL NULL`},
+		{"renamed", plain + `{"name":"accepted","aliases":["validations"],"type":"long"}`, ` "i" "t" "s" 1795332600000000 3 NULL NULL`},
+		{"an alias does not beat a name", plain + `{"name":"accepted","aliases":["validations"],"type":"long"},{"name":"validations","type":"long"}`, ` "i" "t" "s" 1795332600000000 3 NULL "{\"accepted\":3}"`},
+		{"removed", plain[:len(plain)-1], "missing_field"},
+		{"another case", plain + `{"name":"Validations","type":"long"}`, "missing_field: field \"validations\" is absent, but `Validations` is there"},
+		{"narrowed to int", plain + `{"name":"validations","type":"int"}`, ` "i" "t" "s" 1795332600000000 3 NULL NULL`},
+	} {
+		if test.name == "narrowed to int" {
+			event1["validations"] = 3
+		}
+		row := make(event.Row, len(schema.Columns)+1)
+		refused := mustAvro(t, "ticket_validations", writer(test.fields), Reading{}).Decode(row, encode(t, writer(test.fields), event1), reference)
+		got := show(row)
+		if refused != nil {
+			got = string(refused.Reason) + ": " + refused.Detail
+		}
+		if !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestAvro_BadBytesAndSchemas(t *testing.T) {
+	writer := avroOf(schemaOf(t, "incidents"))
+	good := encode(t, writer, map[string]any{"id": "i", "type": "t", "station": "s", "location": "l", "timestamp": reference, "severity": "Major", "duration": 1.0})
+	row := make(event.Row, 8)
+	decoder := mustAvro(t, "incidents", writer, Reading{})
+	for i := range good {
+		if r := decoder.Decode(row, good[:i], reference); r == nil || r.Reason != Undecodable {
+			t.Errorf("the first %d bytes: %v", i, r)
+		}
+	}
+	if r := decoder.Decode(row, append(good, 0), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, "left over") {
+		t.Errorf("a byte too many: %v", r)
+	}
+	if r := decoder.Decode(row, append([]byte{2, 0xff}, good[2:]...), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, "UTF-8") {
+		t.Errorf("not UTF-8: %v", r)
+	}
+	endless := strings.Repeat("\xff", 20)
+	more := strings.TrimSuffix(writer, "]}") + `,{"name":"more","type":%s}]}`
+	recursive := `{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}`
+	for _, test := range []struct{ of, bytes, want string }{
+		{`{"type":"array","items":"null"}`, "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", "too many values"},
+		{`{"type":"array","items":"string"}`, "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02", "ends within"},
+		{`"string"`, endless, "cut off or too long"},
+		{`"bytes"`, "\x01", "ends within"},
+		{`{"type":"enum","name":"E","symbols":["A"]}`, "\x02", "no such symbol"},
+		{`["null","long"]`, "\x04", "no such branch"},
+		{recursive, strings.Repeat("\x02", 1000), "deeper than 64"},
+		{`{"type":"bytes","logicalType":"decimal","precision":9}`, "\x82\x01" + strings.Repeat("x", 65), "decimal is too long"},
+	} {
+		of := fmt.Sprintf(more, test.of)
+		if r := mustAvro(t, "incidents", of, Reading{}).Decode(row, append(good[:len(good):len(good)], test.bytes...), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, test.want) {
+			t.Errorf("%s: %v, want %s", test.of, r, test.want)
+		}
+	}
+	for _, bad := range []string{"", "{", `"no such type"`, `{"type":"record","name":"R"}`, strings.Repeat("[", 10_000), `"` + strings.Repeat("x", maxSchemaBytes) + `"`,
+		`{"type":"record","name":"R","fields":[{"name":"x","type":"Unknown"}]}`} {
+		if _, err := NewAvro(schemaOf(t, "incidents"), bad, Reading{Location: time.UTC}); err == nil {
+			t.Errorf("%.40s is taken", bad)
+		}
+	}
+	for of, want := range map[string]event.Reason{`"string"`: event.NotObject, `["null",` + writer + `]`: event.Tombstone} {
+		if r := mustAvro(t, "incidents", of, Reading{}).Decode(row, []byte{0}, reference); r == nil || r.Reason != want {
+			t.Errorf("%.20s: %v, want %s", of, r, want)
+		}
+	}
+}
+
+// FuzzAvro holds the decoder to these, for any schema and bytes: it comes to
+// an end, an accepted row's extra is JSON, and a second decoder says the same.
+func FuzzAvro(f *testing.F) {
+	writer := avroOf(schemaOf(f, "incidents"))
+	good := encode(f, writer, map[string]any{"id": "i", "type": "t", "station": "s", "location": "l", "timestamp": reference, "severity": "Major", "duration": 1.0})
+	f.Add(writer, good)
+	more := strings.TrimSuffix(writer, "]}") + `,{"name":"more","type":%s}]}`
+	for of, bytes := range map[string]string{`{"type":"array","items":["null","R"]}`: "\x00", `{"type":"map","values":"long"}`: "\x02\x02a\x04\x00",
+		`{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}`: "\x02\x00", `{"type":"fixed","name":"F","size":2}`: "ab",
+		`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`: "\x04\x01\x02"} {
+		f.Add(fmt.Sprintf(more, of), append(good[:len(good):len(good)], bytes...))
+	}
+	schema := schemaOf(f, "incidents")
+	f.Fuzz(func(t *testing.T, writer string, value []byte) {
+		decoder, err := NewAvro(schema, writer, Reading{Location: time.UTC, Epoch: event.Seconds})
+		if err != nil {
+			return
+		}
+		row, again := make(event.Row, len(schema.Columns)+1), make(event.Row, len(schema.Columns)+1)
+		first := decoder.Decode(row, value, reference)
+		second := decoder.Decode(again, value, reference)
+		if (first == nil) != (second == nil) || first != nil && *first != *second {
+			t.Fatalf("first %v, then %v", first, second)
+		}
+		if first == nil {
+			if show(row) != show(again) {
+				t.Fatalf("first %s, then %s", show(row), show(again))
+			}
+			if extra := row[len(row)-1]; !extra.Null() && !json.Valid(extra.Text()) {
+				t.Fatalf("extra is %s", extra.Text())
+			}
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package mend
+
+// mends are the functions of the emulator that are not BigQuery's, by name.
+func mends() map[string]better {
+	return map[string]better{
+		"add":                      checked(add),
+		"subtract":                 checked(subtract),
+		"multiply":                 checked(multiply),
+		"divide":                   checked(nil),
+		"div":                      divide,
+		"abs":                      strict(absolute),
+		"safe_add":                 safely(add),
+		"safe_subtract":            safely(subtract),
+		"safe_multiply":            safely(multiply),
+		"safe_negate":              strict(safeMinus),
+		"mod":                      strict(modulo),
+		"strpos":                   strict(position),
+		"substr":                   strict(part),
+		"instr":                    strict(occurrence),
+		"regexp_instr":             strict(regexpPosition),
+		"bitwise_right_shift":      strict(shiftRight),
+		"round":                    strict(round),
+		"trunc":                    strict(truncate),
+		"log":                      strict(logarithm),
+		"in":                       isIn,
+		"cast":                     cast,
+		"date":                     strict(newDate),
+		"datetime":                 strict(newDatetime),
+		"time":                     strict(newTime),
+		"timestamp":                strict(newTimestamp),
+		"string":                   strict(timestampString),
+		"date_diff":                strict(difference),
+		"datetime_diff":            strict(difference),
+		"time_diff":                strict(difference),
+		"timestamp_diff":           strict(elapsed),
+		"date_trunc":               strict(truncateTime),
+		"datetime_trunc":           strict(truncateTime),
+		"time_trunc":               strict(truncateTime),
+		"extract":                  strict(extract),
+		"extract_date":             extractAs("DATE"),
+		"format_date":              strict(formatTime),
+		"format_datetime":          strict(formatTime),
+		"format_time":              strict(formatTime),
+		"format_timestamp":         strict(formatTime),
+		"generate_timestamp_array": strict(between),
+		"like":                     strict(matches),
+		"regexp_contains":          strict(regexpContains),
+		"regexp_extract":           strict(regexpExtract),
+		"regexp_replace":           strict(regexpReplace),
+		"replace":                  strict(replaceNothing),
+		"contains_substr":          strict(containsText),
+		"parse_numeric":            strict(parseNumeric),
+		"json_value":               strict(jsonScalar),
+		"json_extract_scalar":      strict(jsonScalar),
+		"to_json_string":           jsonString,
+		"to_json":                  toJSON,
+		"json_object":              sortedObject,
+		"generate_array":           strict(steps),
+	}
+}
+
+// added are functions that the emulator translates to and does not have.
+func added() map[string]better {
+	return map[string]better{
+		"unary_minus":      strict(minus),
+		"extract_time":     extractAs("TIME"),
+		"extract_datetime": extractAs("DATETIME"),
+	}
+}
+
+// isIn is NULL where nothing is equal and something is NULL.
+func isIn(original scalar) scalar {
+	return func(args ...any) (any, error) {
+		result, err := original(args...)
+		if (result == int64(0) || result == false) && err == nil && anyNull(args) {
+			return nil, nil
+		}
+		return result, err
+	}
+}
