@@ -79,7 +79,7 @@ func (s *System) account(ctx context.Context) error {
 		fmt.Fprintf(s.out, "%d offsets wait for the end of a transaction\n", sum.open)
 	}
 	if sum.deleted > 0 {
-		fmt.Fprintf(s.out, "warning: %d offsets had not arrived when Kafka deleted them or their topic: records that they held are lost\n", sum.deleted)
+		fmt.Fprintf(s.out, "Kafka deleted %d offsets that are in no table, by age or with their topic: of records that nobody had read, or of markers of transactions\n", sum.deleted)
 	}
 	if s.missing = sum.missing; s.missing > 0 {
 		fmt.Fprintf(s.out, "warning: %d records had not arrived when the system stopped: %s\n", s.missing, sum.where())

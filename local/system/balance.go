@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,7 +37,7 @@ func (l landed) add(topicID string, partition int64, offsets span) {
 type balance struct {
 	arrived, missing int64
 	open             int64 // offsets behind the first open transaction of a partition
-	deleted          int64 // offsets that had not arrived when Kafka deleted them, or their topic; not all need have held a record
+	deleted          int64 // offsets that the group had not come to when Kafka deleted them, or their topic, and that are in no table; not all need have held a record
 	lacking          []lack
 }
 
@@ -76,17 +77,13 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 	}
 	b.note(now)
 	var sum balance
-	counted := map[place]span{}
-	b.mu.Lock()
-	for here, first := range b.seen {
-		counted[here] = span{first.from(foreign, landed[here]), first.stable}
-	}
-	b.mu.Unlock()
+	gone := b.histories() // but for those that are still there
 	for at, of := range now {
 		here := place{of.topicID, int64(at.Number)}
-		all, runs := counted[here], landed[here]
-		counted[here] = span{all.first, min(of.begin, all.next)} // what Kafka no longer holds
-		arrived, holes := within(span{max(all.first, of.begin), of.stable}, runs)
+		seen, runs := gone[here], landed[here]
+		arrived, holes := within(span{max(seen.from(foreign, runs), of.begin), of.stable}, runs)
+		seen.stable = min(seen.stable, of.begin)
+		gone[here] = seen
 		sum.arrived += arrived
 		sum.open += of.end - of.stable
 		records, err := readable(client, at, holes)
@@ -98,8 +95,8 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 			sum.lacking = append(sum.lacking, lack{at, records[0], int64(len(records))})
 		}
 	}
-	for here, gone := range counted {
-		_, holes := within(gone, landed[here])
+	for here, seen := range gone {
+		_, holes := within(span{max(seen.from(foreign, landed[here]), seen.passed), seen.stable}, landed[here])
 		for _, one := range holes {
 			sum.deleted += one.next - one.first
 		}
@@ -107,14 +104,27 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 	return sum, nil
 }
 
+// A history is what has been seen of a partition since the watch began.
+type history struct {
+	begin, start int64 // of the partition, and of the group in it, at first
+	stable       int64 // how far it could be read
+	passed       int64 // how far the group has come: what is before was handed on, given up, or is no record
+}
+
+func (b *broker) histories() map[place]history {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.seen)
+}
+
 // from is the first offset that counts.
-func (e extent) from(foreign bool, runs []span) int64 {
+func (h history) from(foreign bool, runs []span) int64 {
 	if !foreign {
-		return e.begin
+		return h.begin
 	}
-	from := max(e.begin, e.committed)
+	from := max(h.begin, h.start)
 	for _, one := range runs { // an earlier run has read from there on
-		from = max(e.begin, min(from, one.first))
+		from = max(h.begin, min(from, one.first))
 	}
 	return from
 }

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // balanced is a broker with one topic's partition 0 to compare.
@@ -75,6 +77,24 @@ func (b *balanced) transaction(client *kgo.Client, records int, how *kgo.Transac
 		if err := client.EndTransaction(context.Background(), *how); err != nil {
 			b.t.Fatal(err)
 		}
+	}
+}
+
+// commit is what the bridge does once it is done with what is before.
+func (b *balanced) commit(offset int64) {
+	b.t.Helper()
+	partition := kmsg.NewOffsetCommitRequestTopicPartition()
+	partition.Offset = offset
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID, topic.Partitions = counted, b.cluster.TopicInfo(counted).TopicID, []kmsg.OffsetCommitRequestTopicPartition{partition}
+	request := kmsg.NewOffsetCommitRequest()
+	request.Group, request.Topics = "stationflow", []kmsg.OffsetCommitRequestTopic{topic}
+	answer, err := request.RequestWith(b.t.Context(), b.client())
+	if err == nil {
+		err = kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -170,6 +190,12 @@ func TestCompare_DeletedBeforeItArrived(t *testing.T) {
 			want(5)
 			b.recreate()
 			want(9)
+
+			b.produce(b.client(), 6) // which the bridge has handed on, or given up
+			b.commit(5)
+			want(9)
+			b.recreate()
+			want(10)
 		})
 	}
 	b := newBalanced(t)

@@ -32,7 +32,7 @@ type broker struct {
 	trouble atomic.Pointer[trouble] // of the last look; nil when all was well
 
 	mu   sync.Mutex
-	seen map[place]extent // of every topic since the watch began, those that are gone too; see note
+	seen map[place]history // of every topic since the watch began, those that are gone too
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -45,7 +45,7 @@ type trouble struct{ fault, remedy string }
 // at their offsets every second until Close.
 func watchBroker(ctx context.Context, getenv func(string) string) (_ *broker, err error) {
 	r := env.NewReader(getenv)
-	b := &broker{config: kafka.FromEnv(r), group: r.String("KAFKA_GROUP_ID", "stationflow"), seen: map[place]extent{}, done: make(chan struct{})}
+	b := &broker{config: kafka.FromEnv(r), group: r.String("KAFKA_GROUP_ID", "stationflow"), seen: map[place]history{}, done: make(chan struct{})}
 	b.start = startTime(r.String("KAFKA_START", "earliest"))
 	if err := r.Err(); err != nil {
 		return nil, err
@@ -115,21 +115,22 @@ func (b *broker) look() error {
 	return err
 }
 
-// note keeps each extent as it was first seen, and how far it has grown. A
-// topic that was made since the watch began is read from its first record.
+// note adds what was read to what has been seen. A topic that was made since
+// the watch began is read from its first record.
 func (b *broker) note(now offsets) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for at, of := range now {
 		here := place{of.topicID, int64(at.Number)}
-		first, known := b.seen[here]
+		seen, known := b.seen[here]
 		if !known {
-			if first = of; b.last.Load() != nil {
-				first.committed = first.begin
+			seen = history{begin: of.begin, start: of.committed}
+			if b.last.Load() != nil {
+				seen.start = of.begin
 			}
 		}
-		first.stable = max(first.stable, of.stable)
-		b.seen[here] = first
+		seen.stable, seen.passed = max(seen.stable, of.stable), max(seen.passed, of.committed)
+		b.seen[here] = seen
 	}
 }
 
