@@ -148,7 +148,7 @@ func (t *Transform) health(now time.Time) Health {
 	overdue := now.Sub(t.Next)
 	switch {
 	case t.LastFailure != "":
-		return Health{Failing, t.LastFailure, "prod_data keeps its last good figures; the log has the statement, and the next run tries again."}
+		return Health{Failing, t.LastFailure, cmp.Or(t.Remedy, "prod_data keeps its last good figures; the log has the statement, and the next run tries again.")}
 	case running && now.Sub(t.RunningSince) > maxRun:
 		return Health{Behind, "Running for " + seconds(now.Sub(t.RunningSince)) + ".", "See in the log which model takes long, or keep fewer days in staging."}
 	case !running && !t.Next.IsZero() && overdue > maxLate:

@@ -137,20 +137,37 @@ func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 func (s *System) ingestFlow(now reading, figures telemetry.Figures) dashboard.Flow {
 	failures := figures.Failures + figures.NoBatch
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested), Failures: &failures, Fault: failing(figures), Remedy: s.afterFailure()}
-	if silent := s.functions.silence(); silent.lasts() {
-		flow.Fault = "No answer from " + s.Endpoints.Functions + ": " + silent.failure + "."
-		flow.Remedy = silent.remedy("Start the functions there: batches are delivered again until they are taken.")
+	if fault, remedy := s.functionsSilent(); fault != "" {
+		flow.Fault, flow.Remedy = fault, remedy
 	}
 	return flow
+}
+
+// functionsSilent says that the functions give no answer, and what to do; ""
+// while they do.
+func (s *System) functionsSilent() (fault, remedy string) {
+	silent := s.functions.silence()
+	if !silent.lasts() {
+		return "", ""
+	}
+	return "No answer from " + s.Endpoints.Functions + ": " + silent.failure + ".",
+		silent.remedy("Start the functions there: batches are delivered again until they are taken.")
+}
+
+// warehouseSilent says the same of the warehouse.
+func (s *System) warehouseSilent() (fault, remedy string) {
+	silent := s.answers.silence()
+	if !silent.lasts() {
+		return "", ""
+	}
+	return "BigQuery does not answer: " + silent.failure + ".",
+		"Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
 }
 
 // stagingFlow is what is in the staging tables.
 func (s *System) stagingFlow(now reading) dashboard.Flow {
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
-	if silent := s.answers.silence(); silent.lasts() {
-		flow.Fault = "BigQuery does not answer: " + silent.failure + "."
-		flow.Remedy = "Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
-	}
+	flow.Fault, flow.Remedy = s.warehouseSilent()
 	return flow
 }
 
@@ -249,6 +266,9 @@ func (s *System) transform(figures telemetry.Figures, now reading) dashboard.Tra
 	if last.Status == "failed" {
 		t.LastFailure = cmp.Or(whyFailed(last), t.LastFailure, "A model or a test failed; the log says which.")
 	}
+	if !t.RunningSince.IsZero() || t.LastFailure != "" {
+		s.explainByOthers(&t)
+	}
 	if s.scheduler != nil {
 		t.Next = s.scheduler.Next()
 	}
@@ -262,6 +282,18 @@ func (s *System) transform(figures telemetry.Figures, now reading) dashboard.Tra
 		}
 	}
 	return t
+}
+
+// explainByOthers says of a run that fails, or that does not end, when what it
+// needs gives no answer: no model is to blame.
+func (s *System) explainByOthers(t *dashboard.Transform) {
+	fault, remedy := s.functionsSilent()
+	if fault == "" {
+		fault, remedy = s.warehouseSilent()
+	}
+	if fault != "" {
+		t.LastFailure, t.Remedy = fault, "prod_data keeps its last good figures, and the next run catches up. "+remedy
+	}
 }
 
 // whyFailed is the first thing that failed in a run.
