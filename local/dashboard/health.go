@@ -61,7 +61,11 @@ func (p *Pipeline) kafkaHealth() Health {
 		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials.")}
 	}
 	if flow.Records == 0 {
-		return Health{NothingYet, "No record has been appended.", "Send events to the topics, or start with --simulate."}
+		remedy := "Send events to the topics, or start with --simulate."
+		if p.Simulation != nil {
+			remedy = "The simulator's first events come within seconds."
+		}
+		return Health{NothingYet, "No record has been appended.", remedy}
 	}
 	return p.moving(flow, "appended")
 }

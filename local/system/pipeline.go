@@ -105,6 +105,7 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 		if one.Stuck {
 			stuck++
 			flow.Fault = one.Topic + ": " + one.Problem
+			flow.Remedy = "The other topics are read. This one is, too, as soon as it exists and the bridge's user may read it: nothing need be restarted."
 		}
 	}
 	if !now.bridge.Joined && now.bridge.Trouble != "" && now.kafka.waiting > 0 && still > patience {
@@ -141,27 +142,6 @@ func (s *System) ingestFlow(now reading, figures telemetry.Figures) dashboard.Fl
 		flow.Fault, flow.Remedy = fault, remedy
 	}
 	return flow
-}
-
-// functionsSilent says that the functions give no answer, and what to do; ""
-// while they do.
-func (s *System) functionsSilent() (fault, remedy string) {
-	silent := s.functions.silence()
-	if !silent.lasts() {
-		return "", ""
-	}
-	return "No answer from " + s.Endpoints.Functions + ": " + silent.failure + ".",
-		silent.remedy("Start the functions there: batches are delivered again until they are taken.")
-}
-
-// warehouseSilent says the same of the warehouse.
-func (s *System) warehouseSilent() (fault, remedy string) {
-	silent := s.answers.silence()
-	if !silent.lasts() {
-		return "", ""
-	}
-	return "BigQuery does not answer: " + silent.failure + ".",
-		"Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
 }
 
 // stagingFlow is what is in the staging tables.
@@ -282,18 +262,6 @@ func (s *System) transform(figures telemetry.Figures, now reading) dashboard.Tra
 		}
 	}
 	return t
-}
-
-// explainByOthers says of a run that fails, or that does not end, when what it
-// needs gives no answer: no model is to blame.
-func (s *System) explainByOthers(t *dashboard.Transform) {
-	fault, remedy := s.functionsSilent()
-	if fault == "" {
-		fault, remedy = s.warehouseSilent()
-	}
-	if fault != "" {
-		t.LastFailure, t.Remedy = fault, "prod_data keeps its last good figures, and the next run catches up. "+remedy
-	}
 }
 
 // whyFailed is the first thing that failed in a run.

@@ -99,6 +99,16 @@ func TestTransform_WithoutAnswer(t *testing.T) {
 	}
 }
 
+// A topic that cannot be read is no partition's trouble.
+func TestBridgeFlow_UnreadTopic(t *testing.T) {
+	t.Parallel()
+	now := reading{bridge: bridge.Snapshot{Joined: true, Unread: []bridge.UnreadTopic{{Topic: "incidents", Problem: "there is no such topic", Stuck: true}}}}
+	got := (&System{}).bridgeFlow(now)
+	if got.Fault != "incidents: there is no such topic" || !strings.Contains(got.Remedy, "as soon as it exists") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What keeps Pub/Sub from delivering is its fault while something waits, unless
 // ingest itself tells of it.
 func TestTransportFlow_Unreachable(t *testing.T) {
