@@ -38,7 +38,7 @@ func parseState(text string) (*state, error) {
 	s := &state{}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), s); err != nil {
-			return nil, fmt.Errorf("reading the state of the last run: %w: drop the table %s, and the next run makes everything anew", err, leaseTable)
+			return nil, fmt.Errorf("reading the state of the last run: %w: drop the table %s, and the next run makes everything again", err, leaseTable)
 		}
 	}
 	if s.Models == nil {
