@@ -120,7 +120,8 @@ func newPlan(p *project.Project, vars map[string]any, day string) (*plan, error)
 		}
 	}
 	for _, test := range p.Tests {
-		sql, err := p.CompileTest(test, project.Compilation{Vars: vars})
+		var sql string
+		err := guarded(func() (err error) { sql, err = p.CompileTest(test, project.Compilation{Vars: vars}); return err })
 		if err != nil {
 			sql = err.Error() // the test will fail and say so
 		}
