@@ -10,7 +10,10 @@ LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
-.PHONY: help demo up bench build check test advice race kafka format vet lint generate release clean
+# The tests that wait for leases and time limits, by name.
+LONG = ^(TestFaults_|TestIdle_IsDecided|TestFrozen|TestClosingSum)
+
+.PHONY: help demo up bench build check test faults advice race kafka format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,16 +40,19 @@ check: format ## while you work: format, vet, lint and tests of what is deployed
 	$(LINT) run ./...
 	$(GO) test ./...
 
-test: build vet ## every test; needs nothing but Go, git and make
+test: build vet ## every test but the long ones; needs nothing but Go, git and make
 	$(GO) test ./...
-	cd local && $(GO) test -count=1 -timeout 25m ./...
+	cd local && $(GO) test -count=1 -timeout 25m -skip '$(LONG)' ./...
+
+faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
+	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./transformtest ./e2e
 
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
 	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
 
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...
-	cd local && $(GO) test -race -count=1 -timeout 25m $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
+	cd local && $(GO) test -race -count=1 -timeout 25m -skip '$(LONG)' $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
 
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'

@@ -153,6 +153,26 @@ func checkTable(t *testing.T, figure *html.Node, metrics dashboard.Period) int {
 	return got
 }
 
+// The bill says what a month would cost, and of what; there is none before
+// enough has been counted.
+func TestPage_ShowsTheBill(t *testing.T) {
+	t.Parallel()
+	page := open(t, scenes(noon)["busy"].dashboard(at(noon)).Handler(), "")
+	got := strings.Join(strings.Fields(textOf(t, page, "id", "bill")), " ")
+	for _, want := range []string{
+		"a month like the last 5 min would cost 542 dollars at list prices, 10.45 dollars per million records",
+		"queries of the transform", "492.50", "91 %", "0.00",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the bill does not say %q:\n%s", want, got)
+		}
+	}
+	empty := open(t, scenes(noon)["empty"].dashboard(at(noon)).Handler(), "")
+	if node := browser.Find(empty, browser.Has("id", "bill")); node == nil || !browser.Has("hidden", "")(node) {
+		t.Error("a bill is shown before anything was counted")
+	}
+}
+
 func TestPage_ShowsNoDataForNull(t *testing.T) {
 	t.Parallel()
 	shown := scene{rows: small()}.dashboard(at(noon))

@@ -54,6 +54,9 @@ func busy(now time.Time, change func(*dashboard.Pipeline)) dashboard.Pipeline {
 			Changed: 13, Models: models(), TestsRun: 84, Waiting: lag(22_040, 39*time.Second),
 			Findings: []dashboard.Finding{{Test: "accepted_values_stg_incidents_type", Status: "warned", Rows: 3}},
 		},
+		Bill: &dashboard.Bill{Over: 5 * time.Minute, RecordsPerSecond: 20, USDMonth: 541.75, Components: []dashboard.BilledComponent{
+			{Name: "bridge", USDMonth: 49.25}, {Name: "Pub/Sub", USDMonth: 0}, {Name: "queries of the transform", USDMonth: 492.5},
+		}},
 	}
 	if change != nil {
 		change(&p)

@@ -8,6 +8,7 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/meter"
+	"github.com/stationflow/stationflow/local/warehouse"
 )
 
 // billWindow is how far back the bill looks: over several runs of the
@@ -31,6 +32,14 @@ func (s *System) Metered() meter.Reading {
 		r.AppendedBytes += table.Bytes
 	}
 	return r
+}
+
+// meterQuery counts what a query of the transform is billed by. The page's own
+// queries are not part of what is deployed.
+func (s *System) meterQuery(q warehouse.Metered) {
+	if q.Labels["component"] == "transform" {
+		s.meter.Statement(len(q.Tables), q.Billed)
+	}
 }
 
 // Workload is what the system is set up for, at a rate.

@@ -162,7 +162,8 @@ func (s *System) startWarehouse(ctx context.Context) error {
 	w, err := warehouse.Start(ctx, warehouse.Config{
 		Project: project, Engine: s.options.Engine, DataDir: s.keptFolder("warehouse"), Log: s.log,
 		RESTAddr: host(s.Endpoints.BigQuery), GRPCAddr: s.Endpoints.BigQueryGRPC, Storage: s.Endpoints.Storage,
-		Before: func(ctx context.Context, statement string) error { return copyLake(ctx, lake, statement) },
+		Before:  func(ctx context.Context, statement string) error { return copyLake(ctx, lake, statement) },
+		Metered: s.meterQuery,
 	})
 	if err != nil {
 		return err

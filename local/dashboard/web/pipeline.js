@@ -1,5 +1,6 @@
 // The strip at the top: what happens between Kafka and the figures.
 
+import { drawBill } from "./bill.js"
 import { age, clock, count, perSecond, seconds, share } from "./format.js"
 
 const $ = (selector, within = document) => within.querySelector(selector)
@@ -32,6 +33,7 @@ export function drawPipeline(pipeline, figures) {
   for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
   drawMeasures(pipeline)
   drawRun(pipeline.transform)
+  drawBill($("#bill"), pipeline.bill)
 }
 
 function drawOverall(pipeline, figures) {
