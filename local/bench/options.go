@@ -79,7 +79,7 @@ func (o *Options) complete() error {
 	if o.Rate < 0 || o.Rate > 1_000_000 {
 		fault("--rate is %d: use a number from 1 to 1000000, or leave it out", o.Rate)
 	}
-	if o.For < 2*time.Minute {
+	if o.Bill && o.For < 2*time.Minute {
 		fault("--for is %v: use 2m at least, for a transform runs once a minute", o.For)
 	}
 	if o.Bill && o.Kafka != "" {

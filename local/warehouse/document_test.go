@@ -36,7 +36,8 @@ func document(y *tally, all int) string {
 	fmt.Fprintf(&out, `# The local BigQuery
 
 `+"`make up`"+` runs a BigQuery on this machine: an emulator behind a gateway (local/warehouse). What it answers is what BigQuery
-answers. Where it cannot, it fails with a sentence that begins "%s", and never answers something else.
+answers. Where it cannot, it fails with a sentence that begins "%s". The end of this page lists
+what is known to differ without one.
 
 A table of %d expressions and statements with the results that
 [BigQuery's reference](https://cloud.google.com/bigquery/docs/reference/standard-sql/introduction-sql) documents
