@@ -207,7 +207,8 @@ func read(response *http.Response) (quoted string) {
 //   - 3xx, 401, 403, 404, 405, 407: something before the function has
 //     answered; a person must mend the address or the rights, and no batch
 //     is to blame.
-//   - 400, 413, 422, 500: the function's verdict on this batch.
+//   - 400, 413, 422, 500: the function's verdict on this batch, unless it is
+//     JSON: the function gives its reasons as plain text.
 //   - All else: nobody knows, and no batch is to blame.
 func judge(url string, response *http.Response, answer string, now time.Time) error {
 	code := response.StatusCode
@@ -226,7 +227,7 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
 		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInternalServerError:
-		failure.Verdict = !page
+		failure.Verdict = !page && !isJSON(response, answer)
 	default:
 		if code < 300 {
 			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
@@ -239,8 +240,18 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 
 // isPage tells a page for people, which a front end or a proxy answers.
 func isPage(response *http.Response, answer string) bool {
+	return mediaType(response) == "text/html" || strings.HasPrefix(answer, "<")
+}
+
+// isJSON tells an object for programs, which a gateway answers.
+func isJSON(response *http.Response, answer string) bool {
+	media := mediaType(response)
+	return media == "application/json" || strings.HasSuffix(media, "+json") || strings.HasPrefix(answer, "{")
+}
+
+func mediaType(response *http.Response) string {
 	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	return media == "text/html" || strings.HasPrefix(answer, "<")
+	return media
 }
 
 // maxRetryAfter bounds what an answer may ask for: a wrong clock must not

@@ -85,13 +85,14 @@ func TestHTTP_PostsTheEvent(t *testing.T) {
 }
 
 func TestHTTP_Answers(t *testing.T) {
+	const html, object, problem = "text/html; charset=UTF-8", "application/json", "application/problem+json"
 	tests := []struct {
 		code    int
 		header  string // Retry-After
 		verdict bool
 		after   time.Duration
 		says    string
-		page    bool // answered as HTML
+		page    string // the type of an answer that is not plain text
 	}{
 		{code: 200}, {code: 202}, {code: 204},
 		{code: 301, says: "redirects are not followed"}, {code: 307, says: "BRIDGE_HTTP_URL"},
@@ -106,8 +107,11 @@ func TestHTTP_Answers(t *testing.T) {
 		{code: 503, header: "100000", after: maxRetryAfter, says: "no good"}, {code: 503, header: "soon", says: "no good"}, {code: 504, says: "no good"},
 		{code: 409, says: "no good"}, {code: 410, says: "no good"}, {code: 451, says: "no good"}, {code: 505, says: "no good"}, {code: 520, says: "no good"},
 		// What a front end answers is no verdict, and nothing is taken over.
-		{code: 400, page: true, says: "no good"}, {code: 413, page: true, says: "no good"}, {code: 422, page: true, says: "no good"},
-		{code: 500, page: true, says: "no good"}, {code: 200, page: true, says: "with a web page, which the function never does"},
+		{code: 400, page: html, says: "no good"}, {code: 413, page: html, says: "no good"}, {code: 422, page: html, says: "no good"},
+		{code: 500, page: html, says: "no good"}, {code: 200, page: html, says: "with a web page, which the function never does"},
+		{code: 400, page: object, says: "no good"}, {code: 413, page: problem, says: "no good"}, {code: 422, page: object, says: "no good"},
+		{code: 500, page: object, says: "no good"}, {code: 500, page: problem, says: "no good"},
+		{code: 200, page: object}, {code: 503, page: object, says: "no good"},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.code, test.header, test.page), func(t *testing.T) {
@@ -120,8 +124,8 @@ func TestHTTP_Answers(t *testing.T) {
 				if test.header != "" {
 					w.Header().Set("Retry-After", test.header)
 				}
-				if test.page {
-					w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+				if test.page != "" {
+					w.Header().Set("Content-Type", test.page)
 				}
 				w.WriteHeader(test.code)
 				if test.code != 204 {
@@ -129,7 +133,7 @@ func TestHTTP_Answers(t *testing.T) {
 				}
 			})
 			err := httpTransport(t, server.URL+"/ingest").Publish(t.Context(), eventOf(t, batch.Record{}))
-			if test.code < 300 && !test.page {
+			if test.code < 300 && test.page != html {
 				if err != nil {
 					t.Error(err)
 				}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/auth"
+	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -41,18 +42,13 @@ var worse = []faultClass{transient, misconfigured, unknown, permanent}
 // Only what names a row, the request or the batch is the batch's fault. The
 // status of a server, or of what stands before it, says how the server is.
 func classify(err error) faultClass {
-	switch e := err.(type) {
-	case interface{ Unwrap() []error }:
-		worst := 0
-		for _, err := range e.Unwrap() {
-			worst = max(worst, slices.Index(worse, classify(err)))
-		}
-		return worse[worst]
-	case *failure:
-		return classify(e.err)
-	}
 	if blamesBatch(err) {
 		return permanent
+	}
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if joined, several := e.(interface{ Unwrap() []error }); several {
+			return worstOf(joined.Unwrap())
+		}
 	}
 	var refused *googleapi.Error
 	if errors.As(err, &refused) {
@@ -67,6 +63,20 @@ func classify(err error) faultClass {
 		return transient
 	}
 	return classifyGRPC(status.Code(err))
+}
+
+// worstOf is the class of joined errors. An object that the lake has just told
+// of, and that is not there, was deleted meanwhile: it can be created now. The
+// status alone, 404, would mean a wrong name of the bucket.
+func worstOf(errs []error) faultClass {
+	if slices.Contains(errs, storage.ErrObjectNotExist) {
+		return transient
+	}
+	worst := 0
+	for _, err := range errs {
+		worst = max(worst, slices.Index(worse, classify(err)))
+	}
+	return worse[worst]
 }
 
 // blamesBatch tells the errors of this program's own that name the batch.

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"cloud.google.com/go/auth"
+	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -131,6 +132,12 @@ func TestClassify(t *testing.T) {
 		{"other contents, and no right", errors.Join(conflict, forbidden), permanent},
 		{"down twice", errors.Join(down, io.EOF), transient},
 		{"down, and anything else", errors.Join(down, errors.New("something else")), unknown},
+		{"down, and no right, wrapped", fmt.Errorf("archiving: %w", errors.Join(down, forbidden)), misconfigured},
+		{"down, and anything else, in a failure", &failure{err: fmt.Errorf("archiving: %w", errors.Join(down, errors.New("something else")))}, unknown},
+		{"down, and other contents, joined twice", errors.Join(down, fmt.Errorf("x: %w", errors.Join(io.EOF, conflict))), permanent},
+		{"the object is gone", fmt.Errorf("comparing x: %w", fmt.Errorf("%w: %w", storage.ErrObjectNotExist, &googleapi.Error{Code: 404})), transient},
+		{"the object is gone, and no right", errors.Join(fmt.Errorf("%w: %w", storage.ErrObjectNotExist, &googleapi.Error{Code: 404}), forbidden), misconfigured},
+		{"no such bucket", fmt.Errorf("creating x: %w", &googleapi.Error{Code: 404}), misconfigured},
 		{"a failure with a cause", &failure{err: errors.Join(down, conflict)}, permanent},
 	} {
 		if got := classify(test.err); got != test.want {

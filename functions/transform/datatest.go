@@ -26,6 +26,31 @@ func (r *run) test(ctx context.Context) {
 	carryOut(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
 }
 
+// isUntested tells whether what is published has not passed the tests of this
+// run: a run without tests published it, or the tests were others.
+func (r *run) isUntested() bool { return r.tested != "" && r.known.Tested != r.tested }
+
+// isOfBuilt tells whether a test reads a model that this run may build. When
+// it fails that model stays due, so that the next run tests it again.
+func (r *run) isOfBuilt(test *project.Test) bool {
+	return slices.ContainsFunc(r.project.Through(test.Reads), func(id string) bool {
+		model := r.project.Model(nameOf(id))
+		return model != nil && model.ID == id && r.building[model.Name]
+	})
+}
+
+// provenBy is the digest of the tests that what is about to be published has
+// passed.
+func (r *run) provenBy(isNew bool) string {
+	switch {
+	case r.unproven, r.tested == "" && isNew:
+		return ""
+	case r.tested == "":
+		return r.known.Tested
+	}
+	return r.tested
+}
+
 // testOne runs a test when something that it reads changed.
 func (r *run) testOne(ctx context.Context, test *project.Test) {
 	r.mu.Lock()
@@ -59,6 +84,7 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 	}
 	r.report.Tests = append(r.report.Tests, entry)
 	if entry.Status == failed && !r.options.NoModels {
+		r.unproven = r.unproven || !r.isOfBuilt(test)
 		for _, id := range r.project.Through(test.Reads) {
 			if model := r.project.Model(nameOf(id)); model != nil && model.ID == id {
 				r.block(id, "its test "+test.Name+" failed")
@@ -75,7 +101,7 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 	if slices.ContainsFunc(reads, func(id string) bool { return r.broken[id] != "" }) {
 		return false
 	}
-	return slices.ContainsFunc(reads, func(id string) bool {
+	return r.isUntested() || slices.ContainsFunc(reads, func(id string) bool {
 		model := r.project.Model(nameOf(id))
 		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
 			model != nil && model.ID == id && !model.Stored() && len(r.plan.inputs[model.Name].sources) > 0 // a view shows new rows by itself

@@ -2,12 +2,14 @@ package transform
 
 import (
 	"context"
+	"slices"
 
 	"github.com/stationflow/stationflow/functions/transform/project"
 )
 
 // isIdle decides without the lease whether there is nothing to do, from the
-// stored state, the tables that exist and the rows of the sources.
+// stored state, the tests that it passed, the tables that exist and the rows
+// of the sources.
 func (r *run) isIdle(ctx context.Context) (bool, error) {
 	stored, err := r.keeper.read(ctx)
 	switch {
@@ -29,13 +31,20 @@ func (r *run) nothingDue(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	r.report.RowsNew = r.plan.newRows(r.known, r.rows)
-	if r.options.Always || r.options.FullRefresh || r.plan.anyDue(r.known, r.rows) {
+	var wanted []*project.Model
+	for _, model := range r.project.Models {
+		if r.wants(model) {
+			wanted = append(wanted, model)
+		}
+	}
+	isDue := func(model *project.Model) bool { return r.plan.isDue(model, r.known, r.rows) }
+	if r.options.Always || r.options.FullRefresh || r.isUntested() || slices.ContainsFunc(wanted, isDue) {
 		return false, nil
 	}
-	if err := r.look(ctx); err != nil || len(r.moved) > 0 {
+	if err := r.look(ctx); err != nil || slices.ContainsFunc(wanted, func(m *project.Model) bool { return r.moved[m.Name] }) {
 		return false, err
 	}
-	for _, model := range r.project.Models {
+	for _, model := range wanted {
 		r.note(model, building{status: unchanged}, 0)
 	}
 	return true, nil

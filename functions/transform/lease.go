@@ -79,10 +79,10 @@ func (k *keeper) read(ctx context.Context) (*row, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.warehouse.timeout)
 	defer cancel()
 	var stored struct {
-		Token       int64
-		Holder      string
-		ExpiresAt   time.Time `bigquery:"expires_at"`
-		Interrupted bool
+		Token       bigquery.NullInt64
+		Holder      bigquery.NullString
+		ExpiresAt   bigquery.NullTimestamp `bigquery:"expires_at"`
+		Interrupted bigquery.NullBool
 		State       bigquery.NullString
 	}
 	var rows uint64
@@ -99,8 +99,10 @@ func (k *keeper) read(ctx context.Context) (*row, error) {
 		return nil, k.oneRow(int(rows))
 	case err != nil:
 		return nil, fmt.Errorf("reading the lease: %w", err)
+	case !stored.Token.Valid || !stored.Holder.Valid || !stored.ExpiresAt.Valid || !stored.Interrupted.Valid:
+		return nil, fmt.Errorf("%s has not every column that it must have, or a NULL in one: drop the table", k.relation)
 	}
-	return &row{stored.Token, stored.Holder, stored.ExpiresAt, stored.Interrupted, stored.State.StringVal}, nil
+	return &row{stored.Token.Int64, stored.Holder.StringVal, stored.ExpiresAt.Timestamp, stored.Interrupted.Bool, stored.State.StringVal}, nil
 }
 
 func (k *keeper) oneRow(rows int) error {

@@ -21,7 +21,7 @@ import (
 // what depends on it, stays as it is published.
 func (r *run) prepare(ctx context.Context) error {
 	published := &state{Run: r.lease.holder, Mark: r.mark, Models: maps.Clone(r.known.Models)}
-	claimed := false
+	claimed, isNew := false, false
 	for _, model := range r.project.Models {
 		done, ok := r.built[model.Name]
 		if !ok {
@@ -49,13 +49,16 @@ func (r *run) prepare(ctx context.Context) error {
 				return fmt.Errorf("publishing %s: %w", model.Name, err)
 			}
 		}
-		published.Models[model.Name] = r.stateOf(model, done.changed() || len(statements) > 0 || remake != nil, published)
+		changed := done.changed() || len(statements) > 0 || remake != nil
+		isNew = isNew || changed
+		published.Models[model.Name] = r.stateOf(model, changed, published)
 	}
 	for name := range published.Models {
 		if r.project.Model(name) == nil {
 			delete(published.Models, name)
 		}
 	}
+	published.Tested = r.provenBy(isNew)
 	r.published = published
 	return nil
 }

@@ -60,6 +60,7 @@ type run struct {
 	known     *state // that the last run published
 	lease     *lease
 	mark      string          // in the names of what lies beside the published relations
+	tested    string          // digest of the tests that this run runs; "" when it runs none
 	moved     map[string]bool // names of models whose published relation is not the one that known speaks of; fixed before it starts
 	published *state          // what this run is about to publish
 	exchanges []string        // the statements that do so
@@ -71,6 +72,7 @@ type run struct {
 	built     map[string]building
 	changed   map[string]bool   // ids
 	broken    map[string]string // ids of models that must not be published, and why
+	unproven  bool              // a test failed of what is published already
 	outage    error             // of the warehouse: it makes no sense to go on
 	report    *Report
 }
@@ -145,6 +147,7 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if r.plan, err = r.planOf(r.vars, r.startedAt); err != nil {
 		return err
 	}
+	r.tested = r.plan.testsDigest(r.tests)
 	idle, err := r.isIdle(ctx)
 	if err != nil || idle {
 		return err
@@ -205,10 +208,7 @@ func (r *run) execute(ctx context.Context) (err error) {
 	}
 	var models []*project.Model
 	for _, model := range r.project.Models {
-		if !r.selected[model.ID] || len(r.options.Types) > 0 && !slices.Contains(r.options.Types, model.Type) {
-			continue
-		}
-		if model.Config.Materialized != project.Ephemeral {
+		if r.wants(model) {
 			models = append(models, model)
 			r.building[model.Name] = r.mayBuild(model)
 		}
@@ -237,6 +237,12 @@ func guarded(do func() error) (err error) {
 		}
 	}()
 	return do()
+}
+
+// wants tells whether a model is among those that this run is about.
+func (r *run) wants(model *project.Model) bool {
+	return r.selected[model.ID] && model.Config.Materialized != project.Ephemeral &&
+		(len(r.options.Types) == 0 || slices.Contains(r.options.Types, model.Type))
 }
 
 // tests tells whether this run runs a test.

@@ -13,8 +13,11 @@ import (
 // model was made. It is stored beside the lease, in the same transaction as
 // the rows it speaks of.
 type state struct {
-	Run    string                `json:"run"`            // id of the run that wrote it
-	Mark   string                `json:"mark,omitempty"` // in the names of what lies beside the published relations
+	Run  string `json:"run"`            // id of the run that wrote it
+	Mark string `json:"mark,omitempty"` // in the names of what lies beside the published relations
+	// Tested is the digest of the tests that all of it has passed; "" when a
+	// run without tests published some of it.
+	Tested string                `json:"tested,omitempty"`
 	Models map[string]modelState `json:"models"`
 }
 
@@ -35,7 +38,7 @@ func parseState(text string) (*state, error) {
 	s := &state{}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), s); err != nil {
-			return nil, fmt.Errorf("reading the state of the last run: %w: drop the table %s, and the next run makes everything anew", err, leaseTable)
+			return nil, fmt.Errorf("reading the state of the last run: %w: drop the table %s, and the next run makes everything again", err, leaseTable)
 		}
 	}
 	if s.Models == nil {
@@ -95,12 +98,13 @@ type plan struct {
 	day     string            // UTC date
 	digests map[string]string // of the SQL, by model
 	inputs  map[string]inputs // by model
+	tests   map[string]string // digests, by id
 	sources []*project.Source // that some stored model reads
 }
 
-// newPlan renders every model, which costs a millisecond each.
+// newPlan renders every model and test, which costs a millisecond each.
 func newPlan(p *project.Project, vars map[string]any, day string) (*plan, error) {
-	out := &plan{project: p, day: day, digests: map[string]string{}, inputs: map[string]inputs{}}
+	out := &plan{project: p, day: day, digests: map[string]string{}, inputs: map[string]inputs{}, tests: map[string]string{}}
 	needed := map[string]bool{}
 	for _, model := range p.Models {
 		compiled, err := p.Compile(model, project.Compilation{Vars: vars})
@@ -115,12 +119,34 @@ func newPlan(p *project.Project, vars map[string]any, day string) (*plan, error)
 			}
 		}
 	}
+	for _, test := range p.Tests {
+		var sql string
+		err := guarded(func() (err error) { sql, err = p.CompileTest(test, project.Compilation{Vars: vars}); return err })
+		if err != nil {
+			sql = err.Error() // the test will fail and say so
+		}
+		out.tests[test.ID] = project.Digest(sql, test.Warn, test.WarnIf, test.ErrorIf, test.FailCalc)
+	}
 	for _, source := range p.Sources {
 		if needed[source.ID] {
 			out.sources = append(out.sources, source)
 		}
 	}
 	return out, nil
+}
+
+// testsDigest tells these tests from others; "" for none.
+func (p *plan) testsDigest(wanted func(*project.Test) bool) string {
+	var all []any
+	for _, test := range p.project.Tests {
+		if wanted(test) {
+			all = append(all, test.ID, p.tests[test.ID])
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return project.Digest(all...)
 }
 
 // isDue tells whether building a model would change its rows, as far as the
@@ -149,13 +175,6 @@ func (p *plan) isDue(model *project.Model, known *state, rows map[string]int64) 
 		}
 	}
 	return false
-}
-
-// anyDue tells whether a run has something to do.
-func (p *plan) anyDue(known *state, rows map[string]int64) bool {
-	return slices.ContainsFunc(p.project.Models, func(model *project.Model) bool {
-		return model.Config.Materialized != project.Ephemeral && p.isDue(model, known, rows)
-	})
 }
 
 // newRows is how many rows the sources have more than a model of the state

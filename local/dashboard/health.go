@@ -61,7 +61,11 @@ func (p *Pipeline) kafkaHealth() Health {
 		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials.")}
 	}
 	if flow.Records == 0 {
-		return Health{NothingYet, "No record has been appended.", "Send events to the topics, or start with --simulate."}
+		remedy := "Send events to the topics, or start with --simulate."
+		if p.Simulation != nil {
+			remedy = "The simulator's first events come within seconds."
+		}
+		return Health{NothingYet, "No record has been appended.", remedy}
 	}
 	return p.moving(flow, "appended")
 }
@@ -148,7 +152,7 @@ func (t *Transform) health(now time.Time) Health {
 	overdue := now.Sub(t.Next)
 	switch {
 	case t.LastFailure != "":
-		return Health{Failing, t.LastFailure, "prod_data keeps its last good figures; the log has the statement, and the next run tries again."}
+		return Health{Failing, t.LastFailure, cmp.Or(t.Remedy, "prod_data keeps its last good figures; the log has the statement, and the next run tries again.")}
 	case running && now.Sub(t.RunningSince) > maxRun:
 		return Health{Behind, "Running for " + seconds(now.Sub(t.RunningSince)) + ".", "See in the log which model takes long, or keep fewer days in staging."}
 	case !running && !t.Next.IsZero() && overdue > maxLate:

@@ -246,3 +246,16 @@ func TestWaitingFor(t *testing.T) {
 		}
 	}
 }
+
+// Who simulates is not told to.
+func TestHealth_NothingYetWhileSimulating(t *testing.T) {
+	t.Parallel()
+	p := Pipeline{Flows: map[Hop]Flow{Kafka: {}}}
+	if got := p.kafkaHealth(); got.State != NothingYet || !strings.Contains(got.Remedy, "--simulate") {
+		t.Errorf("%+v", got)
+	}
+	p.Simulation = &Simulation{}
+	if got := p.kafkaHealth(); got.State != NothingYet || strings.Contains(got.Remedy, "--simulate") {
+		t.Errorf("while it simulates: %+v", got)
+	}
+}

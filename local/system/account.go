@@ -78,6 +78,9 @@ func (s *System) account(ctx context.Context) error {
 	if sum.open > 0 {
 		fmt.Fprintf(s.out, "%d offsets wait for the end of a transaction\n", sum.open)
 	}
+	if sum.deleted > 0 {
+		fmt.Fprintf(s.out, "Kafka deleted %d offsets that are in no table, by age or with their topic: of records that nobody had read, or of markers of transactions\n", sum.deleted)
+	}
 	if s.missing = sum.missing; s.missing > 0 {
 		fmt.Fprintf(s.out, "warning: %d records had not arrived when the system stopped: %s\n", s.missing, sum.where())
 	}

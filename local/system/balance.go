@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,6 +37,7 @@ func (l landed) add(topicID string, partition int64, offsets span) {
 type balance struct {
 	arrived, missing int64
 	open             int64 // offsets behind the first open transaction of a partition
+	deleted          int64 // offsets that the group had not come to when Kafka deleted them, or their topic, and that are in no table; not all need have held a record
 	lacking          []lack
 }
 
@@ -73,17 +75,15 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 	if err != nil {
 		return balance{}, err
 	}
+	b.note(now)
 	var sum balance
+	gone := b.histories() // but for those that are still there
 	for at, of := range now {
-		runs := landed[place{of.topicID, int64(at.Number)}]
-		from := of.begin
-		if before, known := b.first[at]; foreign && known && before.topicID == of.topicID {
-			from = max(from, before.committed)
-			for _, one := range runs { // an earlier run has read from there on
-				from = max(of.begin, min(from, one.first))
-			}
-		}
-		arrived, holes := within(span{from, of.stable}, runs)
+		here := place{of.topicID, int64(at.Number)}
+		seen, runs := gone[here], landed[here]
+		arrived, holes := within(span{max(seen.from(foreign, runs), of.begin), of.stable}, runs)
+		seen.stable = min(seen.stable, of.begin)
+		gone[here] = seen
 		sum.arrived += arrived
 		sum.open += of.end - of.stable
 		records, err := readable(client, at, holes)
@@ -95,7 +95,38 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 			sum.lacking = append(sum.lacking, lack{at, records[0], int64(len(records))})
 		}
 	}
+	for here, seen := range gone {
+		_, holes := within(span{max(seen.from(foreign, landed[here]), seen.passed), seen.stable}, landed[here])
+		for _, one := range holes {
+			sum.deleted += one.next - one.first
+		}
+	}
 	return sum, nil
+}
+
+// A history is what has been seen of a partition since the watch began.
+type history struct {
+	begin, start int64 // of the partition, and of the group in it, at first
+	stable       int64 // how far it could be read
+	passed       int64 // how far the group has come: what is before was handed on, given up, or is no record
+}
+
+func (b *broker) histories() map[place]history {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.seen)
+}
+
+// from is the first offset that counts.
+func (h history) from(foreign bool, runs []span) int64 {
+	if !foreign {
+		return h.begin
+	}
+	from := max(h.begin, h.start)
+	for _, one := range runs { // an earlier run has read from there on
+		from = max(h.begin, min(from, one.first))
+	}
+	return from
 }
 
 // within counts the offsets of a range that are in runs, and returns the parts

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // balanced is a broker with one topic's partition 0 to compare.
@@ -78,6 +80,24 @@ func (b *balanced) transaction(client *kgo.Client, records int, how *kgo.Transac
 	}
 }
 
+// commit is what the bridge does once it is done with what is before.
+func (b *balanced) commit(offset int64) {
+	b.t.Helper()
+	partition := kmsg.NewOffsetCommitRequestTopicPartition()
+	partition.Offset = offset
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID, topic.Partitions = counted, b.cluster.TopicInfo(counted).TopicID, []kmsg.OffsetCommitRequestTopicPartition{partition}
+	request := kmsg.NewOffsetCommitRequest()
+	request.Group, request.Topics = "stationflow", []kmsg.OffsetCommitRequestTopic{topic}
+	answer, err := request.RequestWith(b.t.Context(), b.client())
+	if err == nil {
+		err = kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b *balanced) id() string {
 	id := b.cluster.TopicInfo(counted).TopicID
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
@@ -139,6 +159,54 @@ func TestCompare_SurplusHidesNoLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want(false, held, "0 arrived, 1 missing, 0 open: 1 in incidents/0 from offset 4 on")
+}
+
+// What Kafka deleted before it had arrived, by age or with its topic, is not
+// passed over, however often the topic was made again.
+func TestCompare_DeletedBeforeItArrived(t *testing.T) {
+	t.Parallel()
+	for name, foreign := range map[string]bool{"own": false, "foreign": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBalanced(t)
+			held := landed{}
+			want := func(deleted int64) {
+				t.Helper()
+				if sum, err := b.compare(t.Context(), foreign, held); err != nil || sum.deleted != deleted {
+					t.Errorf("%d deleted, %v; want %d", sum.deleted, err, deleted)
+				}
+			}
+			b.produce(b.client(), 10)
+			held[place{b.id(), 0}] = []span{{0, 4}, {8, 9}}
+			want(0)
+			if err := b.cluster.DeleteRecords(counted, 0, 7); err != nil {
+				t.Fatal(err)
+			}
+			want(3)
+			b.recreate()
+			want(5) // 9 as well
+			b.produce(b.client(), 6)
+			held[place{b.id(), 0}] = []span{{0, 2}}
+			want(5)
+			b.recreate()
+			want(9)
+
+			b.produce(b.client(), 6) // which the bridge has handed on, or given up
+			b.commit(5)
+			want(9)
+			b.recreate()
+			want(10)
+		})
+	}
+	b := newBalanced(t)
+	b.produce(b.client(), 10)
+	b.watch("KAFKA_START=latest") // what was there before does not count
+	if err := b.cluster.DeleteRecords(counted, 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := b.compare(t.Context(), true, landed{}); err != nil || sum.deleted != 0 {
+		t.Errorf("%d deleted, %v; want none", sum.deleted, err)
+	}
 }
 
 // In somebody else's topics only what is there since the group begins counts,

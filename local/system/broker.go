@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,9 +28,11 @@ type broker struct {
 	group  string
 	start  int64 // where a partition begins that the group never committed, as kafka.Offsets is asked for it
 
-	first   offsets // when the watch began
 	last    atomic.Pointer[offsets]
 	trouble atomic.Pointer[trouble] // of the last look; nil when all was well
+
+	mu   sync.Mutex
+	seen map[place]history // of every topic since the watch began, those that are gone too
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -42,7 +45,7 @@ type trouble struct{ fault, remedy string }
 // at their offsets every second until Close.
 func watchBroker(ctx context.Context, getenv func(string) string) (_ *broker, err error) {
 	r := env.NewReader(getenv)
-	b := &broker{config: kafka.FromEnv(r), group: r.String("KAFKA_GROUP_ID", "stationflow"), done: make(chan struct{})}
+	b := &broker{config: kafka.FromEnv(r), group: r.String("KAFKA_GROUP_ID", "stationflow"), seen: map[place]history{}, done: make(chan struct{})}
 	b.start = startTime(r.String("KAFKA_START", "earliest"))
 	if err := r.Err(); err != nil {
 		return nil, err
@@ -60,7 +63,6 @@ func watchBroker(ctx context.Context, getenv func(string) string) (_ *broker, er
 		stop()
 		return nil, errors.Join(err, b.client.Close())
 	}
-	b.first = b.offsets()
 	started()
 	go func() {
 		defer close(b.done)
@@ -107,9 +109,29 @@ func (b *broker) look() error {
 	}
 	b.trouble.Store(wrong)
 	if err == nil {
+		b.note(now)
 		b.last.Store(&now)
 	}
 	return err
+}
+
+// note adds what was read to what has been seen. A topic that was made since
+// the watch began is read from its first record.
+func (b *broker) note(now offsets) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for at, of := range now {
+		here := place{of.topicID, int64(at.Number)}
+		seen, known := b.seen[here]
+		if !known {
+			seen = history{begin: of.begin, start: of.committed}
+			if b.last.Load() != nil {
+				seen.start = of.begin
+			}
+		}
+		seen.stable, seen.passed = max(seen.stable, of.stable), max(seen.passed, of.committed)
+		b.seen[here] = seen
+	}
 }
 
 // explain says why Kafka could not be asked.

@@ -105,6 +105,7 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 		if one.Stuck {
 			stuck++
 			flow.Fault = one.Topic + ": " + one.Problem
+			flow.Remedy = "The other topics are read. This one is, too, as soon as it exists and the bridge's user may read it: nothing need be restarted."
 		}
 	}
 	if !now.bridge.Joined && now.bridge.Trouble != "" && now.kafka.waiting > 0 && still > patience {
@@ -137,9 +138,8 @@ func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 func (s *System) ingestFlow(now reading, figures telemetry.Figures) dashboard.Flow {
 	failures := figures.Failures + figures.NoBatch
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested), Failures: &failures, Fault: failing(figures), Remedy: s.afterFailure()}
-	if silent := s.functions.silence(); silent.lasts() {
-		flow.Fault = "No answer from " + s.Endpoints.Functions + ": " + silent.failure + "."
-		flow.Remedy = silent.remedy("Start the functions there: batches are delivered again until they are taken.")
+	if fault, remedy := s.functionsSilent(); fault != "" {
+		flow.Fault, flow.Remedy = fault, remedy
 	}
 	return flow
 }
@@ -147,10 +147,7 @@ func (s *System) ingestFlow(now reading, figures telemetry.Figures) dashboard.Fl
 // stagingFlow is what is in the staging tables.
 func (s *System) stagingFlow(now reading) dashboard.Flow {
 	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested)}
-	if silent := s.answers.silence(); silent.lasts() {
-		flow.Fault = "BigQuery does not answer: " + silent.failure + "."
-		flow.Remedy = "Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
-	}
+	flow.Fault, flow.Remedy = s.warehouseSilent()
 	return flow
 }
 
@@ -248,6 +245,9 @@ func (s *System) transform(figures telemetry.Figures, now reading) dashboard.Tra
 	}
 	if last.Status == "failed" {
 		t.LastFailure = cmp.Or(whyFailed(last), t.LastFailure, "A model or a test failed; the log says which.")
+	}
+	if !t.RunningSince.IsZero() || t.LastFailure != "" {
+		s.explainByOthers(&t)
 	}
 	if s.scheduler != nil {
 		t.Next = s.scheduler.Next()

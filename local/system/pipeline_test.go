@@ -72,6 +72,43 @@ func TestTransform_Waiting(t *testing.T) {
 	}
 }
 
+// A run that fails, or hangs, because the functions or the warehouse give no
+// answer is no model's fault.
+func TestTransform_WithoutAnswer(t *testing.T) {
+	t.Parallel()
+	silent := func(failure string) *probe {
+		p := newProbe(time.Second, nil)
+		p.last.Store(&silence{failure: failure, since: time.Now().Add(-time.Hour), known: true})
+		return p
+	}
+	for name, test := range map[string]struct {
+		s            *System
+		want, remedy string
+	}{
+		"functions are frozen":      {&System{functions: silent("none within 2s"), running: time.Now().Add(-2 * time.Minute)}, "No answer from http://f: none within 2s.", "need not be started"},
+		"functions are gone":        {&System{functions: silent(refusedConnection), failure: "Post: connection refused"}, "No answer from http://f: connection refused.", "Start the functions"},
+		"BigQuery is away":          {&System{answers: silent("none within 10s"), running: time.Now().Add(-2 * time.Minute)}, "BigQuery does not answer: none within 10s.", "the next run catches up"},
+		"all answer":                {&System{functions: silent(""), answers: silent(""), failure: "a model failed"}, "a model failed", ""},
+		"away, and nothing was run": {&System{functions: silent(refusedConnection)}, "", ""},
+	} {
+		test.s.Endpoints.Functions = "http://f"
+		got := test.s.transform(telemetry.Figures{}, reading{})
+		if got.LastFailure != test.want || !strings.Contains(got.Remedy, test.remedy) || test.remedy == "" && got.Remedy != "" {
+			t.Errorf("%s: %q, %q; want %q, %q", name, got.LastFailure, got.Remedy, test.want, test.remedy)
+		}
+	}
+}
+
+// A topic that cannot be read is no partition's trouble.
+func TestBridgeFlow_UnreadTopic(t *testing.T) {
+	t.Parallel()
+	now := reading{bridge: bridge.Snapshot{Joined: true, Unread: []bridge.UnreadTopic{{Topic: "incidents", Problem: "there is no such topic", Stuck: true}}}}
+	got := (&System{}).bridgeFlow(now)
+	if got.Fault != "incidents: there is no such topic" || !strings.Contains(got.Remedy, "as soon as it exists") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What keeps Pub/Sub from delivering is its fault while something waits, unless
 // ingest itself tells of it.
 func TestTransportFlow_Unreachable(t *testing.T) {
