@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"mime"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/auth"
@@ -101,11 +103,15 @@ func needsPerson(err error) bool {
 		errors.As(err, &token) && token.Response != nil && token.Response.StatusCode < 500 && token.Response.StatusCode != http.StatusTooManyRequests
 }
 
-// classifyHTTP never blames the batch: names and sizes of objects are this
-// program's, so a request that is bad, or too large for whatever stands before
-// the lake, is bad for every batch. A wrong name of the bucket is answered 400.
+// classifyHTTP knows two answers that are about the request: that it is bad,
+// and that it is too large. A page of HTML is a proxy's, which cannot tell.
 func classifyHTTP(refused *googleapi.Error) faultClass {
 	switch code := refused.Code; {
+	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge:
+		if isPage(refused) {
+			return misconfigured
+		}
+		return permanent
 	case code == http.StatusForbidden && isTooFast(refused):
 		return transient
 	case code == http.StatusRequestTimeout, code == http.StatusConflict, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
@@ -123,6 +129,11 @@ func isTooFast(refused *googleapi.Error) bool {
 	return slices.ContainsFunc(refused.Errors, func(e googleapi.ErrorItem) bool {
 		return e.Reason == "rateLimitExceeded" || e.Reason == "userRateLimitExceeded"
 	})
+}
+
+func isPage(answer *googleapi.Error) bool {
+	media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	return media == "text/html" || strings.HasPrefix(strings.TrimSpace(answer.Body), "<")
 }
 
 // classifyGRPC counts InvalidArgument, FailedPrecondition and Unimplemented

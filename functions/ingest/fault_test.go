@@ -25,30 +25,32 @@ import (
 )
 
 // What each status of Cloud Storage, or of a proxy before it, says: of a
-// service in JSON, and as a page of HTML. None of them is a verdict on the
-// batch.
+// service in JSON, and as a page of HTML. None of them but the two that name
+// the request is a verdict on the batch.
 func TestClassify_HTTP(t *testing.T) {
-	const out, person = transient, misconfigured
+	const out, person, fault = transient, misconfigured, permanent
 	for code := 300; code < 600; code++ {
-		want := person
+		service, page := person, person
 		switch code {
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			service = fault
 		case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
-			want = out
+			service, page = out, out
 		}
 		if code < 400 || code >= 500 {
-			want = out
+			service, page = out, out
 		}
 		json := &googleapi.Error{Code: code, Message: "no", Header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}}}
 		html := &googleapi.Error{Code: code, Body: "<html>no</html>", Header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}}}
 		bare := &googleapi.Error{Code: code, Body: "\n<!DOCTYPE html>"}
-		if got := classify(fmt.Errorf("creating x: %w", json)); got != want {
-			t.Errorf("%d of the service is %s, want %s", code, got, want)
+		if got := classify(fmt.Errorf("creating x: %w", json)); got != service {
+			t.Errorf("%d of the service is %s, want %s", code, got, service)
 		}
-		if got := classify(fmt.Errorf("creating x: %w", html)); got != want {
-			t.Errorf("%d as a page is %s, want %s", code, got, want)
+		if got := classify(fmt.Errorf("creating x: %w", html)); got != page {
+			t.Errorf("%d as a page is %s, want %s", code, got, page)
 		}
-		if got := classify(bare); got != want {
-			t.Errorf("%d as a page without a type is %s, want %s", code, got, want)
+		if got := classify(bare); got != page {
+			t.Errorf("%d as a page without a type is %s, want %s", code, got, page)
 		}
 	}
 }

@@ -64,28 +64,34 @@ func startFrontedWarehouse(t *testing.T, answers func(http.ResponseWriter) bool)
 	return w, strings.TrimPrefix(front.URL, "http://")
 }
 
-// Neither does the lake, nor what stands before it.
+// Neither does the lake, nor what stands before it, unless it says that the
+// request is bad or too large.
 func TestIngest_StatusOfTheLakeIsNoVerdict(t *testing.T) {
 	t.Parallel()
-	for _, o := range []outcome{
-		{status: 500}, {status: 501}, {status: 505}, {status: 507}, {status: 520}, {status: 599},
-		{status: 401}, {status: 402}, {status: 405}, {status: 409}, {status: 410}, {status: 411}, {status: 412}, {status: 418},
-		{status: 421}, {status: 425}, {status: 428}, {status: 431}, {status: 451}, {status: 499},
-		{status: 400}, {status: 413}, {status: 400, page: true}, {status: 413, page: true}, {status: 200, page: true}, {status: 302, page: true},
-		{status: 200, json: "{}"}, {status: 201, json: `{"status":"ok"}`}, {status: 200, json: `{"name":"raw","crc32c":"AAAAAQ=="}`}, {status: 204},
+	for want, outcomes := range map[int][]outcome{
+		http.StatusServiceUnavailable: {
+			{status: 500}, {status: 501}, {status: 505}, {status: 507}, {status: 520}, {status: 599},
+			{status: 401}, {status: 402}, {status: 405}, {status: 409}, {status: 410}, {status: 411}, {status: 412}, {status: 418},
+			{status: 421}, {status: 425}, {status: 428}, {status: 431}, {status: 451}, {status: 499},
+			{status: 400, page: true}, {status: 413, page: true}, {status: 200, page: true}, {status: 302, page: true},
+			{status: 200, json: "{}"}, {status: 201, json: `{"status":"ok"}`}, {status: 200, json: `{"name":"raw","crc32c":"AAAAAQ=="}`}, {status: 204},
+		},
+		http.StatusInternalServerError: {{status: 400}, {status: 413}},
 	} {
-		t.Run(fmt.Sprintf("%d page %t %s", o.status, o.page, o.json), func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t)
-			l.lake.decide(func(*http.Request) outcome { return o })
-			e := eventOf(t, batchOf(incidents(3)...))
-			if got := l.answer(t, e); got != http.StatusServiceUnavailable {
-				t.Errorf("answer %d, want 503", got)
-			}
-			l.lake.decide(nil)
-			if got := l.answer(t, e); got != http.StatusOK || len(l.lake.objects(t, "raw/")) != 1 {
-				t.Errorf("answer %d afterwards, objects %q", got, l.lake.objects(t, "raw/"))
-			}
-		})
+		for _, o := range outcomes {
+			t.Run(fmt.Sprintf("%d page %t %s", o.status, o.page, o.json), func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				l.lake.decide(func(*http.Request) outcome { return o })
+				e := eventOf(t, batchOf(incidents(3)...))
+				if got := l.answer(t, e); got != want {
+					t.Errorf("answer %d, want %d", got, want)
+				}
+				l.lake.decide(nil)
+				if got := l.answer(t, e); got != http.StatusOK || len(l.lake.objects(t, "raw/")) != 1 {
+					t.Errorf("answer %d afterwards, objects %q", got, l.lake.objects(t, "raw/"))
+				}
+			})
+		}
 	}
 }
