@@ -274,7 +274,7 @@ func TestRun_StaysOnToday(t *testing.T) {
 				if len(j.steps) > 203 && day != time.Now().Format(time.DateOnly) && day != earliest.Format(time.DateOnly) {
 					t.Fatalf("at %v an event is of %v", time.Now(), e.Time)
 				}
-				if e.Time.Sub(time.Now()) > simulator.MaxLead {
+				if time.Until(e.Time) > simulator.MaxLead {
 					t.Fatalf("at %v an event is of %v, far ahead", time.Now(), e.Time)
 				}
 				if told[e.Topic+e.Key] {

@@ -62,7 +62,7 @@ func (i *instances) ended(now time.Time, took time.Duration) {
 }
 
 func (p period) billed() time.Duration {
-	return (p.end.Sub(p.begin) + granule - 1) / granule * granule
+	return (p.end.Sub(p.begin) + granule - 1).Truncate(granule)
 }
 
 // read returns how many calls ended, and for how long instances were busy with

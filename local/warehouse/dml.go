@@ -17,7 +17,7 @@ func (r *reads) statement(s statement, tokens []token) {
 	case "DELETE", "UPDATE":
 		r.change(s, tokens)
 	case "MERGE":
-		r.merge(s, tokens)
+		r.merge(tokens)
 	case "CREATE_VIEW", "CREATE_MATERIALIZED_VIEW", "CREATE_FUNCTION", "CREATE_TABLE_FUNCTION", "CREATE_PROCEDURE":
 	default:
 		r.use(tokens, nil, nil) // the subqueries of a script
@@ -84,7 +84,7 @@ func onlyThese(where []token, found []condition) bool {
 }
 
 // merge reads MERGE INTO target USING source ON ….
-func (r *reads) merge(s statement, tokens []token) {
+func (r *reads) merge(tokens []token) {
 	head, rest := cutClause(tokens[1:], "USING")
 	if len(head) > 0 && head[0].keyword() == "INTO" {
 		head = head[1:]

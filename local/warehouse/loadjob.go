@@ -113,7 +113,7 @@ func (s *rest) existing(ctx context.Context, l *loading) (*bigquery.Table, *apiE
 	case answer.code != http.StatusOK && l.config.CreateDisposition == "CREATE_NEVER":
 		return nil, faultOf(answer.code, answer.body, "invalid")
 	case answer.code != http.StatusOK || json.Unmarshal(answer.body, &table) != nil || table.Schema == nil:
-		return nil, nil
+		return nil, nil //nolint:nilerr // a table that cannot be read has no schema to take over
 	}
 	nameTypes(table.Schema.Fields)
 	if l.config.WriteDisposition == "WRITE_EMPTY" && s.countRows(ctx, l) > 0 {

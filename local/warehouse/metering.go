@@ -338,7 +338,7 @@ func (t *measured) bounds(id string) (from, to int64) {
 func (m Metered) limit(text string) *apiError {
 	most, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || most <= 0 || m.Billed <= most {
-		return nil
+		return nil //nolint:nilerr // no number is no limit
 	}
 	return &apiError{http.StatusBadRequest, "bytesBilledLimitExceeded",
 		fmt.Sprintf("Query exceeded limit for bytes billed: %d. %d or higher required.", most, m.Billed)}

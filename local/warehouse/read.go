@@ -232,12 +232,12 @@ func (s *readSession) message(start, end int) (*storagepb.ReadRowsResponse, erro
 	}}}
 	if s.arrow != nil {
 		batch, err := arrowBatch(s.arrow, s.fields, s.rows[start:end])
-		m.Rows = &storagepb.ReadRowsResponse_ArrowRecordBatch{ArrowRecordBatch: &storagepb.ArrowRecordBatch{SerializedRecordBatch: batch, RowCount: count}}
+		m.Rows = &storagepb.ReadRowsResponse_ArrowRecordBatch{ArrowRecordBatch: &storagepb.ArrowRecordBatch{SerializedRecordBatch: batch, RowCount: count}} //nolint:staticcheck // older clients read it
 		m.Schema = &storagepb.ReadRowsResponse_ArrowSchema{ArrowSchema: s.proto.GetArrowSchema()}
 		return m, err
 	}
 	rows, err := avroRows(s.fields, s.rows[start:end])
-	m.Rows = &storagepb.ReadRowsResponse_AvroRows{AvroRows: &storagepb.AvroRows{SerializedBinaryRows: rows, RowCount: count}}
+	m.Rows = &storagepb.ReadRowsResponse_AvroRows{AvroRows: &storagepb.AvroRows{SerializedBinaryRows: rows, RowCount: count}} //nolint:staticcheck // older clients read it
 	m.Schema = &storagepb.ReadRowsResponse_AvroSchema{AvroSchema: s.proto.GetAvroSchema()}
 	return m, err
 }

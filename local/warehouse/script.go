@@ -54,7 +54,7 @@ func (s *script) statement(ctx context.Context, one statement) *apiError {
 	case "COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION":
 		return &apiError{http.StatusBadRequest, "invalidQuery", "Cannot commit or roll back: there is no transaction in progress"}
 	}
-	result, fault := s.send(ctx, one.text, func(q query) (*outcome, *apiError) {
+	result, fault := s.send(one.text, func(q query) (*outcome, *apiError) {
 		return s.runner.run(ctx, s.project, q, parseStatement(q.SQL))
 	})
 	return s.keep(result, fault)
@@ -92,7 +92,7 @@ func (s *script) transaction(ctx context.Context, statements []statement) (lengt
 	if len(texts) == 0 {
 		return length, nil
 	}
-	result, fault := s.send(ctx, strings.Join(texts, ";\n"), func(q query) (*outcome, *apiError) {
+	result, fault := s.send(strings.Join(texts, ";\n"), func(q query) (*outcome, *apiError) {
 		return s.runner.send(ctx, s.project, q, !commit)
 	})
 	return length, s.keep(result, fault)

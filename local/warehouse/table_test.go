@@ -3,6 +3,7 @@ package warehouse
 import (
 	"bufio"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -274,7 +275,7 @@ func (y *tally) load(table, sql string) {
 	if err := it.Next(&row); err != nil {
 		y.t.Fatal(err)
 	}
-	if err := it.Next(&[]bigquery.Value{}); err != iterator.Done {
+	if err := it.Next(&[]bigquery.Value{}); !errors.Is(err, iterator.Done) {
 		y.t.Fatalf("more than one row of %s: %v", sql, err)
 	}
 	target := y.client.Dataset("d").Table(table)

@@ -19,7 +19,7 @@ type variable struct{ value, typ string }
 
 // send runs statements. Names that the emulator does not know, and variables have, are replaced by the values: where a
 // column has the name, the column is meant.
-func (s *script) send(ctx context.Context, text string, run func(query) (*outcome, *apiError)) (*outcome, *apiError) {
+func (s *script) send(text string, run func(query) (*outcome, *apiError)) (*outcome, *apiError) {
 	for {
 		q := s.query
 		q.SQL = text
@@ -139,7 +139,7 @@ func (s *script) assign(ctx context.Context, text string, tokens []token) *apiEr
 
 // evaluate runs an expression and returns one that has its value.
 func (s *script) evaluate(ctx context.Context, expression string) (string, *apiError) {
-	result, fault := s.send(ctx, "SELECT "+expression, func(q query) (*outcome, *apiError) {
+	result, fault := s.send("SELECT "+expression, func(q query) (*outcome, *apiError) {
 		return s.runner.send(ctx, s.project, q, true)
 	})
 	if fault != nil {

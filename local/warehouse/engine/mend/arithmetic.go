@@ -75,7 +75,7 @@ func safely(operation func(a, b int64) (int64, error)) better {
 		}
 		result, err := operation(a, b)
 		if err != nil {
-			return nil, true, nil
+			return nil, true, nil //nolint:nilerr // of a SAFE function an error is NULL
 		}
 		return result, true, nil
 	})
@@ -134,7 +134,7 @@ func minus(args []any) (any, bool, error) {
 func safeMinus(args []any) (any, bool, error) {
 	result, done, err := minus(args)
 	if err != nil {
-		return nil, true, nil
+		return nil, true, nil //nolint:nilerr // of a SAFE function an error is NULL
 	}
 	return result, done, nil
 }

@@ -111,13 +111,13 @@ func replace(name string, m better) error {
 	}
 	mended := m(entries[0].Func.(scalar))
 	entries[0].Func = mended
-	entries[1].Func = scalar(func(args ...any) (any, error) {
+	entries[1].Func = func(args ...any) (any, error) {
 		result, err := mended(args...)
 		if err != nil && !strings.HasPrefix(err.Error(), warehouse.Refusal) {
 			return nil, nil
 		}
 		return result, err
-	})
+	}
 	return nil
 }
 
