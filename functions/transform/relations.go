@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -55,10 +56,8 @@ func (w *warehouse) relations(ctx context.Context, inspected []string, threads i
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(threads)
-	for _, name := range inspected {
-		if _, exists := found[name]; !exists {
-			continue
-		}
+	missing := func(name string) bool { _, exists := found[name]; return !exists }
+	for _, name := range slices.DeleteFunc(slices.Clone(inspected), missing) { // all of them before the first is inspected
 		group.Go(func() error {
 			relation, err := w.inspect(ctx, name)
 			mu.Lock()
