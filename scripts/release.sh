@@ -32,7 +32,7 @@ for platform in "$@"; do
 	echo "building $file"
 	GOOS=${platform%/*} GOARCH=${platform#*/} CGO_ENABLED=0 GOFLAGS= GOWORK=off \
 		go build -trimpath -buildvcs=true -o "$folder/$file" \
-		-ldflags "-s -w -X github.com/stationflow/stationflow/internal/cli.release=$version" "$package"
+		-ldflags "-s -w -X github.com/stationflow/stationflow/cmd/cli.release=$version" "$package"
 	made="$made $file"
 done
 cd "$folder"

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // STATION_TIMEZONE works where the machine has no time zones
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 )
 
 func main() {

@@ -8,13 +8,13 @@ import (
 	"google.golang.org/api/option"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
-	"github.com/stationflow/stationflow/internal/warehouse"
 )
 
 // Config is what a Function needs to know.
 type Config struct {
-	Warehouse warehouse.Config
+	Warehouse bigquery.Config
 	Bucket    string          // the lake's bucket
 	Location  *time.Location  // of event timestamps without an offset
 	EpochUnit event.EpochUnit // of event timestamps that are numbers; "" refuses them
@@ -46,12 +46,12 @@ const defaultConcurrency = 8
 
 // FromEnv reads INGEST_SINKS (lake,warehouse or lake), INGEST_CONCURRENCY,
 // INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET, STATION_EPOCH_UNIT,
-// STATION_TIMEZONE and the variables of warehouse.FromEnv. The error lists
+// STATION_TIMEZONE and the variables of bigquery.FromEnv. The error lists
 // every fault. Cloud Storage's client itself reads STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
-		Warehouse:     warehouse.FromEnv(r),
+		Warehouse:     bigquery.FromEnv(r),
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
 		EpochUnit:     epochUnit(r),

@@ -12,7 +12,7 @@ import (
 	"cloud.google.com/go/bigquery/storage/managedwriter"
 	"google.golang.org/api/option"
 
-	"github.com/stationflow/stationflow/internal/warehouse"
+	"github.com/stationflow/stationflow/internal/bigquery"
 )
 
 // A stream appends to one table's default stream and is shared by all calls.
@@ -31,7 +31,7 @@ type stream struct {
 	current *connection // nil when none is open
 }
 
-func newStream(life context.Context, at warehouse.Config, table string, encoder *rowEncoder, timeout time.Duration) *stream {
+func newStream(life context.Context, at bigquery.Config, table string, encoder *rowEncoder, timeout time.Duration) *stream {
 	s := &stream{
 		table:   managedwriter.TableParentFromParts(at.Project, at.StagingDataset, table),
 		project: at.Project,

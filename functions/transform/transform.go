@@ -30,13 +30,13 @@ import (
 
 	"github.com/stationflow/stationflow/dbt"
 	"github.com/stationflow/stationflow/functions/transform/project"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
-	warehouseenv "github.com/stationflow/stationflow/internal/warehouse"
 )
 
 // Config says what to run and where.
 type Config struct {
-	Warehouse warehouseenv.Config
+	Warehouse bqconfig.Config
 	Location  *time.Location // the network's time zone
 	Wait      time.Duration  // longest wait of a request for a run in progress
 	Statement time.Duration  // deadline of one statement
@@ -67,7 +67,7 @@ type Config struct {
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
-		Warehouse: warehouseenv.FromEnv(r),
+		Warehouse: bqconfig.FromEnv(r),
 		Location:  r.Location("STATION_TIMEZONE", "UTC"),
 		Wait:      r.Duration("TRANSFORM_WAIT", 240*time.Second, time.Second, 30*time.Minute),
 		Statement: r.Duration("TRANSFORM_STATEMENT_TIMEOUT", 2*time.Minute, time.Second, time.Hour),

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stationflow/stationflow/cmd/cli"
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/cli"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/local/built"
 )

@@ -16,7 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 	"github.com/stationflow/stationflow/internal/cost"
 	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/endpoints"

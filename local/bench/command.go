@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 )
 
 // Command is bench. self is the path of this program: the programs under

@@ -20,7 +20,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest"
-	"github.com/stationflow/stationflow/internal/warehouse"
+	"github.com/stationflow/stationflow/internal/bigquery"
 )
 
 // noon is when the records of these tests were written to Kafka.
@@ -45,7 +45,7 @@ func newLab(t *testing.T, adjust ...func(*ingest.Config)) *lab {
 	var address string
 	l.warehouse, address = startWarehouse(t)
 	config := ingest.Config{
-		Warehouse:      warehouse.Config{Project: "p", StagingDataset: "staging_data", GRPCEndpoint: address},
+		Warehouse:      bigquery.Config{Project: "p", StagingDataset: "staging_data", GRPCEndpoint: address},
 		Bucket:         bucket,
 		AppendTimeout:  time.Minute, // a slow machine must not look like a fault
 		CallTimeout:    5 * time.Minute,

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 	"github.com/stationflow/stationflow/local/bench"
 	"github.com/stationflow/stationflow/local/system"
 )

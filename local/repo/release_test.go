@@ -15,7 +15,7 @@ import (
 // package that the release script writes the version into.
 var smallModule = map[string]string{
 	"go.mod": "module github.com/stationflow/stationflow\n\ngo 1.26\n",
-	"internal/cli/cli.go": `package cli
+	"cmd/cli/cli.go": `package cli
 
 import (
 	"encoding/json"
@@ -50,7 +50,7 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 )
 
 func main() {

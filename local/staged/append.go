@@ -14,14 +14,14 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	env "github.com/stationflow/stationflow/internal/warehouse"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/local/expect"
 )
 
 // An appender writes rows to staging tables through the Storage Write API.
 type appender struct {
 	t       testing.TB
-	tables  env.Config
+	tables  bqconfig.Config
 	client  *managedwriter.Client
 	streams map[string]*stream
 }
@@ -31,7 +31,7 @@ type stream struct {
 	message protoreflect.MessageDescriptor
 }
 
-func newAppender(t testing.TB, config env.Config) *appender {
+func newAppender(t testing.TB, config bqconfig.Config) *appender {
 	t.Helper()
 	client, err := managedwriter.NewClient(t.Context(), config.Project, config.GRPCOptions()...)
 	check(t, err)

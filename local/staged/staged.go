@@ -14,7 +14,7 @@ import (
 	"google.golang.org/api/iterator"
 
 	"github.com/stationflow/stationflow/event"
-	env "github.com/stationflow/stationflow/internal/warehouse"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/expect"
 	"github.com/stationflow/stationflow/local/warehouse"
@@ -31,7 +31,7 @@ const (
 // A Warehouse has staging tables, empty at first. Its methods end the test on
 // any failure.
 type Warehouse struct {
-	Config  env.Config
+	Config  bqconfig.Config
 	Client  *bigquery.Client
 	Records []expect.Record // all appended, in order of arrival
 
@@ -46,7 +46,7 @@ func Start(t testing.TB, models ...string) *Warehouse {
 	started, err := warehouse.Start(t.Context(), warehouse.Config{Project: Project, Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}})
 	check(t, err)
 	t.Cleanup(func() { check(t, started.Close()) })
-	w := &Warehouse{t: t, Config: env.Config{
+	w := &Warehouse{t: t, Config: bqconfig.Config{
 		Project: Project, StagingDataset: Staging, ProdDataset: Prod,
 		RESTEndpoint: started.RESTURL(), GRPCEndpoint: started.GRPCAddr(),
 	}}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 	"github.com/stationflow/stationflow/local/console"
 	"github.com/stationflow/stationflow/local/endpoints"
 )

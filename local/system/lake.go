@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/warehouse"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 )
 
 // A lakeTable stands in for the table that Terraform puts over a topic's files
@@ -31,7 +31,7 @@ import (
 // which the rows of new files are copied before a statement reads it.
 type lakeTable struct {
 	topic  string
-	config warehouse.Config
+	config bqconfig.Config
 	bucket string
 
 	mu     sync.Mutex
@@ -39,7 +39,7 @@ type lakeTable struct {
 }
 
 // lakeTables are those of all topics.
-func lakeTables(config warehouse.Config, bucket string) []*lakeTable {
+func lakeTables(config bqconfig.Config, bucket string) []*lakeTable {
 	var all []*lakeTable
 	for _, topic := range event.Topics() {
 		all = append(all, &lakeTable{topic: topic, config: config, bucket: bucket, copied: map[string]bool{}})

@@ -16,9 +16,9 @@ import (
 
 	_ "github.com/stationflow/stationflow" // registers the functions
 	"github.com/stationflow/stationflow/bridge"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/serve"
-	bigqueryapi "github.com/stationflow/stationflow/internal/warehouse"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/meter"
@@ -154,7 +154,7 @@ func (s *System) steps() []step {
 
 func (s *System) startWarehouse(ctx context.Context) error {
 	r := env.NewReader(s.getenv)
-	config := bigqueryapi.FromEnv(r)
+	config := bqconfig.FromEnv(r)
 	if err := r.Err(); err != nil {
 		return err
 	}

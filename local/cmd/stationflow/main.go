@@ -9,7 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/stationflow/stationflow/internal/cli"
+	"github.com/stationflow/stationflow/cmd/cli"
 	"github.com/stationflow/stationflow/local/bench"
 	"github.com/stationflow/stationflow/local/system"
 	"github.com/stationflow/stationflow/local/warehouse"

@@ -1,6 +1,6 @@
-// Package warehouse says where BigQuery is: the clients of real BigQuery, or
+// Package bigquery says where BigQuery is: the clients of real BigQuery, or
 // of an emulator that the environment names.
-package warehouse
+package bigquery
 
 import (
 	"google.golang.org/api/option"
