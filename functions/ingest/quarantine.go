@@ -89,7 +89,7 @@ func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, 
 	}
 	values = appendCoordinates(values, record)
 	return append(values, bytesOrNull(key), bytesOrNull(value),
-		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail)))), nil
+		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail))), event.Value{}), nil
 }
 
 // offload returns what of the record goes into its quarantine row. Bytes that

@@ -153,7 +153,8 @@ func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
-		appendCoordinates(row[:fields], &b.Records[i])
+		own := appendCoordinates(row[:fields], &b.Records[i])
+		_ = append(own, bytesOrNull(b.Records[i].Key), event.Value{})
 		d.good.own, d.records = append(d.good.own, row), append(d.records, i)
 		values = values[width:]
 	}
