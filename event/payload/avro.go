@@ -117,6 +117,7 @@ type Avro struct {
 	root  *node
 	wire
 	scratch []byte // texts of rows that are not in the value as they are
+	room    int    // for unknown fields of the record
 }
 
 var _ Decoder = (*Avro)(nil)
@@ -303,6 +304,7 @@ func (a *Avro) Decode(row event.Row, value []byte, reference time.Time) *event.R
 	case of.kind != record:
 		return &event.Rejection{Reason: event.NotObject, Detail: "the value is " + names[of.kind] + ", not a record"}
 	}
+	a.room = maxKept(value)
 	a.judge.Begin(row, reference)
 	for i := range of.fields {
 		f := &of.fields[i]
@@ -329,6 +331,9 @@ func undecodable(fault string) *event.Rejection {
 func (a *Avro) keep(f *field) {
 	start := len(a.scratch)
 	a.scratch = a.json(a.scratch, f.of, 1)
+	if a.room -= len(f.quoted) + len(a.scratch) - start; a.room < 0 {
+		a.fail(keptTooLarge)
+	}
 	if a.fault == "" {
 		a.judge.Unknown(f.quoted, a.scratch[start:])
 	}

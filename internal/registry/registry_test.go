@@ -24,7 +24,7 @@ type fake struct {
 	answers map[string]string
 	asked   map[string]int
 	late    map[string]int // which of the requests for a path is the first to find something
-	gate    chan struct{} // where set, each request waits for it
+	gate    chan struct{}  // where set, each request waits for it
 }
 
 func (f *fake) set(path, body string) {
