@@ -35,7 +35,7 @@ func (c *Client) download(ctx context.Context, id string) (*Schema, int, error) 
 		return &Schema{ID: id, Fault: errTooMuch}, 1000, nil
 	}
 	if err != nil {
-		return nil, 0, c.explain(ctx, err, "schema "+id)
+		return nil, 0, c.api.Explain(ctx, err, "schema "+id)
 	}
 	source := payload.Source{Format: payload.Format(schema.Type.String()), Text: schema.Schema}
 	got := &Schema{ID: id}
@@ -77,7 +77,7 @@ func (c *Client) references(ctx context.Context, source *payload.Source, all []s
 			return err
 		}
 		if err != nil {
-			return c.explain(ctx, err, fmt.Sprintf("version %d of subject %s, to which a schema refers", r.Version, r.Subject))
+			return c.api.Explain(ctx, err, fmt.Sprintf("version %d of subject %s, to which a schema refers", r.Version, r.Subject))
 		}
 		if err := c.references(ctx, source, schema.References, depth+1); err != nil {
 			return err
@@ -104,30 +104,35 @@ func (o *Outage) Error() string { return o.text }
 // Unwrap returns the cause.
 func (o *Outage) Unwrap() error { return o.err }
 
-// explain makes of a failed request what it means: a *notThere or an *Outage.
-func (c *Client) explain(ctx context.Context, err error, what string) error {
+// Explain makes of a failed request what it means, in one sentence: that the
+// registry does not have what was asked for, or an *Outage.
+func (a *API) Explain(ctx context.Context, err error, what string) error {
 	var answer *sr.ResponseError
 	if !errors.As(err, &answer) {
-		return &Outage{text: fmt.Sprintf("asking the schema registry at %s for %s: %s", c.config.URLs[0], what, cause(err)), err: err}
+		return &Outage{text: fmt.Sprintf("asking the schema registry at %s for %s: %s", a.url, what, cause(err)), err: err}
 	}
 	switch answer.StatusCode {
 	case http.StatusNotFound:
-		if answer.ErrorCode > 40400 && answer.ErrorCode < 40500 || c.isRegistry(ctx) {
+		if answer.ErrorCode > 40400 && answer.ErrorCode < 40500 || a.isRegistry(ctx) {
 			return &notThere{what}
 		}
-		return &Outage{Refused: true, err: err, text: fmt.Sprintf("there is no schema registry at %s: correct SCHEMA_REGISTRY_URL, its path included", c.config.URLs[0])}
+		return &Outage{Refused: true, err: err, text: fmt.Sprintf("there is no schema registry at %s: correct SCHEMA_REGISTRY_URL, its path included", a.url)}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return &Outage{Refused: true, err: err, text: fmt.Sprintf(
-			"the schema registry at %s refuses the user (status %d): correct SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD", c.config.URLs[0], answer.StatusCode)}
+			"the schema registry at %s refuses the user (status %d): correct SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD", a.url, answer.StatusCode)}
 	}
-	return &Outage{text: fmt.Sprintf("asking the schema registry at %s for %s: it answers status %d", c.config.URLs[0], what, answer.StatusCode), err: err}
+	text := fmt.Sprintf("asking the schema registry at %s for %s: it answers status %d", a.url, what, answer.StatusCode)
+	if answer.StatusCode < 500 && answer.Message != "" {
+		text += ": " + answer.Message
+	}
+	return &Outage{text: text, err: err}
 }
 
 // isRegistry reports whether there is a registry at the address at all: then a
 // 404 without a registry's error code is one about the schema.
-func (c *Client) isRegistry(ctx context.Context) bool {
+func (a *API) isRegistry(ctx context.Context) bool {
 	var types json.RawMessage
-	return c.api.Do(ctx, http.MethodGet, "/schemas/types", nil, &types) == nil && strings.HasPrefix(strings.TrimSpace(string(types)), "[")
+	return a.Do(ctx, http.MethodGet, "/schemas/types", nil, &types) == nil && strings.HasPrefix(strings.TrimSpace(string(types)), "[")
 }
 
 // cause is the innermost error, which says most in the fewest words.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -75,7 +76,7 @@ type Schema struct {
 // have for a while. It is safe for concurrent use.
 type Client struct {
 	config   Config
-	api      *sr.Client
+	api      *API
 	inFlight singleflight.Group
 
 	mu      sync.Mutex
@@ -104,7 +105,7 @@ func New(config Config) (*Client, error) {
 	if config.Timeout == 0 {
 		config.Timeout = 10 * time.Second
 	}
-	api, err := newAPI(config)
+	api, err := NewAPI(config)
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +113,18 @@ func New(config Config) (*Client, error) {
 		known: newRecent[*Schema](maxKnownBytes), unknown: newRecent[absence](maxUnknown)}, nil
 }
 
-// NewAPI returns a client of the registry's whole API, which remembers nothing.
-func NewAPI(config Config) (*sr.Client, error) {
+// An API is a client of the registry's whole API, which remembers nothing.
+type API struct {
+	*sr.Client
+	url string
+}
+
+// NewAPI returns a client of the API. It contacts nobody.
+func NewAPI(config Config) (*API, error) {
 	if config.Timeout == 0 {
 		config.Timeout = 10 * time.Second
 	}
-	return newAPI(config)
-}
-
-func newAPI(config Config) (*sr.Client, error) {
-	options := []sr.ClientOpt{sr.URLs(append([]string(nil), config.URLs...)...), sr.UserAgent("stationflow"),
+	options := []sr.ClientOpt{sr.URLs(slices.Clone(config.URLs)...), sr.UserAgent("stationflow"),
 		sr.HTTPClient(&http.Client{Transport: bounded{http.DefaultTransport}, Timeout: config.Timeout})}
 	if config.Username != "" {
 		options = append(options, sr.BasicAuth(config.Username, config.Password.Reveal()))
@@ -130,7 +133,7 @@ func newAPI(config Config) (*sr.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the schema registry's client: %w", err)
 	}
-	return api, nil
+	return &API{api, config.URLs[0]}, nil
 }
 
 // parallel bounds how many requests of one batch are under way.
