@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -67,7 +67,7 @@ func TestArtifacts_Golden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s changed; if that is meant, run go test ./functions/transform/artifact -update\n%s", name, diff)
+			t.Errorf("%s changed; if that is meant, run go test ./internal/dbt/artifact -update\n%s", name, diff)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // Manifest is manifest.json. compiled holds SQL by id, as far as it is known.

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform/artifact"
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // A Compiled is the SQL of a model or test, as dbt compiles it.

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"slices"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // diamond is a project of a → b, c → d with an ephemeral model between b and
@@ -60,7 +60,7 @@ func label(t *task) string {
 func TestSchedule_TestsAsSoonAsTheyCanAndBuildsAfterThem(t *testing.T) {
 	p := diamond(t)
 	var order []string
-	carryOut(schedule(p, built(p), p.Tests), 1, func(t *task) { order = append(order, label(t)) })
+	runTasks(schedule(p, built(p), p.Tests), 1, func(t *task) { order = append(order, label(t)) })
 	if diff := cmp.Diff("a of_a of_x b of_e v c of_bc d z", strings.Join(order, " ")); diff != "" {
 		t.Error(diff)
 	}
@@ -72,7 +72,7 @@ func TestSchedule_ManyThreadsKeepTheOrder(t *testing.T) {
 		var mu sync.Mutex
 		ended := map[string]bool{}
 		running, most := 0, 0
-		carryOut(schedule(p, built(p), p.Tests), 3, func(x *task) {
+		runTasks(schedule(p, built(p), p.Tests), 3, func(x *task) {
 			mu.Lock()
 			running++
 			most = max(most, running)
@@ -104,7 +104,7 @@ func TestPlan_OnlyWhatChangedIsDue(t *testing.T) {
 	rows := map[string]int64{"source.p.s.x": 3, "source.p.s.y": 5}
 	settled := func() *state {
 		s := &state{Models: map[string]modelState{}}
-		r := &run{Runner: &Runner{project: p}, plan: made, rows: rows, lease: &lease{token: 7}}
+		r := &run{Runner: &Runner{project: p}, plan: made, rows: rows, lease: &Lease{token: 7}}
 		for _, model := range built(p) {
 			s.Models[model.Name] = r.stateOf(model, true, s)
 		}
@@ -179,7 +179,7 @@ func TestStatements(t *testing.T) {
 	if got := within(&model, "datetime '2026-11-22 00:00:00'"); got != "datetime_trunc(d, hour) in (datetime '2026-11-22 00:00:00')" {
 		t.Errorf("got %s", got)
 	}
-	l := &lease{keeper: &keeper{relation: "l"}, token: 3, holder: "me"}
+	l := &Lease{relation: "l", token: 3, holder: "me"}
 	want = "update l\nset holder = '', interrupted = false, expires_at = current_timestamp(), state = '{\"run\":\"it\\'s\",\"models\":{}}'\nwhere if(token = 3 and holder = 'me', true, error('stationflow: the lease is lost'));"
 	if diff := cmp.Diff(want, l.finish(&state{Run: "it's", Models: map[string]modelState{}})); diff != "" {
 		t.Error(diff)
@@ -191,12 +191,12 @@ func TestTasks_APanicIsTheTasksError(t *testing.T) {
 	p := diamond(t)
 	r := &run{
 		Runner: &Runner{project: p}, options: Options{Always: true}, report: &Report{}, // without a warehouse the first statement panics
-		lease: &lease{}, known: &state{}, plan: &plan{}, building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
+		lease: &Lease{}, known: &state{}, plan: &plan{}, building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
 	}
 	for _, model := range built(p) {
 		r.building[model.Name] = true
 	}
-	carryOut(schedule(p, built(p), p.Tests), 2, func(x *task) {
+	runTasks(schedule(p, built(p), p.Tests), 2, func(x *task) {
 		if x.model != nil {
 			r.buildOne(t.Context(), x.model)
 		} else {
@@ -228,12 +228,12 @@ func TestTasks_APanicIsTheTasksError(t *testing.T) {
 // nothing of a later run, to which this one has lost its own.
 func TestIsStray(t *testing.T) {
 	p := diamond(t)
-	l := lease{token: 7, holder: "20261122T120000.000000Z-ABCDEFG2"}
+	l := Lease{token: 7, holder: "20261122T120000.000000Z-ABCDEFG2"}
 	for mark, strays := range map[string]string{
 		"":       "a__next_7_abcdefg2 a__new_6_zyxwvut3",
 		l.mark(): "a__next a__new_6_zyxwvut3",
 	} {
-		r := &run{Runner: &Runner{project: p}, mark: mark, lease: &lease{token: 8}}
+		r := &run{Runner: &Runner{project: p}, mark: mark, lease: &Lease{token: 8}}
 		var got []string
 		for _, name := range []string{"a", "a__next", "a__next_7_abcdefg2", "a__new_6_zyxwvut3", "a__next_8_zyxwvut3", "a__next_9_zyxwvut3", "a__next_other", "other__next", "a__", "b"} {
 			if r.isStray(name) {

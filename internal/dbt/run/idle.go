@@ -1,22 +1,22 @@
-package transform
+package run
 
 import (
 	"context"
 	"slices"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // isIdle decides without the lease whether there is nothing to do, from the
 // stored state, the tests that it passed, the tables that exist and the rows
 // of the sources.
 func (r *run) isIdle(ctx context.Context) (bool, error) {
-	stored, err := r.keeper.read(ctx)
+	stored, err := r.lease.read(ctx)
 	switch {
 	case err != nil:
 		return false, err
 	case stored == nil:
-		return false, r.keeper.create(ctx)
+		return false, r.lease.create(ctx)
 	case !stored.isSettled():
 		return false, nil
 	}

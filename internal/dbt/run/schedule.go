@@ -1,10 +1,10 @@
-package transform
+package run
 
 import (
 	"cmp"
 	"slices"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // A task is a model to build or a test to run.
@@ -79,9 +79,9 @@ func (t *task) after(other *task) {
 	}
 }
 
-// carryOut does all tasks, at most threads of them at once, each after those
+// runTasks does all tasks, at most threads of them at once, each after those
 // it waits for.
-func carryOut(tasks []*task, threads int, do func(*task)) {
+func runTasks(tasks []*task, threads int, do func(*task)) {
 	var ready []*task
 	for _, t := range tasks {
 		if t.waits == 0 {

@@ -1,10 +1,10 @@
-package transform
+package run
 
 import (
 	"fmt"
 	"strings"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // The statements around a model's SQL. The columns of a table are those its

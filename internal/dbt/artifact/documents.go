@@ -1,6 +1,6 @@
 package artifact
 
-import "github.com/stationflow/stationflow/functions/transform/project"
+import "github.com/stationflow/stationflow/internal/dbt/project"
 
 // documents are the manifest's entries for what is neither built nor tested by
 // the runner: macros, exposures and unit tests.

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	rest "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // definitionLabel keeps, with each table and view, digests of what it was
@@ -146,14 +146,14 @@ func (w *warehouse) describe(ctx context.Context, table, description, definition
 	return nil
 }
 
-// make creates or replaces a relation and notes its definition. After a crash
+// createRelation creates or replaces a relation and notes its definition. After a crash
 // in between it has no definition, and is made anew.
-func (r *run) make(ctx context.Context, table string, isView bool, partitioned, statement, description, definition string) error {
-	return r.makeWhen(ctx, "", table, isView, partitioned, statement, description, definition)
+func (r *run) createRelation(ctx context.Context, table string, isView bool, partitioned, statement, description, definition string) error {
+	return r.createRelationWhen(ctx, "", table, isView, partitioned, statement, description, definition)
 }
 
-// makeWhen is make behind a statement that fails unless it may go on.
-func (r *run) makeWhen(ctx context.Context, condition, table string, isView bool, partitioned, statement, description, definition string) error {
+// createRelationWhen is createRelation behind a statement that fails unless it may go on.
+func (r *run) createRelationWhen(ctx context.Context, condition, table string, isView bool, partitioned, statement, description, definition string) error {
 	r.mu.Lock()
 	found, exists := r.relations[table]
 	r.mu.Unlock()

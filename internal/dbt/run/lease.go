@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -26,18 +26,22 @@ import (
 // leaseTable is the lease's table, in the models' dataset.
 const leaseTable = "transform_lease"
 
-// A lease is a run's right to write.
-type lease struct {
-	*keeper
+// A Lease is a run's right to write. Until Acquire has got it, it only reads
+// and creates the row.
+type Lease struct {
+	warehouse *warehouse
+	relation  string
+	duration  time.Duration
+
 	token  int64
-	holder string
+	holder string // "" until it is acquired
 	// interrupted: an earlier run ended without saying what it had built, and
 	// may write on.
 	interrupted bool
 }
 
 // mark tells what this run makes from what any other makes.
-func (l *lease) mark() string {
+func (l *Lease) mark() string {
 	return fmt.Sprintf("_%d_%s", l.token, strings.ToLower(l.holder[len(l.holder)-holderDigits:]))
 }
 
@@ -45,15 +49,8 @@ func (l *lease) mark() string {
 // table that is dropped counts tokens from 0 again.
 const holderDigits = 8
 
-// A keeper reads and writes the lease's row.
-type keeper struct {
-	warehouse *warehouse
-	relation  string
-	duration  time.Duration
-}
-
-// errLost says that another run has taken over.
-var errLost = errors.New("the lease expired and another run has taken over: nothing was published")
+// ErrLeaseLost says that another run has taken over.
+var ErrLeaseLost = errors.New("the lease expired and another run has taken over: nothing was published")
 
 // lostMark is the error that a statement of a run without the lease ends with.
 const lostMark = "stationflow: the lease is lost"
@@ -75,8 +72,8 @@ func (r *row) isSettled() bool {
 
 // read returns the row without a query, which costs nothing; nil when there
 // is none yet.
-func (k *keeper) read(ctx context.Context) (*row, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.warehouse.timeout)
+func (l *Lease) read(ctx context.Context) (*row, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.warehouse.timeout)
 	defer cancel()
 	var stored struct {
 		Token       bigquery.NullInt64
@@ -86,8 +83,8 @@ func (k *keeper) read(ctx context.Context) (*row, error) {
 		State       bigquery.NullString
 	}
 	var rows uint64
-	err := k.warehouse.retry(ctx, func() error {
-		it := k.warehouse.dataset.Table(leaseTable).Read(ctx)
+	err := l.warehouse.retry(ctx, func() error {
+		it := l.warehouse.dataset.Table(leaseTable).Read(ctx)
 		err := it.Next(&stored)
 		rows = it.TotalRows
 		return err
@@ -96,86 +93,87 @@ func (k *keeper) read(ctx context.Context) (*row, error) {
 	case isNotFound(err):
 		return nil, nil
 	case err == nil && rows > 1, errors.Is(err, iterator.Done):
-		return nil, k.oneRow(int(rows))
+		return nil, l.oneRow(int(rows))
 	case err != nil:
 		return nil, fmt.Errorf("reading the lease: %w", err)
 	case !stored.Token.Valid || !stored.Holder.Valid || !stored.ExpiresAt.Valid || !stored.Interrupted.Valid:
-		return nil, fmt.Errorf("%s has not every column that it must have, or a NULL in one: drop the table", k.relation)
+		return nil, fmt.Errorf("%s has not every column that it must have, or a NULL in one: drop the table", l.relation)
 	}
 	return &row{stored.Token.Int64, stored.Holder.StringVal, stored.ExpiresAt.Timestamp, stored.Interrupted.Bool, stored.State.StringVal}, nil
 }
 
-func (k *keeper) oneRow(rows int) error {
-	return fmt.Errorf("%s has %d rows and must have one: drop the table", k.relation, rows)
+func (l *Lease) oneRow(rows int) error {
+	return fmt.Errorf("%s has %d rows and must have one: drop the table", l.relation, rows)
 }
 
 // create makes the table with its row, in one statement: of two processes
 // that do so at once, one makes it. A dataset that is not empty had a lease
 // before, and its last run may write on.
-func (k *keeper) create(ctx context.Context) error {
-	relations, err := k.warehouse.relations(ctx, nil, 1)
+func (l *Lease) create(ctx context.Context) error {
+	relations, err := l.warehouse.relations(ctx, nil, 1)
 	if err != nil {
 		return err
 	}
-	_, err = k.warehouse.query(ctx, fmt.Sprintf(
-		"create table %s as\nselect 0 as token, '' as holder, timestamp '2000-01-01 00:00:00+00' as expires_at, %t as interrupted, cast(null as string) as state", k.relation, len(relations) > 0))
+	_, err = l.warehouse.query(ctx, fmt.Sprintf(
+		"create table %s as\nselect 0 as token, '' as holder, timestamp '2000-01-01 00:00:00+00' as expires_at, %t as interrupted, cast(null as string) as state", l.relation, len(relations) > 0))
 	if err != nil && !strings.Contains(strings.ToLower(err.Error()), "already exists") {
 		return fmt.Errorf("making the table of the lease: %w", err)
 	}
 	return nil
 }
 
-// take tries to get the lease; it returns nil when another run holds it, or
-// is changing its row.
-func (k *keeper) take(ctx context.Context, run string) (*lease, *state, error) {
+// Acquire tries to get the lease, with the state that the last run published;
+// it returns nil when another run holds it, or is changing its row.
+func (l *Lease) Acquire(ctx context.Context, run string) (*state, error) {
 	holder := run + "-" + rand.Text()[:holderDigits]
-	rows, err := k.warehouse.query(ctx, fmt.Sprintf(`%s
+	rows, err := l.warehouse.query(ctx, fmt.Sprintf(`%s
 
 select token, holder, interrupted, coalesce(state, '') as state from %s;`, transaction(fmt.Sprintf(`update %s
 set token = token + 1, interrupted = interrupted or holder != '', holder = '%s', expires_at = timestamp_add(current_timestamp(), interval %d millisecond)
-where holder = '' or expires_at < current_timestamp();`, k.relation, holder, k.duration.Milliseconds())), k.relation))
+where holder = '' or expires_at < current_timestamp();`, l.relation, holder, l.duration.Milliseconds())), l.relation))
 	if isConflict(err) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if isNotFound(err) { // somebody has dropped the table
-		if err := k.create(ctx); err != nil {
-			return nil, nil, err
+		if err := l.create(ctx); err != nil {
+			return nil, err
 		}
-		return k.take(ctx, run)
+		return l.Acquire(ctx, run)
 	}
 	if err != nil {
 		if isInterrupted(ctx) { // it may have been taken all the same
-			k.giveUp(ctx, holder)
+			l.giveUp(ctx, holder)
 		}
-		return nil, nil, fmt.Errorf("taking the lease: %w", err)
+		return nil, fmt.Errorf("taking the lease: %w", err)
 	}
 	if len(rows) != 1 {
-		return nil, nil, fmt.Errorf("taking the lease: %w", k.oneRow(len(rows)))
+		return nil, fmt.Errorf("taking the lease: %w", l.oneRow(len(rows)))
 	}
 	if rows[0]["holder"] != holder {
-		return nil, nil, nil
+		return nil, nil
 	}
 	known, err := parseState(rows[0]["state"].(string))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &lease{keeper: k, token: rows[0]["token"].(int64), holder: holder, interrupted: rows[0]["interrupted"].(bool)}, known, nil
+	l.token, l.holder, l.interrupted = rows[0]["token"].(int64), holder, rows[0]["interrupted"].(bool)
+	return known, nil
 }
 
 // poll is how often a waiting run looks whether the lease is free.
 const poll = 500 * time.Millisecond
 
-// take gets the lease. While another run holds it, it waits, and stops when
+// acquire gets the lease. While another run holds it, it waits, and stops when
 // that run has published all that there is.
-func (r *run) take(ctx context.Context) (idle bool, err error) {
+func (r *run) acquire(ctx context.Context) (idle bool, err error) {
 	waitsFor := ""
 	for {
-		lease, known, err := r.keeper.take(ctx, r.id)
+		known, err := r.lease.Acquire(ctx, r.id)
 		if err != nil {
 			return false, err
 		}
-		if lease != nil {
-			r.lease, r.known = lease, known
+		if known != nil {
+			r.known = known
 			break
 		}
 		for held := true; held; {
@@ -185,7 +183,7 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 			if err := pause.For(ctx, poll); err != nil {
 				return false, err
 			}
-			now, err := r.keeper.read(ctx)
+			now, err := r.lease.read(ctx)
 			if err != nil {
 				return false, err
 			}
@@ -205,7 +203,7 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 	}
 	r.mark = r.known.Mark
 	if idle, err = r.nothingDue(ctx); err != nil || idle {
-		release := r.lease.publish(context.WithoutCancel(ctx), r.known, nil)
+		release := r.lease.Publish(context.WithoutCancel(ctx), r.known, nil)
 		return idle, errors.Join(err, release)
 	}
 	return false, nil
@@ -215,24 +213,24 @@ func (r *run) take(ctx context.Context) (idle bool, err error) {
 // transaction, when the lease is another's. It must be part of an UPDATE of
 // the row: on BigQuery two transactions that update one table cannot both
 // commit.
-func (l *lease) held() string {
+func (l *Lease) held() string {
 	return fmt.Sprintf("if(token = %d and holder = '%s', true, error('%s'))", l.token, l.holder, lostMark)
 }
 
 // condition is a statement that fails unless the lease is held. Where it goes
 // before one that no transaction takes, it is as near as one can get.
-func (l *lease) condition() string {
+func (l *Lease) condition() string {
 	return fmt.Sprintf("select if(exists(select 1 from %s where token = %d and holder = '%s'), true, error('%s'))", l.relation, l.token, l.holder, lostMark)
 }
 
-// renew holds the lease for its full duration from now.
-func (l *lease) renew(ctx context.Context) error { return l.extend(ctx, "") }
+// Renew holds the lease for its full duration from now.
+func (l *Lease) Renew(ctx context.Context) error { return l.extend(ctx, "") }
 
 // claim renews, and says in the row that until finish what is published may
 // not be what the state says.
-func (l *lease) claim(ctx context.Context) error { return l.extend(ctx, ", interrupted = true") }
+func (l *Lease) claim(ctx context.Context) error { return l.extend(ctx, ", interrupted = true") }
 
-func (l *lease) extend(ctx context.Context, and string) error {
+func (l *Lease) extend(ctx context.Context, and string) error {
 	_, err := l.warehouse.query(ctx, fmt.Sprintf("update %s\nset expires_at = timestamp_add(current_timestamp(), interval %d millisecond)%s\nwhere %s",
 		l.relation, l.duration.Milliseconds(), and, l.held()))
 	return l.explain(err)
@@ -240,32 +238,32 @@ func (l *lease) extend(ctx context.Context, and string) error {
 
 // finish is the statement that gives the lease back with a new state. It
 // belongs into the transaction that publishes what the state speaks of.
-func (l *lease) finish(published *state) string {
+func (l *Lease) finish(published *state) string {
 	return fmt.Sprintf("update %s\nset holder = '', interrupted = false, expires_at = current_timestamp(), state = %s\nwhere %s;",
 		l.relation, quoted(published.String()), l.held())
 }
 
-// release gives the lease back after an interrupt, when it is still this run's
+// Release gives the lease back after an interrupt, when it is still this run's
 // own. The next run takes what this one built for unfinished, as after a crash.
-func (l *lease) release(ctx context.Context) { l.giveUp(ctx, l.holder) }
+func (l *Lease) Release(ctx context.Context) { l.giveUp(ctx, l.holder) }
 
 // goodbye bounds how long an interrupted run takes to give its lease back;
 // when that does not suffice, it expires.
 const goodbye = 5 * time.Second
 
-func (k *keeper) giveUp(ctx context.Context, holder string) {
+func (l *Lease) giveUp(ctx context.Context, holder string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	_, _ = k.warehouse.query(ctx, fmt.Sprintf("update %s\nset holder = '', interrupted = true, expires_at = current_timestamp()\nwhere holder = '%s'", // a holder is a token's only one
-		k.relation, holder))
+	_, _ = l.warehouse.query(ctx, fmt.Sprintf("update %s\nset holder = '', interrupted = true, expires_at = current_timestamp()\nwhere holder = '%s'", // a holder is a token's only one
+		l.relation, holder))
 }
 
-// publish runs the statements together with finish. When an answer was lost
+// Publish runs the statements together with finish. When an answer was lost
 // and the attempt after it finds the lease given back, the row says whether
 // it was this run.
-func (l *lease) publish(ctx context.Context, published *state, statements []string) error {
+func (l *Lease) Publish(ctx context.Context, published *state, statements []string) error {
 	_, err := l.warehouse.query(ctx, transaction(append([]string{l.finish(published)}, statements...)...))
-	if err = l.explain(err); !errors.Is(err, errLost) {
+	if err = l.explain(err); !errors.Is(err, ErrLeaseLost) {
 		return err
 	}
 	now, readErr := l.read(ctx)
@@ -278,9 +276,9 @@ func (l *lease) publish(ctx context.Context, published *state, statements []stri
 }
 
 // explain tells a lost lease from other errors.
-func (l *lease) explain(err error) error {
+func (l *Lease) explain(err error) error {
 	if err != nil && strings.Contains(err.Error(), lostMark) {
-		return errLost
+		return ErrLeaseLost
 	}
 	return err
 }
@@ -289,7 +287,7 @@ func (l *lease) explain(err error) error {
 // is lost. A renewal under way is completed unless ctx ends: it changes the
 // row that the transaction of publish changes next, and BigQuery would cancel
 // one of the two.
-func (l *lease) keep(ctx context.Context, stop <-chan struct{}, end context.CancelCauseFunc) {
+func (l *Lease) keep(ctx context.Context, stop <-chan struct{}, end context.CancelCauseFunc) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			end(fmt.Errorf("renewing the lease panicked: %v", fault))
@@ -305,8 +303,8 @@ func (l *lease) keep(ctx context.Context, stop <-chan struct{}, end context.Canc
 			return
 		case <-ticker.C:
 		}
-		if err := l.renew(ctx); errors.Is(err, errLost) {
-			end(errLost)
+		if err := l.Renew(ctx); errors.Is(err, ErrLeaseLost) {
+			end(ErrLeaseLost)
 			return
 		}
 	}

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 	"cloud.google.com/go/bigquery"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // checkColumns compares the columns that a model's SQL gives with those its

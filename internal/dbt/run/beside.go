@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // Beside what is published lie relations that only the runner knows. Their
@@ -30,7 +30,7 @@ func (r *run) beside(model *project.Model, suffix string) string {
 func (r *run) nextOf(model *project.Model) string { return r.beside(model, nextSuffix) }
 func (r *run) newOf(model *project.Model) string  { return r.beside(model, newSuffix) }
 
-// markPattern is what lease.mark gives: the token, and digits of the holder.
+// markPattern is what Lease.mark gives: the token, and digits of the holder.
 var markPattern = regexp.MustCompile(`^_(\d+)_[a-z0-9]{8}$`)
 
 // isOver tells whether no run can use a mark any more: it is not that of the

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform/artifact"
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // warned is the status of a test of severity warn that found something; one of
@@ -23,7 +23,7 @@ func (r *run) test(ctx context.Context) {
 			tests = append(tests, test)
 		}
 	}
-	carryOut(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
+	runTasks(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
 }
 
 // isUntested tells whether what is published has not passed the tests of this

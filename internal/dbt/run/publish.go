@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
-// prepare makes ready what was built and tested: lease.publish then makes it
+// prepare makes ready what was built and tested: Lease.Publish then makes it
 // visible with r.exchanges, and gives the lease back with the state
 // r.published.
 //
@@ -149,14 +149,14 @@ func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored, wi
 		return rows, nil
 	}
 	spare := r.beside(model, widerSuffix)
-	err = r.make(ctx, spare, false, partitionOf(model), creation(r.project.RelationOf(spare), model, rows), "Rows of "+model.Name+".", "")
+	err = r.createRelation(ctx, spare, false, partitionOf(model), creation(r.project.RelationOf(spare), model, rows), "Rows of "+model.Name+".", "")
 	return "select * from " + r.project.RelationOf(spare), err
 }
 
 // publish makes a published relation. No transaction can, so the statement
 // goes out with the condition that the lease is held.
 func (r *run) publish(ctx context.Context, model *project.Model, isView bool, partitioned, statement, definition string) error {
-	if err := r.makeWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
+	if err := r.createRelationWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
 		return err
 	}
 	found, err := r.warehouse.inspect(ctx, model.Table())

@@ -1,4 +1,17 @@
-package transform
+// Package run builds a dbt project on BigQuery, tests it, and publishes what
+// passed.
+//
+// A run (run.go) decides from the row counts of the sources and from what is
+// published what is due (idle.go, state.go, input.go), takes the lease that
+// lets one run write at a time (lease.go), builds each due model beside the
+// published one (build.go, beside.go), tests it (datatest.go), and publishes
+// what passed in one transaction (publish.go). report.go says what happened.
+// SQL that decides numbers is the project's; this package only wraps it into
+// the statements that store it.
+//
+// Runs are harmless to repeat, to overlap and to kill: readers see the whole
+// of what a run published or nothing of it, and the next run catches up.
+package run
 
 import (
 	"context"
@@ -9,21 +22,21 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform/artifact"
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // A Runner runs one project against one warehouse. It remembers nothing of
 // what is published: others publish, too. It is safe for concurrent use, but
 // only one run of a dataset happens at a time, in all processes.
 type Runner struct {
-	project   *project.Project
-	warehouse *warehouse
-	keeper    *keeper
-	location  *time.Location
-	now       func() time.Time
-	log       *slog.Logger
-	threads   int
+	project       *project.Project
+	warehouse     *warehouse
+	leaseDuration time.Duration
+	location      *time.Location
+	now           func() time.Time
+	log           *slog.Logger
+	threads       int
 
 	mu    sync.Mutex
 	plans map[string]*plan // by days; see planOf
@@ -58,7 +71,7 @@ type run struct {
 	selected  map[string]bool // ids
 	rows      map[string]int64
 	known     *state // that the last run published
-	lease     *lease
+	lease     *Lease
 	mark      string          // in the names of what lies beside the published relations
 	tested    string          // digest of the tests that this run runs; "" when it runs none
 	moved     map[string]bool // names of models whose published relation is not the one that known speaks of; fixed before it starts
@@ -102,6 +115,7 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 	current := &run{
 		Runner: r, options: options, selected: selected, startedAt: now, id: now.UTC().Format("20060102T150405.000000Z"),
 		vars:     map[string]any{"today": today},
+		lease:    &Lease{warehouse: r.warehouse, relation: r.project.RelationOf(leaseTable), duration: r.leaseDuration},
 		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
 	}
 	current.report = &Report{RunID: current.id, Models: []ModelReport{}, Tests: []TestReport{}, RowsNew: -1, StartedAt: start.UTC()}
@@ -152,12 +166,12 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 	if err != nil || idle {
 		return err
 	}
-	if idle, err = r.take(ctx); err != nil || idle {
+	if idle, err = r.acquire(ctx); err != nil || idle {
 		return err
 	}
 	if err = r.hold(ctx); err != nil {
 		if isInterrupted(ctx) {
-			r.lease.release(ctx)
+			r.lease.Release(ctx)
 		}
 		return err
 	}
@@ -186,13 +200,13 @@ func (r *run) hold(ctx context.Context) (err error) {
 	}
 	close(stop)
 	keeper.Wait()
-	if cause := context.Cause(ctx); errors.Is(cause, errLost) {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrLeaseLost) {
 		return cause
 	}
 	if err != nil {
 		return err
 	}
-	if err = r.lease.publish(ctx, r.published, r.exchanges); err != nil {
+	if err = r.lease.Publish(ctx, r.published, r.exchanges); err != nil {
 		return fmt.Errorf("publishing %d tables: %w", len(r.exchanges), err)
 	}
 	return nil
@@ -219,7 +233,7 @@ func (r *run) execute(ctx context.Context) (err error) {
 			tests = append(tests, test)
 		}
 	}
-	carryOut(schedule(r.project, models, tests), r.threads, func(t *task) {
+	runTasks(schedule(r.project, models, tests), r.threads, func(t *task) {
 		if t.model != nil {
 			r.buildOne(ctx, t.model)
 		} else {

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // Outcomes of a model.
@@ -69,7 +69,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	switch {
 	case !keeps:
 		done.status = created
-		done.err = r.make(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
+		done.err = r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
 	case !compilation.Incremental:
 		done.err = r.send(ctx, replacement(relation, model, compiled.SQL, everything))
 	case model.Config.Strategy == project.Merge:
@@ -141,7 +141,7 @@ func (r *run) partitions(ctx context.Context, model *project.Model, compiled *pr
 func (r *run) merge(ctx context.Context, model *project.Model, sql string) error {
 	newRows := r.project.RelationOf(r.newOf(model))
 	if r.stored(r.newOf(model)).definition != definitionOf(model, "") {
-		if err := r.make(ctx, r.newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
+		if err := r.createRelation(ctx, r.newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
 			return err
 		}
 	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
@@ -167,7 +167,7 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 	layout, _, _ := strings.Cut(want, "-")
 	published := r.stored(model.Table()).definition
 	if (found == "" || r.doubtful(model)) && strings.HasPrefix(published, layout+"-") && model.Config.Materialized == project.Incremental {
-		copied, err := r.copy(ctx, model, published)
+		copied, err := r.copyPublished(ctx, model, published)
 		if err != nil {
 			return false, model, err
 		}
@@ -195,10 +195,10 @@ func (r *run) doubtful(model *project.Model) bool {
 		(r.lease.interrupted || r.known.Models[model.Name].Pending)
 }
 
-// copy makes the next contents of what is published, as it is defined: the
+// copyPublished makes the next contents of what is published, as it is defined: the
 // history may reach back further than staging does. A table without rows may
 // be one that no run has filled yet; there is nothing to copy then.
-func (r *run) copy(ctx context.Context, model *project.Model, definition string) (bool, error) {
+func (r *run) copyPublished(ctx context.Context, model *project.Model, definition string) (bool, error) {
 	relation := r.project.Relation(model)
 	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+relation)
 	if err != nil || len(rows) != 1 || rows[0]["n"] == int64(0) {
@@ -211,7 +211,7 @@ func (r *run) copy(ctx context.Context, model *project.Model, definition string)
 	as := *model
 	as.Columns = columns
 	statement := creation(r.project.RelationOf(r.nextOf(model)), &as, "select * from "+relation)
-	return true, r.make(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
+	return true, r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
 }
 
 // changeColumns does what on_schema_change says, and returns the model with
@@ -251,7 +251,7 @@ func (r *run) widen(ctx context.Context, model *project.Model, added []project.C
 	}
 	for _, step := range steps {
 		statement := creation(r.project.RelationOf(step.table), model, step.source)
-		if err := r.make(ctx, step.table, false, partitionOf(model), statement, model.Description, definitionOf(model, "")); err != nil {
+		if err := r.createRelation(ctx, step.table, false, partitionOf(model), statement, model.Description, definitionOf(model, "")); err != nil {
 			return err
 		}
 	}
@@ -284,7 +284,7 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	}
 	done.status = created
 	relation := r.project.RelationOf(r.nextOf(model))
-	if done.err = r.make(ctx, r.nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
+	if done.err = r.createRelation(ctx, r.nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
 		done.status = failed
 	}
 	return done

@@ -1,12 +1,12 @@
-package transform
+package run
 
 import (
 	"context"
 	"log/slog"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform/artifact"
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // Statuses of a run.
@@ -51,6 +51,12 @@ type TestReport struct {
 
 	result artifact.Result
 }
+
+// Failed is the report of a run that did not start.
+func Failed(message string) *Report { return &Report{Status: statusFailed, Message: message} }
+
+// Wrote tells whether there was something to do.
+func (r *Report) Wrote() bool { return r.wrote }
 
 // OK tells whether all models and all tests of severity error succeeded.
 func (r *Report) OK() bool { return r.Status == statusOK }

@@ -1,4 +1,4 @@
-package transform
+package run
 
 import (
 	"flag"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stationflow/stationflow/dbt"
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -107,10 +107,10 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatalf("%v: run go test ./functions/transform -update", err)
+		t.Fatalf("%v: run go test ./internal/dbt/run -update", err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s changed; if that is meant, run go test ./functions/transform -update\n%s", file, diff)
+		t.Errorf("%s changed; if that is meant, run go test ./internal/dbt/run -update\n%s", file, diff)
 	}
 }
 
