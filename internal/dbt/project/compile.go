@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -61,6 +62,23 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 		return nil, err
 	}
 	return &Compiled{SQL: sql, Config: config, reads: r.reads, Asked: r.asked}, nil
+}
+
+// CompileTest renders a test's query; its rows are the failures.
+func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
+	c.StoreFailures = test.StoreFailures
+	r := &rendering{project: p, compilation: c, config: map[string]any{}, file: test.Path}
+	sql, err := test.compile(r)
+	if err != nil {
+		return "", r.explain(err)
+	}
+	if sql, err = p.withEphemeral(sql, r); err != nil {
+		return "", err
+	}
+	if test.Limit > 0 {
+		sql += "\nlimit " + strconv.FormatInt(test.Limit, 10)
+	}
+	return sql, nil
 }
 
 // written is the model's configuration outside of its own file.

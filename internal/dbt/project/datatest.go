@@ -28,57 +28,40 @@ type Test struct {
 // Singular is the kind of the tests in tests/.
 const Singular = "singular"
 
-// CompileTest renders a test's query; its rows are the failures.
-func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
-	c.StoreFailures = test.StoreFailures
-	r := &rendering{project: p, compilation: c, config: map[string]any{}, file: test.Path}
-	sql, err := test.compile(r)
-	if err != nil {
-		return "", r.explain(err)
-	}
-	if sql, err = p.withEphemeral(sql, r); err != nil {
-		return "", err
-	}
-	if test.Limit > 0 {
-		sql += "\nlimit " + strconv.FormatInt(test.Limit, 10)
-	}
-	return sql, nil
-}
-
 // readTests makes the tests of all yml files and of tests/.
-func (p *Project) readTests(files fs.FS) error {
-	for _, model := range p.Models {
+func (l *loader) readTests() error {
+	for _, model := range l.Models {
 		subject := subject{name: model.Name, relation: func(r *rendering) string {
 			return r.ref(stringArguments(model.Name)).String()
 		}}
 		for _, c := range model.checks {
-			if err := p.addGeneric(subject, c); err != nil {
+			if err := l.addGeneric(subject, c); err != nil {
 				return err
 			}
 		}
 	}
-	for _, source := range p.Sources {
+	for _, source := range l.Sources {
 		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) string {
 			return r.source(stringArguments(source.SourceName, source.Name)).String()
 		}}
 		for _, c := range source.checks {
-			if err := p.addGeneric(subject, c); err != nil {
+			if err := l.addGeneric(subject, c); err != nil {
 				return err
 			}
 		}
 	}
-	for _, folder := range p.settings.testPaths {
-		for _, file := range filesUnder(files, folder, ".sql") {
+	for _, folder := range l.settings.testPaths {
+		for _, file := range filesUnder(l.files, folder, ".sql") {
 			if strings.HasPrefix(file, folder+"/generic/") {
 				continue
 			}
-			if err := p.addSingular(files, folder, file); err != nil {
+			if err := l.addSingular(folder, file); err != nil {
 				return err
 			}
 		}
 	}
 	names := map[string]string{}
-	for _, test := range p.Tests {
+	for _, test := range l.Tests {
 		if other, twice := names[test.ID]; twice {
 			return fmt.Errorf("%s: %s already has a test named %s: give one of them a name", test.Path, other, test.Name)
 		}
@@ -87,8 +70,8 @@ func (p *Project) readTests(files fs.FS) error {
 	return nil
 }
 
-func (p *Project) addSingular(files fs.FS, folder, file string) error {
-	content, err := fs.ReadFile(files, file)
+func (l *loader) addSingular(folder, file string) error {
+	content, err := fs.ReadFile(l.files, file)
 	if err != nil {
 		return err
 	}
@@ -98,20 +81,20 @@ func (p *Project) addSingular(files fs.FS, folder, file string) error {
 	}
 	name := strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql")
 	test := &Test{Kind: Singular, Alias: name, Resource: Resource{
-		ID: TypeTest + "." + p.Name + "." + name, Type: TypeTest, Name: name, Path: file, FQN: p.fqn(folder, file, name),
+		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: file, FQN: l.fqn(folder, file, name),
 	}}
-	test.compile = func(r *rendering) (string, error) { return p.templates.render(parsed, r) }
-	return p.addTest(test, nil)
+	test.compile = func(r *rendering) (string, error) { return r.project.templates.render(parsed, r) }
+	return l.addTest(test, nil)
 }
 
 // addTest compiles a test once to learn what it reads and how it is
 // configured.
-func (p *Project) addTest(test *Test, declared map[string]any) error {
-	config := p.settings.tests.of(test.FQN)
+func (l *loader) addTest(test *Test, declared map[string]any) error {
+	config := l.settings.tests.of(test.FQN)
 	for key, value := range declared {
 		configure(config, key, value)
 	}
-	r := &rendering{project: p, config: config, file: test.Path}
+	r := &rendering{project: l.Project, config: config, file: test.Path}
 	if _, err := test.compile(r); err != nil {
 		return r.explain(err)
 	}
@@ -127,7 +110,7 @@ func (p *Project) addTest(test *Test, declared map[string]any) error {
 		}
 	}
 	if enabled {
-		p.Tests = append(p.Tests, test)
+		l.Tests = append(l.Tests, test)
 	}
 	return nil
 }

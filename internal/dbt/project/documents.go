@@ -2,7 +2,6 @@ package project
 
 import (
 	"fmt"
-	"io/fs"
 	"regexp"
 	"strings"
 )
@@ -51,23 +50,23 @@ type unitTestProperties struct {
 }
 
 // readDocuments reads exposures and unit tests, whose models must be there.
-func (p *Project) readDocuments(files fs.FS) error {
-	for _, folder := range p.settings.modelPaths {
-		for _, file := range filesUnder(files, folder, ".yml", ".yaml") {
+func (l *loader) readDocuments() error {
+	for _, folder := range l.settings.modelPaths {
+		for _, file := range filesUnder(l.files, folder, ".yml", ".yaml") {
 			var read struct {
 				Exposures []exposureProperties `yaml:"exposures"`
 				UnitTests []unitTestProperties `yaml:"unit_tests"`
 			}
-			if err := readYAML(files, file, &read); err != nil {
+			if err := readYAML(l.files, file, &read); err != nil {
 				return err
 			}
 			for _, exposure := range read.Exposures {
-				if err := p.addExposure(folder, file, exposure); err != nil {
+				if err := l.addExposure(folder, file, exposure); err != nil {
 					return err
 				}
 			}
 			for _, test := range read.UnitTests {
-				if err := p.addUnitTest(folder, file, test); err != nil {
+				if err := l.addUnitTest(folder, file, test); err != nil {
 					return err
 				}
 			}
@@ -76,52 +75,52 @@ func (p *Project) readDocuments(files fs.FS) error {
 	return nil
 }
 
-func (p *Project) addExposure(folder, file string, of exposureProperties) error {
-	r := &rendering{project: p, config: map[string]any{}, file: file}
+func (l *loader) addExposure(folder, file string, of exposureProperties) error {
+	r := &rendering{project: l.Project, config: map[string]any{}, file: file}
 	for _, dependence := range of.DependsOn {
-		if _, err := p.templates.text(file, "{{ "+dependence+" }}", r); err != nil {
+		if _, err := l.templates.text(file, "{{ "+dependence+" }}", r); err != nil {
 			return fmt.Errorf("%s: exposure %s depends on %s: %w", file, of.Name, dependence, r.explain(err))
 		}
 	}
-	p.Exposures = append(p.Exposures, &Exposure{
+	l.Exposures = append(l.Exposures, &Exposure{
 		Resource: Resource{
-			ID: "exposure." + p.Name + "." + of.Name, Type: "exposure", Name: of.Name, Path: file, FQN: p.fqn(folder, file, of.Name), Reads: r.reads,
+			ID: "exposure." + l.Name + "." + of.Name, Type: "exposure", Name: of.Name, Path: file, FQN: l.fqn(folder, file, of.Name), Reads: r.reads,
 		},
 		Kind: of.Type, Label: of.Label, Maturity: of.Maturity, Description: strings.TrimSpace(of.Description), URL: of.URL, Owner: of.Owner,
 	})
 	return nil
 }
 
-func (p *Project) addUnitTest(folder, file string, of unitTestProperties) error {
-	model := p.models[of.Model]
+func (l *loader) addUnitTest(folder, file string, of unitTestProperties) error {
+	model := l.models[of.Model]
 	if model == nil {
 		return fmt.Errorf("%s: unit test %s: there is no model %q", file, of.Name, of.Model)
 	}
 	test := &UnitTest{
 		Resource: Resource{
-			ID: "unit_test." + p.Name + "." + of.Model + "." + of.Name, Type: "unit_test", Name: of.Name, Path: file,
-			FQN: append(p.fqn(folder, file, of.Model), of.Name), Reads: []string{model.ID},
+			ID: "unit_test." + l.Name + "." + of.Model + "." + of.Name, Type: "unit_test", Name: of.Name, Path: file,
+			FQN: append(l.fqn(folder, file, of.Model), of.Name), Reads: []string{model.ID},
 		},
 		Model: of.Model, Description: strings.TrimSpace(of.Description), Given: of.Given, Expect: of.Expect,
 	}
 	if of.Overrides != nil {
 		test.Overrides = of.Overrides
 	}
-	p.UnitTests = append(p.UnitTests, test)
+	l.UnitTests = append(l.UnitTests, test)
 	return nil
 }
 
 var macroDefinition = regexp.MustCompile(`(?s)\{%-?\s*(macro|test)\s+(\w+).*?end(?:macro|test)\s*-?%\}`)
 
 // addMacros notes the macros of a file.
-func (p *Project) addMacros(file, source string) {
+func (l *loader) addMacros(file, source string) {
 	for _, found := range macroDefinition.FindAllStringSubmatch(source, -1) {
 		name := found[2]
 		if found[1] == "test" {
 			name = "test_" + name
 		}
-		p.Macros = append(p.Macros, &Macro{
-			Resource: Resource{ID: "macro." + p.Name + "." + name, Type: "macro", Name: name, Path: file},
+		l.Macros = append(l.Macros, &Macro{
+			Resource: Resource{ID: "macro." + l.Name + "." + name, Type: "macro", Name: name, Path: file},
 			SQL:      found[0],
 		})
 	}

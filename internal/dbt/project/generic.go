@@ -82,14 +82,14 @@ func (c *check) read(entry map[string]any) error {
 }
 
 // addGeneric makes the test of a check.
-func (p *Project) addGeneric(of subject, c check) error {
+func (l *loader) addGeneric(of subject, c check) error {
 	query, ok := builtin[c.kind]
 	if !ok {
-		if !p.templates.defines("test_" + c.kind) {
+		if !l.templates.defines("test_" + c.kind) {
 			return fmt.Errorf("%s: a test of %s: there is no generic test %q: dbt has %s, and a project may define others",
 				c.file, of.name, c.kind, strings.Join(slices.Sorted(maps.Keys(builtin)), ", "))
 		}
-		query = p.defined
+		query = defined
 	}
 	if ok && c.column == "" {
 		return fmt.Errorf("%s: the test %s of %s names no column", c.file, c.kind, of.name)
@@ -99,8 +99,8 @@ func (p *Project) addGeneric(of subject, c check) error {
 		name, alias = nameOfTest(of.prefix+c.kind, of.name, c.arguments)
 	}
 	test := &Test{Kind: c.kind, Column: c.column, Alias: alias, Resource: Resource{
-		ID: TypeTest + "." + p.Name + "." + name, Type: TypeTest, Name: name, Path: c.file,
-		FQN: p.fqn(p.settings.rootOf(c.file), c.file, name),
+		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: c.file,
+		FQN: l.fqn(l.settings.rootOf(c.file), c.file, name),
 	}}
 	where, _ := c.config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {
@@ -114,7 +114,7 @@ func (p *Project) addGeneric(of subject, c check) error {
 		}
 		return sql, nil
 	}
-	return p.addTest(test, c.config)
+	return l.addTest(test, c.config)
 }
 
 // A genericQuery writes the query of a declared test over a relation.
@@ -148,7 +148,7 @@ var builtin = map[string]genericQuery{
 }
 
 // defined is the query of a test that the project defines.
-func (p *Project) defined(r *rendering, c check, relation string) (string, error) {
+func defined(r *rendering, c check, relation string) (string, error) {
 	r.extra = map[string]any{"_model": relation}
 	call := "{{ test_" + c.kind + "(model=_model"
 	for i, name := range slices.Sorted(maps.Keys(c.arguments)) {
@@ -164,7 +164,7 @@ func (p *Project) defined(r *rendering, c check, relation string) (string, error
 		r.extra[holder] = value
 		call += ", " + name + "=" + holder
 	}
-	return p.templates.text(c.file, call+") }}", r)
+	return r.project.templates.text(c.file, call+") }}", r)
 }
 
 // value is an argument of a test: a text, or what a call such as ref('x') or

@@ -8,14 +8,8 @@
 package project
 
 import (
-	"fmt"
-	"io/fs"
-	"path"
 	"slices"
-	"sort"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 )
 
 // A Target is where a project's relations are.
@@ -44,7 +38,6 @@ type Project struct {
 	target    Target
 	vars      map[string]any
 	templates *templates
-	settings  *settings
 	models    map[string]*Model  // by name
 	sources   map[string]*Source // by "source.table"
 }
@@ -104,20 +97,6 @@ type Source struct {
 	checks []check
 }
 
-// Load reads a project. Every fault names its file.
-func Load(files fs.FS, target Target) (*Project, error) {
-	p := &Project{target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{}}
-	for _, step := range []func(fs.FS) error{
-		p.readSettings, p.readMacros, p.readModels, p.readSeeds, p.readProperties, p.discoverAll, p.readTests, p.readDocuments,
-	} {
-		if err := step(files); err != nil {
-			return nil, err
-		}
-	}
-	p.Warnings = append(p.Warnings, p.settings.unused()...)
-	return p, nil
-}
-
 // Model returns the model or seed of a name, or nil.
 func (p *Project) Model(name string) *Model { return p.models[name] }
 
@@ -128,6 +107,22 @@ func (p *Project) Source(id string) *Source {
 		return nil
 	}
 	return p.Sources[at]
+}
+
+// Resources are all models, seeds, tests and sources, in the order in which
+// they can be run; sources come first.
+func (p *Project) Resources() []*Resource {
+	var all []*Resource
+	for _, source := range p.Sources {
+		all = append(all, &source.Resource)
+	}
+	for _, model := range p.Models {
+		all = append(all, &model.Resource)
+	}
+	for _, test := range p.Tests {
+		all = append(all, &test.Resource)
+	}
+	return all
 }
 
 // Relation is the quoted name of a model's table or view.
@@ -153,150 +148,6 @@ func (m *Model) Table() string {
 	return m.Name
 }
 
-func (p *Project) readMacros(files fs.FS) error {
-	for _, folder := range append(slices.Clone(p.settings.macroPaths), p.settings.genericTestPaths()...) {
-		for _, file := range filesUnder(files, folder, ".sql") {
-			source, err := fs.ReadFile(files, file)
-			if err != nil {
-				return err
-			}
-			p.addMacros(file, string(source))
-			if strings.HasPrefix(string(source), onlyForDbt) {
-				continue
-			}
-			if err := p.templates.addMacros(file, string(source)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// onlyForDbt begins a macro file that changes how dbt-core builds models; the
-// runner has its own way.
-const onlyForDbt = "{# dbt-core only"
-
-func (p *Project) readModels(files fs.FS) error {
-	for _, folder := range p.settings.modelPaths {
-		for _, file := range filesUnder(files, folder, ".sql") {
-			source, err := fs.ReadFile(files, file)
-			if err != nil {
-				return err
-			}
-			model := p.newModel(TypeModel, folder, file, p.settings.models)
-			model.RawSQL = strings.TrimSpace(string(source))
-			if model.template, err = parseTemplate(file, model.RawSQL, leadingLines(string(source))); err != nil {
-				return err
-			}
-			if err := p.addModel(model); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (p *Project) newModel(kind, folder, file string, tree *configTree) *Model {
-	name := strings.TrimSuffix(path.Base(file), path.Ext(file))
-	model := &Model{Resource: Resource{
-		ID: kind + "." + p.Name + "." + name, Type: kind, Name: name, Path: file, FQN: p.fqn(folder, file, name),
-	}}
-	model.folder = tree.of(model.FQN)
-	return model
-}
-
-// fqn is the project, the folders below one of its paths, and the name.
-func (p *Project) fqn(folder, file, name string) []string {
-	fqn := []string{p.Name}
-	if below := strings.TrimPrefix(strings.TrimPrefix(path.Dir(file), folder), "/"); below != "" {
-		fqn = append(fqn, strings.Split(below, "/")...)
-	}
-	return append(fqn, name)
-}
-
-func (p *Project) addModel(model *Model) error {
-	if other := p.models[model.Name]; other != nil {
-		return fmt.Errorf("%s: %s already has a model of this name", model.Path, other.Path)
-	}
-	p.models[model.Name] = model
-	p.Models = append(p.Models, model)
-	return nil
-}
-
-// discoverAll renders each model once, without a warehouse, to learn what it
-// reads and how it is configured, and puts the models in order.
-func (p *Project) discoverAll(fs.FS) error {
-	for _, model := range p.Models {
-		if err := p.discover(model); err != nil {
-			return err
-		}
-	}
-	p.Models = slices.DeleteFunc(p.Models, func(m *Model) bool { return !m.Config.Enabled })
-	var err error
-	p.Models, err = p.inOrder()
-	return err
-}
-
-func (p *Project) discover(model *Model) error {
-	if model.Type == TypeSeed {
-		if err := model.readRows(); err != nil {
-			return err
-		}
-	}
-	compiled, err := p.render(model, Compilation{})
-	if err != nil {
-		return err
-	}
-	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
-	return model.check()
-}
-
-// inOrder sorts models so that each comes after those it reads; ties by name.
-func (p *Project) inOrder() ([]*Model, error) {
-	const visiting, done = 1, 2
-	state := map[*Model]int{}
-	var order []*Model
-	var visit func(model *Model, from string) error
-	visit = func(model *Model, from string) error {
-		switch state[model] {
-		case visiting:
-			return fmt.Errorf("%s: the models %s and %s read each other", model.Path, model.Name, from)
-		case done:
-			return nil
-		}
-		state[model] = visiting
-		for _, parent := range p.parents(model) {
-			if !parent.Config.Enabled {
-				return fmt.Errorf("%s: ref: the model %q is disabled", model.Path, parent.Name)
-			}
-			if err := visit(parent, model.Name); err != nil {
-				return err
-			}
-		}
-		state[model] = done
-		order = append(order, model)
-		return nil
-	}
-	all := slices.Clone(p.Models)
-	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
-	for _, model := range all {
-		if err := visit(model, ""); err != nil {
-			return nil, err
-		}
-	}
-	return order, nil
-}
-
-func (p *Project) parents(model *Model) []*Model {
-	var parents []*Model
-	for _, id := range model.Reads {
-		if parent := p.byID(id); parent != nil {
-			parents = append(parents, parent)
-		}
-	}
-	return parents
-}
-
 // byID returns the model or seed of an id, or nil.
 func (p *Project) byID(id string) *Model {
 	model := p.models[id[strings.LastIndex(id, ".")+1:]]
@@ -306,27 +157,13 @@ func (p *Project) byID(id string) *Model {
 	return model
 }
 
-// filesUnder lists the files below a folder, in the order of their names.
-func filesUnder(files fs.FS, folder string, extensions ...string) []string {
-	var found []string
-	_ = fs.WalkDir(files, folder, func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && slices.Contains(extensions, path.Ext(name)) {
-			found = append(found, name)
-		}
-		return nil // an absent folder is an empty one
-	})
-	return found
-}
-
-func readYAML(files fs.FS, name string, into any) error {
-	content, err := fs.ReadFile(files, name)
-	if err != nil {
-		return fmt.Errorf("reading the dbt project: %w", err)
+// test returns the test of an id, or nil.
+func (p *Project) test(id string) *Test {
+	at := slices.IndexFunc(p.Tests, func(t *Test) bool { return t.ID == id })
+	if at < 0 {
+		return nil
 	}
-	if err := yaml.Unmarshal(content, into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return p.Tests[at]
 }
 
 // Through replaces the ephemeral models among ids by what these read: what a

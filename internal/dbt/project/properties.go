@@ -2,7 +2,6 @@ package project
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"sort"
 	"strings"
@@ -98,48 +97,48 @@ func (a *Age) Duration() time.Duration {
 	return time.Duration(a.Count) * periods[a.Period]
 }
 
-func (p *Project) readProperties(files fs.FS) error {
-	for _, folder := range append(slices.Clone(p.settings.modelPaths), p.settings.seedPaths...) {
-		for _, file := range filesUnder(files, folder, ".yml", ".yaml") {
+func (l *loader) readProperties() error {
+	for _, folder := range append(slices.Clone(l.settings.modelPaths), l.settings.seedPaths...) {
+		for _, file := range filesUnder(l.files, folder, ".yml", ".yaml") {
 			var read properties
-			if err := readYAML(files, file, &read); err != nil {
+			if err := readYAML(l.files, file, &read); err != nil {
 				return err
 			}
 			for _, source := range read.Sources {
-				if err := p.addSource(folder, file, source); err != nil {
+				if err := l.addSource(folder, file, source); err != nil {
 					return err
 				}
 			}
 			for _, model := range append(read.Models, read.Seeds...) {
-				if err := p.addProperties(file, model); err != nil {
+				if err := l.addProperties(file, model); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	sort.Slice(p.Sources, func(i, j int) bool { return p.Sources[i].ID < p.Sources[j].ID })
+	sort.Slice(l.Sources, func(i, j int) bool { return l.Sources[i].ID < l.Sources[j].ID })
 	return nil
 }
 
 // text renders a value of a yml file.
-func (p *Project) text(file, text, fallback string) (string, error) {
+func (l *loader) text(file, text, fallback string) (string, error) {
 	if text == "" {
 		return fallback, nil
 	}
-	r := &rendering{project: p, config: map[string]any{}}
-	rendered, err := p.templates.text(file, text, r)
+	r := &rendering{project: l.Project, config: map[string]any{}}
+	rendered, err := l.templates.text(file, text, r)
 	if err != nil {
 		return "", r.explain(err)
 	}
 	return rendered, nil
 }
 
-func (p *Project) addSource(folder, file string, of sourceProperties) error {
-	database, err := p.text(file, of.Database, p.target.Project)
+func (l *loader) addSource(folder, file string, of sourceProperties) error {
+	database, err := l.text(file, of.Database, l.target.Project)
 	if err != nil {
 		return err
 	}
-	schema, err := p.text(file, of.Schema, of.Name)
+	schema, err := l.text(file, of.Schema, of.Name)
 	if err != nil {
 		return err
 	}
@@ -148,10 +147,10 @@ func (p *Project) addSource(folder, file string, of sourceProperties) error {
 		if identifier == "" {
 			identifier = table.Name
 		}
-		fqn := p.fqn(folder, file, of.Name)
+		fqn := l.fqn(folder, file, of.Name)
 		source := &Source{
 			Resource: Resource{
-				ID: TypeSource + "." + p.Name + "." + of.Name + "." + table.Name, Type: TypeSource, Name: table.Name, Path: file,
+				ID: TypeSource + "." + l.Name + "." + of.Name + "." + table.Name, Type: TypeSource, Name: table.Name, Path: file,
 				FQN: append(fqn, table.Name),
 			},
 			SourceName: of.Name, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(table.Description),
@@ -167,8 +166,8 @@ func (p *Project) addSource(folder, file string, of sourceProperties) error {
 		if source.checks, err = checksOf(file, of.Name+"."+table.Name, append(table.Tests, table.OldTests...), table.Columns); err != nil {
 			return err
 		}
-		p.sources[of.Name+"."+table.Name] = source
-		p.Sources = append(p.Sources, source)
+		l.sources[of.Name+"."+table.Name] = source
+		l.Sources = append(l.Sources, source)
 	}
 	return nil
 }
@@ -189,8 +188,8 @@ func (s *Source) limit(by freshness) error {
 	return nil
 }
 
-func (p *Project) addProperties(file string, of modelProperties) error {
-	model := p.models[of.Name]
+func (l *loader) addProperties(file string, of modelProperties) error {
+	model := l.models[of.Name]
 	if model == nil {
 		return fmt.Errorf("%s: there is no model or seed %q", file, of.Name)
 	}

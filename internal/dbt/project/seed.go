@@ -10,19 +10,19 @@ import (
 )
 
 // readSeeds makes a table of each CSV file: its rows are written into its SQL.
-func (p *Project) readSeeds(files fs.FS) error {
-	for _, folder := range p.settings.seedPaths {
-		for _, file := range filesUnder(files, folder, ".csv") {
-			content, err := fs.ReadFile(files, file)
+func (l *loader) readSeeds() error {
+	for _, folder := range l.settings.seedPaths {
+		for _, file := range filesUnder(l.files, folder, ".csv") {
+			content, err := fs.ReadFile(l.files, file)
 			if err != nil {
 				return err
 			}
 			if len(content) > maxSeed {
 				return fmt.Errorf("%s: a seed of %d bytes: seeds up to %d are supported, larger data belongs into a source", file, len(content), maxSeed)
 			}
-			model := p.newModel(TypeSeed, folder, file, p.settings.seeds)
+			model := l.newModel(TypeSeed, folder, file, l.settings.seeds)
 			model.RawSQL = string(content)
-			if err := p.addModel(model); err != nil {
+			if err := l.addModel(model); err != nil {
 				return err
 			}
 		}

@@ -9,22 +9,6 @@ import (
 	"strings"
 )
 
-// Resources are all models, seeds, tests and sources, in the order in which
-// they can be run; sources come first.
-func (p *Project) Resources() []*Resource {
-	var all []*Resource
-	for _, source := range p.Sources {
-		all = append(all, &source.Resource)
-	}
-	for _, model := range p.Models {
-		all = append(all, &model.Resource)
-	}
-	for _, test := range p.Tests {
-		all = append(all, &test.Resource)
-	}
-	return all
-}
-
 // Select returns the resources, by id, that dbt's --select and --exclude
 // name. Each argument may hold several selectors: a space between two means
 // either, a comma both. No selector selects everything. A test is selected
@@ -41,7 +25,7 @@ func (p *Project) Select(selectors, exclude []string) (map[string]bool, error) {
 			selected[resource.ID] = true
 		}
 	}
-	graph := p.graph()
+	graph := newGraph(p)
 	chosen, err := graph.union(selectors)
 	if err != nil {
 		return nil, err
@@ -67,7 +51,7 @@ type graph struct {
 	children map[string][]string
 }
 
-func (p *Project) graph() *graph {
+func newGraph(p *Project) *graph {
 	g := &graph{project: p, all: p.Resources(), parents: map[string][]string{}, children: map[string][]string{}}
 	for _, resource := range g.all {
 		g.parents[resource.ID] = resource.Reads
@@ -274,12 +258,4 @@ func matchesName(r *Resource, value string) bool {
 func matchesText(pattern, text string) bool {
 	matched, err := path.Match(pattern, text)
 	return pattern == text || err == nil && matched
-}
-
-func (p *Project) test(id string) *Test {
-	at := slices.IndexFunc(p.Tests, func(t *Test) bool { return t.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return p.Tests[at]
 }

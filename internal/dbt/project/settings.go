@@ -22,7 +22,7 @@ type settings struct {
 // settingsFile is the only name that dbt reads.
 const settingsFile = "dbt_project.yml"
 
-func (p *Project) readSettings(files fs.FS) error {
+func (l *loader) readSettings() error {
 	var read struct {
 		Name       string         `yaml:"name"`
 		ModelPaths []string       `yaml:"model-paths"`
@@ -36,7 +36,7 @@ func (p *Project) readSettings(files fs.FS) error {
 		Hooks      []any          `yaml:"on-run-start"`
 		EndHooks   []any          `yaml:"on-run-end"`
 	}
-	if err := readYAML(files, settingsFile, &read); err != nil {
+	if err := readYAML(l.files, settingsFile, &read); err != nil {
 		return err
 	}
 	if read.Name == "" {
@@ -45,14 +45,14 @@ func (p *Project) readSettings(files fs.FS) error {
 	if len(read.Hooks)+len(read.EndHooks) > 0 {
 		return fmt.Errorf("%s: on-run-start and on-run-end are not supported", settingsFile)
 	}
-	p.Name = read.Name
-	if err := p.readVars(files); err != nil {
+	l.Name = read.Name
+	if err := l.readVars(); err != nil {
 		return err
 	}
 	if len(read.DataTests) == 0 {
 		read.DataTests = read.Tests
 	}
-	p.settings = &settings{
+	l.settings = &settings{
 		modelPaths: orDefault(read.ModelPaths, "models"), macroPaths: orDefault(read.MacroPaths, "macros"),
 		testPaths: orDefault(read.TestPaths, "tests"), seedPaths: orDefault(read.SeedPaths, "seeds"),
 		models: newConfigTree("models", read.Models), seeds: newConfigTree("seeds", read.Seeds), tests: newConfigTree("data_tests", read.DataTests),
@@ -62,8 +62,8 @@ func (p *Project) readSettings(files fs.FS) error {
 
 // readVars reads the variables: the project's own win over those of all, and
 // the target's over both. Dicts keep the order of their keys.
-func (p *Project) readVars(files fs.FS) error {
-	content, err := fs.ReadFile(files, settingsFile)
+func (l *loader) readVars() error {
+	content, err := fs.ReadFile(l.files, settingsFile)
 	if err != nil {
 		return err
 	}
@@ -73,19 +73,19 @@ func (p *Project) readVars(files fs.FS) error {
 	if err := yaml.UnmarshalWithOptions(content, &read, yaml.UseOrderedMap()); err != nil {
 		return fmt.Errorf("%s: %w", settingsFile, err)
 	}
-	p.vars = map[string]any{}
+	l.vars = map[string]any{}
 	var own yaml.MapSlice
 	for _, item := range read.Vars {
-		if below, ok := item.Value.(yaml.MapSlice); ok && item.Key == p.Name {
+		if below, ok := item.Value.(yaml.MapSlice); ok && item.Key == l.Name {
 			own = below
 			continue
 		}
-		p.vars[fmt.Sprint(item.Key)] = ordered(item.Value)
+		l.vars[fmt.Sprint(item.Key)] = ordered(item.Value)
 	}
 	for _, item := range own {
-		p.vars[fmt.Sprint(item.Key)] = ordered(item.Value)
+		l.vars[fmt.Sprint(item.Key)] = ordered(item.Value)
 	}
-	maps.Copy(p.vars, p.target.Vars)
+	maps.Copy(l.vars, l.target.Vars)
 	return nil
 }
 
