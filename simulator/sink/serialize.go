@@ -72,7 +72,7 @@ func Serialize(ctx context.Context, next simulator.Sink, format Format, config r
 			if one == JSON || format != Mixed && one != format {
 				continue
 			}
-			if t.ids[one], err = register(ctx, api, topic, one, format); err != nil {
+			if t.ids[one], err = register(ctx, api, topic, one); err != nil {
 				return nil, err
 			}
 		}
@@ -81,9 +81,9 @@ func Serialize(ctx context.Context, next simulator.Sink, format Format, config r
 	return s, nil
 }
 
-// register returns the id of a topic's schema. Where formats are mixed, each has
-// a subject of its own: versions of one subject are all of one type.
-func register(ctx context.Context, api *registry.API, topic string, format, of Format) (uint32, error) {
+// register returns the id of a topic's schema. Avro's is in the topic's subject,
+// the others have subjects of their own: versions of one are all of one type.
+func register(ctx context.Context, api *registry.API, topic string, format Format) (uint32, error) {
 	kind := map[Format]payload.Format{Avro: payload.AvroFormat, Protobuf: payload.ProtobufFormat, JSONSchema: payload.JSONFormat}[format]
 	text, err := schemas.Of(topic, kind)
 	if err != nil {
@@ -94,7 +94,7 @@ func register(ctx context.Context, api *registry.API, topic string, format, of F
 		return 0, fmt.Errorf("registering the schema of %s: %w", topic, err)
 	}
 	subject := schemas.Subject(topic)
-	if of == Mixed {
+	if format != Avro {
 		subject += "-" + string(format)
 	}
 	id, err := api.RegisterSchema(ctx, subject, schema, -1, -1)

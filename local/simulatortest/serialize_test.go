@@ -1,4 +1,4 @@
-package sink
+package simulatortest
 
 import (
 	"net/http/httptest"
@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/event/payload"
 	"github.com/stationflow/stationflow/functions/ingest/values"
 	"github.com/stationflow/stationflow/internal/registry"
+	localregistry "github.com/stationflow/stationflow/local/registry"
 	"github.com/stationflow/stationflow/simulator"
+	"github.com/stationflow/stationflow/simulator/sink"
 )
 
 // A kept sink keeps what it is given.
@@ -28,7 +29,11 @@ func (k *kept) Write(events []simulator.Event) error {
 // What the pipeline reads of an event is the same in every format, and what was
 // spoiled is refused for the same reason.
 func TestSerialize(t *testing.T) {
-	server := httptest.NewServer(srfake.NewRegistry().Handler())
+	schemas, err := localregistry.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(schemas.Handler())
 	defer server.Close()
 	config := registry.Config{URLs: []string{server.URL}}
 	start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
@@ -37,9 +42,9 @@ func TestSerialize(t *testing.T) {
 	for range 30 {
 		events = append(events, faults.Spoil(network.Step())...)
 	}
-	for _, format := range []Format{Avro, Protobuf, JSONSchema, Mixed} {
+	for _, format := range []sink.Format{sink.Avro, sink.Protobuf, sink.JSONSchema, sink.Mixed} {
 		to := &kept{}
-		s, err := Serialize(t.Context(), to, format, config)
+		s, err := sink.Serialize(t.Context(), to, format, config)
 		if err != nil {
 			t.Fatal(err)
 		}
