@@ -73,8 +73,8 @@ func New(life context.Context, config Config) (*Function, error) {
 func (f *Function) Close() error { return errors.Join(f.sinks.end(), f.bucket.Close()) }
 
 // Ingest makes the batch that the event carries durable. The error says what
-// went wrong, for a log; it is logged by then, once. Concurrent deliveries of
-// the same batch do no harm.
+// went wrong; it has been logged by then. Concurrent deliveries of the same
+// batch do no harm.
 func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
 	began := f.config.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.config.CallTimeout)
