@@ -71,10 +71,6 @@ func Of(part Part, data []byte, header func(name string) []byte) Framed {
 	return prefixed(data)
 }
 
-// Unframed is Of for a record without headers that is known not to begin with
-// 00: nearly every one in JSON.
-func Unframed(data []byte) Framed { return Framed{Body: data} }
-
 // confluent reads Confluent's header: 01 and a GUID, or 00 and an id, and for
 // Protobuf the message's indexes behind it.
 func confluent(data, id []byte, name string) Framed {

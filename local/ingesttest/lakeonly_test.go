@@ -9,7 +9,7 @@ import (
 	"github.com/stationflow/stationflow/internal/lake"
 )
 
-func withoutWarehouse(c *ingest.Config) { c.LakeOnly = true }
+func withoutWarehouse(c *ingest.Config) { c.Sinks = []string{"lake"} }
 
 // Without a warehouse the lake holds everything: good records as always, bad
 // ones with the columns of the quarantine table, also after a redelivery.

@@ -71,12 +71,8 @@ func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
 func (r *Reader) frame() (ids []string) {
 	seen := map[string]bool{}
 	for i := range r.records {
-		record := &r.records[i]
-		if len(record.Headers) == 0 && (len(record.Value) == 0 || record.Value[0] != 0) {
-			continue
-		}
-		f := framing.Of(framing.Value, record.Value, record.Header)
-		if f.Form == framing.Plain || record.Value == nil {
+		f := frame(&r.records[i])
+		if f.Form == framing.Plain {
 			continue
 		}
 		if len(r.framed) == 0 {
@@ -89,6 +85,20 @@ func (r *Reader) frame() (ids []string) {
 		}
 	}
 	return ids
+}
+
+// SchemaID is how a record names its schema; "" for one that does not.
+func SchemaID(record *batch.Record) string {
+	f := frame(record)
+	return f.SchemaID()
+}
+
+// frame reads the framing of a record's value.
+func frame(record *batch.Record) framing.Framed {
+	if record.Value == nil || len(record.Headers) == 0 && (len(record.Value) == 0 || record.Value[0] != 0) {
+		return framing.Framed{Body: record.Value}
+	}
+	return framing.Of(framing.Value, record.Value, record.Header)
 }
 
 // SchemaID is how record i names its schema; "" for one that does not.

@@ -1,0 +1,164 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/event/payload"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/functions/ingest/values"
+	"github.com/stationflow/stationflow/internal/registry"
+)
+
+// A topic is what the function knows of one topic and keeps between calls. It
+// is safe for concurrent use.
+type topic struct {
+	schema   *event.Schema
+	table    *rows.Table      // of its good records
+	reading  payload.Reading  // of timestamps
+	registry *registry.Client // nil without one
+}
+
+func newTopic(config *Config, name string, client *registry.Client) *topic {
+	schema, _ := event.SchemaOf(name)
+	return &topic{schema: schema, table: rows.Staging(schema), registry: client,
+		reading: payload.Reading{Location: config.Location, Epoch: config.EpochUnit}}
+}
+
+// A decoded batch: the rows of its good records, and why the others are bad.
+// Its memory is reused for the next batch, of any topic; the rows also share
+// the memory of the batch.
+type decoded struct {
+	memory     []batch.Record            // of the batch
+	readers    map[string]*values.Reader // by topic
+	reader     *values.Reader            // of the present topic
+	values     []event.Value
+	received   event.Receipt
+	good       rows.Set
+	records    []int // the index in the batch of each row's record
+	rejections []rejection
+}
+
+// A rejection is a record that goes to quarantine.
+type rejection struct {
+	record int // its index in the batch
+	reason event.Reason
+	detail string
+}
+
+func newDecoded() *decoded { return &decoded{readers: make(map[string]*values.Reader)} }
+
+// open is the function of that name with the memory kept for the next batch,
+// however small this one is.
+func (d *decoded) open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
+	b, e, err := open(d.memory, e)
+	if err == nil && cap(b.Records) > cap(d.memory) {
+		d.memory = b.Records
+	}
+	return b, e, err
+}
+
+// decode decides about every record of the batch: each becomes one row or one
+// rejection. now stands in for a timestamp that Kafka did not give, or that
+// cannot be true. An error says that the schemas which the records name could
+// not be had, and blames none of them.
+func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time.Time) error {
+	d.reader = d.readerOf(t)
+	if err := d.reader.Open(ctx, b.Records); err != nil {
+		return err
+	}
+	width, fields := t.table.Width, len(t.schema.Columns)+1
+	if size := len(b.Records) * width; cap(d.values) < size {
+		d.values = make([]event.Value, size)
+	}
+	d.good = rows.Set{Shared: t.table.Shared(b), Own: d.good.Own[:0]}
+	d.records, d.rejections = d.records[:0], d.rejections[:0]
+	d.received = event.ReceivedAt(now)
+	left := d.values[:cap(d.values)]
+	for i := range b.Records {
+		row := event.Row(left[:width:width])
+		if refused := d.judge(row[:fields], i, &b.Records[i]); refused != nil {
+			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
+			continue
+		}
+		own := rows.AppendCoordinates(row[:fields], &b.Records[i])
+		_ = append(own, bytesOrNull(b.Records[i].Key), textOrNull(d.reader.SchemaID(i)))
+		d.good.Own, d.records = append(d.good.Own, row), append(d.records, i)
+		left = left[width:]
+	}
+	return nil
+}
+
+// judge fills row with the event that record i is, or returns why it is none.
+// Formats come in here: the reader knows in which one a value is written.
+func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection {
+	if r.ValueURI != "" {
+		return &event.Rejection{Reason: event.TooLarge, Detail: whereAside(r)}
+	}
+	refused := d.reader.Decode(row, i, d.received.Reference(r.Timestamp))
+	if refused == nil && !fits(row, r) {
+		// No quarantine row could hold it if the warehouse refused it. Its
+		// detail will be where its bytes are.
+		return &event.Rejection{Reason: event.RefusedByWarehouse}
+	}
+	return refused
+}
+
+// fits reports whether each table's row of the record is within the limit. The
+// event's may be larger than the value, which leaves names and symbols to its
+// schema.
+func fits(row event.Row, r *batch.Record) bool {
+	if len(r.Key)+len(r.Value) > rows.MaxRecordBytes {
+		return false
+	}
+	size := len(r.Key)
+	for i := range row {
+		size += len(row[i].Text())
+	}
+	return size <= rows.MaxRecordBytes
+}
+
+// readerOf returns the topic's.
+func (d *decoded) readerOf(t *topic) *values.Reader {
+	reader, known := d.readers[t.schema.Topic]
+	if !known {
+		reader = values.NewReader(t.schema, t.reading, t.registry)
+		d.readers[t.schema.Topic] = reader
+	}
+	return reader
+}
+
+// textOrNull returns a STRING, NULL for "".
+func textOrNull(text string) event.Value {
+	if text == "" {
+		return event.Value{}
+	}
+	return event.StringValue([]byte(text))
+}
+
+// refuse turns rows that a sink refuses into rejections of their records, each
+// once, whichever and how many sinks refuse it.
+func (d *decoded) refuse(refused []rows.Refusal) {
+	known := make(map[int]bool, len(refused))
+	for _, r := range refused {
+		if !known[r.Row] {
+			known[r.Row] = true
+			d.rejections = append(d.rejections, rejection{record: d.records[r.Row], reason: event.RefusedByWarehouse, detail: r.Detail})
+		}
+	}
+}
+
+// longAfter is later than any time of receipt: nothing that was accepted once
+// is too far ahead of it.
+var longAfter = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// all returns the rows of all records of the batch that can be good.
+func (t *topic) all(ctx context.Context, b *batch.Batch) (rows.Set, error) {
+	d := newDecoded()
+	err := d.decode(ctx, t, b, longAfter)
+	return d.good, err
+}
