@@ -275,6 +275,20 @@ func TestParseProtobuf(t *testing.T) {
 	if again, err := parseProto(encoded(file), map[string]string{"other/common.proto": encoded(other.file)}); err != nil || again.file.Messages().Len() != 2 {
 		t.Errorf("from descriptors: %v, %v", again, err)
 	}
+	for _, name := range []*string{nil, proto.String("")} {
+		described := protodesc.ToFileDescriptorProto(other.file)
+		fields := &described.MessageType[0].Field
+		*fields = append(*fields, proto.CloneOf((*fields)[0]))
+		(*fields)[1].Name, (*fields)[1].Number = proto.String("other_name"), proto.Int32(2)
+		(*fields)[0].JsonName, (*fields)[1].JsonName = name, name
+		b, err := proto.Marshal(described)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parseProto(base64.StdEncoding.EncodeToString(b), nil); err != nil {
+			t.Errorf("without JSON names: %v", err)
+		}
+	}
 	for _, bad := range []string{"", "message", text, `syntax = "proto3"; message A { Unknown x = 1; }`, "AAAA",
 		`syntax = "proto3"; message A { ` + strings.Repeat("message B { ", 10_000), strings.Repeat(" ", maxSchemaBytes+1)} {
 		if schema, err := parseProto(bad, nil); err == nil && schema.file.Messages().Len() > 0 {

@@ -87,7 +87,23 @@ func descriptorOf(text string) *descriptorpb.FileDescriptorProto {
 	if (proto.UnmarshalOptions{RecursionLimit: maxDepth}).Unmarshal(decoded, described) != nil {
 		return nil
 	}
+	for _, message := range described.GetMessageType() {
+		withJSONNames(message)
+	}
 	return described
+}
+
+// withJSONNames fills JSON names in, which generated code leaves out and Python
+// leaves empty: the compiler takes an empty one for a name of its own.
+func withJSONNames(message *descriptorpb.DescriptorProto) {
+	for _, field := range message.GetField() {
+		if field.GetJsonName() == "" {
+			field.JsonName = proto.String(camel(field.GetName()))
+		}
+	}
+	for _, nested := range message.GetNestedType() {
+		withJSONNames(nested)
+	}
 }
 
 // checkBraces refuses a text that is too deep for the parser. Braces within

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -8,6 +9,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -324,4 +328,47 @@ func (m *message) schemaID() string {
 		return fmt.Sprint(binary.BigEndian.Uint64(m.wire[1:]))
 	}
 	return fmt.Sprint(binary.BigEndian.Uint32(m.wire[1:]))
+}
+
+// Events from the serializers of Confluent's Python client, in each of their
+// formats, with the schema's id in front or in a header, are read as they are in
+// JSON. The local registry serves them.
+func TestRegistry_PythonsSerializers(t *testing.T) {
+	python := os.Getenv("STATIONFLOW_REGISTRY_PYTHON")
+	if python == "" {
+		t.Skip("set STATIONFLOW_REGISTRY_PYTHON to a Python with local/e2e/requirements-registry.txt installed")
+	}
+	schemas, err := filepath.Abs("../../event/schemas")
+	if err != nil {
+		t.Fatal(err)
+	}
+	system := up(t, nil)
+	events := goodEvents(t, 3000)
+	ways := []string{"avro", "protobuf", "json", "avro-header", "protobuf-header", "json-header"}
+	var lines bytes.Buffer
+	for i, m := range events {
+		fmt.Fprintf(&lines, "%s\t%s\t%s\t%s\n", ways[i%len(ways)], m.topic, m.key, m.value)
+	}
+	command := exec.Command(python, filepath.Join("testdata", "serializers.py"), system.Kafka, system.SchemaRegistry, schemas)
+	command.Stdin, command.Stderr = &lines, os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("sending with Python: %v", err)
+	}
+	var landed [][2]int64
+	if err := json.Unmarshal(output, &landed); err != nil || len(landed) != len(events) {
+		t.Fatalf("%d of %d are sent, %v", len(landed), len(events), err)
+	}
+	for i, at := range landed {
+		events[i].partition, events[i].offset = int32(at[0]), at[1]
+	}
+	system.awaitRecords(len(events))
+	system.checkStaging(events, nil)
+	system.checkQuarantine(events, nil)
+	for _, row := range system.query("select count(distinct schema_id), countif(schema_id is null) from " + system.StagingDataset + ".train_arrivals") {
+		if row[0].(int64) != 6 || row[1].(int64) != 0 {
+			t.Errorf("%v schemas are named, %v rows name none", row[0], row[1])
+		}
+	}
+	system.stop()
 }
