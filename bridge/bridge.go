@@ -27,7 +27,6 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
-	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // Dependencies are what a Bridge can be given from outside; the zero value
@@ -180,7 +179,7 @@ func (b *Bridge) consume(ctx context.Context) error {
 			if err != nil {
 				b.note(err)
 			}
-			_ = pause.For(ctx, backoff(failed, b.config.RetryMax))
+			_ = b.config.retries().Wait(ctx, failed)
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // commitLoop commits what was published, again and again.
@@ -25,6 +26,9 @@ func (s *session) commitLoop(ctx context.Context) {
 	}
 }
 
+// lastCommitRetries is the pauses of the last commit: there is little time.
+var lastCommitRetries = retry.Backoff{Min: 100 * time.Millisecond, Max: 500 * time.Millisecond}
+
 // lastCommit tries for as long as publishing may go on.
 func (s *session) lastCommit() {
 	for failed := 0; ; failed++ {
@@ -34,7 +38,7 @@ func (s *session) lastCommit() {
 		}
 		s.bridge.metrics.commitFailures.Inc()
 		s.bridge.note(err)
-		if fenced(err) || failed == 3 || pause.For(s.work, backoff(failed, 500*time.Millisecond)) != nil {
+		if fenced(err) || failed == 3 || lastCommitRetries.Wait(s.work, failed) != nil {
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // Config is what a Bridge needs to know. FromEnv fills in the defaults.
@@ -163,6 +164,18 @@ func (c Config) sarama() *sarama.Config {
 	s.Consumer.Group.Rebalance.Retry.Backoff = 500 * time.Millisecond
 	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRoundRobin()}
 	return s
+}
+
+// retries is the pauses between attempts at what Kafka or the transport
+// failed to do.
+func (c Config) retries() retry.Backoff {
+	return retry.Backoff{Min: 100 * time.Millisecond, Max: c.RetryMax}
+}
+
+// refusedRetries is the pauses after a refusal. They are longer: the attempts
+// have to outlast a bad deployment.
+func (c HTTPConfig) refusedRetries() retry.Backoff {
+	return retry.Backoff{Min: c.RefusedMin, Max: c.RefusedMax}
 }
 
 // batchBytes is the size at which a batch is cut when so many partitions are

@@ -86,14 +86,3 @@ func TestConfig_BatchesFitTheMemory(t *testing.T) {
 		}
 	}
 }
-
-func TestBackoff_GrowsWithinItsBounds(t *testing.T) {
-	for failed := range 100 {
-		for range 20 {
-			d := backoff(failed, 5*time.Second)
-			if most := min(retryMin<<min(failed, 16), 5*time.Second); d < most/2 || d > most+1 {
-				t.Fatalf("after %d failures: %v, want %v to %v", failed, d, most/2, most)
-			}
-		}
-	}
-}

@@ -11,7 +11,6 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/internal/kafka"
-	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // A topic that is deleted and created again keeps its name, begins at offset
@@ -48,7 +47,7 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 		}
 		s.bridge.note(err)
 		_ = s.control.RefreshMetadata(p.of.Topic)
-		_ = pause.For(ctx, backoff(failed, s.bridge.config.RetryMax))
+		_ = s.bridge.config.retries().Wait(ctx, failed)
 	}
 	return false
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
-	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // putAside writes the value of a record that is too large for any batch into
@@ -80,7 +79,7 @@ func (c *cutter) store(work context.Context, name string, digest uint64, data []
 			return err
 		}
 		c.failAside(name, failed, err)
-		if err := pause.For(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
+		if err := c.bridge.config.retries().Wait(work, failed); err != nil {
 			return err
 		}
 	}

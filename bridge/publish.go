@@ -78,13 +78,13 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event, f *fl
 		f.retried = true
 		known, why := understand(err), err.Error()
 		counting := known.Verdict && p.bridge.deadLetters != nil
-		wait := backoff(failed, config.RetryMax)
+		wait := config.retries().After(failed)
 		if counting {
 			held, most := p.bridge.verdicts.add(p.suspect(f), begin), config.HTTP.MaxAttempts
 			if held.refusals >= most {
 				refused = &deadletter.Cause{Attempts: held.refusals, Since: held.since, Reason: why}
 			}
-			wait = backoffFrom(config.HTTP.RefusedMin, held.refusals-1, config.HTTP.RefusedMax)
+			wait = config.HTTP.refusedRetries().After(held.refusals - 1)
 			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.refusals, most, why)
 		}
 		p.failFlight(f, event.ID(), failed, why, counting)
@@ -113,7 +113,7 @@ func (p *partition) bury(work context.Context, event cloudevents.Event, f *fligh
 		}
 		p.failFlight(f, event.ID(), failed, fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
 			why.Attempts, why.Reason, err), false)
-		if pause.For(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
+		if p.bridge.config.retries().Wait(work, failed) != nil {
 			return false
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 const (
@@ -48,12 +50,7 @@ func (WallClock) Now() time.Time { return time.Now() }
 
 // Wait returns when d has passed or ctx is done.
 func (WallClock) Wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	_ = pause.For(ctx, d)
 }
 
 // A RunConfig says how fast and how long a network runs.

@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -82,9 +83,8 @@ func ConfigureProducer(config *sarama.Config) {
 	config.Producer.Return.Successes = true
 	config.Producer.Return.Errors = true
 	config.Producer.Retry.Max = 10
-	config.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
-		return min(100*time.Millisecond<<min(retries, 10), 2*time.Second)
-	}
+	pauses := retry.Backoff{Min: 200 * time.Millisecond, Max: 4 * time.Second}
+	config.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration { return pauses.After(retries) }
 }
 
 // tooLargeBytes is the max.message.bytes that a topic needs for records that
