@@ -26,7 +26,7 @@ type Snapshot struct {
 	Records int64 `json:"records"` // published
 	Batches int64 `json:"batches"`
 	Bytes   int64 `json:"bytes"`
-	Retries int64 `json:"retries"` // attempts to publish, to put aside or to bury that failed
+	Retries int64 `json:"retries"` // attempts to publish, to put aside or to dead-letter that failed
 
 	// What was given up and put into the dead letter topic; it is not among
 	// the published.
@@ -105,7 +105,7 @@ func (b *Bridge) Snapshot() Snapshot {
 	b.mu.Unlock()
 	current.Records, current.Batches = b.metrics.totalRecords.Load(), b.metrics.totalBatches.Load()
 	current.Bytes, current.Retries = b.metrics.totalBytes.Load(), b.metrics.totalRetries.Load()
-	current.DeadLetteredRecords, current.DeadLetteredBatches = b.metrics.totalBuriedRecords.Load(), b.metrics.totalBuriedBatches.Load()
+	current.DeadLetteredRecords, current.DeadLetteredBatches = b.metrics.totalDeadLetteredRecords.Load(), b.metrics.totalDeadLetteredBatches.Load()
 	if session == nil {
 		return current
 	}

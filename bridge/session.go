@@ -74,7 +74,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	}
 	context.AfterFunc(group.Context(), func() {
 		if lost(context.Cause(group.Context())) {
-			s.close()
+			s.revoke()
 			return
 		}
 		// A quarter remains to commit and to leave.
@@ -100,10 +100,10 @@ func lost(cause error) bool {
 // ConsumeClaim carries one partition until the session ends.
 func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	p := s.partitions[kafka.Partition{Topic: claim.Topic(), Number: claim.Partition()}]
-	cutter := newCutter(p, s.work)
+	batcher := newBatcher(p, s.work)
 	done := group.Context().Done()
-	cutter.run(done, claim.Messages())
-	cutter.drain()
+	batcher.run(done, claim.Messages())
+	batcher.drain()
 	if group.Context().Err() == nil {
 		// The library stops reading a partition for good in one case only.
 		s.outOfRange(claim.Topic(), claim.Partition())
@@ -124,7 +124,7 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 	if !lost(context.Cause(group.Context())) {
 		s.lastCommit()
 	}
-	s.close()
+	s.revoke()
 	s.bridge.detach()
 	return nil
 }
@@ -149,10 +149,10 @@ func (s *session) endBackground() {
 	s.background.Wait()
 }
 
-// close ends all publishing and committing: the partitions are others' now.
-func (s *session) close() {
+// revoke ends all publishing and committing: the partitions are others' now.
+func (s *session) revoke() {
 	for _, p := range s.partitions {
-		p.window.close()
+		p.window.revoke()
 	}
 	s.abandon()
 }

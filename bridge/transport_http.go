@@ -207,7 +207,7 @@ func read(response *http.Response) (quoted string) {
 //   - 3xx, 401, 403, 404, 405, 407: something before the function has
 //     answered; a person must mend the address or the rights, and no batch
 //     is to blame.
-//   - 400, 413, 422, 500: the function's verdict on this batch, unless it is
+//   - 400, 413, 422, 500: the function refuses this batch, unless the answer is
 //     JSON: the function gives its reasons as plain text.
 //   - All else: nobody knows, and no batch is to blame.
 func judge(url string, response *http.Response, answer string, now time.Time) error {
@@ -227,7 +227,7 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
 		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInternalServerError:
-		failure.Verdict = !page && !isJSON(response, answer)
+		failure.Refused = !page && !isJSON(response, answer)
 	default:
 		if code < 300 {
 			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
