@@ -1,6 +1,11 @@
 package bridge
 
 import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +75,37 @@ func TestFromEnv_PortOfCloudRun(t *testing.T) {
 	c, err := FromEnv(environment(map[string]string{"PORT": "9000"}))
 	if err != nil || c.Addr != ":9000" {
 		t.Errorf("got %q, %v", c.Addr, err)
+	}
+}
+
+// docs/settings.md says what size is in force with the defaults.
+func TestSettings_SayTheBatchSizeInForce(t *testing.T) {
+	page, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := FromEnv(environment(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := func(text string) int {
+		n, err := strconv.Atoi(strings.ReplaceAll(text, ",", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	said := map[int]int{} // size by partitions
+	for _, row := range regexp.MustCompile(`(?m)^\| ([\d,]+) \| ([\d,]+) \|$`).FindAllStringSubmatch(string(page), -1) {
+		said[number(row[1])] = number(row[2])
+	}
+	for partitions, size := range said {
+		if c.batchBytes(partitions) != size {
+			t.Errorf("with %d partitions the page says %d bytes, the bridge cuts at %d", partitions, size, c.batchBytes(partitions))
+		}
+	}
+	if all := 6 * len(event.Topics()); said[1] == 0 || said[all] == 0 {
+		t.Errorf("the page says the size for %v partitions, not for 1 and for %d", slices.Sorted(maps.Keys(said)), all)
 	}
 }
 

@@ -85,7 +85,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	s.inBackground(func() { s.commitLoop(ctx) })
 	s.inBackground(func() { s.watch(ctx) })
 	b.attach(s)
-	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation)
+	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation,
+		"batch_bytes", batchBytes)
 	return nil
 }
 
