@@ -205,7 +205,7 @@ func (n *Network) emit(of source, id string, at time.Time, e any) {
 		n.layouts[kind] = layoutOf(kind, n.legacy)
 	}
 	begin := len(n.buffer)
-	n.buffer = n.layouts[kind].append(n.buffer, reflect.ValueOf(e).Elem())
+	n.buffer = n.layouts[kind].encode(n.buffer, reflect.ValueOf(e).Elem())
 	value := n.buffer[begin:len(n.buffer):len(n.buffer)]
 	n.events = append(n.events, Event{Topic: of.topic, Key: id, Time: at, Value: value})
 }
