@@ -10,12 +10,12 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
-// errEnded is what whoever asks gets once the session no longer waits for
+// errEnded is the answer to a question once the session no longer waits for
 // questions.
 var errEnded = errors.New("the session has ended")
 
-// An asker puts questions to one broker, one at a time: whoever comes while
-// one is under way shares the next.
+// An asker puts questions to one broker, one at a time. Those who ask while
+// one is under way share the next.
 type asker struct {
 	asking sync.Mutex // held while a question is under way
 
@@ -38,7 +38,7 @@ func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kaf
 			a.asking.Lock()
 			defer a.asking.Unlock()
 			a.mu.Lock()
-			a.next = nil // whoever comes from now on has read more
+			a.next = nil // those who ask from now on have read more
 			a.mu.Unlock()
 			q.identity, q.err = s.identify(broker)
 			close(q.answered)

@@ -27,8 +27,8 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
-// Dependencies are what a Bridge can be given from outside; the zero value
-// has it make everything from its Config.
+// Dependencies are what a Bridge can be given from outside; from the zero
+// value it makes everything by its Config.
 type Dependencies struct {
 	Transport   Transport    // nil: the one that Config names
 	DeadLetters DeadLetters  // nil: those that Config names, or none for a Transport given here
@@ -89,7 +89,7 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 // Run carries records until ctx is done. Then it stops reading, publishes
 // what it has read, commits, leaves the group, and returns nil, all within
 // Config.DrainTimeout; what was not published by then is not committed, and
-// is read again by whoever comes next. While Kafka or the transport fails it
+// is read again by its successor. While Kafka or the transport fails it
 // tries again; only a fault of the configuration is returned at once, among
 // them one that Kafka shows before the group is first joined: a wrong
 // password, an unknown authority, the wrong protocol.
@@ -165,8 +165,8 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 	return closeMade, nil
 }
 
-// consume stays in the group until ctx is done, and connects anew when the
-// connection to Kafka is beyond repair.
+// consume stays in the group until ctx is done, and connects again when the
+// connection to Kafka cannot be used any more.
 func (b *Bridge) consume(ctx context.Context) error {
 	for failed := 0; ctx.Err() == nil; failed++ {
 		err := b.member(ctx, &failed)

@@ -50,11 +50,11 @@ func fenced(err error) bool {
 }
 
 // commit commits the position of every partition that moved. It sends the
-// request itself, for the library's Commit tells neither whether it succeeded
-// nor what it has committed. Kafka refuses it once the group has a newer
-// generation, so that a partition given to another member is never moved
-// from here. With each offset goes the topic's id, for Kafka keeps offsets by
-// the topic's name. It is called by one goroutine at a time.
+// request itself, because the library's Commit tells neither whether it
+// succeeded nor what it has committed. Kafka refuses it once the group has a
+// newer generation, so that a partition given to another member is never
+// moved from here. With each offset goes the topic's id, because Kafka keeps
+// offsets by the topic's name. It is called by one goroutine at a time.
 func (s *session) commit() error {
 	request := s.commitRequest()
 	asked := make(map[kafka.Partition]int64)

@@ -157,8 +157,8 @@ func (c Config) sarama() *sarama.Config {
 	// Consumer.Fetch.Max stays 0, because the library skips what exceeds it.
 	s.Consumer.Fetch.MaxBytes = c.FetchBytes
 	s.Consumer.Fetch.Default = min(c.FetchBytes, 512<<10)
-	// Must be longer than a drain and shorter than Net.ReadTimeout, for a
-	// member waits that long in JoinGroup for the others to let go.
+	// Must be longer than a drain and shorter than Net.ReadTimeout, because
+	// a member waits that long in JoinGroup until the others let go.
 	s.Consumer.Group.Rebalance.Timeout = max(2*c.DrainTimeout, 10*time.Second)
 	s.Net.ReadTimeout = s.Consumer.Group.Rebalance.Timeout + 10*time.Second
 	s.Consumer.Group.Rebalance.Retry.Backoff = 500 * time.Millisecond

@@ -169,7 +169,7 @@ func TestBatcher_LargeBatchesWait(t *testing.T) {
 		addOne(batchers[0], 0, large)
 		_ = batchers[0].publishing.Wait()
 		if position, _ := batchers[0].window.committable(); position != 1 {
-			t.Error("a large batch did not get through beside a partition that waits")
+			t.Error("a large batch did not get through while another partition waits")
 		}
 		stuck.bridge.large <- struct{}{} // as a third partition does
 		cutting.Go(func() { addOne(batchers[1], 0, large) })

@@ -34,8 +34,8 @@ type Snapshot struct {
 	DeadLetteredBatches int64 `json:"dead_lettered_batches"`
 }
 
-// An UnreadTopic is one of KAFKA_TOPICS that is left out, for it does not exist
-// or cannot be read. It is looked for every few seconds.
+// An UnreadTopic is one of KAFKA_TOPICS that is left out, because it does not
+// exist or cannot be read. It is looked for every few seconds.
 type UnreadTopic struct {
 	Topic   string `json:"topic"`
 	Problem string `json:"problem"`
@@ -180,7 +180,7 @@ func (b *Bridge) Unhealthy() (reasons []string) {
 }
 
 // wedged returns what of Unhealthy a restart may heal. A partition that
-// stopped and a topic that cannot be read are none of it: a restart would
+// stopped and a topic that cannot be read are not among it: a restart would
 // only interrupt the others, and forget how often a batch was refused.
 func (b *Bridge) wedged(now Snapshot) (reasons []string) {
 	for _, p := range now.Partitions {

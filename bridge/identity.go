@@ -21,7 +21,7 @@ import (
 // leader has told, after the records were read, that the topic is still the
 // one; and a commit carries the topic's id.
 
-// errReplaced is why a session ends when a topic is not the one it was, or
+// errReplaced is why a session ends when a topic is not the same any more, or
 // cannot be read any more.
 var errReplaced = errors.New("a topic is lost")
 
@@ -102,7 +102,7 @@ func (s *session) replaced(topic string, why error) {
 // partitions drain and are committed as at any rebalance.
 func (s *session) finish(why error) {
 	s.finishing.Do(func() {
-		s.bridge.log.Warn("reading begins anew", "group", s.bridge.config.GroupID, "reason", why.Error())
+		s.bridge.log.Warn("reading begins again", "group", s.bridge.config.GroupID, "reason", why.Error())
 		s.end(why)
 	})
 }
@@ -236,8 +236,8 @@ func (s *session) identifyTopics() (kafka.Identity, error) {
 
 // identifyAll asks any broker that answers about all topics.
 func (s *session) identifyAll() (kafka.Identity, error) {
-	// Has the library find a broker that is alive. What it says of the
-	// topics is in the answer below, in words of ours.
+	// With this the library finds a broker that is alive. What it says of
+	// the topics is in the answer below, in words of ours.
 	err := s.control.RefreshMetadata(s.bridge.config.Topics...)
 	broker := s.control.LeastLoadedBroker()
 	if broker == nil {
@@ -247,7 +247,7 @@ func (s *session) identifyAll() (kafka.Identity, error) {
 }
 
 // identify asks one broker about all topics; a connection that fails is
-// opened anew by whoever asks next.
+// opened again by the next question.
 func (s *session) identify(broker *sarama.Broker) (kafka.Identity, error) {
 	identity, err := kafka.Identify(broker, s.control.Config().Version, s.bridge.config.Topics)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 )
 
 // putAside writes the value of a record that is too large for any batch into
-// the lake, and leaves a record that says where. Its headers go to an object
-// beside, and so does its key when it is too large as well; headers of the
-// record that is left say where. It tries until the objects are durable or
-// work is done: the record is not passed over.
+// the lake, and leaves a record that says where. Its headers go to an object of
+// their own, and so does its key when it is too large as well; headers of the
+// record that is left say where. It tries until the objects are durable or work
+// is done: the record is not passed over.
 func (b *batcher) putAside(work context.Context, r *batch.Record) error {
 	of := b.of
 	of.Records = []batch.Record{*r}

@@ -19,7 +19,7 @@ type partition struct {
 	window    window
 	slots     chan struct{} // holds one for each batch from its cut until the position is past it
 	committed atomic.Int64  // what the group has committed
-	labelled  bool          // that commit names the topic's id; written by whoever commits
+	labelled  bool          // that commit names the topic's id; written by the goroutine that commits
 
 	confirm  func(context.Context) bool // see session.confirm
 	replaced atomic.Bool                // the topic is not the one it was

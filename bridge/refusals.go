@@ -83,8 +83,9 @@ func (r *refusals) forget(key batchKey) {
 	delete(r.batches, key)
 }
 
-// deadLetter puts the event into the dead letter topic. It tries until that has
-// taken it, for the offset must not be committed before, or work is done.
+// deadLetter puts the event into the dead letter topic. It tries until the
+// topic has taken it, because the offset must not be committed before, or until
+// work is done.
 func (p *partition) deadLetter(work context.Context, event cloudevents.Event, f *inFlight, records int, why deadletter.Cause) bool {
 	for failed := 0; ; failed++ {
 		ctx, cancel := context.WithTimeout(work, deadLetterTimeout)

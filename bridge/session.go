@@ -130,9 +130,9 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-// inBackground runs f beside the session, which waits for it to end, or
-// returns false when the session waits no more: what the library reports can
-// come later than that.
+// inBackground runs f in a goroutine of its own, for which the session waits
+// before it ends. It returns false when the session does not wait any more:
+// what the library reports can come later than that.
 func (s *session) inBackground(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +150,8 @@ func (s *session) endBackground() {
 	s.background.Wait()
 }
 
-// revoke ends all publishing and committing: the partitions are others' now.
+// revoke ends all publishing and committing: other members have the
+// partitions now.
 func (s *session) revoke() {
 	for _, p := range s.partitions {
 		p.window.revoke()
@@ -159,7 +160,7 @@ func (s *session) revoke() {
 }
 
 // outOfRange stops a partition whose next offset Kafka does not have, unless
-// the topic is another one by now, which has the session begin anew.
+// the topic is another one by now: then the session ends, and the next begins.
 func (s *session) outOfRange(topic string, partition int32) {
 	p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]
 	if p == nil || s.work.Err() != nil || !s.confirm(s.work, p) {

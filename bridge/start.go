@@ -43,10 +43,10 @@ func (c commitment) holds(topicID string) bool {
 // starts returns where each claimed partition begins: at the group's
 // committed offset, whatever has become of it. Where there is none for the
 // topic as it is now, the member that holds the first partition of the first
-// topic that can be read chooses one for every partition of every topic, and commits it; the
-// others wait until they read it. So each start is chosen once, by one
-// member, however many join and in whatever order, and none is used that a
-// successor after a crash would not find.
+// topic that can be read chooses one for every partition of every topic, and
+// commits it; the others wait until they read it. So each start is chosen
+// once, by one member, however many join and in whatever order, and none is
+// used that a successor after a crash would not find.
 func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[kafka.Partition]position, error) {
 	chooser := slices.Contains(claims[s.topics[0]], 0)
 	deadline := time.Now().Add(startPatience)
@@ -258,7 +258,7 @@ func (s *session) commitments() (map[kafka.Partition]commitment, error) {
 }
 
 // coordinator runs a request at the group's coordinator; after an error the
-// next request looks the coordinator up anew, on a new connection unless the
+// next request looks the coordinator up again, on a new connection unless the
 // error was the broker's answer.
 func (s *session) coordinator(request func(*sarama.Broker) error) error {
 	broker, err := s.control.Coordinator(s.bridge.config.GroupID)

@@ -93,8 +93,8 @@ func newHTTPClient() *http.Client {
 			IdleConnTimeout:     90 * time.Second,
 			WriteBufferSize:     64 << 10,
 		},
-		// A redirect is no answer of the function's, and following one would
-		// show the identity token to whoever it names.
+		// A redirect is not an answer of the function, and to follow one
+		// would show the identity token to the server that it names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -203,7 +203,7 @@ func TestHTTP_NoAnswer(t *testing.T) {
 }
 
 // A server that answers before it has read the batch: Publish returns only
-// once nobody reads the data, for the bridge writes the next batch there.
+// once nobody reads the data, because the bridge writes the next batch there.
 func TestHTTP_KeepsNoData(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

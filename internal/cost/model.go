@@ -100,7 +100,7 @@ func (w Workload) check() error {
 	return nil
 }
 
-// runs is how often a month of 30 days has the transform run.
+// runs is how often the transform runs in a month of 30 days.
 func (w Workload) runs() (float64, error) {
 	schedule, err := cron.ParseStandard(w.Schedule)
 	if err != nil {

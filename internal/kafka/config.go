@@ -118,7 +118,7 @@ func (c Config) tlsConfig(host string) *tls.Config {
 }
 
 // Sarama returns the library's configuration for the client clientID. What it
-// sets beside the connection protects data: nothing creates a topic because
+// sets besides the connection protects data: nothing creates a topic because
 // it was asked for, no offset is committed or reset behind the caller's back.
 // A broker that accepts connections and never answers is given up after
 // seconds.

@@ -24,7 +24,7 @@ func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.Numb
 //
 // It sends one request to each broker, to all of them at once. The map has
 // every partition that could be told; the error says why others could not,
-// and whoever asks again asks the leaders of then.
+// and another call asks those who are the leaders then.
 func Offsets(client sarama.Client, times map[Partition]int64, isolation sarama.IsolationLevel) (map[Partition]int64, error) {
 	var faults []error
 	inquiries := make(map[*sarama.Broker]*offsetInquiry)

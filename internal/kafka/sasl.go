@@ -24,7 +24,7 @@ var mechanisms = []string{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, 
 
 // OAuth says where OAUTHBEARER's tokens come from: the client credentials
 // grant of OAuth 2.0 (RFC 6749, section 4.4), and what is told to the broker
-// beside the token.
+// with the token.
 type OAuth struct {
 	TokenURL   string
 	Scope      string            // "" for the provider's default
@@ -101,7 +101,7 @@ func letters(s string) bool {
 
 func unprintable(c rune) bool { return c < ' ' || c > '~' }
 
-// useSASL has the connections authenticate.
+// useSASL makes the connections authenticate.
 func (c Config) useSASL(s *sarama.Config) {
 	s.Net.SASL.Enable = true
 	s.Net.SASL.Mechanism = sarama.SASLMechanism(c.SASLMechanism)

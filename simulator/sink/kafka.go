@@ -91,7 +91,7 @@ func ConfigureProducer(config *sarama.Config) {
 // are larger than a batch of the pipeline holds.
 const tooLargeBytes = 16 << 20
 
-// SendTooLarge has a producer send records that are larger than a batch of the
+// SendTooLarge makes a producer send records that are larger than a batch of the
 // pipeline holds, which a topic takes when its max.message.bytes is 16 MiB.
 func SendTooLarge(config *sarama.Config) { config.Producer.MaxMessageBytes = tooLargeBytes }
 
