@@ -28,7 +28,7 @@ type batcher struct {
 	publishing errgroup.Group
 
 	open      *batch.Encoder // nil, or holds at least one record
-	exclusive bool           // open is larger than the partition's share, and holds a slot and the bridge's one place for that
+	exclusive bool           // open is larger than the partition's share: it has a slot and the one place for that
 	timestamp int64          // since when the first record in open waits, in milliseconds: Kafka's, if it can be true
 	age       *time.Timer    // runs while open is not nil
 

@@ -57,7 +57,7 @@ type Bridge struct {
 	mu       sync.Mutex
 	trouble  string               // what kept the group from being joined, or Kafka's last complaint
 	unread   map[string]unread    // the topics that are left out, by name
-	withheld map[string]bool      // by topic: true for one that the user could never read, false for ever once it was read or missing
+	withheld map[string]bool      // by topic: whether the user's rights alone have kept it from being read
 	noted    map[string]time.Time // when it was last logged, by text
 	detached time.Time            // since when the group is not joined, though there is something to read
 }
@@ -159,7 +159,8 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 	}
 	if b.listener == nil && b.config.Addr != "" {
 		if b.listener, err = net.Listen("tcp", b.config.Addr); err != nil {
-			return nil, fmt.Errorf("serving health and metrics at %s: %w: set BRIDGE_ADDR (or PORT) to an address that is free, or stop what uses it", b.config.Addr, err)
+			return nil, fmt.Errorf("serving health and metrics at %s: %w: "+
+				"set BRIDGE_ADDR (or PORT) to an address that is free, or stop what uses it", b.config.Addr, err)
 		}
 	}
 	return closeMade, nil
@@ -228,7 +229,8 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 		}
 		end(nil)
 		if err != nil && ctx.Err() == nil {
-			return kafka.Explain(fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err), "use group "+b.config.GroupID+" (KAFKA_GROUP_ID)")
+			return kafka.Explain(fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err),
+				"use group "+b.config.GroupID+" (KAFKA_GROUP_ID)")
 		}
 		*failed = 0
 	}

@@ -70,7 +70,9 @@ func (s *session) commit() error {
 	if len(asked) == 0 {
 		return nil
 	}
-	return s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error { return s.committed(asked, response) })
+	return s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error {
+		return s.committed(asked, response)
+	})
 }
 
 func (s *session) commitRequest() *sarama.OffsetCommitRequest {
@@ -79,7 +81,8 @@ func (s *session) commitRequest() *sarama.OffsetCommitRequest {
 	return request
 }
 
-func (s *session) sendCommit(request *sarama.OffsetCommitRequest, check func(*sarama.OffsetCommitResponse) error) error {
+func (s *session) sendCommit(request *sarama.OffsetCommitRequest,
+	check func(*sarama.OffsetCommitResponse) error) error {
 	group := s.bridge.config.GroupID
 	doing := "commit in group " + group + " (KAFKA_GROUP_ID)"
 	err := s.coordinator(func(broker *sarama.Broker) error {

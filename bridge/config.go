@@ -196,13 +196,17 @@ func (c Config) validate() error {
 		return fmt.Errorf("configuring the bridge: no topics")
 	case c.GroupID == "":
 		return fmt.Errorf("configuring the bridge: no consumer group")
-	case c.BatchRecords < 1 || c.BatchRecords > batch.MaxRecords || c.BatchBytes < 1 || c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0:
-		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes and %v are not possible", c.BatchRecords, c.BatchBytes, c.BatchAge)
+	case c.BatchRecords < 1 || c.BatchRecords > batch.MaxRecords || c.BatchBytes < 1 ||
+		c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0:
+		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes and %v are not possible",
+			c.BatchRecords, c.BatchBytes, c.BatchAge)
 	case c.InFlight < 1 || c.MemoryBytes < 2*batch.MaxEncodedBytes:
-		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible", c.InFlight, c.MemoryBytes)
+		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible",
+			c.InFlight, c.MemoryBytes)
 	case c.CommitInterval <= 0 || c.PublishTimeout <= 0 || c.RetryMax <= 0 || c.StuckAfter <= 0 || c.DrainTimeout <= 0:
 		return fmt.Errorf("configuring the bridge: every duration must be positive")
-	case c.Transport == "http" && (c.HTTP.URL == "" || c.HTTP.MaxAttempts < 1 || c.HTTP.RefusedMin <= 0 || c.HTTP.RefusedMax < c.HTTP.RefusedMin):
+	case c.Transport == "http" && (c.HTTP.URL == "" || c.HTTP.MaxAttempts < 1 || c.HTTP.RefusedMin <= 0 ||
+		c.HTTP.RefusedMax < c.HTTP.RefusedMin):
 		return fmt.Errorf("configuring the bridge: the http transport needs a URL, at least one attempt, and pauses that grow")
 	}
 	return nil

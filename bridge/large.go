@@ -91,7 +91,8 @@ func (b *batcher) create(work context.Context, name string, digest uint64, data 
 	}
 	ctx, cancel := context.WithTimeout(work, asideTimeout)
 	defer cancel()
-	if _, err := lake.CreateOnce(ctx, b.bridge.bucket, lake.Object{Name: name, Digest: digest, Data: data}); err != nil {
+	object := lake.Object{Name: name, Digest: digest, Data: data}
+	if _, err := lake.CreateOnce(ctx, b.bridge.bucket, object); err != nil {
 		return fmt.Errorf("putting a large value aside: %w", err)
 	}
 	return nil

@@ -57,7 +57,8 @@ func (p *partition) finish(f *inFlight) {
 
 // deliver tries until the event is taken over (nil, true), was refused too
 // often (why, true), or work is done (nil, false).
-func (p *partition) deliver(work context.Context, event cloudevents.Event, f *inFlight, begin time.Time) (refused *deadletter.Cause, ok bool) {
+func (p *partition) deliver(work context.Context, event cloudevents.Event, f *inFlight,
+	begin time.Time) (refused *deadletter.Cause, ok bool) {
 	config := &p.bridge.config
 	for failed := 0; ; failed++ {
 		if p.awaitTurn(work) != nil {

@@ -86,7 +86,8 @@ func (r *refusals) forget(key batchKey) {
 // deadLetter puts the event into the dead letter topic. It tries until the
 // topic has taken it, because the offset must not be committed before, or until
 // work is done.
-func (p *partition) deadLetter(work context.Context, event cloudevents.Event, f *inFlight, records int, why deadletter.Cause) bool {
+func (p *partition) deadLetter(work context.Context, event cloudevents.Event, f *inFlight, records int,
+	why deadletter.Cause) bool {
 	for failed := 0; ; failed++ {
 		ctx, cancel := context.WithTimeout(work, deadLetterTimeout)
 		err := p.bridge.deadLetters.DeadLetter(ctx, event, why)
@@ -97,8 +98,9 @@ func (p *partition) deadLetter(work context.Context, event cloudevents.Event, f 
 		if work.Err() != nil {
 			return false
 		}
-		p.failBatch(f, event.ID(), failed, fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
-			why.Attempts, why.Reason, err), false)
+		problem := fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
+			why.Attempts, why.Reason, err)
+		p.failBatch(f, event.ID(), failed, problem, false)
 		if p.bridge.config.retries().Wait(work, failed) != nil {
 			return false
 		}

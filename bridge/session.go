@@ -63,7 +63,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	s.partitions = make(map[kafka.Partition]*partition, len(positions))
 	batchBytes := b.config.batchBytes(len(positions))
 	for at, from := range positions {
-		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID, Partition: at.Number}
+		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID,
+			Partition: at.Number}
 		p := newPartition(b, of, from, batchBytes)
 		p.confirm = func(ctx context.Context) bool { return s.confirm(ctx, p) }
 		s.partitions[at] = p
@@ -174,8 +175,9 @@ func (s *session) outOfRange(topic string, partition int32) {
 func (s *session) describeRange(topic string, partition int32, offset int64) string {
 	oldest, _ := s.control.GetOffset(topic, partition, sarama.OffsetOldest)
 	newest, _ := s.control.GetOffset(topic, partition, sarama.OffsetNewest)
-	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired or been deleted before they "+
-		"were read, or the brokers lost some. Decide where to go on, stop the bridge, and move the group there, for example with "+
-		"kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute --bootstrap-server %s",
-		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition, strings.Join(s.bridge.config.Kafka.Brokers, ","))
+	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired or been "+
+		"deleted before they were read, or the brokers lost some. Decide where to go on, stop the bridge, and move the "+
+		"group there, for example with kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute --bootstrap-server %s",
+		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition,
+		strings.Join(s.bridge.config.Kafka.Brokers, ","))
 }

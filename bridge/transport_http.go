@@ -225,14 +225,18 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 		failure.Err = fmt.Errorf("%s answered %s: the bridge's service account needs the right to invoke the function "+
 			"(roles/run.invoker), and BRIDGE_HTTP_AUDIENCE must be the function's own URL", url, response.Status)
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
-		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included",
+			url, response.Status)
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+		http.StatusInternalServerError:
 		failure.Refused = !page && !isJSON(response, answer)
 	default:
 		if code < 300 {
-			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
+			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: "+
+				"BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
 		} else if code < 400 {
-			failure.Err = fmt.Errorf("%s answered %s and redirects are not followed: BRIDGE_HTTP_URL must be the ingest function's own address", url, response.Status)
+			failure.Err = fmt.Errorf("%s answered %s and redirects are not followed: "+
+				"BRIDGE_HTTP_URL must be the ingest function's own address", url, response.Status)
 		}
 	}
 	return failure

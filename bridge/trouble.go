@@ -48,7 +48,8 @@ func (b *Bridge) complain(err error) {
 func (b *Bridge) note(err error) {
 	text := err.Error()
 	if away(err) {
-		text = fmt.Sprintf("Kafka at %s is away: start it, or correct KAFKA_BOOTSTRAP_SERVERS; the bridge keeps trying", strings.Join(b.config.Kafka.Brokers, ","))
+		text = fmt.Sprintf("Kafka at %s is away: start it, or correct KAFKA_BOOTSTRAP_SERVERS; the bridge keeps trying",
+			strings.Join(b.config.Kafka.Brokers, ","))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -55,7 +55,8 @@ func brokers(r *env.Reader) []string {
 			continue
 		}
 		if scheme, address, ok := strings.Cut(broker, "://"); ok {
-			r.Fault(name, "names %q: leave out %s:// and write %s, the protocol belongs to KAFKA_SECURITY_PROTOCOL", broker, scheme, address)
+			r.Fault(name, "names %q: leave out %s:// and write %s, the protocol belongs to KAFKA_SECURITY_PROTOCOL",
+				broker, scheme, address)
 			continue
 		}
 		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
@@ -100,7 +101,8 @@ func rootCAs(r *env.Reader, path string) *x509.CertPool {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		r.Fault("KAFKA_CA_FILE", "is %s, which holds no PEM certificate: set it to a file of the broker's authorities", path)
+		r.Fault("KAFKA_CA_FILE", "is %s, which holds no PEM certificate: set it to a file of the broker's authorities",
+			path)
 	}
 	return pool
 }

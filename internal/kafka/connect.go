@@ -61,7 +61,8 @@ func (c Config) endWith(ctx context.Context, settings *sarama.Config) {
 }
 
 // impatient is the pause before another attempt, none once ctx is done.
-func impatient(ctx context.Context, pause func(retries, most int) time.Duration, fixed time.Duration) func(retries, most int) time.Duration {
+func impatient(ctx context.Context, pause func(retries, most int) time.Duration,
+	fixed time.Duration) func(retries, most int) time.Duration {
 	return func(retries, most int) time.Duration {
 		switch {
 		case ctx.Err() != nil:
