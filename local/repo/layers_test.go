@@ -1,0 +1,93 @@
+package repo_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the import path of the root module.
+const module = "github.com/stationflow/stationflow"
+
+// layers are the folders with Go code, the lowest first. A package imports
+// from its own folder and from lower layers: no stage imports another.
+var layers = [][]string{
+	{"batch", "event", "dbt", "sql", "terraform"}, // what the stages agree on
+	{"internal"},                         // what several of them need
+	{"bridge", "functions", "simulator"}, // the stages
+	{"."},                                // which functions there are
+	{"cmd"},                              // the programs
+	{"local"},                            // what stands in for the cloud
+}
+
+// runsUp says what is wrong with an import, both given as folders; "" for
+// nothing.
+func runsUp(from, to string) string {
+	layer := func(folder string) (int, string) {
+		first, _, _ := strings.Cut(folder, "/")
+		return slices.IndexFunc(layers, func(names []string) bool { return slices.Contains(names, first) }), first
+	}
+	upper, own := layer(from)
+	lower, other := layer(to)
+	switch {
+	case upper < 0:
+		return fmt.Sprintf("%s is in no layer: name %s in layers", from, own)
+	case lower < 0:
+		return fmt.Sprintf("%s is in no layer: name %s in layers", to, other)
+	case own == other || lower < upper:
+		return ""
+	}
+	return fmt.Sprintf("%s imports %s, which is not below it", from, to)
+}
+
+func TestImports_RunDown(t *testing.T) {
+	checked := 0
+	for _, name := range listed(t).files {
+		if path.Ext(name) != ".go" || strings.Contains(name, "/testdata/") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			to, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+			if !ours {
+				continue
+			}
+			checked++
+			if fault := runsUp(path.Dir(name), path.Clean("./"+to)); fault != "" {
+				t.Errorf("%s: %s", name, fault)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no import of the module was found")
+	}
+}
+
+func TestRunsUp(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		wrong    bool
+	}{
+		{"internal/dbt/run", "internal/dbt/project", false},
+		{"functions/transform", "internal/dbt/run", false},
+		{"internal/dbt/run", "functions/transform", true},
+		{"internal/dbt/run", "cmd/cli", true},
+		{"bridge", "functions/ingest", true},
+		{"event", "internal/env", true},
+		{"local/system", ".", false},
+		{"cmd/cli", "local/system", true},
+		{"new", "event", true},
+	} {
+		if fault := runsUp(c.from, c.to); (fault != "") != c.wrong {
+			t.Errorf("%s imports %s: %q", c.from, c.to, fault)
+		}
+	}
+}
