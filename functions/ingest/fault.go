@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"mime"
 	"net"
 	"net/http"
@@ -23,7 +22,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
-	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // A faultClass says what may help against an error.
@@ -201,29 +200,19 @@ func guarded(step func() error) (err error) {
 
 // Retries within a call ride out what passes in seconds; for anything longer
 // the delivery fails and whoever delivers backs off.
-const (
-	maxAttempts = 4
-	firstPause  = 100 * time.Millisecond
-)
+const maxAttempts = 4
+
+var pauses = retry.Backoff{Min: 100 * time.Millisecond, Max: 400 * time.Millisecond}
 
 // retrying runs attempt until it succeeds, fails with an error that trying
-// again soon will not cure, has been tried maxAttempts times, or ctx ends. Pauses double,
-// each of random length up to its bound so that instances spread out.
+// again soon will not cure, has been tried maxAttempts times, or ctx ends.
 func retrying(ctx context.Context, attempt func() error) error {
-	longest := firstPause
-	for tries := 1; ; tries++ {
-		err := attempt()
-		if err == nil || tries == maxAttempts {
-			return err
-		}
-		if class := classify(err); class != transient && class != unknown {
-			return err
-		}
-		if pause.For(ctx, longest/2+rand.N(longest/2)) != nil {
-			return err
-		}
-		longest *= 2
-	}
+	return retry.Do(ctx, maxAttempts, pauses, mayPass, attempt)
+}
+
+func mayPass(err error) bool {
+	class := classify(err)
+	return class == transient || class == unknown
 }
 
 // isConflict tells that the lake holds other contents under the batch's name.
