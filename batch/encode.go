@@ -36,7 +36,7 @@ const (
 	branchValue = 2
 )
 
-// fileHeader is all that stands before the first block.
+// fileHeader is all that precedes the first block.
 var fileHeader = appendFileHeader(nil)
 
 // overhead bounds the bytes of a file that are not records.
@@ -56,7 +56,7 @@ func appendFileHeader(to []byte) []byte {
 // An Encoder builds the data of one batch, record by record, into one buffer
 // that it keeps from batch to batch. It is not safe for concurrent use.
 type Encoder struct {
-	// buf holds the records' bytes behind room for the file header and the
+	// buf holds the records' bytes after room for the file header and the
 	// block's prefix, both of which are known last.
 	buf         []byte
 	records     int

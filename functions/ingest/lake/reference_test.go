@@ -1,4 +1,4 @@
-package ingest
+package lake
 
 import (
 	"bytes"
@@ -11,9 +11,9 @@ import (
 
 // A reference file has no rows, and the columns of the files that ingest
 // writes.
-func TestReferenceParquet_HasColumnsAndNoRows(t *testing.T) {
+func TestReference_HasColumnsAndNoRows(t *testing.T) {
 	for _, topic := range event.Topics() {
-		content, err := ReferenceParquet(topic)
+		content, err := Reference(topic)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestReferenceParquet_HasColumnsAndNoRows(t *testing.T) {
 			}
 		}
 	}
-	if _, err := ReferenceParquet("buses"); err == nil {
+	if _, err := Reference("buses"); err == nil {
 		t.Error("an unknown topic has a reference file")
 	}
 }

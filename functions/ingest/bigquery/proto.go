@@ -1,4 +1,4 @@
-package ingest
+package bigquery
 
 import (
 	"math"
@@ -8,52 +8,40 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
-// ingestedAt is the column that is filled in while a row is written.
-const ingestedAt = "ingested_at"
-
-// A rowEncoder turns rows of one table into protocol buffers for the Storage
+// An Encoder turns rows of one table into protocol buffers for the Storage
 // Write API: field n of the message is column n of the table.
 // https://cloud.google.com/bigquery/docs/supported-data-types gives the
 // pairs of types: a TIMESTAMP is an int64 of microseconds.
-type rowEncoder struct {
-	layout
-	tags  []uint64 // field number and wire type, as they precede a value
-	stamp int      // the position of ingested_at
+type Encoder struct {
+	rows.Layout
+	tags []uint64 // field number and wire type, as they precede a value
 }
 
-func newRowEncoder(l layout) *rowEncoder {
-	e := &rowEncoder{layout: l, stamp: position(l.columns, ingestedAt)}
-	for i := range l.columns {
-		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(l.columns[i].Type)))
+// NewEncoder returns the encoder of a table's rows.
+func NewEncoder(l rows.Layout) *Encoder {
+	e := &Encoder{Layout: l}
+	for i := range l.Columns {
+		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(l.Columns[i].Type)))
 	}
 	return e
 }
 
-// position returns the index of the column, which must be there.
-func position(columns []event.Column, name string) int {
-	for i := range columns {
-		if columns[i].Name == name {
-			return i
-		}
-	}
-	panic("ingest: no column " + name)
-}
-
-// descriptor describes the rows to the warehouse.
-func (e *rowEncoder) descriptor() *descriptorpb.DescriptorProto {
+// Descriptor describes the rows to the warehouse.
+func (e *Encoder) Descriptor() *descriptorpb.DescriptorProto {
 	d := &descriptorpb.DescriptorProto{Name: proto.String("Row")}
-	for i := range e.columns {
+	for i := range e.Columns {
 		label := descriptorpb.FieldDescriptorProto_LABEL_REQUIRED
-		if e.columns[i].Nullable {
+		if e.Columns[i].Nullable {
 			label = descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL
 		}
 		d.Field = append(d.Field, &descriptorpb.FieldDescriptorProto{
-			Name:   proto.String(e.columns[i].Name),
+			Name:   proto.String(e.Columns[i].Name),
 			Number: proto.Int32(int32(i + 1)),
 			Label:  &label,
-			Type:   fieldType(e.columns[i].Type).Enum(),
+			Type:   fieldType(e.Columns[i].Type).Enum(),
 		})
 	}
 	return d
@@ -61,21 +49,21 @@ func (e *rowEncoder) descriptor() *descriptorpb.DescriptorProto {
 
 // appendShared adds the part of the encoding that every row ends with. stamp
 // is the rows' ingested_at, in microseconds since 1970-01-01 UTC.
-func (e *rowEncoder) appendShared(dst []byte, shared event.Row, stamp int64) []byte {
+func (e *Encoder) appendShared(dst []byte, shared event.Row, stamp int64) []byte {
 	at := event.TimeValue(stamp)
 	for i := range shared {
-		if i == e.stamp {
+		if i == e.Stamp {
 			dst = e.appendValue(dst, i, &at)
-		} else if e.own[i] < 0 {
+		} else if e.Own[i] < 0 {
 			dst = e.appendValue(dst, i, &shared[i])
 		}
 	}
 	return dst
 }
 
-// append adds the part of the encoding that is the row's own.
-func (e *rowEncoder) append(dst []byte, row event.Row) []byte {
-	for i, at := range e.own {
+// appendOwn adds the part of the encoding that is the row's own.
+func (e *Encoder) appendOwn(dst []byte, row event.Row) []byte {
+	for i, at := range e.Own {
 		if at >= 0 {
 			dst = e.appendValue(dst, i, &row[at])
 		}
@@ -84,12 +72,12 @@ func (e *rowEncoder) append(dst []byte, row event.Row) []byte {
 }
 
 // appendValue adds a value of column i.
-func (e *rowEncoder) appendValue(dst []byte, i int, v *event.Value) []byte {
+func (e *Encoder) appendValue(dst []byte, i int, v *event.Value) []byte {
 	if v.Null() {
 		return dst
 	}
 	dst = protowire.AppendVarint(dst, e.tags[i])
-	switch e.columns[i].Type {
+	switch e.Columns[i].Type {
 	case event.String, event.Bytes:
 		return protowire.AppendBytes(dst, v.Text())
 	case event.Float64:

@@ -1,14 +1,18 @@
-package ingest
+package lake
 
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
 // A long value is in a file once. What is short keeps its statistics, also
@@ -29,17 +33,15 @@ func TestParquet_LongStatisticsAreLeftOut(t *testing.T) {
 		{"just short", "location", []string{strings.Repeat("x", maxStatistic)}, nil, []string{"location"}},
 		{"just long", "location", []string{strings.Repeat("x", maxStatistic+1)}, []string{"location"}, nil},
 	} {
-		tp, d := offline("incidents")
-		if d.decode(tp, sampleBatch("incidents", len(test.values), 1), noon); len(d.good.own) != len(test.values) {
-			t.Fatal(d.rejections)
-		}
+		table, set := incidents(t, len(test.values))
 		for i, value := range test.values {
-			d.good.own[i][tp.own[position(tp.columns, test.column)]] = event.StringValue([]byte(value))
+			set.Own[i][table.Own[rows.Position(table.Columns, test.column)]] = event.StringValue([]byte(value))
 		}
+		format := NewParquet(table)
 		var file bytes.Buffer
 		for range 2 { // the writer's memory is reused
 			file.Reset()
-			if err := tp.parquet.encode(&file, d.good, 1); err != nil {
+			if err := format.Encode(&file, set, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -64,4 +66,28 @@ func TestParquet_LongStatisticsAreLeftOut(t *testing.T) {
 			}
 		}
 	}
+}
+
+// incidents returns the table of the topic, and n rows of it.
+func incidents(t *testing.T, n int) (*rows.Table, rows.Set) {
+	t.Helper()
+	schema, _ := event.SchemaOf("incidents")
+	table := rows.Staging(schema)
+	b := &batch.Batch{Topic: "incidents", TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"}
+	for i := range n {
+		b.Records = append(b.Records, batch.Record{Offset: int64(i), Value: fmt.Appendf(nil,
+			`{"id":"i%d","type":"a","station":"s","location":"l","timestamp":"2026-11-22T12:00:00Z","severity":"Minor","duration":1}`, i)})
+	}
+	set := rows.Set{Shared: table.Shared(b)}
+	decoder := event.NewDecoder(schema, time.UTC)
+	for i := range b.Records {
+		row := make(event.Row, table.Width)
+		fields := row[:len(schema.Columns)+1]
+		if refused := decoder.Decode(fields, b.Records[i].Value, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)); refused != nil {
+			t.Fatal(refused)
+		}
+		rows.AppendCoordinates(fields, &b.Records[i])
+		set.Own = append(set.Own, row)
+	}
+	return table, set
 }

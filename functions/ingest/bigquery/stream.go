@@ -1,4 +1,4 @@
-package ingest
+package bigquery
 
 import (
 	"context"
@@ -21,17 +21,17 @@ import (
 type stream struct {
 	table   string // projects/…/datasets/…/tables/…
 	project string
-	encoder *rowEncoder
+	encoder *Encoder
 	options []option.ClientOption
 	timeout time.Duration   // of one attempt
-	life    context.Context // ends with the function
+	life    context.Context // ends with the sink
 
-	turn    chan struct{} // holds a token; whoever takes it may open a connection
+	turn    chan struct{} // holds a token; the caller that takes it may open a connection
 	mu      sync.Mutex
 	current *connection // nil when none is open
 }
 
-func newStream(life context.Context, at bigquery.Config, table string, encoder *rowEncoder, timeout time.Duration) *stream {
+func newStream(life context.Context, at bigquery.Config, table string, encoder *Encoder, timeout time.Duration) *stream {
 	s := &stream{
 		table:   managedwriter.TableParentFromParts(at.Project, at.StagingDataset, table),
 		project: at.Project,
@@ -47,7 +47,7 @@ func newStream(life context.Context, at bigquery.Config, table string, encoder *
 
 // send makes one attempt to append encoded rows, within the stream's time
 // limit. After success the rows are durable and visible. Where the warehouse
-// refused them, its answer is returned beside the error. After an error
+// refused them, its answer is returned with the error. After an error
 // without answer the rows may or may not have arrived, and the library may
 // still read their memory.
 func (s *stream) send(ctx context.Context, rows [][]byte) (*storagepb.AppendRowsResponse, error) {
@@ -57,11 +57,11 @@ func (s *stream) send(ctx context.Context, rows [][]byte) (*storagepb.AppendRows
 	if err != nil {
 		return nil, fmt.Errorf("opening the stream of %s: %w", s.table, err)
 	}
-	answer, err := c.append(limited, rows)
+	answer, err := c.send(limited, rows)
 	if err == nil {
 		return answer, nil
 	}
-	if answer == nil && ctx.Err() == nil { // not merely the caller who gave up
+	if answer == nil && ctx.Err() == nil { // it is not only the caller that gave up
 		s.discard(c)
 	}
 	return answer, fmt.Errorf("appending %d rows to %s: %w", len(rows), s.table, err)
@@ -98,20 +98,20 @@ func (s *stream) connected() *connection {
 	return s.current
 }
 
-// discard closes the connection, and has the next caller open another.
+// discard closes the connection, so that the next caller opens another.
 func (s *stream) discard(c *connection) {
 	s.mu.Lock()
 	if s.current == c {
 		s.current = nil
 	}
 	s.mu.Unlock()
-	_ = c.close() // it is broken: that closing fails says nothing new
+	_ = c.end() // it is broken: that closing fails says nothing new
 }
 
-// close ends the stream's connection, if there is one.
-func (s *stream) close() error {
+// end ends the stream's connection, if there is one.
+func (s *stream) end() error {
 	if c := s.connected(); c != nil {
-		return c.close()
+		return c.end()
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (s *stream) open(ctx context.Context) (*connection, error) {
 	managed, err := client.NewManagedStream(life,
 		managedwriter.WithType(managedwriter.DefaultStream),
 		managedwriter.WithDestinationTable(s.table),
-		managedwriter.WithSchemaDescriptor(s.encoder.descriptor()),
+		managedwriter.WithSchemaDescriptor(s.encoder.Descriptor()),
 		managedwriter.WithTraceID("stationflow"))
 	if err != nil {
 		cancel()
@@ -147,13 +147,13 @@ func (s *stream) open(ctx context.Context) (*connection, error) {
 	}
 	c := &connection{client: client, managed: managed, cancel: cancel}
 	if !keep() {
-		_ = c.close()
+		_ = c.end()
 		return nil, ctx.Err()
 	}
 	return c, nil
 }
 
-func (c *connection) append(ctx context.Context, rows [][]byte) (*storagepb.AppendRowsResponse, error) {
+func (c *connection) send(ctx context.Context, rows [][]byte) (*storagepb.AppendRowsResponse, error) {
 	result, err := c.managed.AppendRows(ctx, rows)
 	if err != nil {
 		return nil, err
@@ -161,8 +161,8 @@ func (c *connection) append(ctx context.Context, rows [][]byte) (*storagepb.Appe
 	return result.FullResponse(ctx)
 }
 
-// close may be called more than once and by several callers.
-func (c *connection) close() (err error) {
+// end may be called more than once and by several callers.
+func (c *connection) end() (err error) {
 	c.closing.Do(func() {
 		c.cancel()
 		if err = c.managed.Close(); errors.Is(err, io.EOF) {

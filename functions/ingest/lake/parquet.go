@@ -1,4 +1,4 @@
-package ingest
+package lake
 
 import (
 	"bytes"
@@ -10,39 +10,40 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
-// A parquetFormat writes rows of one table as Parquet files. It is safe for
-// concurrent use.
-type parquetFormat struct {
-	layout
-	stamp   int // the position of ingested_at
-	schema  *parquet.Schema
+// Parquet writes rows of one table as Parquet files. It is safe for concurrent
+// use.
+type Parquet struct {
+	rows.Layout
+	Schema  *parquet.Schema
 	writers sync.Pool // of *parquetWriter
 }
 
-func newParquetFormat(name string, l layout) *parquetFormat {
-	f := &parquetFormat{layout: l, stamp: position(l.columns, ingestedAt)}
-	f.schema = parquet.NewSchema(name, newColumnGroup(l.columns))
-	f.writers.New = func() any { return f.newWriter() }
-	return f
+// NewParquet returns the format of the table's files.
+func NewParquet(table *rows.Table) *Parquet {
+	p := &Parquet{Layout: table.Layout}
+	p.Schema = parquet.NewSchema(table.Name, newColumnGroup(table.Columns))
+	p.writers.New = func() any { return p.newWriter() }
+	return p
 }
 
-// encode writes one file with the rows to dst. stamp is the rows'
+// Encode writes one file with the rows to dst. stamp is the rows'
 // ingested_at, in microseconds since 1970-01-01 UTC.
-func (f *parquetFormat) encode(dst *bytes.Buffer, all rows, stamp int64) error {
-	w := f.writers.Get().(*parquetWriter)
+func (p *Parquet) Encode(dst *bytes.Buffer, all rows.Set, stamp int64) error {
+	w := p.writers.Get().(*parquetWriter)
 	if err := w.write(dst, all, stamp); err != nil {
-		return fmt.Errorf("encoding %d rows as Parquet: %w", len(all.own), err)
+		return fmt.Errorf("encoding %d rows as Parquet: %w", len(all.Own), err)
 	}
-	f.writers.Put(w) // after an error or a panic its state is unknown: not reused
+	p.writers.Put(w) // after an error or a panic its state is unknown: not reused
 	return nil
 }
 
 // A parquetWriter writes one file after another, column by column, in reused
 // memory.
 type parquetWriter struct {
-	format *parquetFormat
+	format *Parquet
 	file   *parquet.GenericWriter[any]
 	values []parquet.Value
 }
@@ -51,11 +52,11 @@ type parquetWriter struct {
 // other: few enough that they stay in the processor's cache meanwhile.
 const chunkRows = 128
 
-func (f *parquetFormat) newWriter() *parquetWriter {
+func (p *Parquet) newWriter() *parquetWriter {
 	return &parquetWriter{
-		format: f,
+		format: p,
 		values: make([]parquet.Value, chunkRows),
-		file: parquet.NewGenericWriter[any](nil, f.schema,
+		file: parquet.NewGenericWriter[any](nil, p.Schema,
 			parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 			parquet.DataPageVersion(1),        // which every reader takes
 			parquet.DataPageStatistics(false), // the footer has them
@@ -64,22 +65,22 @@ func (f *parquetFormat) newWriter() *parquetWriter {
 	}
 }
 
-func (w *parquetWriter) write(dst *bytes.Buffer, all rows, stamp int64) error {
+func (w *parquetWriter) write(dst *bytes.Buffer, all rows.Set, stamp int64) error {
 	w.file.Reset(dst)
 	for c, column := range w.file.ColumnWriters() {
 		if err := w.writeShared(column, c, all, stamp); err != nil {
-			return fmt.Errorf("column %s: %w", w.format.columns[c].Name, err)
+			return fmt.Errorf("column %s: %w", w.format.Columns[c].Name, err)
 		}
 	}
-	for chunk := range slices.Chunk(all.own, chunkRows) {
+	for chunk := range slices.Chunk(all.Own, chunkRows) {
 		for c, column := range w.file.ColumnWriters() {
-			if w.format.own[c] < 0 {
+			if w.format.Own[c] < 0 {
 				continue
 			}
 			values := w.values[:len(chunk)]
 			w.fill(values, c, chunk)
 			if _, err := column.WriteRowValues(values); err != nil {
-				return fmt.Errorf("column %s: %w", w.format.columns[c].Name, err)
+				return fmt.Errorf("column %s: %w", w.format.Columns[c].Name, err)
 			}
 		}
 	}
@@ -90,18 +91,18 @@ func (w *parquetWriter) write(dst *bytes.Buffer, all rows, stamp int64) error {
 }
 
 // writeShared writes the whole of column c if the rows share its value.
-func (w *parquetWriter) writeShared(column *parquet.ColumnWriter, c int, all rows, stamp int64) error {
-	if w.format.own[c] >= 0 {
+func (w *parquetWriter) writeShared(column *parquet.ColumnWriter, c int, all rows.Set, stamp int64) error {
+	if w.format.Own[c] >= 0 {
 		return nil
 	}
-	value := parquetValue(w.format.columns[c].Type, &all.shared[c])
-	if c == w.format.stamp {
+	value := parquetValue(w.format.Columns[c].Type, &all.Shared[c])
+	if c == w.format.Stamp {
 		value = parquet.Int64Value(stamp)
 	}
 	for i := range w.values {
 		w.values[i] = value
 	}
-	for left := len(all.own); left > 0; left -= chunkRows {
+	for left := len(all.Own); left > 0; left -= chunkRows {
 		if _, err := column.WriteRowValues(w.values[:min(left, chunkRows)]); err != nil {
 			return err
 		}
@@ -109,9 +110,9 @@ func (w *parquetWriter) writeShared(column *parquet.ColumnWriter, c int, all row
 	return nil
 }
 
-// fill sets values to column c of the rows, each of which has its own.
+// fill sets values to column c of the rows, which do not share it.
 func (w *parquetWriter) fill(values []parquet.Value, c int, own []event.Row) {
-	column, at := &w.format.columns[c], w.format.own[c]
+	column, at := &w.format.Columns[c], w.format.Own[c]
 	if !column.Nullable {
 		for i := range values {
 			values[i] = parquetValue(column.Type, &own[i][at])
@@ -150,7 +151,7 @@ func newColumnGroup(columns []event.Column) *columnGroup {
 	}
 	g.fields = g.Group.Fields()
 	slices.SortFunc(g.fields, func(a, b parquet.Field) int {
-		return position(columns, a.Name()) - position(columns, b.Name())
+		return rows.Position(columns, a.Name()) - rows.Position(columns, b.Name())
 	})
 	return g
 }
@@ -185,7 +186,7 @@ func columnNode(column *event.Column) parquet.Node {
 	return node
 }
 
-// repeats tells whether a column has few distinct values within a batch, so
+// repeats reports whether a column has few distinct values within a batch, so
 // that a dictionary is worth its price.
 func repeats(column *event.Column) bool {
 	return column.Type == event.String && column.Name != "id" && column.Name != "train_id" && column.Name != "extra"

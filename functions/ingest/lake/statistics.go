@@ -1,4 +1,4 @@
-package ingest
+package lake
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// maxStatistic bounds the least and the greatest value of a column, in bytes,
-// that a file's footer repeats; Arrow's writer has the same limit. Every
+// maxStatistic bounds the least and the greatest value of a column that a
+// file's footer repeats, in bytes; Arrow's writer has the same limit. Every
 // reader reads the whole footer, whatever it looks for.
 const maxStatistic = 4 << 10
 
