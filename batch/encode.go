@@ -99,10 +99,14 @@ func (e *Encoder) LastOffset() int64 { return e.last }
 
 // Fits reports whether the record can be added within the limits of a batch.
 // A record that does not fit an empty batch is too large for any.
-func (e *Encoder) Fits(r *Record) bool {
+func (e *Encoder) Fits(r *Record) bool { return e.FitsSize(r, EncodedSize(r)) }
+
+// FitsSize is Fits of a record that was measured already: size is its
+// EncodedSize.
+func (e *Encoder) FitsSize(r *Record, size int) bool {
 	return e.records < MaxRecords &&
 		e.headers+len(r.Headers) <= MaxHeaders &&
-		e.Size()+EncodedSize(r) <= MaxEncodedBytes
+		e.Size()+size <= MaxEncodedBytes
 }
 
 // Add appends a record, which must fit and follow the last in offset. The

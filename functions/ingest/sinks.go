@@ -23,15 +23,17 @@ type Sink interface {
 	// where there is no sink of the other lane.
 	Lane() batch.Lane
 
-	// Store returns without an error only when all of the rows are durable
-	// but those that it reports as refused. The same rows may come again, also
-	// in other batches and at the same time: readers keep one of each Kafka
-	// coordinate. They are valid until Store returns.
+	// Store makes the rows durable. It returns without an error only when all
+	// of them are, except those that it reports as refused, and it gives up
+	// soon after the context ends. After an error, or a crash, any of the rows
+	// may be durable, and all of them come again, perhaps at the same time:
+	// readers keep one of each Kafka coordinate. The rows are valid until
+	// Store returns.
 	Store(context.Context, *rows.Batch) (rows.Stored, error)
 
-	// Fault says what may help against an error that Store returned. Only for
-	// fault.OfBatch the batch becomes a dead letter; what the sink does not
-	// know is fault.Unknown, and tried again like an outage.
+	// Fault says what may help against an error that Store returned. Only
+	// fault.OfBatch is a verdict on the batch; an error that the sink does not
+	// know is fault.Unknown, and the batch is tried again as in an outage.
 	Fault(error) fault.Kind
 
 	// Close ends the sink's connections. Calls that run then fail.

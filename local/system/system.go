@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -201,6 +202,25 @@ func (s *System) startRegistry(context.Context) error {
 		return err
 	}
 	s.started("schema registry", closeServer(server))
+	return nil
+}
+
+// startKafka starts a broker, unless the user has one, and the topics.
+func (s *System) startKafka(ctx context.Context) error {
+	if s.options.Kafka == "" {
+		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
+		if err != nil {
+			return err
+		}
+		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
+	}
+	var err error
+	if s.broker, err = watchBroker(ctx, s.getenv); err != nil && s.options.Kafka != "" {
+		return errors.New(strings.ReplaceAll(err.Error(), "KAFKA_BOOTSTRAP_SERVERS", "--kafka")) // which it was set from
+	} else if err != nil {
+		return err
+	}
+	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
 	return nil
 }
 

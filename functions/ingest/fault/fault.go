@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -20,7 +19,7 @@ import (
 
 	"cloud.google.com/go/auth"
 
-	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // A Kind says what may help against an error. Its text is the class that the
@@ -109,27 +108,16 @@ func Guard(step func() error) (err error) {
 
 // Retries within a call ride out what passes in seconds; for anything longer
 // the delivery fails, and the sender waits before it delivers again.
-const (
-	maxAttempts = 4
-	firstPause  = 100 * time.Millisecond
-)
+const maxAttempts = 4
+
+var pauses = retry.Backoff{Min: 100 * time.Millisecond, Max: 400 * time.Millisecond}
 
 // Retry runs attempt until it succeeds, fails with an error that trying again
-// soon will not cure, has been tried maxAttempts times, or ctx ends. Pauses
-// double, each of random length up to its bound so that instances spread out.
+// soon will not cure, has been tried maxAttempts times, or ctx ends.
 func Retry(ctx context.Context, of func(error) Kind, attempt func() error) error {
-	longest := firstPause
-	for tries := 1; ; tries++ {
-		err := attempt()
-		if err == nil || tries == maxAttempts {
-			return err
-		}
-		if kind := of(err); kind != Outage && kind != Unknown {
-			return err
-		}
-		if pause.For(ctx, longest/2+rand.N(longest/2)) != nil {
-			return err
-		}
-		longest *= 2
+	mayPass := func(err error) bool {
+		kind := Known(of(err))
+		return kind == Outage || kind == Unknown
 	}
+	return retry.Do(ctx, maxAttempts, pauses, mayPass, attempt)
 }

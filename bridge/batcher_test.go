@@ -23,7 +23,7 @@ func (s sink) Publish(_ context.Context, e cloudevents.Event) error { return s(e
 
 const topicID = "0f9b3c1e-5a7d-4e21-8c44-d2b6a1907e53"
 
-func testCutter(t testing.TB, change func(*Config), transport Transport) *cutter {
+func testBatcher(t testing.TB, change func(*Config), transport Transport) *batcher {
 	t.Helper()
 	c, err := FromEnv(environment(map[string]string{"BRIDGE_BATCH_AGE": "1m"}))
 	if err != nil {
@@ -37,17 +37,17 @@ func testCutter(t testing.TB, change func(*Config), transport Transport) *cutter
 		t.Fatal(err)
 	}
 	of := batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID}
-	return newCutter(newPartition(b, of, position{}, c.batchBytes(6)), context.Background())
+	return newBatcher(newPartition(b, of, position{}, c.batchBytes(6)), context.Background())
 }
 
 // Whatever the sizes of the records, every one is in a batch, in order, and
 // every batch is within its limits.
-func TestCutter_CutsWithinTheLimits(t *testing.T) {
+func TestBatcher_CutsWithinTheLimits(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for round := range 30 {
 		var mu sync.Mutex
 		var batches []*batch.Batch
-		c := testCutter(t, func(c *Config) {
+		c := testBatcher(t, func(c *Config) {
 			c.BatchRecords = 1 + random.IntN(100)
 			c.BatchBytes = 4<<10 + random.IntN(64<<10)
 			c.InFlight = 1 // in order, so that the test can look
@@ -101,9 +101,9 @@ func TestCutter_CutsWithinTheLimits(t *testing.T) {
 
 // A batch is published when its first record has waited long enough, full or
 // not.
-func TestCutter_CutsByAge(t *testing.T) {
+func TestBatcher_CutsByAge(t *testing.T) {
 	published := make(chan int64, 1)
-	c := testCutter(t, func(c *Config) { c.BatchAge = time.Millisecond }, sink(func(e cloudevents.Event) error {
+	c := testBatcher(t, func(c *Config) { c.BatchAge = time.Millisecond }, sink(func(e cloudevents.Event) error {
 		b, err := batch.FromEvent(e.Clone())
 		if err != nil {
 			t.Error(err)
@@ -128,9 +128,9 @@ func TestCutter_CutsByAge(t *testing.T) {
 
 // Without a lake a record that fits no batch is not passed over: neither it
 // nor anything behind it is published or committable.
-func TestCutter_StopsBeforeARecordItCannotCarry(t *testing.T) {
+func TestBatcher_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	var published []int64
-	c := testCutter(t, nil, sink(func(e cloudevents.Event) error {
+	c := testBatcher(t, nil, sink(func(e cloudevents.Event) error {
 		b, err := batch.FromEvent(e.Clone())
 		if err != nil {
 			t.Error(err)
@@ -163,8 +163,8 @@ func TestCutter_StopsBeforeARecordItCannotCarry(t *testing.T) {
 
 // What the bridge itself costs a record: from the library's channel to a
 // published batch of 5,000.
-func BenchmarkCutter(b *testing.B) {
-	c := testCutter(b, func(c *Config) { c.MemoryBytes = 256 << 20 }, sink(func(cloudevents.Event) error { return nil }))
+func BenchmarkBatcher(b *testing.B) {
+	c := testBatcher(b, func(c *Config) { c.MemoryBytes = 256 << 20 }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)
 	messages := make(chan *sarama.ConsumerMessage, 5000)
 	all := make([]*sarama.ConsumerMessage, 5000)
@@ -183,7 +183,7 @@ func BenchmarkCutter(b *testing.B) {
 		b.StartTimer()
 		c.add(<-messages)
 		c.addWaiting(messages)
-		_ = c.flights.Wait()
+		_ = c.publishing.Wait()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")
 }
