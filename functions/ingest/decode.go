@@ -41,7 +41,11 @@ type decoded struct {
 	good       rows.Set
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
+	fields     map[string]int // how many rows have each field that has no column
 }
+
+// maxFields bounds how many names of such fields are told apart in a batch.
+const maxFields = 50
 
 // A rejection is a record that goes to quarantine.
 type rejection struct {
@@ -50,7 +54,9 @@ type rejection struct {
 	detail string
 }
 
-func newDecoded() *decoded { return &decoded{readers: make(map[string]*values.Reader)} }
+func newDecoded() *decoded {
+	return &decoded{readers: make(map[string]*values.Reader), fields: make(map[string]int)}
+}
 
 // open is the function of that name with the memory kept for the next batch,
 // however small this one is.
@@ -77,6 +83,7 @@ func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time
 	}
 	d.good = rows.Set{Shared: t.table.Shared(b), Own: d.good.Own[:0]}
 	d.records, d.rejections = d.records[:0], d.rejections[:0]
+	clear(d.fields)
 	d.received = event.ReceivedAt(now)
 	left := d.values[:cap(d.values)]
 	for i := range b.Records {
@@ -85,12 +92,21 @@ func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
+		if extra := &row[fields-1]; !extra.Null() {
+			event.ExtraNames(extra.Text(), d.countField)
+		}
 		own := rows.AppendCoordinates(row[:fields], &b.Records[i])
 		_ = append(own, bytesOrNull(b.Records[i].Key), textOrNull(d.reader.SchemaID(i)))
 		d.good.Own, d.records = append(d.good.Own, row), append(d.records, i)
 		left = left[width:]
 	}
 	return nil
+}
+
+func (d *decoded) countField(name []byte) {
+	if _, known := d.fields[string(name)]; known || len(d.fields) < maxFields {
+		d.fields[clean(string(name))]++
+	}
 }
 
 // judge fills row with the event that record i is, or returns why it is none.

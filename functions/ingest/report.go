@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -54,8 +55,9 @@ type summary struct {
 	quarantined    int
 	tombstones     int // of the quarantined
 	duplicates     int64
-	oldest, newest int64 // believable Kafka timestamps in Unix milliseconds; -1 when no record has one
-	absurd, beyond int   // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
+	oldest, newest int64          // believable Kafka timestamps in Unix milliseconds; -1 when no record has one
+	absurd, beyond int            // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
+	fields         map[string]int // rows with each field that has no column
 	durable        time.Time
 	took           time.Duration
 }
@@ -67,6 +69,7 @@ func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
 			s.tombstones++
 		}
 	}
+	s.fields = maps.Clone(d.fields)
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
 		switch at := b.Records[i].Timestamp; {
@@ -109,6 +112,9 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	}
 	if s.absurd > 0 {
 		attributes = append(attributes, slog.Int("absurd_kafka_timestamps", s.absurd), slog.Int("null_kafka_timestamps", s.beyond))
+	}
+	if len(s.fields) > 0 {
+		attributes = append(attributes, slog.Any("new_fields", s.fields)) // kept in extra
 	}
 	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
 	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, "batch ingested", attributes...)

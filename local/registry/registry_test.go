@@ -99,13 +99,19 @@ func TestRegistry_API(t *testing.T) {
 				want string
 				of   func() error
 			}{
-				"an id":               {"404/40403", func() error { _, err := c.SchemaByID(ctx, 1<<30); return err }},
-				"a subject":           {"404/40401", func() error { _, err := c.SchemaByVersion(ctx, "none", 1); return err }},
-				"a version":           {"404/40402", func() error { _, err := c.SchemaByVersion(ctx, subject, 99); return err }},
-				"a schema's version":  {"404/40403", func() error { _, err := c.LookupSchema(ctx, subject, record(`{"name":"z","type":"int"}`)); return err }},
-				"a schema":            {"422/42201", func() error { _, err := c.CreateSchema(ctx, subject, sr.Schema{Schema: `{"type":"x"}`}); return err }},
-				"a Protobuf":          {"422/42201", func() error { _, err := c.CreateSchema(ctx, subject+"p", sr.Schema{Type: sr.TypeProtobuf, Schema: `message`}); return err }},
-				"what is referred to": {"422/42201", func() error { _, err := c.CreateSchema(ctx, subject+"r", sr.Schema{Schema: `"none.X"`, References: []sr.SchemaReference{{Name: "none.X", Subject: "none", Version: 1}}}); return err }},
+				"an id":              {"404/40403", func() error { _, err := c.SchemaByID(ctx, 1<<30); return err }},
+				"a subject":          {"404/40401", func() error { _, err := c.SchemaByVersion(ctx, "none", 1); return err }},
+				"a version":          {"404/40402", func() error { _, err := c.SchemaByVersion(ctx, subject, 99); return err }},
+				"a schema's version": {"404/40403", func() error { _, err := c.LookupSchema(ctx, subject, record(`{"name":"z","type":"int"}`)); return err }},
+				"a schema":           {"422/42201", func() error { _, err := c.CreateSchema(ctx, subject, sr.Schema{Schema: `{"type":"x"}`}); return err }},
+				"a Protobuf": {"422/42201", func() error {
+					_, err := c.CreateSchema(ctx, subject+"p", sr.Schema{Type: sr.TypeProtobuf, Schema: `message`})
+					return err
+				}},
+				"what is referred to": {"422/42201", func() error {
+					_, err := c.CreateSchema(ctx, subject+"r", sr.Schema{Schema: `"none.X"`, References: []sr.SchemaReference{{Name: "none.X", Subject: "none", Version: 1}}})
+					return err
+				}},
 			} {
 				if got := code(ask.of()); got != ask.want {
 					t.Errorf("%s that is none: %s, want %s", what, got, ask.want)
