@@ -35,7 +35,7 @@ const (
 type Framed struct {
 	Form Form
 	ID   int64  // of the schema, unless it has a GUID
-	GUID string // of the schema, as 8-4-4-4-12 lower-case hex digits
+	GUID []byte // of the schema, 16 bytes; nil without one
 	Body []byte // behind the prefix; of Protobuf it may begin with what names the message
 
 	// Fault says what is wrong with the framing itself, for a person; "" else.
@@ -45,11 +45,12 @@ type Framed struct {
 	message string // the message's name, as Apicurio's headers have it
 }
 
-// SchemaID is how the record names its schema: a number or a GUID; "" for none.
+// SchemaID is how the record names its schema: a number, or a GUID as 8-4-4-4-12
+// lower-case hex digits; "" for none.
 func (f *Framed) SchemaID() string {
 	switch {
-	case f.GUID != "":
-		return f.GUID
+	case f.GUID != nil:
+		return fmt.Sprintf("%x-%x-%x-%x-%x", f.GUID[:4], f.GUID[4:6], f.GUID[6:8], f.GUID[8:10], f.GUID[10:16])
 	case f.ID > 0:
 		return strconv.FormatInt(f.ID, 10)
 	}
@@ -68,7 +69,7 @@ func Of(part Part, data []byte, header func(name string) []byte) Framed {
 	if f, ok := apicurio(part, data, header); ok {
 		return f
 	}
-	return prefixed(data)
+	return Prefixed(data)
 }
 
 // confluent reads Confluent's header: 01 and a GUID, or 00 and an id, and for
@@ -77,18 +78,14 @@ func confluent(data, id []byte, name string) Framed {
 	f := Framed{Form: Header, Body: data}
 	switch {
 	case len(id) >= 17 && id[0] == 1:
-		f.GUID, f.indexes = guid(id[1:17]), id[17:]
+		f.GUID, f.indexes = id[1:17], id[17:]
 	case len(id) >= 5 && id[0] == 0:
 		f.ID, f.indexes = int64(binary.BigEndian.Uint32(id[1:])), id[5:]
 	}
-	if f.SchemaID() == "" {
+	if f.GUID == nil && f.ID == 0 {
 		f.Fault = "the header " + name + " has no schema's id"
 	}
 	return f
-}
-
-func guid(b []byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // apicurio reads the headers of Apicurio's serializers.
@@ -115,9 +112,9 @@ func apicurio(part Part, data []byte, header func(string) []byte) (Framed, bool)
 	return f, true
 }
 
-// prefixed reads an id in front of the body. No registry gives the id 0:
+// Prefixed is Of for a part of a record without headers. No registry gives the id 0:
 // four bytes of zeros are the first half of a long id.
-func prefixed(data []byte) Framed {
+func Prefixed(data []byte) Framed {
 	if len(data) < 5 || data[0] != 0 || isWide(data) {
 		return Framed{Body: data}
 	}

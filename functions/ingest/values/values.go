@@ -4,7 +4,9 @@ package values
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
@@ -25,7 +27,8 @@ type Reader struct {
 	writers  map[string]*writer // by the schema's id, also of earlier batches
 
 	records []batch.Record
-	framed  []framing.Framed            // of each record; empty where none is framed
+	framed  []framed                    // of each record; empty where none is framed
+	names   map[string]string           // of schemas, by what records have for them
 	schemas map[string]*registry.Schema // that the registry has
 	by      map[framing.Framer]int      // how many messages were read as whose
 	ways    []framing.Message           // memory
@@ -34,9 +37,31 @@ type Reader struct {
 // NewReader returns a reader of the topic's values. client may be nil.
 func NewReader(topic *event.Schema, reading payload.Reading, client *registry.Client) *Reader {
 	r := &Reader{topic: topic, reading: reading, registry: client, json: event.NewDecoder(topic, reading.Location),
-		writers: map[string]*writer{}, by: map[framing.Framer]int{}}
+		writers: map[string]*writer{}, names: map[string]string{}, by: map[framing.Framer]int{}}
 	r.json.ReadEpoch(reading.Epoch)
 	return r
+}
+
+// A framed value, and its schema's name.
+type framed struct {
+	framing.Framed
+	id string
+}
+
+// name returns SchemaID, made once for each schema.
+func (r *Reader) name(f *framing.Framed) string {
+	var number [8]byte
+	key := f.GUID
+	if key == nil {
+		binary.BigEndian.PutUint64(number[:], uint64(f.ID))
+		key = number[:]
+	}
+	name, known := r.names[string(key)]
+	if !known {
+		name = f.SchemaID()
+		r.names[string(key)] = name
+	}
+	return name
 }
 
 // maxWriters bounds how many schemas' decoders are kept from batch to batch.
@@ -51,6 +76,9 @@ func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
 	clear(r.by)
 	if len(r.writers) > maxWriters {
 		clear(r.writers)
+	}
+	if len(r.names) > maxWriters {
+		clear(r.names)
 	}
 	for _, w := range r.writers {
 		w.reset()
@@ -76,10 +104,12 @@ func (r *Reader) frame() (ids []string) {
 			continue
 		}
 		if len(r.framed) == 0 {
-			r.framed = append(r.framed, make([]framing.Framed, len(r.records))...)
+			r.framed = slices.Grow(r.framed, len(r.records))[:len(r.records)]
+			clear(r.framed)
 		}
-		r.framed[i] = f
-		if id := f.SchemaID(); f.Fault == "" && !seen[id] {
+		id := r.name(&f)
+		r.framed[i] = framed{f, id}
+		if f.Fault == "" && !seen[id] {
 			seen[id] = true
 			ids = append(ids, id)
 		}
@@ -95,8 +125,11 @@ func SchemaID(record *batch.Record) string {
 
 // frame reads the framing of a record's value.
 func frame(record *batch.Record) framing.Framed {
-	if record.Value == nil || len(record.Headers) == 0 && (len(record.Value) == 0 || record.Value[0] != 0) {
-		return framing.Framed{Body: record.Value}
+	switch {
+	case record.Value == nil:
+		return framing.Framed{}
+	case len(record.Headers) == 0:
+		return framing.Prefixed(record.Value)
 	}
 	return framing.Of(framing.Value, record.Value, record.Header)
 }
@@ -106,7 +139,7 @@ func (r *Reader) SchemaID(i int) string {
 	if len(r.framed) == 0 {
 		return ""
 	}
-	return r.framed[i].SchemaID()
+	return r.framed[i].id
 }
 
 // Framers are how many messages of Protobuf in the batch were taken to be framed
@@ -125,19 +158,19 @@ func (r *Reader) Decode(row event.Row, i int, reference time.Time) *event.Reject
 	case r.registry == nil:
 		return r.unregistered(row, f, reference)
 	}
-	schema := r.schemas[f.SchemaID()]
+	schema := r.schemas[f.id]
 	switch {
 	case schema == nil:
-		return &event.Rejection{Reason: event.UnknownSchema, Detail: "the schema registry does not have schema " + f.SchemaID()}
+		return &event.Rejection{Reason: event.UnknownSchema, Detail: "the schema registry does not have schema " + f.id}
 	case schema.Fault != nil:
-		return &event.Rejection{Reason: event.Undecodable, Detail: fmt.Sprintf("schema %s cannot be used: %v", f.SchemaID(), schema.Fault)}
+		return &event.Rejection{Reason: event.Undecodable, Detail: fmt.Sprintf("schema %s cannot be used: %v", f.id, schema.Fault)}
 	}
 	return r.registered(row, f, schema.Parsed, reference)
 }
 
 // unregistered decodes a framed value without a registry, which JSON needs none
 // for.
-func (r *Reader) unregistered(row event.Row, f *framing.Framed, reference time.Time) *event.Rejection {
+func (r *Reader) unregistered(row event.Row, f *framed, reference time.Time) *event.Rejection {
 	refused := r.json.Decode(row, f.Body, reference)
 	if refused == nil || opens(f.Body) {
 		return refused
@@ -145,7 +178,7 @@ func (r *Reader) unregistered(row event.Row, f *framing.Framed, reference time.T
 	switch refused.Reason {
 	case event.Empty, event.NotUTF8, event.NotJSON:
 		return &event.Rejection{Reason: event.NoRegistry, Detail: fmt.Sprintf(
-			"the value names schema %s of a registry and is not JSON: set SCHEMA_REGISTRY_URL to the registry's address", f.SchemaID())}
+			"the value names schema %s of a registry and is not JSON: set SCHEMA_REGISTRY_URL to the registry's address", f.id)}
 	}
 	return refused
 }
@@ -155,14 +188,14 @@ func (r *Reader) unregistered(row event.Row, f *framing.Framed, reference time.T
 // field's type unknown.
 func opens(body []byte) bool { return len(body) > 0 && body[0] == '{' }
 
-func (r *Reader) registered(row event.Row, f *framing.Framed, schema *payload.Schema, reference time.Time) *event.Rejection {
+func (r *Reader) registered(row event.Row, f *framed, schema *payload.Schema, reference time.Time) *event.Rejection {
 	if schema.Format == payload.JSONFormat {
 		return r.json.Decode(row, f.Body, reference)
 	}
-	w := r.writers[f.SchemaID()]
+	w := r.writers[f.id]
 	if w == nil || w.schema != schema {
 		w = &writer{schema: schema, messages: map[string]payload.Decoder{}}
-		r.writers[f.SchemaID()] = w
+		r.writers[f.id] = w
 	}
 	if schema.Format == payload.AvroFormat {
 		return w.decoder(r).Decode(row, f.Body, reference)

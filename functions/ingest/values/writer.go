@@ -38,8 +38,9 @@ func (w *writer) decoder(r *Reader) payload.Decoder {
 func (w *writer) message(r *Reader, row event.Row, reference time.Time) *event.Rejection {
 	refused := &event.Rejection{Reason: event.Undecodable, Detail: "the value names no message of its schema"}
 	tried := false
-	for _, way := range r.ways {
-		decoder, err := w.messageDecoder(r, &way)
+	for i := range r.ways {
+		way := &r.ways[i]
+		decoder, err := w.messageDecoder(r, way)
 		if err != nil {
 			continue
 		}
