@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	bigquery "google.golang.org/api/bigquery/v2"
 )
@@ -54,7 +55,7 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
-	replyTable(w, answer.body)
+	s.replyTable(w, answer.body)
 }
 
 // createRequired makes a table of tables.insert that has required columns, and turns the request into one that gives it
@@ -113,7 +114,7 @@ func mendTypes(fields any) {
 }
 
 // replyTable answers with a table, the types of its columns by the names that the API uses.
-func replyTable(w http.ResponseWriter, body []byte) {
+func (s *rest) replyTable(w http.ResponseWriter, body []byte) {
 	var table bigquery.Table
 	if err := json.Unmarshal(body, &table); err != nil {
 		(&apiError{http.StatusBadRequest, "invalid", "reading the emulator's answer: " + err.Error()}).write(w)
@@ -125,7 +126,11 @@ func replyTable(w http.ResponseWriter, body []byte) {
 	if table.Location == "" {
 		table.Location = defaultLocation
 	}
-	table.CreationTime, table.LastModifiedTime = inMillis(table.CreationTime), uint64(inMillis(int64(table.LastModifiedTime)))
+	table.CreationTime = inMillis(table.CreationTime)
+	if ref := table.TableReference; ref != nil {
+		modified := s.emulator.catalog.modified(tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), time.UnixMilli(table.CreationTime))
+		table.LastModifiedTime = uint64(modified.UnixMilli())
+	}
 	table.ForceSendFields = []string{"NumRows"}
 	if table.View != nil {
 		table.View.ForceSendFields = []string{"UseLegacySql"}
@@ -168,6 +173,10 @@ func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
+	if known, ok := s.emulator.catalog.find(r.URL.RequestURI()); ok {
+		s.replyTable(w, known.body)
+		return
+	}
 	if !s.enter(w, r) {
 		return
 	}
@@ -177,7 +186,7 @@ func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
-	replyTable(w, answer.body)
+	s.replyTable(w, answer.body)
 }
 
 // rowList is the answer to tabledata.list.

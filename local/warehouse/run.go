@@ -94,6 +94,9 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if what := missing(lex(q.SQL)); what != "" {
 		return nil, refused(what)
 	}
+	if !dryRun {
+		r.emulator.catalog.statements(project, q)
+	}
 	q.SQL = withTypes(q.SQL)
 	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
