@@ -118,7 +118,7 @@ func (c *catalog) requested(uri string, code int) {
 	path, _, _ := strings.Cut(strings.TrimPrefix(uri, "/"), "?")
 	parts := strings.Split(path, "/")
 	switch {
-	case "/"+path == SizesPath || code == http.StatusNotFound:
+	case "/"+path == SizesPath || "/"+path == JobsPath || code == http.StatusNotFound:
 	case len(parts) == 3 && (parts[2] == "queries" || parts[2] == "datasets"), len(parts) > 3 && parts[2] == "jobs":
 	case parts[0] == "projects" && len(parts) > 5:
 		c.forget(strings.Join(parts[:6], "/"))

@@ -109,21 +109,18 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if answer.code != http.StatusOK {
 		return nil, faultOf(answer.code, answer.body, "invalidQuery")
 	}
-	var result struct {
-		outcome
-		JobReference bigquery.JobReference `json:"jobReference"`
-	}
+	var result outcome
 	if err := json.Unmarshal(answer.body, &result); err != nil {
 		return nil, &apiError{code: http.StatusBadRequest, reason: "invalidQuery", message: fmt.Sprintf("reading the emulator's answer: %v", err)}
 	}
 	if !dryRun {
-		r.deleteJob(context.WithoutCancel(ctx), project, result.JobReference.JobId)
+		r.forgetJobs(context.WithoutCancel(ctx))
 	}
 	if result.Schema != nil {
 		nameColumns(result.Schema.Fields)
 		result.Rows = mendTimestamps(result.Schema.Fields, result.Rows)
 	}
-	return &result.outcome, nil
+	return &result, nil
 }
 
 // nameColumns gives columns without a name the ones that BigQuery gives them: f0_, f1_, …
@@ -137,9 +134,9 @@ func nameColumns(fields []*bigquery.TableFieldSchema) {
 	}
 }
 
-// deleteJob makes the emulator forget a job. When that fails, all that is lost is some speed.
-func (r *runner) deleteJob(ctx context.Context, project, id string) {
-	_, _ = r.emulator.call(ctx, http.MethodDelete, "/projects/"+project+"/jobs/"+id+"/delete", nil)
+// forgetJobs makes the emulator forget its jobs. When that fails, all that is lost is some speed.
+func (r *runner) forgetJobs(ctx context.Context) {
+	_, _ = r.emulator.call(ctx, http.MethodPost, JobsPath, nil)
 }
 
 // sql runs a statement of the gateway's own.
