@@ -62,8 +62,8 @@ inserted. %d are answered, %d are refused. This page is written by that test.
 	out.WriteString(`
 ## What differs
 
-- A subquery that is used as a value and has several rows gives the first: BigQuery fails.
-- A name of a table without its dataset is looked for in all datasets when the client has no default one: BigQuery fails.
+- COALESCE evaluates all of its arguments: one that fails is a failure, although an earlier one has a value.
+- A STRUCT of a column and of a text without a name is never equal to a STRUCT of literals: give the fields names.
 - A script's statements that are refused are found when it comes to them: what ran before stays, as with any failure.
 - Sessions are not kept: each request has its own variables and temporary tables.
 `)

@@ -27,12 +27,10 @@ type example struct {
 	want             string // as show writes it, or ERROR
 }
 
-var tableFile = "testdata/bigquery.tsv"
-
 // examples reads the table. Whoever adds to it writes what the page says, not what the local BigQuery answers.
 func examples(t testing.TB) []example {
 	t.Helper()
-	file, err := os.Open(tableFile)
+	file, err := os.Open("testdata/bigquery.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}

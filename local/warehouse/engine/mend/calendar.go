@@ -312,6 +312,8 @@ func timestampString(args []any) (any, bool, error) {
 	case timestamp:
 		t, _, err := onClocks(v, args[1:])
 		return timestampText(t), true, err
+	case document:
+		return textOfJSON(v)
 	case date, datetime, clock:
 		return toText(v, 0)
 	}
