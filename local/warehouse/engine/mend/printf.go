@@ -171,7 +171,7 @@ func printed(v any, typ string, exact bool) string {
 		if typ == "BOOL" {
 			return fmt.Sprint(value != 0)
 		}
-		if (strings.HasPrefix(typ, "FLOAT") || typ == "DOUBLE") {
+		if strings.HasPrefix(typ, "FLOAT") || typ == "DOUBLE" {
 			return fmt.Sprintf("%d.0", value)
 		}
 		return fmt.Sprint(value)
