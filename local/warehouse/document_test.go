@@ -42,7 +42,8 @@ what is known to differ without one.
 A table of %d expressions and statements with the results that
 [BigQuery's reference](https://cloud.google.com/bigquery/docs/reference/standard-sql/introduction-sql) documents
 (local/warehouse/testdata/bigquery.tsv) is run by `+"`make test`"+`: over literals, over columns that a query made and over columns that a client
-inserted. %d are answered, %d are refused. This page is written by that test.
+inserted. `+"`make clients`"+` runs it with Google's clients for Node and Java, too. %d are answered, %d are refused. This page is written by that
+test.
 
 ## What it does not have
 
