@@ -13,7 +13,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 # The tests that wait for leases and time limits, by name.
 LONG = ^(TestFaults_|TestIdle_IsDecided|TestFrozen|TestClosingSum)
 
-.PHONY: help demo up bench build check test faults advice clients race kafka format vet lint generate release clean
+.PHONY: help demo up bench build check test faults topic advice clients race kafka format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: build vet ## every test but the long ones; needs nothing but Go, git and m
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./transformtest ./e2e
+
+topic: ## a further topic in a copy of the repository: what has to be written, and that its events arrive
+	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run Topic
 
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
 	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice

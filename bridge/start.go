@@ -43,10 +43,10 @@ func (c commitment) holds(topicID string) bool {
 // starts returns where each claimed partition begins: at the group's
 // committed offset, whatever has become of it. Where there is none for the
 // topic as it is now, the member that holds the first partition of the first
-// topic that can be read chooses one for every partition of every topic, and commits it; the
-// others wait until they read it. So each start is chosen once, by one
-// member, however many join and in whatever order, and none is used that a
-// successor after a crash would not find.
+// topic that can be read chooses one for every partition of every topic, and
+// commits it; the others wait until they read it. So each start is chosen
+// once, by one member, however many join and in whatever order, and none is
+// used that a successor after a crash would not find.
 func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[kafka.Partition]position, error) {
 	chooser := slices.Contains(claims[s.topics[0]], 0)
 	deadline := time.Now().Add(startPatience)
@@ -66,7 +66,9 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[ka
 				return nil, err
 			}
 			continue
-		case !slices.ContainsFunc(missing, func(at kafka.Partition) bool { return slices.Contains(claims[at.Topic], at.Number) }):
+		case !slices.ContainsFunc(missing, func(at kafka.Partition) bool {
+			return slices.Contains(claims[at.Topic], at.Number)
+		}):
 			return s.positions(claims, committed)
 		case time.Now().After(deadline):
 			return nil, fmt.Errorf("waiting for the member that chooses where group %s begins: nothing is committed for %v after %v",
@@ -113,7 +115,8 @@ func (s *session) readBack(chosen map[kafka.Partition]int64, committed map[kafka
 // commit that the user was not allowed to read until now. Any other topic or
 // partition without a commit is new, or was created again: nobody has seen its
 // first record, and it begins there.
-func (s *session) choose(missing []kafka.Partition, committed map[kafka.Partition]commitment) (map[kafka.Partition]int64, error) {
+func (s *session) choose(missing []kafka.Partition,
+	committed map[kafka.Partition]commitment) (map[kafka.Partition]int64, error) {
 	b := s.bridge
 	begun := b.begun.Load()
 	seen := make(map[string]bool) // the topics with a commit
@@ -148,7 +151,8 @@ func (s *session) choose(missing []kafka.Partition, committed map[kafka.Partitio
 		return errors.Join(faults...)
 	})
 	if err == nil && len(fresh) > 0 {
-		b.log.Warn("these are new to the group, or their topic was created again: they are read from the first record", "partitions", fmt.Sprint(fresh))
+		b.log.Warn("these are new to the group, or their topic was created again: they are read from the first record",
+			"partitions", fmt.Sprint(fresh))
 	}
 	return chosen, err
 }
@@ -184,7 +188,8 @@ func (s *session) begin(starts map[kafka.Partition]Start) (map[kafka.Partition]i
 }
 
 // positions takes over the commits of the claimed partitions.
-func (s *session) positions(claims map[string][]int32, committed map[kafka.Partition]commitment) (map[kafka.Partition]position, error) {
+func (s *session) positions(claims map[string][]int32,
+	committed map[kafka.Partition]commitment) (map[kafka.Partition]position, error) {
 	oldest, newest := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
 	for topic, partitions := range claims {
 		for _, partition := range partitions {
@@ -236,7 +241,8 @@ func (s *session) commitments() (map[kafka.Partition]commitment, error) {
 		return err
 	})
 	if err != nil {
-		return nil, kafka.Explain(fmt.Errorf("reading the committed offsets of group %s: %w", group, err), "use group "+group+" (KAFKA_GROUP_ID)")
+		return nil, kafka.Explain(fmt.Errorf("reading the committed offsets of group %s: %w", group, err),
+			"use group "+group+" (KAFKA_GROUP_ID)")
 	}
 	committed := make(map[kafka.Partition]commitment)
 	for topic, partitions := range asked {
@@ -249,7 +255,8 @@ func (s *session) commitments() (map[kafka.Partition]commitment, error) {
 				err = kafka.Explain(block.Err, "read topic "+topic)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("reading the committed offset of %s/%d in group %s: %w", topic, partition, group, err)
+				return nil, fmt.Errorf("reading the committed offset of %s/%d in group %s: %w",
+					topic, partition, group, err)
 			}
 			committed[kafka.Partition{Topic: topic, Number: partition}] = commitment{block.Offset, block.Metadata}
 		}
@@ -258,7 +265,7 @@ func (s *session) commitments() (map[kafka.Partition]commitment, error) {
 }
 
 // coordinator runs a request at the group's coordinator; after an error the
-// next request looks the coordinator up anew, on a new connection unless the
+// next request looks the coordinator up again, on a new connection unless the
 // error was the broker's answer.
 func (s *session) coordinator(request func(*sarama.Broker) error) error {
 	broker, err := s.control.Coordinator(s.bridge.config.GroupID)

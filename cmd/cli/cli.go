@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/internal/program"
 )
 
@@ -69,7 +69,7 @@ func (i interruption) Error() string {
 	if text := i.error.Error(); text != context.Canceled.Error() {
 		return text
 	}
-	return transform.ErrInterrupted.Error()
+	return run.ErrInterrupted.Error()
 }
 
 func exit(command string, err error, out io.Writer) int {
@@ -77,7 +77,7 @@ func exit(command string, err error, out io.Writer) int {
 		fmt.Fprintf(out, "stationflow %s: %v\n", command, err)
 	}
 	var stopped interruption
-	if errors.As(err, &stopped) || errors.Is(err, transform.ErrInterrupted) {
+	if errors.As(err, &stopped) || errors.Is(err, run.ErrInterrupted) {
 		return interrupted
 	}
 	return program.ExitCode(err)

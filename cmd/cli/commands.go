@@ -5,7 +5,7 @@ func Commands() []Command {
 	return []Command{
 		{Name: "cost", Summary: "say what a deployed system costs in a month", Run: runCost},
 		{Name: "dbt", Summary: "run, test, build, compile or ls the dbt project natively", Run: runDbt},
-		{Name: "deadletters", Summary: "list the batches that were given up, and send them again", Run: runDeadLetters},
+		{Name: "deadletters", Summary: "list the batches that were given up, and send them again", Run: deadLetters{wallClock{}}.run},
 		{Name: "transform", Summary: "run the dbt project once against the warehouse", Run: runTransform},
 		{Name: "version", Summary: "say which version and commit this program was built from", Run: runVersion},
 	}

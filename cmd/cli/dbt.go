@@ -15,8 +15,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/stationflow/stationflow/functions/transform"
-	"github.com/stationflow/stationflow/functions/transform/artifact"
-	"github.com/stationflow/stationflow/functions/transform/project"
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/internal/program"
 )
 
@@ -26,13 +27,13 @@ var dbtCommands = []struct {
 	run           func(context.Context, *dbtCall) error
 }{
 	{"run", "build the selected models and publish them", func(ctx context.Context, c *dbtCall) error {
-		return c.build(ctx, transform.Options{NoTests: true, Types: []string{project.TypeModel}})
+		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeModel}})
 	}},
 	{"seed", "load the selected seeds", func(ctx context.Context, c *dbtCall) error {
-		return c.build(ctx, transform.Options{NoTests: true, Types: []string{project.TypeSeed}})
+		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeSeed}})
 	}},
-	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{NoModels: true}) }},
-	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, transform.Options{}) }},
+	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{NoModels: true}) }},
+	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{}) }},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
 	{"ls", "list what is selected", listDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
@@ -156,14 +157,14 @@ func gathered(args []string) []string {
 	return out
 }
 
-func (c *dbtCall) options(of transform.Options) transform.Options {
+func (c *dbtCall) options(of run.Options) run.Options {
 	of.Select, of.Exclude, of.FullRefresh, of.Always = c.selected, c.excluded, c.fullRefresh, true
 	of.Until, of.Waiting = time.Now().Add(c.config.Wait), waiting(c.streams.Err)
 	return of
 }
 
-func (c *dbtCall) build(ctx context.Context, options transform.Options) error {
-	runner, err := newRunner(ctx, c.config, c.streams)
+func (c *dbtCall) build(ctx context.Context, options run.Options) error {
+	runner, err := newRunner(ctx, c.config.Config, c.streams)
 	if err != nil {
 		return err
 	}
@@ -200,12 +201,12 @@ func (c *dbtCall) write(name string, content []byte) error {
 }
 
 func compileDbt(ctx context.Context, c *dbtCall) error {
-	runner, err := newRunner(ctx, c.config, c.streams)
+	runner, err := newRunner(ctx, c.config.Config, c.streams)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
-	compiled, err := runner.Compile(ctx, c.options(transform.Options{}))
+	compiled, err := runner.Compile(ctx, c.options(run.Options{}))
 	if err != nil {
 		return err
 	}
@@ -273,18 +274,18 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 }
 
 func freshnessDbt(ctx context.Context, c *dbtCall) error {
-	runner, err := newRunner(ctx, c.config, c.streams)
+	runner, err := newRunner(ctx, c.config.Config, c.streams)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
 	start := time.Now()
-	ages, err := runner.Freshness(ctx, c.options(transform.Options{}))
+	ages, err := runner.Freshness(ctx, c.options(run.Options{}))
 	if err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
-		return transform.ErrInterrupted
+		return run.ErrInterrupted
 	}
 	old, unread := 0, 0
 	for _, age := range ages {

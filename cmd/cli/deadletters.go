@@ -26,8 +26,10 @@ whoever is interrupted loses nothing, and a batch sent twice counts once.
 GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
 `
 
-// runDeadLetters lists dead letters or sends them again.
-func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
+// deadLetters is the command that lists dead letters or sends them again.
+type deadLetters struct{ clock clock }
+
+func (d deadLetters) run(ctx context.Context, args []string, streams Streams) error {
 	deployment, err := terraform.ReadDeployment()
 	if err != nil {
 		return err
@@ -69,7 +71,7 @@ func runDeadLetters(ctx context.Context, args []string, streams Streams) error {
 	if verb == "resend" && *url == "" && transport == "http" {
 		return errors.New("with BRIDGE_TRANSPORT=http nothing need be subscribed to the records topic: name the ingest function with --url")
 	}
-	box, err := openMailbox(ctx, project, *subscription, *wait)
+	box, err := openMailbox(ctx, project, *subscription, *wait, d.clock)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,16 @@ type mail struct {
 	env map[string]string // besides the project
 }
 
+// A swiftClock waits no real time: its own goes on by as much.
+type swiftClock struct{ ahead time.Duration }
+
+func (c *swiftClock) Now() time.Time { return time.Now().Add(c.ahead) }
+
+func (c *swiftClock) Wait(ctx context.Context, d time.Duration) error {
+	c.ahead += d
+	return ctx.Err()
+}
+
 func newMail(t *testing.T, options ...pstest.ServerReactorOption) *mail {
 	t.Helper()
 	options = append(options, pstest.ServerReactorOption{FuncName: "Pull", Reactor: emptyAtOnce{}})
@@ -103,7 +113,9 @@ func (m *mail) run(args ...string) (code int, said string) {
 		return m.env[name]
 	}
 	streams := Streams{Getenv: getenv, Out: &out, Err: &out}
-	code = Main(m.t.Context(), append([]string{"deadletters"}, args...), streams, Commands())
+	code = Main(m.t.Context(), append([]string{"deadletters"}, args...), streams, []Command{
+		{Name: "deadletters", Run: deadLetters{&swiftClock{}}.run},
+	})
 	return code, out.String()
 }
 
@@ -290,7 +302,7 @@ func TestMailbox_EachEnds(t *testing.T) {
 				m.bury(10*offset, nil)
 			}
 			late.Store(0)
-			box, err := openMailbox(t.Context(), "p", "stationflow-dead-letter", time.Second)
+			box, err := openMailbox(t.Context(), "p", "stationflow-dead-letter", time.Second, &swiftClock{})
 			if err != nil {
 				t.Fatal(err)
 			}

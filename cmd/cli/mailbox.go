@@ -29,9 +29,24 @@ type mailbox struct {
 	project      string
 	subscription string // its full name
 	wait         time.Duration
+	clock        clock
 }
 
-func openMailbox(ctx context.Context, project, subscription string, wait time.Duration) (*mailbox, error) {
+// A clock is what a mailbox waits by.
+type clock interface {
+	Now() time.Time
+	// Wait returns after d, or early with the context's error.
+	Wait(ctx context.Context, d time.Duration) error
+}
+
+// wallClock is the clock outside of tests.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) Wait(ctx context.Context, d time.Duration) error { return pause.For(ctx, d) }
+
+func openMailbox(ctx context.Context, project, subscription string, wait time.Duration, clock clock) (*mailbox, error) {
 	if err := reach(ctx, os.Getenv, "PUBSUB_EMULATOR_HOST"); err != nil { // where Google's client looks for it
 		return nil, err
 	}
@@ -39,7 +54,7 @@ func openMailbox(ctx context.Context, project, subscription string, wait time.Du
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Pub/Sub in project %s: %w", project, err)
 	}
-	m := &mailbox{client: client, project: project, subscription: terraform.FullName(project, "subscriptions", subscription), wait: wait}
+	m := &mailbox{client: client, project: project, subscription: terraform.FullName(project, "subscriptions", subscription), wait: wait, clock: clock}
 	calling, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err = client.SubscriptionAdminClient.GetSubscription(calling, &pubsubpb.GetSubscriptionRequest{Subscription: m.subscription})
@@ -67,7 +82,7 @@ func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (do
 	var kept []string // acknowledgement ids
 	defer func() { err = errors.Join(err, m.giveBack(context.WithoutCancel(ctx), kept)) }()
 	shown := map[string]bool{} // and whether it is done, by message id
-	until := time.Now().Add(m.wait)
+	until := m.clock.Now().Add(m.wait)
 	for {
 		received, err := m.pull(ctx, atOnce, until)
 		if err != nil {
@@ -98,11 +113,11 @@ func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (do
 		}
 		switch {
 		case len(shown) > before:
-			until = time.Now().Add(m.wait)
-		case !time.Now().Before(until):
+			until = m.clock.Now().Add(m.wait)
+		case !m.clock.Now().Before(until):
 			return nil
 		default:
-			if err := pause.For(ctx, pullPause); err != nil {
+			if err := m.clock.Wait(ctx, pullPause); err != nil {
 				return err
 			}
 		}
@@ -117,7 +132,7 @@ const longestLease = 10 * time.Minute
 
 // pull asks once, and returns none when none has come until then.
 func (m *mailbox) pull(ctx context.Context, most int32, until time.Time) ([]*pubsubpb.ReceivedMessage, error) {
-	waiting, cancel := context.WithDeadline(ctx, until)
+	waiting, cancel := context.WithTimeout(ctx, until.Sub(m.clock.Now()))
 	defer cancel()
 	response, err := m.client.SubscriptionAdminClient.Pull(waiting, &pubsubpb.PullRequest{Subscription: m.subscription, MaxMessages: most})
 	switch {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/internal/program"
 )
 
@@ -37,12 +38,12 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 		return localAdvice(streams.Getenv, err)
 	}
 	config.Log = slog.New(slog.DiscardHandler) // the lines below say the same
-	runner, err := newRunner(ctx, config, streams)
+	runner, err := newRunner(ctx, config.Config, streams)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
-	report, err := runner.Run(ctx, transform.Options{
+	report, err := runner.Run(ctx, run.Options{
 		FullRefresh: *fullRefresh, Exclude: config.Exclude, Until: time.Now().Add(config.Wait), Waiting: waiting(streams.Err),
 	})
 	if err != nil {
@@ -56,11 +57,11 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 }
 
 // newRunner connects to the warehouse.
-func newRunner(ctx context.Context, config transform.Config, streams Streams) (*transform.Runner, error) {
+func newRunner(ctx context.Context, config run.Config, streams Streams) (*run.Runner, error) {
 	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
 		return nil, err
 	}
-	return transform.NewRunner(ctx, config)
+	return run.New(ctx, config)
 }
 
 // waiting says why nothing happens.
@@ -70,7 +71,7 @@ func waiting(out io.Writer) func(expires time.Time) {
 	}
 }
 
-func printReport(out io.Writer, report *transform.Report) {
+func printReport(out io.Writer, report *run.Report) {
 	for _, model := range report.Models {
 		printLine(out, model.Status, model.TookMS, model.Name, model.Message)
 	}

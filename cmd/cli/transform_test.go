@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 )
 
 func TestTransform_SaysWhatIsMissing(t *testing.T) {
@@ -38,10 +38,10 @@ func TestTransform_SaysWhatIsMissing(t *testing.T) {
 
 func TestPrintReport_IsALineEach(t *testing.T) {
 	var out strings.Builder
-	printReport(&out, &transform.Report{
+	printReport(&out, &run.Report{
 		Status: "failed", TookMS: 1234, TestsRun: 3,
-		Models: []transform.ModelReport{{Name: "a", Status: "replaced", TookMS: 80}, {Name: "b", Status: "failed", TookMS: 7, Message: "no"}},
-		Tests:  []transform.TestReport{{Name: "t", Status: "warned", Failures: 2, TookMS: 30}},
+		Models: []run.ModelReport{{Name: "a", Status: "replaced", TookMS: 80}, {Name: "b", Status: "failed", TookMS: 7, Message: "no"}},
+		Tests:  []run.TestReport{{Name: "t", Status: "warned", Failures: 2, TookMS: 30}},
 	})
 	want := `replaced      80 ms  a
 failed         7 ms  b  no

@@ -1,4 +1,4 @@
-{# dbt-core only: the runner in functions/transform replaces partitions itself
+{# dbt-core only: the runner in internal/dbt replaces partitions itself
    and does not read this file.
 
    On real BigQuery this is dbt's own insert_overwrite. The local warehouse

@@ -9,13 +9,15 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/dbt/run"
 )
 
 // A Service lets one run happen at a time. Calls that arrive while one is in
 // progress share the next: it starts after they arrived, so it reads all that
 // was in staging when they did.
 type Service struct {
-	run  func(ctx context.Context, until time.Time) *Report
+	run  func(ctx context.Context, until time.Time) *run.Report
 	wait time.Duration // longest wait for a run in progress
 
 	turn chan struct{} // holds one token while a run is in progress
@@ -27,22 +29,22 @@ type Service struct {
 type flight struct {
 	started chan struct{}
 	done    chan struct{}
-	until   time.Time // when the last of the calls stops waiting; guarded by the service's mu until the start
-	report  *Report   // set before done is closed; nil when the run could not start
+	until   time.Time   // when the last of the calls stops waiting; guarded by the service's mu until the start
+	report  *run.Report // set before done is closed; nil when the run could not start
 }
 
-// NewService returns a service around run, which is never called twice at a
+// NewService returns a service around once, which is never called twice at a
 // time. wait bounds how long a call waits for a run before its own: in this
-// process, or until the given time in another. run returns nil when that one
+// process, or until the given time in another. It returns nil when that one
 // takes longer.
-func NewService(run func(ctx context.Context, until time.Time) *Report, wait time.Duration) *Service {
-	return &Service{run: run, wait: wait, turn: make(chan struct{}, 1)}
+func NewService(once func(ctx context.Context, until time.Time) *run.Report, wait time.Duration) *Service {
+	return &Service{run: once, wait: wait, turn: make(chan struct{}, 1)}
 }
 
 // Run returns the report of a run that started after the call. It returns nil
 // when the run in progress takes longer than the service waits, or when ctx
 // ends before a run of its own has started.
-func (s *Service) Run(ctx context.Context) *Report {
+func (s *Service) Run(ctx context.Context) *run.Report {
 	joined := s.join()
 	patience := time.NewTimer(s.wait)
 	defer patience.Stop()
@@ -86,7 +88,7 @@ func (s *Service) fly(ctx context.Context, f *flight) {
 	defer close(f.done)
 	defer func() {
 		if fault := recover(); fault != nil {
-			f.report = &Report{Status: statusFailed, Message: fmt.Sprintf("the run panicked: %v", fault)}
+			f.report = run.Failed(fmt.Sprintf("the run panicked: %v", fault))
 		}
 	}()
 	f.report = s.run(context.WithoutCancel(ctx), f.until)
@@ -114,18 +116,17 @@ const maxBody = 4 << 10
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		answer(w, http.StatusMethodNotAllowed, &Report{Status: statusFailed, Message: "send POST"})
+		answer(w, http.StatusMethodNotAllowed, run.Failed("send POST"))
 		return
 	}
 	if err := checkBody(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
-		answer(w, http.StatusBadRequest, &Report{Status: statusFailed, Message: err.Error()})
+		answer(w, http.StatusBadRequest, run.Failed(err.Error()))
 		return
 	}
 	report := s.Run(r.Context())
 	switch {
 	case report == nil:
-		answer(w, http.StatusConflict, &Report{Status: statusFailed,
-			Message: fmt.Sprintf("another run has been in progress for more than %v: send the request again", s.wait)})
+		answer(w, http.StatusConflict, run.Failed(fmt.Sprintf("another run has been in progress for more than %v: send the request again", s.wait)))
 	case report.OK():
 		answer(w, http.StatusOK, report)
 	default:
@@ -148,7 +149,7 @@ func checkBody(body io.Reader) error {
 	return nil
 }
 
-func answer(w http.ResponseWriter, status int, report *Report) {
+func answer(w http.ResponseWriter, status int, report *run.Report) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(report) // the caller is gone: nobody to tell

@@ -13,7 +13,7 @@ import (
 func TestAlerts_LookAtWhatIsLogged(t *testing.T) {
 	p := planOf(t, "defaults")
 	var logged strings.Builder
-	for _, pattern := range []string{"bridge/*.go", "functions/*/*.go"} {
+	for _, pattern := range []string{"bridge/*.go", "functions/*/*.go", "internal/dbt/*/*.go"} {
 		files, err := filepath.Glob(filepath.Join(repository, pattern))
 		if err != nil {
 			t.Fatal(err)

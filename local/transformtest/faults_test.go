@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/staged"
 )
@@ -276,7 +276,7 @@ func TestFaults_StalledRunPublishesNothing(t *testing.T) {
 		return false
 	})
 	s.Append(noon, g.Records(50)...)
-	report := make(chan *transform.Report)
+	report := make(chan *run.Report)
 	go func() { report <- stalled.Run(t.Context()) }()
 	<-reached
 	s.config = direct

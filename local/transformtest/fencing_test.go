@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/staged"
 )
 
@@ -120,7 +120,7 @@ func TestFaults_NothingOfALostRunIsPublished(t *testing.T) {
 				text := strings.ReplaceAll(body, `\n`, "\n")
 				return strings.Contains(text, c.statement) && strings.Contains(text, c.relation)
 			})
-			lost := make(chan *transform.Report, 1)
+			lost := make(chan *run.Report, 1)
 			stalled := s.transform
 			go func() { lost <- stalled.Run(t.Context()) }()
 			<-reached
@@ -210,12 +210,12 @@ func TestFaults_AStatementIsCarriedOutOnce(t *testing.T) {
 func TestFaults_JobsAreCancelled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		options transform.Options
+		options run.Options
 		held    string
 	}{
-		"interrupted":           {transform.Options{}, "`board__next`"},
-		"interrupted in a test": {transform.Options{NoModels: true}, "who != 'second'"},
-		"lost":                  {transform.Options{}, "`board__next`"},
+		"interrupted":           {run.Options{}, "`board__next`"},
+		"interrupted in a test": {run.Options{NoModels: true}, "who != 'second'"},
+		"lost":                  {run.Options{}, "`board__next`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +226,7 @@ func TestFaults_JobsAreCancelled(t *testing.T) {
 			p := s.throughProxy()
 			s.config.Lease = time.Second
 			s.sign("second")
-			runner, err := transform.NewRunner(t.Context(), s.config)
+			runner, err := run.New(t.Context(), s.config.Config)
 			check(t, err)
 			t.Cleanup(func() { check(t, runner.Close()) })
 			reached, cancelled, release := make(chan string, 10), make(chan string, 10), make(chan struct{})

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/staged"
 )
 
@@ -83,7 +83,7 @@ func TestRun_InterruptedGivesTheLeaseBack(t *testing.T) {
 	s.config.Lease = 10 * time.Minute
 	var log bytes.Buffer
 	s.config.Log = slog.New(slog.NewTextHandler(&log, nil))
-	runner, err := transform.NewRunner(t.Context(), s.config)
+	runner, err := run.New(t.Context(), s.config.Config)
 	check(t, err)
 	t.Cleanup(func() { check(t, runner.Close()) })
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -94,8 +94,8 @@ func TestRun_InterruptedGivesTheLeaseBack(t *testing.T) {
 		}
 		return false
 	})
-	report, err := runner.Run(ctx, transform.Options{})
-	if report != nil || !errors.Is(err, transform.ErrInterrupted) || !strings.Contains(err.Error(), "nothing was published") {
+	report, err := runner.Run(ctx, run.Options{})
+	if report != nil || !errors.Is(err, run.ErrInterrupted) || !strings.Contains(err.Error(), "nothing was published") {
 		t.Fatalf("the run ended with %+v, %v", report, err)
 	}
 	if log.Len() > 0 {
@@ -117,11 +117,11 @@ func TestRun_SaysThatItWaits(t *testing.T) {
 	s.Append(noon, staged.NewGenerator(23, staged.Within(noon.Add(-5*time.Hour), noon)).Records(30)...)
 	s.run()
 	s.Query("update prod_data.transform_lease set holder = 'another', expires_at = timestamp_add(current_timestamp(), interval 1 hour) where true")
-	runner, err := transform.NewRunner(t.Context(), s.config)
+	runner, err := run.New(t.Context(), s.config.Config)
 	check(t, err)
 	t.Cleanup(func() { check(t, runner.Close()) })
 	var until []time.Time
-	_, err = runner.Run(t.Context(), transform.Options{Always: true, Until: time.Now().Add(time.Minute), Waiting: func(at time.Time) {
+	_, err = runner.Run(t.Context(), run.Options{Always: true, Until: time.Now().Add(time.Minute), Waiting: func(at time.Time) {
 		until = append(until, at)
 		s.Query("update prod_data.transform_lease set holder = '' where true")
 	}})

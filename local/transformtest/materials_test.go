@@ -8,7 +8,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 )
 
 // small has the system run another project: these files, with a source of
@@ -75,7 +75,7 @@ func TestMaterializations(t *testing.T) {
 			columns("added", "n int64") + columns("days", "d date", "n int64"),
 		"tests/few.sql": "{{ config(severity='warn', store_failures=true) }}select * from {{ ref('merged') }} where n > 10",
 	}
-	run := func(k, n, day string) *transform.Report {
+	run := func(k, n, day string) *run.Report {
 		t.Helper()
 		s.config.Vars = map[string]any{"k": k, "n": n, "day": day}
 		s.small(files)

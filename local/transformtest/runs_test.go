@@ -12,8 +12,8 @@ import (
 
 	"github.com/stationflow/stationflow/dbt"
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/functions/transform"
-	dbtproject "github.com/stationflow/stationflow/functions/transform/project"
+	dbtproject "github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/staged"
 )
 
@@ -102,7 +102,7 @@ func TestRun_FailingTestFailsUntilItPasses(t *testing.T) {
 		"tests/warns.sql": "{{ config(severity='warn') }}select * from {{ ref('incident_dashboard') }}"})
 	for i := range 2 { // the second run has nothing new, and the fault is still there
 		report := s.transform.Run(t.Context())
-		if report.OK() || !slices.ContainsFunc(report.Tests, func(r transform.TestReport) bool { return r.Name == "never" && r.Status == "failed" && r.Failures == 1 }) {
+		if report.OK() || !slices.ContainsFunc(report.Tests, func(r run.TestReport) bool { return r.Name == "never" && r.Status == "failed" && r.Failures == 1 }) {
 			t.Errorf("run %d: %+v", i, report)
 		}
 	}

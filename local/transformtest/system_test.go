@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stationflow/stationflow/dbt"
 	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/expect"
 	"github.com/stationflow/stationflow/local/staged"
 )
@@ -32,8 +34,10 @@ func start(t testing.TB, location *time.Location, now time.Time) *system {
 	t.Helper()
 	w := staged.Start(t, prod)
 	s := &system{Warehouse: w, t: t, now: now, config: transform.Config{
-		Warehouse: w.Config, Location: location, Wait: time.Minute, Statement: time.Minute, Run: 5 * time.Minute,
-		Log: slog.New(slog.DiscardHandler),
+		Config: run.Config{
+			Files: dbt.Files, Warehouse: w.Config, Location: location, Statement: time.Minute, Log: slog.New(slog.DiscardHandler),
+		},
+		Wait: time.Minute, Run: 5 * time.Minute,
 	}}
 	s.config.Now = func() time.Time { return s.now }
 	s.restart()
@@ -50,7 +54,7 @@ func (s *system) restart() {
 }
 
 // run transforms, which must succeed, and returns the report.
-func (s *system) run() *transform.Report {
+func (s *system) run() *run.Report {
 	s.t.Helper()
 	report := s.transform.Run(s.t.Context())
 	if report == nil || !report.OK() {
@@ -92,7 +96,7 @@ func check(t testing.TB, err error) {
 }
 
 // statuses returns the models of a report with one of the statuses, sorted.
-func statuses(report *transform.Report, of ...string) []string {
+func statuses(report *run.Report, of ...string) []string {
 	var names []string
 	for _, model := range report.Models {
 		if slices.Contains(of, model.Status) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/staged"
 )
 
@@ -16,11 +16,11 @@ func TestProjectTests_SeeTampering(t *testing.T) {
 	s := start(t, time.UTC, noon)
 	s.Append(noon.Add(-time.Hour), staged.NewGenerator(12, staged.Within(noon.Add(-30*time.Hour), noon)).Records(400)...)
 	s.run()
-	runner, err := transform.NewRunner(t.Context(), s.config)
+	runner, err := run.New(t.Context(), s.config.Config)
 	check(t, err)
 	defer runner.Close()
 	failing := func() (names []string) {
-		report, err := runner.Run(t.Context(), transform.Options{NoModels: true})
+		report, err := runner.Run(t.Context(), run.Options{NoModels: true})
 		check(t, err)
 		for _, test := range report.Tests {
 			names = append(names, test.Name)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/local/staged"
 )
 
@@ -27,10 +27,10 @@ func TestIdle_IsNoVerdictOnWhatWasNotTested(t *testing.T) {
 	}{
 		"published by a run without tests": {"select * from {{ ref('counted') }} where n = 3", func(t *testing.T, s *system, wrong map[string]string) {
 			s.small(wrong)
-			runner, err := transform.NewRunner(t.Context(), s.config)
+			runner, err := run.New(t.Context(), s.config.Config)
 			check(t, err)
 			t.Cleanup(func() { check(t, runner.Close()) })
-			report, err := runner.Run(t.Context(), transform.Options{NoTests: true, Always: true})
+			report, err := runner.Run(t.Context(), run.Options{NoTests: true, Always: true})
 			check(t, err)
 			if !report.OK() {
 				t.Fatalf("the run without tests failed: %+v", report)

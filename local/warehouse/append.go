@@ -64,7 +64,7 @@ func (s *writeServer) AppendRows(stream storagepb.BigQueryWrite_AppendRowsServer
 			return err
 		case request := <-requests:
 			started := time.Now()
-			answer, err := s.append(stream.Context(), conn, request)
+			answer, err := s.answer(stream.Context(), conn, request)
 			if err != nil {
 				return err
 			}
@@ -96,8 +96,8 @@ func receive(stream storagepb.BigQueryWrite_AppendRowsServer) (<-chan *storagepb
 	return requests, failed
 }
 
-// append answers one request. An error ends the connection: the client is gone.
-func (s *writeServer) append(
+// answer answers one request. An error ends the connection: the client is gone.
+func (s *writeServer) answer(
 	ctx context.Context, conn *connection, request *storagepb.AppendRowsRequest,
 ) (*storagepb.AppendRowsResponse, error) {
 	if name := request.GetWriteStream(); name != "" {

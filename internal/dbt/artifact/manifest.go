@@ -1,0 +1,197 @@
+package artifact
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// Manifest is manifest.json. compiled holds SQL by id, as far as it is known.
+func Manifest(p *project.Project, compiled map[string]string, invocation string, at time.Time) []byte {
+	head := metadata("manifest/v12", invocation, at)
+	maps.Copy(head, fields{"project_name": p.Name, "project_id": projectID(p.Name), "adapter_type": "bigquery"})
+	nodes, sources := fields{}, fields{}
+	parents, children := map[string][]string{}, map[string][]string{}
+	related := p.Resources()
+	for _, exposure := range p.Exposures {
+		related = append(related, &exposure.Resource)
+	}
+	for _, test := range p.UnitTests {
+		related = append(related, &test.Resource)
+	}
+	for _, resource := range related {
+		parents[resource.ID], children[resource.ID] = []string{}, []string{}
+	}
+	for _, resource := range related {
+		for _, parent := range resource.Reads {
+			parents[resource.ID] = append(parents[resource.ID], parent)
+			children[parent] = append(children[parent], resource.ID)
+		}
+	}
+	for _, model := range p.Models {
+		nodes[model.ID] = modelNode(p, model, compiled)
+	}
+	for _, test := range p.Tests {
+		nodes[test.ID] = testNode(p, test, compiled)
+	}
+	for _, source := range p.Sources {
+		sources[source.ID] = sourceNode(p, source)
+	}
+	manifest := fields{"metadata": head, "nodes": nodes, "sources": sources, "parent_map": parents, "child_map": children}
+	manifest["macros"], manifest["exposures"], manifest["unit_tests"] = documents(p)
+	for _, empty := range []string{"docs", "metrics", "groups", "selectors", "disabled", "group_map", "saved_queries", "semantic_models"} {
+		manifest[empty] = fields{}
+	}
+	return encode(manifest)
+}
+
+// node is what all nodes of a manifest have.
+func node(p *project.Project, of *project.Resource, sql string, compiled bool) fields {
+	tags := of.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	out := entryOf(p, of)
+	maps.Copy(out, fields{"database": p.Target().Project, "schema": p.Target().Dataset, "alias": of.Name, "tags": tags, "language": "sql"})
+	if of.Type != project.TypeSeed {
+		refs, sources := reads(p, of)
+		out["refs"], out["sources"], out["metrics"] = refs, sources, []any{}
+		out["depends_on"] = fields{"macros": []any{}, "nodes": orEmpty(of.Reads)}
+		out["compiled"], out["compiled_code"] = compiled, orNull(sql)
+		out["compiled_path"] = nil
+	}
+	return out
+}
+
+// below is a path within the folder of the project that it begins with.
+func below(path string) string {
+	if _, rest, ok := strings.Cut(path, "/"); ok {
+		return rest
+	}
+	return path
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func reads(p *project.Project, of *project.Resource) (refs []fields, sources [][]string) {
+	refs, sources = []fields{}, [][]string{}
+	for _, id := range of.Reads {
+		if source := p.Source(id); source != nil {
+			sources = append(sources, []string{source.SourceName, source.Name})
+		} else {
+			refs = append(refs, fields{"name": id[strings.LastIndex(id, ".")+1:], "package": nil, "version": nil})
+		}
+	}
+	return refs, sources
+}
+
+func modelNode(p *project.Project, model *project.Model, compiled map[string]string) fields {
+	sql, known := compiled[model.ID]
+	out := node(p, &model.Resource, sql, known)
+	sum := sha256.Sum256([]byte(model.RawSQL))
+	config := fields{}
+	maps.Copy(config, model.Config.All)
+	config["materialized"], config["enabled"], config["tags"] = model.Config.Materialized, true, out["tags"]
+	columns := fields{}
+	for _, column := range model.Columns {
+		columns[column.Name] = fields{"name": column.Name, "description": column.Description, "data_type": column.Type, "meta": fields{}, "tags": []any{}, "constraints": []any{}}
+	}
+	maps.Copy(out, fields{
+		"alias": model.Table(), "checksum": fields{"name": "sha256", "checksum": hex.EncodeToString(sum[:])}, "config": config,
+		"description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
+	})
+	if model.Config.Materialized == project.Ephemeral {
+		out["relation_name"] = nil
+	}
+	if model.Type == project.TypeSeed {
+		delete(out, "language")
+	} else {
+		out["contract"] = fields{"enforced": model.Config.Contract, "alias_types": true, "checksum": nil}
+	}
+	return out
+}
+
+func testNode(p *project.Project, test *project.Test, compiled map[string]string) fields {
+	sql, known := compiled[test.ID]
+	out := node(p, &test.Resource, sql, known)
+	severity := "error"
+	if test.Warn {
+		severity = "warn"
+	}
+	maps.Copy(out, fields{
+		"checksum": fields{"name": "none", "checksum": ""}, "raw_code": "", "schema": p.Target().Dataset + "_dbt_test__audit",
+		"config": fields{
+			"enabled": true, "materialized": "test", "severity": severity, "tags": out["tags"],
+			"warn_if": orDefault(test.WarnIf, "!= 0"), "error_if": orDefault(test.ErrorIf, "!= 0"), "fail_calc": orDefault(test.FailCalc, "count(*)"),
+		},
+	})
+	if test.Kind != project.Singular {
+		out["path"], out["alias"] = test.Alias+".sql", test.Alias
+		out["column_name"] = orNull(test.Column)
+		out["test_metadata"] = fields{"name": test.Kind, "kwargs": fields{"column_name": test.Column}, "namespace": nil}
+	}
+	return out
+}
+
+func orDefault(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
+func sourceNode(p *project.Project, source *project.Source) fields {
+	parts := strings.Split(strings.ReplaceAll(source.Relation, "`", ""), ".")
+	freshness := fields{"warn_after": limit(source.Warn), "error_after": limit(source.Error), "filter": orNull(source.Filter)}
+	return fields{
+		"database": parts[0], "schema": parts[1], "identifier": parts[2], "name": source.Name, "resource_type": source.Type, "package_name": p.Name,
+		"path": source.Path, "original_file_path": source.Path, "unique_id": source.ID, "fqn": source.FQN,
+		"source_name": source.SourceName, "source_description": "", "loader": "", "description": source.Description, "columns": fields{},
+		"relation_name": source.Relation, "loaded_at_field": orNull(source.LoadedAt), "freshness": freshness,
+	}
+}
+
+func limit(age *project.Age) fields {
+	if age == nil {
+		return fields{"count": nil, "period": nil}
+	}
+	return fields{"count": age.Count, "period": age.Period}
+}
+
+// An Age is a source's freshness.
+type Age struct {
+	Source          *project.Source
+	Status          string // pass, warn, error or runtime error
+	Newest, AskedAt time.Time
+	Started         time.Time
+	Took            time.Duration
+	Message         string
+}
+
+// Sources is sources.json.
+func Sources(invocation string, at time.Time, took time.Duration, ages []Age) []byte {
+	list := make([]fields, len(ages))
+	for i, age := range ages {
+		if age.Status == "runtime error" {
+			list[i] = fields{"unique_id": age.Source.ID, "status": age.Status, "error": age.Message}
+			continue
+		}
+		list[i] = fields{
+			"unique_id": age.Source.ID, "status": age.Status, "thread_id": "main", "execution_time": age.Took.Seconds(), "adapter_response": fields{},
+			"max_loaded_at": age.Newest.UTC().Format(stamp), "snapshotted_at": age.AskedAt.UTC().Format(stamp),
+			"max_loaded_at_time_ago_in_s": age.AskedAt.Sub(age.Newest).Seconds(),
+			"criteria":                    fields{"warn_after": limit(age.Source.Warn), "error_after": limit(age.Source.Error), "filter": orNull(age.Source.Filter)},
+			"timing":                      []fields{{"name": "execute", "started_at": age.Started.UTC().Format(stamp), "completed_at": age.Started.Add(age.Took).UTC().Format(stamp)}},
+		}
+	}
+	return encode(fields{"metadata": metadata("sources/v3", invocation, at), "results": list, "elapsed_time": took.Seconds()})
+}

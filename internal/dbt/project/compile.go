@@ -1,0 +1,194 @@
+package project
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Compilation says for which moment a model or test is compiled.
+type Compilation struct {
+	// Incremental is what is_incremental() answers, for an incremental model.
+	Incremental bool
+	// Query answers run_query, which is allowed when it is given. All columns
+	// of such a query are strings.
+	Query func(sql string) ([]map[string]any, error)
+	// Vars override the project's for this one compilation.
+	Vars map[string]any
+	// Relation says where a model's rows are; nil is Project.Relation.
+	Relation func(*Model) string
+	// StoreFailures is what should_store_failures() answers.
+	StoreFailures bool
+}
+
+func (c *Compilation) relation(p *Project, model *Model) string {
+	if c.Relation == nil {
+		return p.Relation(model)
+	}
+	return c.Relation(model)
+}
+
+// Compiled is a model's SQL and the configuration that rendering it gave.
+type Compiled struct {
+	SQL    string // as dbt compiles it, with its white space
+	Config Config
+	Asked  bool // whether run_query was called
+
+	reads []string
+}
+
+// Compile renders a model. The same project, compilation and answers of Query
+// always give the same text.
+func (p *Project) Compile(model *Model, c Compilation) (*Compiled, error) {
+	return p.render(model, c)
+}
+
+func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
+	r := &rendering{project: p, compilation: c, model: model, config: model.written(), file: model.Path}
+	sql := model.rows
+	if model.template != nil {
+		var err error
+		if sql, err = p.templates.render(model.template, r); err != nil {
+			return nil, r.explain(err)
+		}
+	}
+	config, err := parseConfig(r.config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", model.Path, err)
+	}
+	if sql, err = p.withEphemeral(sql, r); err != nil {
+		return nil, err
+	}
+	return &Compiled{SQL: sql, Config: config, reads: r.reads, Asked: r.asked}, nil
+}
+
+// CompileTest renders a test's query; its rows are the failures.
+func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
+	c.StoreFailures = test.StoreFailures
+	r := &rendering{project: p, compilation: c, config: map[string]any{}, file: test.Path}
+	sql, err := test.compile(r)
+	if err != nil {
+		return "", r.explain(err)
+	}
+	if sql, err = p.withEphemeral(sql, r); err != nil {
+		return "", err
+	}
+	if test.Limit > 0 {
+		sql += "\nlimit " + strconv.FormatInt(test.Limit, 10)
+	}
+	return sql, nil
+}
+
+// written is the model's configuration outside of its own file.
+func (m *Model) written() map[string]any {
+	config := map[string]any{}
+	if m.Type == TypeSeed {
+		config["materialized"] = Seed
+	}
+	for _, settings := range []map[string]any{m.folder, m.declared} {
+		for key, value := range settings {
+			configure(config, key, value)
+		}
+	}
+	return config
+}
+
+// configure sets one key; tags and meta add up.
+func configure(config map[string]any, key string, value any) {
+	switch key {
+	case "tags":
+		value = addTags(config[key], value)
+	case "meta":
+		fields, ok := value.(map[string]any)
+		known, _ := config[key].(map[string]any)
+		if ok && known != nil {
+			merged := maps.Clone(known)
+			maps.Copy(merged, fields)
+			value = merged
+		}
+	}
+	config[key] = value
+}
+
+// withEphemeral puts the ephemeral models that a query reads in front of it,
+// as common table expressions, each once and after those it reads itself.
+func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
+	if len(r.ephemeral) == 0 {
+		return sql, nil
+	}
+	var parts []string
+	var seen []*Model
+	var add func(model *Model) error
+	add = func(model *Model) error {
+		if slices.Contains(seen, model) {
+			return nil
+		}
+		seen = append(seen, model)
+		inner := &rendering{project: p, compilation: r.compilation, model: model, config: model.written(), file: model.Path}
+		inner.compilation.Incremental = false
+		text, err := p.templates.render(model.template, inner)
+		if err != nil {
+			return inner.explain(err)
+		}
+		for _, below := range inner.ephemeral {
+			if err := add(below); err != nil {
+				return err
+			}
+		}
+		parts = append(parts, fmt.Sprintf(" %s as (\n%s\n)", cteOf(model), text))
+		return nil
+	}
+	for _, model := range r.ephemeral {
+		if err := add(model); err != nil {
+			return "", err
+		}
+	}
+	joined := strings.Join(parts, ", ")
+	if at := firstWith(sql); at >= 0 {
+		return sql[:at] + joined + ", " + sql[at:], nil
+	}
+	lead := len(sql) - len(strings.TrimLeft(sql, " \t\r\n"))
+	return sql[:lead] + "with" + joined + " " + sql[lead:], nil
+}
+
+// cteOf is the name dbt gives to an ephemeral model inside of its readers.
+func cteOf(model *Model) string { return "__dbt__cte__" + model.Name }
+
+// firstWith is the place behind the word WITH that begins a query, and the
+// white space after it; -1 where there is none.
+func firstWith(sql string) int {
+	at := 0
+	for at < len(sql) {
+		rest := sql[at:]
+		switch {
+		case strings.ContainsRune(" \t\r\n", rune(rest[0])):
+			at++
+		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "#"):
+			at += skipPast(rest, "\n")
+		case strings.HasPrefix(rest, "/*"):
+			at += skipPast(rest, "*/")
+		case len(rest) > 4 && strings.EqualFold(rest[:4], "with") && strings.ContainsRune(" \t\r\n", rune(rest[4])):
+			at = skipSpace(sql, at+4)
+			if len(sql) > at+9 && strings.EqualFold(sql[at:at+9], "recursive") {
+				at = skipSpace(sql, at+9)
+			}
+			return at
+		default:
+			return -1
+		}
+	}
+	return -1
+}
+
+func skipSpace(text string, at int) int {
+	return len(text) - len(strings.TrimLeft(text[at:], " \t\r\n"))
+}
+
+func skipPast(text, end string) int {
+	if at := strings.Index(text, end); at >= 0 {
+		return at + len(end)
+	}
+	return len(text)
+}

@@ -1,0 +1,196 @@
+package project
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A Test is a query that finds what must not be: generic, declared in a yml
+// file, or singular, a file of tests/.
+type Test struct {
+	Resource
+	Kind          string // singular, or the name of the generic test
+	Column        string // of a generic test; "" for none
+	Alias         string // its name, short enough for a file or a table
+	Warn          bool   // severity warn: failures are reported and fail nothing
+	WarnIf        string // condition on the number of failures, such as "> 10"
+	ErrorIf       string
+	Limit         int64  // rows looked at; 0 for all
+	FailCalc      string // what counts the failures
+	StoreFailures bool   // keep the rows in a table named as the test
+
+	compile func(*rendering) (string, error)
+}
+
+// Singular is the kind of the tests in tests/.
+const Singular = "singular"
+
+// readTests makes the tests of all yml files and of tests/.
+func (l *loader) readTests() error {
+	for _, model := range l.Models {
+		subject := subject{name: model.Name, relation: func(r *rendering) string {
+			return r.ref(stringArguments(model.Name)).String()
+		}}
+		for _, c := range model.checks {
+			if err := l.addGeneric(subject, c); err != nil {
+				return err
+			}
+		}
+	}
+	for _, source := range l.Sources {
+		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) string {
+			return r.source(stringArguments(source.SourceName, source.Name)).String()
+		}}
+		for _, c := range source.checks {
+			if err := l.addGeneric(subject, c); err != nil {
+				return err
+			}
+		}
+	}
+	for _, folder := range l.settings.testPaths {
+		for _, file := range filesUnder(l.files, folder, ".sql") {
+			if strings.HasPrefix(file, folder+"/generic/") {
+				continue
+			}
+			if err := l.addSingular(folder, file); err != nil {
+				return err
+			}
+		}
+	}
+	names := map[string]string{}
+	for _, test := range l.Tests {
+		if other, twice := names[test.ID]; twice {
+			return fmt.Errorf("%s: %s already has a test named %s: give one of them a name", test.Path, other, test.Name)
+		}
+		names[test.ID] = test.Path
+	}
+	return nil
+}
+
+func (l *loader) addSingular(folder, file string) error {
+	content, err := fs.ReadFile(l.files, file)
+	if err != nil {
+		return err
+	}
+	parsed, err := parseTemplate(file, strings.TrimSpace(string(content)), leadingLines(string(content)))
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql")
+	test := &Test{Kind: Singular, Alias: name, Resource: Resource{
+		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: file, FQN: l.fqn(folder, file, name),
+	}}
+	test.compile = func(r *rendering) (string, error) { return r.project.templates.render(parsed, r) }
+	return l.addTest(test, nil)
+}
+
+// addTest compiles a test once to learn what it reads and how it is
+// configured.
+func (l *loader) addTest(test *Test, declared map[string]any) error {
+	config := l.settings.tests.of(test.FQN)
+	for key, value := range declared {
+		configure(config, key, value)
+	}
+	r := &rendering{project: l.Project, config: config, file: test.Path}
+	if _, err := test.compile(r); err != nil {
+		return r.explain(err)
+	}
+	test.Reads = r.reads
+	enabled := true
+	for key, value := range r.config {
+		if key == "enabled" {
+			enabled = value != false
+			continue
+		}
+		if err := test.configure(key, value); err != nil {
+			return fmt.Errorf("%s: the test %s: %w", test.Path, test.Name, err)
+		}
+	}
+	if enabled {
+		l.Tests = append(l.Tests, test)
+	}
+	return nil
+}
+
+func (t *Test) configure(key string, value any) error {
+	ok := true
+	switch key {
+	case "severity":
+		text, _ := value.(string)
+		t.Warn = strings.EqualFold(text, "warn")
+		if !t.Warn && !strings.EqualFold(text, "error") {
+			return fmt.Errorf("severity is %v: it is warn or error", value)
+		}
+	case "warn_if", "error_if":
+		text, _ := value.(string)
+		if !threshold.MatchString(text) {
+			return fmt.Errorf("%s is %q: write a comparison with a number, such as \"> 10\"", key, text)
+		}
+		if key == "warn_if" {
+			t.WarnIf = text
+		} else {
+			t.ErrorIf = text
+		}
+	case "limit":
+		number, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
+		t.Limit, ok = number, err == nil
+	case "fail_calc":
+		t.FailCalc, ok = value.(string)
+	case "store_failures":
+		t.StoreFailures, ok = value.(bool)
+	case "tags":
+		t.Tags, ok = stringList(value)
+	case "where", "meta", "description": // where belongs to generic tests, which read it themselves
+	default:
+		return fmt.Errorf("config %q is not supported", key)
+	}
+	if !ok {
+		return fmt.Errorf("config %s has a value of the wrong type: %v", key, value)
+	}
+	return nil
+}
+
+var threshold = regexp.MustCompile(`^\s*(=|==|!=|<>|<|<=|>|>=)\s*(\d+)\s*$`)
+
+// Verdicts of a test.
+const (
+	Pass = "pass"
+	Warn = "warn"
+	Fail = "fail"
+)
+
+// Verdict says what a number of failures means: dbt's rule is that a test of
+// severity error fails when error_if holds, and warns when warn_if holds.
+func (t *Test) Verdict(failures int64) string {
+	switch {
+	case !t.Warn && holds(t.ErrorIf, failures):
+		return Fail
+	case holds(t.WarnIf, failures):
+		return Warn
+	}
+	return Pass
+}
+
+func holds(condition string, n int64) bool {
+	parts := threshold.FindStringSubmatch(condition)
+	if parts == nil {
+		return n != 0
+	}
+	limit, _ := strconv.ParseInt(parts[2], 10, 64)
+	switch parts[1] {
+	case "=", "==":
+		return n == limit
+	case "!=", "<>":
+		return n != limit
+	case "<":
+		return n < limit
+	case "<=":
+		return n <= limit
+	case ">":
+		return n > limit
+	}
+	return n >= limit
+}

@@ -1,0 +1,202 @@
+package project
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// A loader reads the files of a project into it.
+type loader struct {
+	*Project
+	files    fs.FS
+	settings *settings
+}
+
+// Load reads a project. Every fault names its file.
+func Load(files fs.FS, target Target) (*Project, error) {
+	l := &loader{files: files, Project: &Project{
+		target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{},
+	}}
+	for _, step := range []func() error{
+		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	l.Warnings = append(l.Warnings, l.settings.unused()...)
+	return l.Project, nil
+}
+
+func (l *loader) readMacros() error {
+	for _, folder := range append(slices.Clone(l.settings.macroPaths), l.settings.genericTestPaths()...) {
+		for _, file := range filesUnder(l.files, folder, ".sql") {
+			source, err := fs.ReadFile(l.files, file)
+			if err != nil {
+				return err
+			}
+			l.addMacros(file, string(source))
+			if strings.HasPrefix(string(source), onlyForDbt) {
+				continue
+			}
+			if err := l.templates.addMacros(file, string(source)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// onlyForDbt begins a macro file that changes how dbt-core builds models; the
+// runner has its own way.
+const onlyForDbt = "{# dbt-core only"
+
+func (l *loader) readModels() error {
+	for _, folder := range l.settings.modelPaths {
+		for _, file := range filesUnder(l.files, folder, ".sql") {
+			source, err := fs.ReadFile(l.files, file)
+			if err != nil {
+				return err
+			}
+			model := l.newModel(TypeModel, folder, file, l.settings.models)
+			model.RawSQL = strings.TrimSpace(string(source))
+			if model.template, err = parseTemplate(file, model.RawSQL, leadingLines(string(source))); err != nil {
+				return err
+			}
+			if err := l.addModel(model); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *loader) newModel(kind, folder, file string, tree *configTree) *Model {
+	name := strings.TrimSuffix(path.Base(file), path.Ext(file))
+	model := &Model{Resource: Resource{
+		ID: kind + "." + l.Name + "." + name, Type: kind, Name: name, Path: file, FQN: l.fqn(folder, file, name),
+	}}
+	model.folder = tree.of(model.FQN)
+	return model
+}
+
+// fqn is the project, the folders below one of its paths, and the name.
+func (l *loader) fqn(folder, file, name string) []string {
+	fqn := []string{l.Name}
+	if below := strings.TrimPrefix(strings.TrimPrefix(path.Dir(file), folder), "/"); below != "" {
+		fqn = append(fqn, strings.Split(below, "/")...)
+	}
+	return append(fqn, name)
+}
+
+func (l *loader) addModel(model *Model) error {
+	if other := l.models[model.Name]; other != nil {
+		return fmt.Errorf("%s: %s already has a model of this name", model.Path, other.Path)
+	}
+	l.models[model.Name] = model
+	l.Models = append(l.Models, model)
+	return nil
+}
+
+// discoverAll renders each model once, without a warehouse, to learn what it
+// reads and how it is configured, and puts the models in order.
+func (l *loader) discoverAll() error {
+	for _, model := range l.Models {
+		if err := l.discover(model); err != nil {
+			return err
+		}
+	}
+	l.Models = slices.DeleteFunc(l.Models, func(m *Model) bool { return !m.Config.Enabled })
+	var err error
+	l.Models, err = l.inOrder()
+	return err
+}
+
+func (l *loader) discover(model *Model) error {
+	if model.Type == TypeSeed {
+		if err := model.readRows(); err != nil {
+			return err
+		}
+	}
+	compiled, err := l.render(model, Compilation{})
+	if err != nil {
+		return err
+	}
+	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
+	return model.check()
+}
+
+// inOrder sorts models so that each comes after those it reads; ties by name.
+func (l *loader) inOrder() ([]*Model, error) {
+	const visiting, done = 1, 2
+	state := map[*Model]int{}
+	var order []*Model
+	var visit func(model *Model, from string) error
+	visit = func(model *Model, from string) error {
+		switch state[model] {
+		case visiting:
+			return fmt.Errorf("%s: the models %s and %s read each other", model.Path, model.Name, from)
+		case done:
+			return nil
+		}
+		state[model] = visiting
+		for _, parent := range l.parents(model) {
+			if !parent.Config.Enabled {
+				return fmt.Errorf("%s: ref: the model %q is disabled", model.Path, parent.Name)
+			}
+			if err := visit(parent, model.Name); err != nil {
+				return err
+			}
+		}
+		state[model] = done
+		order = append(order, model)
+		return nil
+	}
+	all := slices.Clone(l.Models)
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	for _, model := range all {
+		if err := visit(model, ""); err != nil {
+			return nil, err
+		}
+	}
+	return order, nil
+}
+
+func (l *loader) parents(model *Model) []*Model {
+	var parents []*Model
+	for _, id := range model.Reads {
+		if parent := l.byID(id); parent != nil {
+			parents = append(parents, parent)
+		}
+	}
+	return parents
+}
+
+// filesUnder lists the files below a folder, in the order of their names.
+func filesUnder(files fs.FS, folder string, extensions ...string) []string {
+	var found []string
+	_ = fs.WalkDir(files, folder, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && slices.Contains(extensions, path.Ext(name)) {
+			found = append(found, name)
+		}
+		return nil // an absent folder is an empty one
+	})
+	return found
+}
+
+func readYAML(files fs.FS, name string, into any) error {
+	content, err := fs.ReadFile(files, name)
+	if err != nil {
+		return fmt.Errorf("reading the dbt project: %w", err)
+	}
+	if err := yaml.Unmarshal(content, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

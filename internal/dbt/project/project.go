@@ -1,0 +1,183 @@
+// Package project reads a dbt project and compiles it as dbt does: settings,
+// yml files, macros, models, seeds and tests come in; SQL in an order in
+// which each model comes after those it reads goes out.
+//
+// It knows a subset of dbt. What is outside of it is an error that names the
+// file, the line and the construct, never other SQL than dbt's. The package
+// talks to no warehouse: who compiles gives it the answers of run_query.
+package project
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Target is where a project's relations are.
+type Target struct {
+	Project string              // Google Cloud project
+	Dataset string              // dataset of the models
+	Vars    map[string]any      // override the project's own
+	Getenv  func(string) string // what env_var reads; nil knows no variable
+}
+
+// A Project is a dbt project read from its files: checked, its models in an
+// order in which each comes after those it reads. It is immutable and safe
+// for concurrent use.
+type Project struct {
+	Name    string
+	Models  []*Model // seeds too
+	Tests   []*Test
+	Sources []*Source // in the order of their ids
+
+	Exposures []*Exposure
+	UnitTests []*UnitTest
+	Macros    []*Macro
+
+	Warnings []string // what is legal and most likely a mistake
+
+	target    Target
+	vars      map[string]any
+	templates *templates
+	models    map[string]*Model  // by name
+	sources   map[string]*Source // by "source.table"
+}
+
+// A Resource is what models, seeds, tests and sources have in common.
+type Resource struct {
+	ID    string // dbt's unique_id, for example model.stationflow.incidents_hourly
+	Type  string // model, seed, test or source
+	Name  string
+	Path  string   // of the file that declares it, within the project
+	FQN   []string // project, folders, name
+	Tags  []string
+	Reads []string // ids of the models, seeds and sources it reads, in the order of first use
+}
+
+// Types of resources.
+const (
+	TypeModel  = "model"
+	TypeSeed   = "seed"
+	TypeTest   = "test"
+	TypeSource = "source"
+)
+
+// A Model is one file of models/ or seeds/.
+type Model struct {
+	Resource
+	Description string
+	Columns     []Column
+	Config      Config // as it is on a first run
+	RawSQL      string // the file as it is, without white space around it
+
+	folder   map[string]any // config of dbt_project.yml
+	declared map[string]any // config of the yml entry
+	template *template      // nil for a seed
+	rows     string         // a seed's rows as a query
+	checks   []check
+}
+
+// A Column is declared in a model's yml entry.
+type Column struct {
+	Name        string
+	Type        string // GoogleSQL, lower case
+	Description string
+	NotNull     bool // has a not_null constraint
+}
+
+// A Source is a table that others fill.
+type Source struct {
+	Resource
+	SourceName  string
+	Relation    string
+	Description string
+	LoadedAt    string // column or expression; "" for none
+	Filter      string // of the freshness query; "" for none
+	Warn, Error *Age   // freshness; nil for no limit
+
+	checks []check
+}
+
+// Model returns the model or seed of a name, or nil.
+func (p *Project) Model(name string) *Model { return p.models[name] }
+
+// Source returns the source of an id, or nil.
+func (p *Project) Source(id string) *Source {
+	at := slices.IndexFunc(p.Sources, func(s *Source) bool { return s.ID == id })
+	if at < 0 {
+		return nil
+	}
+	return p.Sources[at]
+}
+
+// Resources are all models, seeds, tests and sources, in the order in which
+// they can be run; sources come first.
+func (p *Project) Resources() []*Resource {
+	var all []*Resource
+	for _, source := range p.Sources {
+		all = append(all, &source.Resource)
+	}
+	for _, model := range p.Models {
+		all = append(all, &model.Resource)
+	}
+	for _, test := range p.Tests {
+		all = append(all, &test.Resource)
+	}
+	return all
+}
+
+// Relation is the quoted name of a model's table or view.
+func (p *Project) Relation(model *Model) string { return p.RelationOf(model.Table()) }
+
+// RelationOf is the quoted name of a table in the models' dataset.
+func (p *Project) RelationOf(table string) string {
+	return relation(p.target.Project, p.target.Dataset, table)
+}
+
+func relation(project, dataset, table string) string {
+	return "`" + project + "`.`" + dataset + "`.`" + table + "`"
+}
+
+// Target is where the project's relations are.
+func (p *Project) Target() Target { return p.target }
+
+// Table is the name of the model's table or view.
+func (m *Model) Table() string {
+	if m.Config.Alias != "" {
+		return m.Config.Alias
+	}
+	return m.Name
+}
+
+// byID returns the model or seed of an id, or nil.
+func (p *Project) byID(id string) *Model {
+	model := p.models[id[strings.LastIndex(id, ".")+1:]]
+	if model == nil || model.ID != id {
+		return nil
+	}
+	return model
+}
+
+// test returns the test of an id, or nil.
+func (p *Project) test(id string) *Test {
+	at := slices.IndexFunc(p.Tests, func(t *Test) bool { return t.ID == id })
+	if at < 0 {
+		return nil
+	}
+	return p.Tests[at]
+}
+
+// Through replaces the ephemeral models among ids by what these read: what a
+// reader of them depends on.
+func (p *Project) Through(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		model := p.byID(id)
+		switch {
+		case model != nil && model.Config.Materialized == Ephemeral:
+			out = append(out, p.Through(model.Reads)...)
+		default:
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// warned is the status of a test of severity warn that found something; one of
+// severity error has failed.
+const warned = "warned"
+
+// test runs the selected tests on what is published.
+func (r *run) test(ctx context.Context) {
+	var tests []*project.Test
+	for _, test := range r.project.Tests {
+		if r.selected[test.ID] {
+			tests = append(tests, test)
+		}
+	}
+	runTasks(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
+}
+
+// isUntested tells whether what is published has not passed the tests of this
+// run: a run without tests published it, or the tests were others.
+func (r *run) isUntested() bool { return r.tested != "" && r.known.Tested != r.tested }
+
+// isOfBuilt tells whether a test reads a model that this run may build. When
+// it fails that model stays due, so that the next run tests it again.
+func (r *run) isOfBuilt(test *project.Test) bool {
+	return slices.ContainsFunc(r.project.Through(test.Reads), func(id string) bool {
+		model := r.project.Model(nameOf(id))
+		return model != nil && model.ID == id && r.building[model.Name]
+	})
+}
+
+// provenBy is the digest of the tests that what is about to be published has
+// passed.
+func (r *run) provenBy(isNew bool) string {
+	switch {
+	case r.unproven, r.tested == "" && isNew:
+		return ""
+	case r.tested == "":
+		return r.known.Tested
+	}
+	return r.tested
+}
+
+// testOne runs a test when something that it reads changed.
+func (r *run) testOne(ctx context.Context, test *project.Test) {
+	r.mu.Lock()
+	needed := r.outage == nil && r.isTestNeeded(test)
+	r.mu.Unlock()
+	if !needed {
+		return
+	}
+	start := time.Now()
+	var failures int64
+	var sql string
+	err := guarded(func() (err error) { failures, sql, err = r.failures(ctx, test); return err })
+	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds()}
+	entry.result = artifact.Result{ID: test.ID, Started: start, Failures: &failures, SQL: r.asPublished(sql)}
+	verdict := test.Verdict(failures)
+	switch {
+	case err != nil:
+		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, err)
+	case verdict == project.Fail:
+		entry.Status = failed
+	case verdict == project.Warn:
+		entry.Status = warned
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.TestsRun++
+	r.noteOutage(err)
+	if entry.Status == project.Pass {
+		r.report.passed = append(r.report.passed, entry)
+		return
+	}
+	r.report.Tests = append(r.report.Tests, entry)
+	if entry.Status == failed && !r.options.NoModels {
+		r.unproven = r.unproven || !r.isOfBuilt(test)
+		for _, id := range r.project.Through(test.Reads) {
+			if model := r.project.Model(nameOf(id)); model != nil && model.ID == id {
+				r.block(id, "its test "+test.Name+" failed")
+			}
+		}
+	}
+}
+
+func (r *run) isTestNeeded(test *project.Test) bool {
+	if r.options.Always || r.options.NoModels {
+		return true
+	}
+	reads := r.project.Through(test.Reads)
+	if slices.ContainsFunc(reads, func(id string) bool { return r.broken[id] != "" }) {
+		return false
+	}
+	return r.isUntested() || slices.ContainsFunc(reads, func(id string) bool {
+		model := r.project.Model(nameOf(id))
+		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
+			model != nil && model.ID == id && !model.Stored() && len(r.plan.inputs[model.Name].sources) > 0 // a view shows new rows by itself
+	})
+}
+
+// failures counts the rows that must not be, and keeps them where the test
+// says so. It returns the compiled test too.
+func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql string, err error) {
+	if sql, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
+		return 0, "", err
+	}
+	count := failuresOf(test, sql)
+	if test.StoreFailures {
+		if count, err = r.keeping(ctx, test, sql); err != nil {
+			return 0, sql, err
+		}
+	}
+	rows, err := r.warehouse.query(ctx, count)
+	if err != nil {
+		return 0, sql, err
+	}
+	if len(rows) == 1 {
+		switch failures := rows[0]["failures"].(type) {
+		case int64:
+			return failures, sql, nil
+		case nil:
+			return 0, sql, nil
+		}
+	}
+	return 0, sql, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
+}
+
+// auditSuffix follows the models' dataset in the name of the one in which dbt
+// keeps the failures of tests.
+const auditSuffix = "_dbt_test__audit"
+
+// keeping is a script that stores what a test finds and counts it there. The
+// name is dbt's, so another run may store under it, too: one script, for
+// nothing comes in between.
+func (r *run) keeping(ctx context.Context, test *project.Test, sql string) (string, error) {
+	target := r.project.Target()
+	dataset := target.Dataset + auditSuffix
+	if err := r.warehouse.makeDataset(ctx, dataset); err != nil {
+		return "", err
+	}
+	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Alias)
+	return "create or replace table " + relation + " as\n" + sql + "\n;\n\n" + failuresOf(test, "select * from "+relation), nil
+}

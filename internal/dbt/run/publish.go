@@ -1,0 +1,214 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// prepare makes ready what was built and tested: Lease.Publish then makes it
+// visible with r.exchanges, and gives the lease back with the state
+// r.published.
+//
+// Views, and the shape of tables that are new, have another definition or are
+// not those that the state speaks of, are made here, one script each, while
+// the lease is kept. All rows change in that one transaction, so the tables of
+// a run agree; only the partitions that changed are copied. What failed, and
+// what depends on it, stays as it is published.
+func (r *run) prepare(ctx context.Context) error {
+	published := &state{Run: r.lease.holder, Mark: r.mark, Models: maps.Clone(r.known.Models)}
+	claimed, isNew := false, false
+	for _, model := range r.project.Models {
+		done, ok := r.built[model.Name]
+		if !ok {
+			continue
+		}
+		if r.isBlocked(model) {
+			last := published.Models[model.Name]
+			last.Pending = true
+			published.Models[model.Name] = last
+			continue
+		}
+		statements, remake, err := r.publication(done.model, done)
+		if err != nil {
+			return err
+		}
+		r.exchanges = append(r.exchanges, statements...)
+		if remake != nil {
+			if !claimed {
+				if err := r.lease.claim(ctx); err != nil {
+					return err
+				}
+				claimed = true
+			}
+			if err := r.lease.explain(remake(ctx)); err != nil {
+				return fmt.Errorf("publishing %s: %w", model.Name, err)
+			}
+		}
+		changed := done.changed() || len(statements) > 0 || remake != nil
+		isNew = isNew || changed
+		published.Models[model.Name] = r.stateOf(model, changed, published)
+	}
+	for name := range published.Models {
+		if r.project.Model(name) == nil {
+			delete(published.Models, name)
+		}
+	}
+	published.Tested = r.provenBy(isNew)
+	r.published = published
+	return nil
+}
+
+// publication is what makes one model's next contents visible: what must be
+// made before, if anything, and statements for the transaction.
+func (r *run) publication(model *project.Model, done building) (statements []string, remake func(context.Context) error, err error) {
+	if model.Config.Materialized == project.View {
+		return r.viewPublication(model)
+	}
+	next := r.stored(r.nextOf(model))
+	relation, source := r.project.Relation(model), r.project.RelationOf(r.nextOf(model))
+	if next.definition == "" {
+		return nil, nil, nil // not built: it was not due
+	}
+	whole := exchange(relation, always, columnList(model.Columns), source)
+	if r.moved[model.Name] || r.stored(model.Table()).definition != next.definition {
+		return []string{whole}, func(ctx context.Context) error { return r.reshape(ctx, model, next.definition) }, nil
+	}
+	isDoubtful := r.lease.interrupted || r.known.Models[model.Name].Pending
+	switch {
+	case done.merged && !isDoubtful:
+		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model)}, nil, nil
+	case isDoubtful || done.status == created || done.touched == everything:
+		return []string{whole}, nil, nil
+	case done.touched != "":
+		condition := within(model, done.touched)
+		return []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}, nil, nil
+	}
+	return nil, nil, nil
+}
+
+func (r *run) viewPublication(model *project.Model) ([]string, func(context.Context) error, error) {
+	compiled, err := r.project.Compile(model, project.Compilation{
+		Vars: r.vars, Query: r.compilation(context.Background()).Query,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	definition := definitionOf(model, compiled.SQL)
+	if !r.moved[model.Name] && r.stored(model.Table()).definition == definition {
+		return nil, nil, nil
+	}
+	return nil, func(ctx context.Context) error {
+		return r.publish(ctx, model, true, "", viewCreation(r.project.Relation(model), compiled.SQL), definition)
+	}, nil
+}
+
+// reshape makes a published table anew with the definition of its next
+// contents and the rows that it has, or none: so no rows are published but in
+// the transaction. Columns that are new or of another type are NULL until then.
+func (r *run) reshape(ctx context.Context, model *project.Model, definition string) error {
+	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
+	if err != nil {
+		return err
+	}
+	as := *model
+	as.Columns = columns
+	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false"
+	if found := r.stored(model.Table()); found.identity != "" && !found.isView {
+		if source, err = r.rowsAs(ctx, &as, found, source); err != nil {
+			return err
+		}
+	}
+	return r.publish(ctx, model, false, partitionOf(model), creation(r.project.Relation(model), &as, source), definition)
+}
+
+// rowsAs is a query of a published table's rows in a model's columns; without
+// it stands for one that gives none. BigQuery does not replace a table by one
+// that is partitioned otherwise, so the rows then come from a spare one.
+func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored, without string) (string, error) {
+	there, err := r.warehouse.columns(ctx, model.Table())
+	if err != nil {
+		return "", err
+	}
+	values := make([]string, len(model.Columns))
+	for i, column := range model.Columns {
+		values[i] = column.Name
+		if !slices.ContainsFunc(there, func(c project.Column) bool { return strings.EqualFold(c.Name, column.Name) && c.Type == column.Type }) {
+			if strings.Contains(column.Type, "struct") { // no type to cast to
+				return without, nil
+			}
+			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, column.Name)
+		}
+	}
+	rows := "select " + strings.Join(values, ", ") + " from " + r.project.Relation(model)
+	if found.partitioned == partitionOf(model) {
+		return rows, nil
+	}
+	spare := r.beside(model, widerSuffix)
+	err = r.createRelation(ctx, spare, false, partitionOf(model), creation(r.project.RelationOf(spare), model, rows), "Rows of "+model.Name+".", "")
+	return "select * from " + r.project.RelationOf(spare), err
+}
+
+// publish makes a published relation. No transaction can, so the statement
+// goes out with the condition that the lease is held.
+func (r *run) publish(ctx context.Context, model *project.Model, isView bool, partitioned, statement, definition string) error {
+	if err := r.createRelationWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
+		return err
+	}
+	found, err := r.warehouse.inspect(ctx, model.Table())
+	if err == nil {
+		r.mu.Lock()
+		r.relations[model.Table()] = found
+		r.mu.Unlock()
+	}
+	return err
+}
+
+// stateOf is the state of a model that is published with this run. Models
+// come in the order in which they read each other, so the versions of those
+// it reads are known.
+func (r *run) stateOf(model *project.Model, changed bool, published *state) modelState {
+	in := r.plan.inputs[model.Name]
+	out := modelState{
+		SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version,
+		Relation: r.stored(model.Table()).identity,
+	}
+	if changed {
+		out.Version = r.lease.token
+	}
+	if !model.Stored() {
+		return out
+	}
+	out.Counted = r.plan.day
+	out.Sources, out.Parents = map[string]int64{}, map[string]int64{}
+	for _, id := range in.sources {
+		out.Sources[id] = r.rows[id]
+	}
+	for _, name := range in.models {
+		out.Parents[name] = published.Models[name].Version
+	}
+	return out
+}
+
+// isBlocked tells whether a model must not be published: it, one of its tests
+// or something it reads failed.
+func (r *run) isBlocked(model *project.Model) bool {
+	return r.broken[model.ID] != ""
+}
+
+// block marks a model and all that depend on it.
+func (r *run) block(id, cause string) {
+	if r.broken[id] != "" {
+		return
+	}
+	r.broken[id] = cause
+	for _, other := range r.project.Models {
+		if slices.Contains(r.project.Through(other.Reads), id) {
+			r.block(other.ID, nameOf(id)+" failed")
+		}
+	}
+}

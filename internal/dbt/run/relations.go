@@ -1,0 +1,222 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"cloud.google.com/go/bigquery"
+	"golang.org/x/sync/errgroup"
+	rest "google.golang.org/api/bigquery/v2"
+	"google.golang.org/api/googleapi"
+
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// definitionLabel keeps, with each table and view, digests of what it was
+// made from. A relation without it is made anew.
+const definitionLabel = "stationflow-definition"
+
+// A stored relation is what the dataset holds under a name.
+type stored struct {
+	isView      bool
+	partitioned string // column the table is partitioned by
+	definition  string
+	// identity changes when anybody makes the relation anew, or changes its
+	// columns, its SQL or its definition; "" unless it was inspected.
+	identity string
+}
+
+// relations lists what the dataset holds, by name, and inspects those that
+// are named, some at a time. All of it is free of charge.
+func (w *warehouse) relations(ctx context.Context, inspected []string, threads int) (map[string]stored, error) {
+	listing, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	found := map[string]stored{}
+	err := w.retry(listing, func() error {
+		clear(found)
+		return w.tables.List(w.dataset.ProjectID, w.dataset.DatasetID).MaxResults(1000).Pages(listing, func(page *rest.TableList) error {
+			for _, table := range page.Tables {
+				relation := stored{isView: table.Type == "VIEW", definition: table.Labels[definitionLabel]}
+				if table.TimePartitioning != nil {
+					relation.partitioned = table.TimePartitioning.Field
+				}
+				found[table.TableReference.TableId] = relation
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the tables of %s: %w", w.dataset.DatasetID, err)
+	}
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(threads)
+	missing := func(name string) bool { _, exists := found[name]; return !exists }
+	for _, name := range slices.DeleteFunc(slices.Clone(inspected), missing) { // all of them before the first is inspected
+		group.Go(func() error {
+			relation, err := w.inspect(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if found[name] = relation; isNotFound(err) {
+				delete(found, name)
+				return nil
+			}
+			return err
+		})
+	}
+	return found, group.Wait()
+}
+
+// inspect reads what a relation is, free of charge.
+func (w *warehouse) inspect(ctx context.Context, name string) (stored, error) {
+	metadata, err := w.metadata(ctx, name)
+	if err != nil {
+		return stored{}, fmt.Errorf("reading what %s is: %w", name, err)
+	}
+	found := stored{isView: metadata.Type == bigquery.ViewTable, definition: metadata.Labels[definitionLabel]}
+	if metadata.TimePartitioning != nil {
+		found.partitioned = metadata.TimePartitioning.Field
+	}
+	var columns []project.Column
+	if !found.isView { // a view's follow from its SQL
+		columns = columnsIn(metadata.Schema)
+	}
+	found.identity = project.Digest(metadata.Type, found.definition, found.partitioned, metadata.CreationTime.UTC(), metadata.ViewQuery, columns)
+	return found, nil
+}
+
+func (w *warehouse) metadata(ctx context.Context, table string) (metadata *bigquery.TableMetadata, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err = w.retry(ctx, func() error {
+		metadata, err = w.dataset.Table(table).Metadata(ctx, bigquery.WithMetadataView(bigquery.BasicMetadataView))
+		return err
+	})
+	return metadata, err
+}
+
+// columns returns the columns of a table, in their order.
+func (w *warehouse) columns(ctx context.Context, table string) ([]project.Column, error) {
+	metadata, err := w.metadata(ctx, table)
+	if err != nil {
+		return nil, fmt.Errorf("reading the columns of %s: %w", table, err)
+	}
+	return columnsIn(metadata.Schema), nil
+}
+
+func columnsIn(schema bigquery.Schema) []project.Column {
+	columns := make([]project.Column, len(schema))
+	for i, field := range schema {
+		columns[i] = project.Column{Name: field.Name, Type: typeName(field)}
+	}
+	return columns
+}
+
+// typeName is a column's type in GoogleSQL.
+func typeName(field *bigquery.FieldSchema) string {
+	kind := strings.ToLower(string(field.Type))
+	names := map[string]string{"integer": "int64", "float": "float64", "boolean": "bool", "record": "struct"}
+	if name, ok := names[kind]; ok {
+		kind = name
+	}
+	if field.Repeated {
+		kind = "array<" + kind + ">"
+	}
+	return kind
+}
+
+// describe writes the definition and the model's description to a relation.
+func (w *warehouse) describe(ctx context.Context, table, description, definition string) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	update := bigquery.TableMetadataToUpdate{Description: description}
+	update.SetLabel(definitionLabel, definition)
+	err := w.retry(ctx, func() error {
+		_, err := w.dataset.Table(table).Update(ctx, update, "")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("describing table %s: %w", table, err)
+	}
+	return nil
+}
+
+// createRelation creates or replaces a relation and notes its definition. After a crash
+// in between it has no definition, and is made anew.
+func (r *run) createRelation(ctx context.Context, table string, isView bool, partitioned, statement, description, definition string) error {
+	return r.createRelationWhen(ctx, "", table, isView, partitioned, statement, description, definition)
+}
+
+// createRelationWhen is createRelation behind a statement that fails unless it may go on.
+func (r *run) createRelationWhen(ctx context.Context, condition, table string, isView bool, partitioned, statement, description, definition string) error {
+	r.mu.Lock()
+	found, exists := r.relations[table]
+	r.mu.Unlock()
+	var script []string
+	if condition != "" {
+		script = append(script, condition)
+	}
+	replaceable := found.isView == isView && found.partitioned == partitioned // BigQuery's rule
+	if exists && !replaceable {
+		script = append(script, dropping(found.isView, r.project.RelationOf(table)))
+	}
+	if err := r.send(ctx, strings.Join(append(script, statement), ";\n\n")); err != nil {
+		return err
+	}
+	if err := r.warehouse.describe(ctx, table, description, definition); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.relations[table] = stored{isView: isView, partitioned: partitioned, definition: definition}
+	return nil
+}
+
+// remove drops a table or view, free of charge, if it is there.
+func (w *warehouse) remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err := w.retry(ctx, func() error { return w.dataset.Table(name).Delete(ctx) })
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// partitionOf is the column a model's table is partitioned by, or "".
+func partitionOf(model *project.Model) string {
+	if model.Config.PartitionBy == nil {
+		return ""
+	}
+	return model.Config.PartitionBy.Field
+}
+
+// makeDataset makes a dataset unless it is there, in the location of the
+// models': no statement can use two.
+func (w *warehouse) makeDataset(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	err := w.retry(ctx, func() error {
+		location, err := w.where(ctx)
+		if err != nil {
+			return err
+		}
+		return w.client.Dataset(name).Create(ctx, &bigquery.DatasetMetadata{Location: location})
+	})
+	if isStatus(err, http.StatusConflict) {
+		return nil
+	}
+	return err
+}
+
+func isNotFound(err error) bool { return isStatus(err, http.StatusNotFound) }
+
+func isStatus(err error, status int) bool {
+	var answer *googleapi.Error
+	return errors.As(err, &answer) && answer.Code == status
+}

@@ -1,0 +1,144 @@
+package run
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// Statuses of a run.
+const (
+	statusOK     = "success"
+	statusFailed = "failed"
+)
+
+// A Report says what a run did.
+type Report struct {
+	Status   string        `json:"status"` // success or failed
+	RunID    string        `json:"run_id"`
+	TookMS   int64         `json:"took_ms"`
+	Message  string        `json:"message,omitempty"` // what went wrong besides models and tests
+	RowsNew  int64         `json:"rows_new"`          // in the sources since the last run; -1 when that is not known
+	Models   []ModelReport `json:"models"`
+	TestsRun int           `json:"tests_run"`
+	Tests    []TestReport  `json:"tests"` // those that found something, or could not run
+
+	StartedAt time.Time    `json:"-"`
+	passed    []TestReport // tests that found nothing
+	wrote     bool         // whether there was something to do
+}
+
+// A ModelReport says what became of a model.
+type ModelReport struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"` // created, replaced, unchanged, failed, skipped or held
+	TookMS  int64  `json:"took_ms"`
+	Message string `json:"message,omitempty"`
+
+	result artifact.Result
+}
+
+// A TestReport says what a test found.
+type TestReport struct {
+	Name     string `json:"name"`
+	Status   string `json:"status"`   // failed or warned
+	Failures int64  `json:"failures"` // rows that must not be
+	TookMS   int64  `json:"took_ms"`
+	Message  string `json:"message,omitempty"`
+
+	result artifact.Result
+}
+
+// Failed is the report of a run that did not start.
+func Failed(message string) *Report { return &Report{Status: statusFailed, Message: message} }
+
+// Wrote tells whether there was something to do.
+func (r *Report) Wrote() bool { return r.wrote }
+
+// OK tells whether all models and all tests of severity error succeeded.
+func (r *Report) OK() bool { return r.Status == statusOK }
+
+// finish sums up.
+func (r *Report) finish(took time.Duration) {
+	r.Status, r.TookMS = statusOK, took.Milliseconds()
+	if r.Message != "" {
+		r.Status = statusFailed
+	}
+	for _, model := range r.Models {
+		if model.Status == failed || model.Status == skipped || model.Status == held {
+			r.Status = statusFailed
+		}
+	}
+	for _, test := range r.Tests {
+		if test.Status == failed {
+			r.Status = statusFailed
+		}
+	}
+}
+
+// log writes one line for the run, and one for each thing that failed; for
+// debugging also one for each model.
+func (r *Report) log(log *slog.Logger) {
+	changed := 0
+	for _, model := range r.Models {
+		log.Debug("model finished", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS, "error", model.Message)
+		switch model.Status {
+		case failed:
+			log.Error("model failed", "run_id", r.RunID, "model", model.Name, "error", model.Message)
+		case created, replaced:
+			changed++
+			log.Info("model built", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS)
+		}
+	}
+	for _, test := range r.Tests {
+		level := slog.LevelError
+		if test.Status == warned {
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "test "+test.Status, "run_id", r.RunID, "test", test.Name, "failures", test.Failures, "error", test.Message)
+	}
+	level := slog.LevelInfo
+	if !r.OK() {
+		level = slog.LevelError
+	}
+	log.Log(context.Background(), level, "transform finished", "run_id", r.RunID, "status", r.Status, "took_ms", r.TookMS,
+		"models", len(r.Models), "changed", changed, "tests", r.TestsRun, "failures", len(r.Tests), "rows_new", r.RowsNew, "error", r.Message)
+}
+
+// dbtStatus is dbt's word for what became of a model or a test.
+var dbtStatus = map[string]string{
+	created: "success", replaced: "success", unchanged: "no-op", failed: "error", skipped: "skipped", held: "skipped",
+	project.Pass: "pass", warned: "warn",
+}
+
+// Artifacts are dbt's manifest.json and run_results.json of the run, by name.
+func (r *Report) Artifacts(p *project.Project) map[string][]byte {
+	compiled := map[string]string{}
+	var results []artifact.Result
+	add := func(result artifact.Result, status, message string, tookMS int64) {
+		result.Status, result.Message, result.Took = dbtStatus[status], message, time.Duration(tookMS)*time.Millisecond
+		if result.Failures != nil && status == failed && message == "" {
+			result.Status = "fail"
+		}
+		if result.SQL != "" {
+			compiled[result.ID] = result.SQL
+		}
+		results = append(results, result)
+	}
+	for _, model := range r.Models {
+		add(model.result, model.Status, model.Message, model.TookMS)
+	}
+	for _, tests := range [][]TestReport{r.passed, r.Tests} {
+		for _, test := range tests {
+			add(test.result, test.Status, test.Message, test.TookMS)
+		}
+	}
+	now := time.Now()
+	return map[string][]byte{
+		artifact.ManifestName:   artifact.Manifest(p, compiled, r.RunID, now),
+		artifact.RunResultsName: artifact.RunResults(r.RunID, now, time.Duration(r.TookMS)*time.Millisecond, results),
+	}
+}

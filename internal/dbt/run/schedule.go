@@ -1,0 +1,111 @@
+package run
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// A task is a model to build or a test to run.
+type task struct {
+	model *project.Model
+	test  *project.Test
+
+	place int     // of tasks that could start at once, the lower starts first
+	waits int     // tasks that must end before
+	next  []*task // those that wait for this one
+}
+
+// schedule makes a graph of the tasks: a model comes after those it reads and
+// after the tests that read nothing else than what it builds on; a test comes
+// after the models it reads, as soon as it can.
+func schedule(p *project.Project, models []*project.Model, tests []*project.Test) []*task {
+	var tasks []*task
+	byID := map[string]*task{}
+	add := func(t *task, id string, reads []string) {
+		t.place = len(tasks)
+		tasks, byID[id] = append(tasks, t), t
+		for _, read := range p.Through(reads) {
+			t.after(byID[read])
+		}
+	}
+	done := map[*project.Test]bool{}
+	addTests := func(ready func(*project.Test) bool) {
+		for _, test := range tests {
+			if !done[test] && ready(test) {
+				done[test] = true
+				add(&task{test: test}, test.ID, test.Reads)
+			}
+		}
+	}
+	waiting := map[string]bool{}
+	for _, model := range models {
+		waiting[model.ID] = true
+	}
+	above := map[string]map[string]bool{} // what a model builds on, and itself
+	for _, model := range models {
+		on := map[string]bool{model.ID: true}
+		for _, read := range p.Through(model.Reads) {
+			for id := range above[read] {
+				on[id] = true
+			}
+		}
+		above[model.ID] = on
+		add(&task{model: model}, model.ID, model.Reads)
+		for test := range done {
+			if built := p.Through(test.Reads); all(built, func(id string) bool { return byID[id] == nil || on[id] && id != model.ID }) {
+				byID[model.ID].after(byID[test.ID])
+			}
+		}
+		delete(waiting, model.ID)
+		addTests(func(test *project.Test) bool {
+			return !slices.ContainsFunc(p.Through(test.Reads), func(id string) bool { return waiting[id] })
+		})
+	}
+	addTests(func(*project.Test) bool { return true })
+	return tasks
+}
+
+func all(ids []string, condition func(string) bool) bool {
+	return !slices.ContainsFunc(ids, func(id string) bool { return !condition(id) })
+}
+
+// after has a task wait for another one, which may be nil.
+func (t *task) after(other *task) {
+	if other != nil && !slices.Contains(other.next, t) {
+		other.next = append(other.next, t)
+		t.waits++
+	}
+}
+
+// runTasks does all tasks, at most threads of them at once, each after those
+// it waits for.
+func runTasks(tasks []*task, threads int, do func(*task)) {
+	var ready []*task
+	for _, t := range tasks {
+		if t.waits == 0 {
+			ready = append(ready, t)
+		}
+	}
+	ended := make(chan *task)
+	for left, running := len(tasks), 0; left > 0; left-- {
+		slices.SortFunc(ready, func(a, b *task) int { return cmp.Compare(a.place, b.place) })
+		for len(ready) > 0 && running < threads {
+			first := ready[0]
+			ready = ready[1:]
+			running++
+			go func() {
+				do(first)
+				ended <- first
+			}()
+		}
+		t := <-ended
+		running--
+		for _, next := range t.next {
+			if next.waits--; next.waits == 0 {
+				ready = append(ready, next)
+			}
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/stationflow/stationflow/internal/dbt/project"
+)
+
+// The statements around a model's SQL. The columns of a table are those its
+// yml entry declares, in that order.
+
+// creation makes a table with its rows.
+func creation(relation string, model *project.Model, sql string) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "create or replace table %s\n", relation)
+	if model.Config.PartitionBy != nil {
+		fmt.Fprintf(&out, "partition by %s\n", model.Config.PartitionBy.Expression())
+	}
+	if len(model.Config.ClusterBy) > 0 {
+		fmt.Fprintf(&out, "cluster by %s\n", strings.Join(model.Config.ClusterBy, ", "))
+	}
+	fmt.Fprintf(&out, "as\nselect %s\nfrom (\n%s\n)", columnList(model.Columns), strings.TrimSpace(sql))
+	return out.String()
+}
+
+func dropping(isView bool, relation string) string {
+	if isView {
+		return "drop view if exists " + relation
+	}
+	return "drop table if exists " + relation
+}
+
+func viewCreation(relation, sql string) string {
+	return fmt.Sprintf("create or replace view %s as\n%s", relation, strings.TrimSpace(sql))
+}
+
+// exchange replaces the rows of a table that meet the condition. All rows go
+// by TRUNCATE, for which BigQuery reads, and bills, nothing; DELETE reads the
+// columns of the table.
+func exchange(relation, condition, columns, source string) string {
+	removal := "delete from " + relation + " where " + condition
+	if condition == always {
+		removal = "truncate table " + relation
+	}
+	return fmt.Sprintf("%[1]s;\n\ninsert into %[2]s (%[3]s)\nselect %[3]s\nfrom %[4]s;", removal, relation, columns, source)
+}
+
+// always is the condition that all rows meet.
+const always = "true"
+
+// transaction makes one of statements: readers, and a crash, see all of them
+// or none.
+func transaction(statements ...string) string {
+	return "begin transaction;\n\n" + strings.Join(statements, "\n\n") + "\n\ncommit transaction;"
+}
+
+// replacement replaces all rows of a table, or those of some partitions, by
+// what a model's SQL gives.
+func replacement(relation string, model *project.Model, sql, partitions string) string {
+	return transaction(exchange(relation, within(model, partitions), columnList(model.Columns), "(\n"+strings.TrimSpace(sql)+"\n)"))
+}
+
+// everything stands for every partition.
+const everything = "*"
+
+// within is the condition for rows of these partitions.
+func within(model *project.Model, partitions string) string {
+	if partitions == everything || model.Config.PartitionBy == nil {
+		return always
+	}
+	return fmt.Sprintf("%s in (%s)", model.Config.PartitionBy.Expression(), partitions)
+}
+
+// merging updates the rows of a table that have the same key as one of the
+// new rows, and inserts all others; without a key it inserts all. It takes
+// the new rows from a table: the local warehouse merges from nothing else.
+func merging(relation, newRows string, model *project.Model) string {
+	columns := columnList(model.Columns)
+	if len(model.Config.UniqueKey) == 0 {
+		return fmt.Sprintf("insert into %s (%s)\nselect %s\nfrom %s;", relation, columns, columns, newRows)
+	}
+	var same, set, values []string
+	for _, key := range model.Config.UniqueKey {
+		same = append(same, fmt.Sprintf("stored.%[1]s = incoming.%[1]s", key))
+	}
+	for _, column := range model.Columns {
+		set = append(set, fmt.Sprintf("%[1]s = incoming.%[1]s", column.Name))
+		values = append(values, "incoming."+column.Name)
+	}
+	return fmt.Sprintf("merge into %s as stored\nusing %s as incoming\non %s\nwhen matched then update set %s\nwhen not matched then insert (%s) values (%s);",
+		relation, newRows, strings.Join(same, " and "), strings.Join(set, ", "), columns, strings.Join(values, ", "))
+}
+
+// partitionsOf asks for the partitions that a model's SQL has rows of, as
+// literals.
+func partitionsOf(model *project.Model, sql string) string {
+	partition := model.Config.PartitionBy
+	literal := fmt.Sprintf("concat(\"%s '\", cast(partition_value as string), \"'\")", partition.DataType)
+	switch partition.DataType {
+	case "timestamp":
+		literal = "concat('timestamp_micros(', cast(unix_micros(partition_value) as string), ')')"
+	case "int64":
+		literal = "cast(partition_value as string)"
+	}
+	return fmt.Sprintf("select coalesce(string_agg(%s, ', '), '') as partitions\nfrom (\nselect distinct %s as partition_value\nfrom (\n%s\n)\n)",
+		literal, partition.Expression(), strings.TrimSpace(sql))
+}
+
+// failuresOf counts what a test finds.
+func failuresOf(test *project.Test, sql string) string {
+	calculation := "count(*)"
+	if test.FailCalc != "" {
+		calculation = test.FailCalc
+	}
+	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", calculation, strings.TrimSpace(sql))
+}
+
+func columnList(columns []project.Column) string {
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		names[i] = column.Name
+	}
+	return strings.Join(names, ", ")
+}
