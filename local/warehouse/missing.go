@@ -57,7 +57,7 @@ func missingObject(tokens []token) string {
 			return "CREATE TABLE … " + next + ": create it AS SELECT"
 		}
 		return ""
-	case "VIEW", "SCHEMA", "FUNCTION", "TABLE_FUNCTION":
+	case "VIEW", "SCHEMA", "FUNCTION":
 		return ""
 	default:
 		return "CREATE " + object
@@ -97,8 +97,8 @@ func missingParts(tokens []token) string {
 			return "APPROX_QUANTILES with RESPECT NULLS"
 		case (keyword == "SYSTEM_TIME" || keyword == "SYSTEM") && following(1) == "AS" && following(2) == "OF":
 			return "FOR SYSTEM_TIME AS OF: it keeps no history"
-		case following(1) == "(" && missingCall(tokens[i:], call) != "":
-			return missingCall(tokens[i:], call)
+		case following(1) == "(" && missingCall(tokens[i:]) != "":
+			return missingCall(tokens[i:])
 		case keyword == "IGNORE" && following(1) == "NULLS" && slices.Contains([]string{"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}, call):
 			return call + " with IGNORE NULLS"
 		case keyword == "HAVING" && (following(1) == "MAX" || following(1) == "MIN") && following(2) != "(" && call != "ANY_VALUE":
@@ -118,8 +118,8 @@ func missingParts(tokens []token) string {
 	return ""
 }
 
-// missingCall looks at a word before an open parenthesis, inside of a call.
-func missingCall(tokens []token, call string) string {
+// missingCall looks at a word before an open parenthesis.
+func missingCall(tokens []token) string {
 	inner := tokens[2:closing(tokens, 1)]
 	switch keyword := tokens[0].keyword(); {
 	case strings.HasPrefix(keyword, "ST_") || strings.HasPrefix(keyword, "S2_"):

@@ -1,6 +1,5 @@
 import com.google.cloud.NoCredentials;
 import com.google.cloud.bigquery.BigQuery;
-import com.google.cloud.bigquery.BigQueryException;
 import com.google.cloud.bigquery.BigQueryOptions;
 import com.google.cloud.bigquery.Field;
 import com.google.cloud.bigquery.FieldList;
@@ -30,7 +29,7 @@ public class Table {
       Map<String, Object> answer = new HashMap<>();
       try {
         answer.put("row", first(client, JsonParser.parseString(line).getAsJsonObject().get("sql").getAsString()));
-      } catch (BigQueryException fault) {
+      } catch (RuntimeException fault) {
         answer.put("error", fault.getMessage());
       }
       System.out.write((gson.toJson(answer) + "\n").getBytes(StandardCharsets.UTF_8));

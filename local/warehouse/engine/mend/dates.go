@@ -116,3 +116,32 @@ func withInterval(sign int, rest better) better {
 		}
 	}
 }
+
+// forward refuses a RANGE that ends before it begins.
+func forward(args []any) (any, bool, error) {
+	moment := func(v any) (time.Time, bool) {
+		if at, ok := v.(timestamp); ok {
+			return time.Time(at), true
+		}
+		return civilTime(v)
+	}
+	begin, first := moment(args[0])
+	end, second := moment(args[1])
+	if first && second && !begin.Before(end) {
+		return nil, true, errors.New("Range start element must be smaller than range end element")
+	}
+	return nil, false, nil
+}
+
+// unlessNull is a mend for functions of which a NULL means something: the original gets it.
+func unlessNull(f func(args []any) (any, bool, error)) better {
+	return func(original scalar) scalar {
+		mended := strict(f)(original)
+		return func(args ...any) (any, error) {
+			if anyNull(args) {
+				return original(args...)
+			}
+			return mended(args...)
+		}
+	}
+}

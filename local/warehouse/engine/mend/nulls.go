@@ -91,8 +91,8 @@ func structsEqual(same bool) better {
 			if anyNull(args) {
 				return nil, nil
 			}
-			_, a, okA := fieldsOf(args[0])
-			_, b, okB := fieldsOf(args[1])
+			a, okA := fieldsOf(args[0])
+			b, okB := fieldsOf(args[1])
 			if !okA || !okB || len(a) != len(b) {
 				return original(args...)
 			}
@@ -116,11 +116,11 @@ func structsEqual(same bool) better {
 	}
 }
 
-func fieldsOf(v any) (names []string, values []any, ok bool) {
+func fieldsOf(v any) (values []any, ok bool) {
 	many, ok := decode(v).(other)
 	if !ok {
-		return nil, nil, false
+		return nil, false
 	}
 	names, values, err := contents(many)
-	return names, values, err == nil && names != nil
+	return values, err == nil && names != nil
 }
