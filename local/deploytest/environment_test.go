@@ -37,6 +37,16 @@ func environments(p *plan) map[string]map[string]setting {
 			text, _ := value.(string)
 			variables[name] = setting{value: text}
 		}
+		later, _ := at(f.unknown, "service_config.0.environment_variables").(map[string]any)
+		for name := range later {
+			variables[name] = setting{}
+		}
+		secrets, _ := f.get("service_config.0.secret_environment_variables").([]any)
+		for _, item := range secrets {
+			name, _ := at(item, "key").(string)
+			secret, _ := at(item, "secret").(string)
+			variables[name] = setting{secret: secret}
+		}
 		all[f.text("name")] = variables
 	}
 	for _, r := range p.all("google_cloud_run_v2_service") {
