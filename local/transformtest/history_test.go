@@ -17,11 +17,11 @@ func TestColumn_HistoryIsFilledFromExtra(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/deploy.md")
 	check(t, err)
-	statement := regexp.MustCompile(`(?m)^       update staging_data.train_arrivals\n(?:       .*\n)+`).FindString(string(text))
-	if statement == "" {
+	found := regexp.MustCompile("(?s)```sql\n( +update staging_data.train_arrivals\n.*?)```").FindStringSubmatch(string(text))
+	if found == nil {
 		t.Fatal("docs/deploy.md has no statement that fills a column")
 	}
-	statement = strings.ReplaceAll(statement, "platform_side", "train_number") // one that the table has
+	statement := strings.ReplaceAll(found[1], "platform_side", "train_number") // one that the table has
 	now := time.Now().UTC().Truncate(time.Hour)
 	s := start(t, time.UTC, now)
 	g := staged.NewGenerator(32, staged.Within(now.Add(-60*time.Hour), now))
