@@ -11,7 +11,7 @@ import (
 // A writer decodes what was written with one schema of Avro or Protobuf.
 type writer struct {
 	schema   *payload.Schema
-	avro     payload.Decoder
+	avro     *payload.Avro
 	messages map[string]payload.Decoder // of Protobuf, by full name
 	first    payload.Decoder            // of the file's first message
 }
@@ -26,7 +26,7 @@ func (w *writer) reset() {
 }
 
 // decoder returns that of an Avro schema.
-func (w *writer) decoder(r *Reader) payload.Decoder {
+func (w *writer) decoder(r *Reader) *payload.Avro {
 	if w.avro == nil {
 		w.avro = w.schema.Avro(r.topic, r.reading)
 	}
