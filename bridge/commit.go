@@ -78,7 +78,7 @@ func (s *session) commitRequest() *sarama.OffsetCommitRequest {
 func (s *session) sendCommit(request *sarama.OffsetCommitRequest, check func(*sarama.OffsetCommitResponse) error) error {
 	group := s.bridge.config.GroupID
 	doing := "commit in group " + group + " (KAFKA_GROUP_ID)"
-	err := s.coordinator(func(broker *sarama.Broker) error {
+	err := kafka.AtCoordinator(s.control, group, func(broker *sarama.Broker) error {
 		response, err := broker.CommitOffset(request)
 		if err != nil {
 			return err
