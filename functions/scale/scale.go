@@ -52,6 +52,7 @@ type Result struct {
 	Instances int64  `json:"instances"` // that the pool has from now on
 	Before    int64  `json:"before"`    // that it had
 	Reason    string `json:"reason"`    // why it has so many, in one sentence without a full stop
+	Members   int    `json:"members"`   // of the group: none in an instance that does not get as far as Kafka
 	Waiting   int64  `json:"waiting"`   // offsets behind the group's commits
 
 	// LagSeconds is how old the oldest record that waits is at least; it
@@ -73,7 +74,7 @@ func (c *Checker) Check(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r := Result{Before: before, Waiting: found.offsets, LagSeconds: found.lag.Seconds()}
+	r := Result{Before: before, Members: found.members, Waiting: found.offsets, LagSeconds: found.lag.Seconds()}
 	r.Instances, r.Reason = c.config.decide(found, before, now)
 	if r.Instances != before {
 		if err := c.set(ctx, r.Instances); err != nil {
@@ -81,7 +82,7 @@ func (c *Checker) Check(ctx context.Context) (Result, error) {
 		}
 	}
 	c.config.Logger.Info("pool checked", "instances", r.Instances, "before", before, "reason", r.Reason,
-		"waiting", r.Waiting, "lag_seconds", r.LagSeconds)
+		"members", r.Members, "waiting", r.Waiting, "lag_seconds", r.LagSeconds)
 	for _, problem := range found.withheld {
 		c.config.Logger.Warn("a topic is not read", "reason", problem)
 	}

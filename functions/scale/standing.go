@@ -20,6 +20,7 @@ type standing struct {
 	waiting   []kafka.Partition // with offsets behind the commit that can be read, or with a commit that Kafka has no offset for
 	offsets   int64             // that wait there
 	lag       time.Duration     // the oldest record that waits is at least so old; a multiple of LagPerInstance
+	members   int               // of the group
 	recent    bool              // a record came within IdleAfter, by Kafka's timestamp
 }
 
@@ -68,6 +69,9 @@ func (c Config) inquire(client sarama.Client) (standing, error) {
 		default:
 			topics[name] = topic
 		}
+	}
+	if s.members, err = kafka.Members(client, c.GroupID); err != nil {
+		return s, err
 	}
 	commits, err := kafka.Commits(client, c.GroupID, topics)
 	if err != nil || len(commits) == 0 {

@@ -64,6 +64,28 @@ func Commits(client sarama.Client, group string, topics map[string]Topic) (map[P
 	return committed, nil
 }
 
+// Members asks the group's coordinator how many members the group has. A group
+// that was never joined has none.
+func Members(client sarama.Client, group string) (members int, err error) {
+	err = AtCoordinator(client, group, func(broker *sarama.Broker) error {
+		response, err := broker.DescribeGroups(&sarama.DescribeGroupsRequest{Groups: []string{group}})
+		if err != nil {
+			return err
+		}
+		for _, g := range response.Groups {
+			if g.Err != sarama.ErrNoError && g.Err != sarama.ErrGroupIDNotFound {
+				return g.Err
+			}
+			members += len(g.Members)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, Explain(fmt.Errorf("reading the members of group %s: %w", group, err), "use group "+group+" (KAFKA_GROUP_ID)")
+	}
+	return members, nil
+}
+
 // AtCoordinator runs a request at the group's coordinator; after an error the
 // next request looks the coordinator up anew, on a new connection unless the
 // error was the broker's answer.

@@ -43,13 +43,15 @@ func TestSleep_WakesForARecordAndSleepsAfterTheLast(t *testing.T) {
 			s.after(3 * time.Hour)
 			s.produceAt(t, 4, s.clock())
 			s.after(time.Minute)
-			if r := s.check(t, 1); r.Waiting != 1 {
-				t.Errorf("%d records wait, want 1", r.Waiting)
+			if r := s.check(t, 1); r.Waiting != 1 || r.Members != 0 {
+				t.Errorf("%d records wait for %d members, want 1 for none", r.Waiting, r.Members)
 			}
 			s.transport.wait(t, 1)
 			s.settle(t)
 			s.after(13 * time.Minute)
-			s.check(t, 1)
+			if r := s.check(t, 1); r.Members != 1 {
+				t.Errorf("the group has %d members, want 1", r.Members)
+			}
 			s.produceAt(t, 2, s.clock())
 			s.transport.wait(t, 2)
 			s.settle(t)
@@ -170,7 +172,7 @@ func TestSleep_LeavesThePoolAloneWhenKafkaDoesNotTell(t *testing.T) {
 		s.after(time.Hour)
 		s.pool.Set(instances)
 		s.settle(t)
-		for _, key := range []kmsg.Key{kmsg.Metadata, kmsg.FindCoordinator, kmsg.OffsetFetch, kmsg.ListOffsets} {
+		for _, key := range []kmsg.Key{kmsg.Metadata, kmsg.FindCoordinator, kmsg.DescribeGroups, kmsg.OffsetFetch, kmsg.ListOffsets} {
 			fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: kerr.UnknownServerError, Count: -1})
 			answer := post(s)
 			fault.Remove()

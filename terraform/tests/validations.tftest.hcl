@@ -188,6 +188,18 @@ run "eighth_validation_of_each_variable" {
   ]
 }
 
+run "ninth_validation_of_each_variable" {
+  command = plan
+
+  variables {
+    bridge = { idle = "sleep" }
+  }
+
+  expect_failures = [
+    var.bridge,
+  ]
+}
+
 # Others look at these two: they are not judged while these are wrong.
 run "multi_region" {
   command = plan

@@ -46,3 +46,31 @@ resource "google_project_iam_member" "transform_jobs" {
   role    = "roles/bigquery.jobUser" # there is no smaller place to grant it
   member  = google_service_account.function["transform"].member
 }
+
+# Scale reads Kafka's offsets with the bridge's password and files.
+locals {
+  scale_secrets = merge(
+    var.scale.kafka.password == null ? {} : { password = var.scale.kafka.password.secret },
+    var.scale.files,
+  )
+}
+
+resource "google_secret_manager_secret_iam_member" "scale" {
+  for_each = local.scale_secrets
+
+  project   = var.project
+  secret_id = each.value
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function["scale"].member
+}
+
+# Cloud Run refuses a revision whose identity cannot read its secrets yet.
+resource "terraform_data" "granted" {
+  triggers_replace = keys(local.scale_secrets)
+
+  provisioner "local-exec" {
+    command = "sleep ${length(local.scale_secrets) == 0 ? 0 : var.propagation_seconds}"
+  }
+
+  depends_on = [google_secret_manager_secret_iam_member.scale]
+}
