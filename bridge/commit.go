@@ -19,7 +19,7 @@ import (
 func (s *session) commitLoop(ctx context.Context) {
 	for pause.For(ctx, s.bridge.config.CommitInterval) == nil {
 		if err := s.commit(); err != nil {
-			s.bridge.metrics.commitFailures.Inc()
+			s.bridge.metrics.commitFailed()
 			s.bridge.note(err)
 		}
 	}
@@ -32,7 +32,7 @@ func (s *session) lastCommit() {
 		if err == nil {
 			return
 		}
-		s.bridge.metrics.commitFailures.Inc()
+		s.bridge.metrics.commitFailed()
 		s.bridge.note(err)
 		if fenced(err) || failed == 3 || pause.For(s.work, backoff(failed, 500*time.Millisecond)) != nil {
 			return
