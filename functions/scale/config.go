@@ -31,6 +31,11 @@ type Config struct {
 	// instance.
 	LagPerInstance time.Duration
 
+	// DailyRun is how long the pool runs each day, from midnight of UTC on,
+	// whatever comes: Kafka forgets the commits of a group that has had no
+	// member for 7 days.
+	DailyRun time.Duration
+
 	Now    func() time.Time // nil for time.Now
 	Logger *slog.Logger     // nil for slog.Default()
 }
@@ -42,7 +47,7 @@ var poolName = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/workerPools/[
 
 // FromEnv reads the KAFKA_ variables as the bridge does, SCALE_POOL,
 // SCALE_IDLE, SCALE_MIN_INSTANCES, SCALE_MAX_INSTANCES, SCALE_IDLE_AFTER,
-// SCALE_LAG and RUN_EMULATOR_HOST. The error lists every fault.
+// SCALE_LAG, SCALE_DAILY_RUN and RUN_EMULATOR_HOST. The error lists every fault.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	c := Config{
@@ -56,6 +61,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		MaxInstances:   r.Int("SCALE_MAX_INSTANCES", 2, 1, mostInstances),
 		IdleAfter:      r.Duration("SCALE_IDLE_AFTER", 15*time.Minute, time.Second, 24*time.Hour),
 		LagPerInstance: r.Duration("SCALE_LAG", 2*time.Minute, time.Second, time.Hour),
+		DailyRun:       r.Duration("SCALE_DAILY_RUN", 10*time.Minute, 0, 24*time.Hour),
 	}
 	if c.MinInstances > c.MaxInstances {
 		r.Fault("SCALE_MIN_INSTANCES", "is %d, more than SCALE_MAX_INSTANCES, %d: lower it, or raise the other", c.MinInstances, c.MaxInstances)

@@ -5,11 +5,6 @@ import (
 	"time"
 )
 
-// The pool runs once a day for so long, from midnight of UTC on, whatever
-// comes: Kafka forgets the commits of a group that has had no member for 7
-// days.
-const dailyRun = 10 * time.Minute
-
 // decide returns how many instances there shall be, and why, now that so many
 // are set. It depends on nothing else, so that a check that is repeated, or
 // that runs beside another, decides alike.
@@ -41,7 +36,7 @@ func (c Config) asked(s standing, now time.Time) (instances int64, why string) {
 		return 1, fmt.Sprintf("a record came within %v", c.IdleAfter)
 	case len(s.withheld) > 0:
 		return 1, s.withheld[0]
-	case sinceMidnight(now) < dailyRun:
+	case sinceMidnight(now) < c.DailyRun:
 		return 1, "it runs once a day, so that Kafka keeps the group's commits"
 	}
 	return 0, fmt.Sprintf("no record came for %v and none waits", c.IdleAfter)

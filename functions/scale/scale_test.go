@@ -17,6 +17,7 @@ func TestFromEnv_Mistakes(t *testing.T) {
 		"more than all": {"SCALE_MIN_INSTANCES", "3", "more than SCALE_MAX_INSTANCES, 2"},
 		"most":          {"SCALE_MAX_INSTANCES", "0", "SCALE_MAX_INSTANCES"},
 		"pause":         {"SCALE_IDLE_AFTER", "15", "SCALE_IDLE_AFTER"},
+		"daily run":     {"SCALE_DAILY_RUN", "-1s", "SCALE_DAILY_RUN"},
 		"lag":           {"SCALE_LAG", "0s", "SCALE_LAG"},
 		"Kafka":         {"KAFKA_BOOTSTRAP_SERVERS", "", "KAFKA_BOOTSTRAP_SERVERS is not set"},
 		"topics":        {"KAFKA_TOPICS", "a b", "KAFKA_TOPICS"},
@@ -42,7 +43,7 @@ func TestDecide(t *testing.T) {
 		}
 		return list
 	}
-	stop := Config{MinInstances: 1, MaxInstances: 8, IdleAfter: 15 * time.Minute, LagPerInstance: 2 * time.Minute}
+	stop := Config{MinInstances: 1, MaxInstances: 8, IdleAfter: 15 * time.Minute, LagPerInstance: 2 * time.Minute, DailyRun: 10 * time.Minute}
 	stay, three := stop, stop
 	stay.Stays, three.MinInstances = true, 3
 	for name, c := range map[string]struct {
@@ -64,7 +65,7 @@ func TestDecide(t *testing.T) {
 		"a topic cannot be read":         {stop, standing{withheld: []string{"no"}}, 0, noon, 1},
 		"midnight":                       {stop, standing{}, 0, noon.Add(12 * time.Hour), 1},
 		"midnight elsewhere":             {stop, standing{}, 0, noon.Add(12 * time.Hour).In(time.FixedZone("", 5*3600)), 1},
-		"after the daily run":            {stop, standing{}, 1, noon.Add(12*time.Hour + dailyRun), 0},
+		"after the daily run":            {stop, standing{}, 1, noon.Add(12*time.Hour + 10*time.Minute), 0},
 		"some lag":                       {stop, standing{waiting: partitions(6), lag: 4 * time.Minute}, 1, noon, 3},
 		"much lag":                       {stop, standing{waiting: partitions(36), lag: 14 * time.Minute}, 1, noon, 8},
 		"lag of few partitions":          {stop, standing{waiting: partitions(2), lag: 14 * time.Minute}, 1, noon, 2},

@@ -27,7 +27,8 @@ func (s *System) configure(getenv func(string) string) error {
 	s.refused.window, s.refused.share = s.deployment.QuarantineWindow(), s.deployment.QuarantineAlertShare
 	s.refused.view = r.String("STAGING_DATASET", "staging_data") + ".quarantine_records"
 	chosen, err := choosePorts(s.options.Port, func(name string) bool {
-		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name))
+		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name)) &&
+			!(name == "admin" && s.options.Idle != "stop")
 	}, s.options.without)
 	if err != nil {
 		return err
@@ -57,6 +58,9 @@ func (s *System) configure(getenv func(string) string) error {
 			return err
 		}
 		s.settings = append(s.settings, "KAFKA_GROUP_ID="+group)
+	}
+	if s.admin = chosen["admin"]; s.admin != "" {
+		s.settings = append(s.settings, "SCALE_POOL="+s.poolName(), "RUN_EMULATOR_HOST=http://"+s.admin)
 	}
 	s.getenv = overlay(getenv, s.settings)
 	if s.options.without("bridge") {
