@@ -51,7 +51,7 @@ func (c Config) inquire(client sarama.Client) (standing, error) {
 	err := client.RefreshMetadata(c.Topics...)
 	broker := client.LeastLoadedBroker()
 	if broker == nil {
-		return standing{}, fmt.Errorf("reading topic ids: %w", cmp.Or(err, error(sarama.ErrOutOfBrokers)))
+		return standing{}, fmt.Errorf("reading topic ids: %w", errors.Join(err, sarama.ErrOutOfBrokers))
 	}
 	identity, err := kafka.Identify(broker, client.Config().Version, c.Topics)
 	if err != nil {
