@@ -30,6 +30,7 @@ type Deployment struct {
 	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
 	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
 	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
+	HTTPMaxRefusals          int    `json:"http_max_refusals"` // by the function, of a batch that the bridge posts itself
 
 	// A person is told when more than this share of the records of so many
 	// minutes was refused.
