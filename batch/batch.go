@@ -49,8 +49,8 @@ type Record struct {
 	ValueSize int64
 }
 
-// Headers that stand for what else was put into the lake of a record that has
-// a ValueURI. Their values are gs:// addresses.
+// Headers that say what else of a record with a ValueURI was put into the lake.
+// Their values are gs:// addresses.
 const (
 	HeaderKeyURI     = "stationflow-key-uri"     // of the key; Key is nil
 	HeaderHeadersURI = "stationflow-headers-uri" // of the record's own headers, as JSON: [{"key": …, "value": base64 or null}, …]

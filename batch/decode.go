@@ -7,8 +7,8 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// Least sizes of what a file counts before it holds it: a count beyond what
-// the bytes left can hold is refused before anything is allocated for it.
+// Least sizes of what a file counts in advance: a count beyond what the
+// remaining bytes can hold is refused before anything is allocated for it.
 const (
 	minRecordBytes = 7
 	minHeaderBytes = 2
@@ -53,7 +53,7 @@ type reader struct {
 	data    []byte
 	at      int
 	err     error
-	headers []Header // of all records, who hold parts of it
+	headers []Header // of all records, each of which holds a part
 }
 
 func (r *reader) fail(format string, args ...any) {
@@ -89,7 +89,8 @@ func (r *reader) fileHeader() []byte {
 	return r.take(len(syncMarker))
 }
 
-// sameSchema reports whether the schema is this package's, in whatever words.
+// sameSchema reports whether the schema is this package's, however it is
+// written.
 func sameSchema(schema []byte) bool {
 	if string(schema) == schemaJSON {
 		return true

@@ -36,7 +36,7 @@ const (
 	branchValue = 2
 )
 
-// fileHeader is all that stands before the first block.
+// fileHeader is all that precedes the first block.
 var fileHeader = appendFileHeader(nil)
 
 // overhead bounds the bytes of a file that are not records.
@@ -56,7 +56,7 @@ func appendFileHeader(to []byte) []byte {
 // An Encoder builds the data of one batch, record by record, into one buffer
 // that it keeps from batch to batch. It is not safe for concurrent use.
 type Encoder struct {
-	// buf holds the records' bytes behind room for the file header and the
+	// buf holds the records' bytes after room for the file header and the
 	// block's prefix, both of which are known last.
 	buf         []byte
 	records     int
@@ -99,10 +99,14 @@ func (e *Encoder) LastOffset() int64 { return e.last }
 
 // Fits reports whether the record can be added within the limits of a batch.
 // A record that does not fit an empty batch is too large for any.
-func (e *Encoder) Fits(r *Record) bool {
+func (e *Encoder) Fits(r *Record) bool { return e.FitsSize(r, EncodedSize(r)) }
+
+// FitsSize is Fits of a record that was measured already: size is its
+// EncodedSize.
+func (e *Encoder) FitsSize(r *Record, size int) bool {
 	return e.records < MaxRecords &&
 		e.headers+len(r.Headers) <= MaxHeaders &&
-		e.Size()+EncodedSize(r) <= MaxEncodedBytes
+		e.Size()+size <= MaxEncodedBytes
 }
 
 // Add appends a record, which must fit and follow the last in offset. The

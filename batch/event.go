@@ -108,8 +108,8 @@ func Attributes(e cloudevents.Event) map[string]string {
 }
 
 // FromEvent reads the batch that an event carries. Keys, values and header
-// values share the event's data. Whatever keeps the event from being a batch,
-// or contradicts its data, is a *Malformed error.
+// values share the event's data. An event that is not a batch, or contradicts
+// its data, is a *Malformed error.
 func FromEvent(e cloudevents.Event) (*Batch, error) { return FromEventIn(nil, e) }
 
 // FromEventIn is FromEvent with the records in the given memory, or in new
@@ -165,7 +165,7 @@ func originOf(e cloudevents.Event) (*Batch, error) {
 }
 
 // Origin reads an event's source: the batch that it returns has the cluster's
-// id, topic and partition. What names none is a *Malformed error.
+// id, topic and partition. A source that names none is a *Malformed error.
 func Origin(source string) (*Batch, error) {
 	part := sourcePattern.FindStringSubmatch(source)
 	if part == nil {

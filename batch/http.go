@@ -10,8 +10,9 @@ import (
 )
 
 // FromHTTP is the reverse of Attributes: it returns the event whose binary
-// mode has these headers and this data, which the event shares. What is no
-// CloudEvent is a *Malformed error. It need not be a batch: see FromEvent.
+// mode has these headers and this data, which the event shares. What is not
+// a CloudEvent is a *Malformed error. The event need not be a batch: see
+// FromEvent.
 func FromHTTP(header http.Header, data []byte) (cloudevents.Event, error) {
 	if version := header.Get("Ce-Specversion"); version != cloudevents.VersionV1 {
 		return cloudevents.Event{}, malformed("specversion", "is %q, not %s", version, cloudevents.VersionV1)

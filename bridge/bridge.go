@@ -13,11 +13,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,11 +25,10 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
-	"github.com/stationflow/stationflow/internal/pause"
 )
 
-// Dependencies are what a Bridge can be given from outside; the zero value
-// has it make everything from its Config.
+// Dependencies are what a Bridge can be given from outside; from the zero
+// value it makes everything by its Config.
 type Dependencies struct {
 	Transport   Transport    // nil: the one that Config names
 	DeadLetters DeadLetters  // nil: those that Config names, or none for a Transport given here
@@ -51,7 +48,7 @@ type Bridge struct {
 
 	bucket   *storage.BucketHandle // nil without a lake
 	encoders sync.Pool             // of *batch.Encoder, with the memory of batches that are published
-	verdicts verdicts              // on batches that are not through yet
+	refusals refusals              // on batches that are not through yet
 	large    chan struct{}         // holds the one batch at a time that is larger than a partition's share
 
 	session atomic.Pointer[session] // nil while the group is not joined
@@ -60,7 +57,7 @@ type Bridge struct {
 	mu       sync.Mutex
 	trouble  string               // what kept the group from being joined, or Kafka's last complaint
 	unread   map[string]unread    // the topics that are left out, by name
-	withheld map[string]bool      // by topic: true for one that the user could never read, false for ever once it was read or missing
+	withheld map[string]bool      // by topic: whether the user's rights alone have kept it from being read
 	noted    map[string]time.Time // when it was last logged, by text
 	detached time.Time            // since when the group is not joined, though there is something to read
 }
@@ -92,7 +89,7 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 // Run carries records until ctx is done. Then it stops reading, publishes
 // what it has read, commits, leaves the group, and returns nil, all within
 // Config.DrainTimeout; what was not published by then is not committed, and
-// is read again by whoever comes next. While Kafka or the transport fails it
+// is read again by its successor. While Kafka or the transport fails it
 // tries again; only a fault of the configuration is returned at once, among
 // them one that Kafka shows before the group is first joined: a wrong
 // password, an unknown authority, the wrong protocol.
@@ -162,14 +159,15 @@ func (b *Bridge) connect(ctx context.Context) (closeAll func() error, err error)
 	}
 	if b.listener == nil && b.config.Addr != "" {
 		if b.listener, err = net.Listen("tcp", b.config.Addr); err != nil {
-			return nil, fmt.Errorf("serving health and metrics at %s: %w: set BRIDGE_ADDR (or PORT) to an address that is free, or stop what uses it", b.config.Addr, err)
+			return nil, fmt.Errorf("serving health and metrics at %s: %w: "+
+				"set BRIDGE_ADDR (or PORT) to an address that is free, or stop what uses it", b.config.Addr, err)
 		}
 	}
 	return closeMade, nil
 }
 
-// consume stays in the group until ctx is done, and connects anew when the
-// connection to Kafka is beyond repair.
+// consume stays in the group until ctx is done, and connects again when the
+// connection to Kafka cannot be used any more.
 func (b *Bridge) consume(ctx context.Context) error {
 	for failed := 0; ctx.Err() == nil; failed++ {
 		err := b.member(ctx, &failed)
@@ -180,7 +178,7 @@ func (b *Bridge) consume(ctx context.Context) error {
 			if err != nil {
 				b.note(err)
 			}
-			_ = pause.For(ctx, backoff(failed, b.config.RetryMax))
+			_ = b.config.retries().Wait(ctx, failed)
 		}
 	}
 	return nil
@@ -231,70 +229,12 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 		}
 		end(nil)
 		if err != nil && ctx.Err() == nil {
-			return kafka.Explain(fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err), "use group "+b.config.GroupID+" (KAFKA_GROUP_ID)")
+			return kafka.Explain(fmt.Errorf("consuming in group %s: %w", b.config.GroupID, err),
+				"use group "+b.config.GroupID+" (KAFKA_GROUP_ID)")
 		}
 		*failed = 0
 	}
 	return nil
-}
-
-// holding is the group's view of the client: a partition that was stopped
-// counts as not readable, so that the library keeps its claim, and with it
-// the session of all others, without reading it.
-type holding struct {
-	sarama.Client
-	bridge *Bridge
-}
-
-func (h holding) PartitionNotReadable(topic string, partition int32) bool {
-	if s := h.bridge.session.Load(); s != nil {
-		if p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]; p != nil && p.stopped.Load() != nil {
-			return true
-		}
-	}
-	return h.Client.PartitionNotReadable(topic, partition)
-}
-
-// complain takes note of an error that Kafka's library reports in passing.
-func (b *Bridge) complain(err error) {
-	var fault *sarama.ConsumerError
-	if s := b.session.Load(); s != nil && errors.As(err, &fault) && errors.Is(fault.Err, sarama.ErrOffsetOutOfRange) {
-		s.outOfRange(fault.Topic, fault.Partition)
-	}
-	if fault != nil {
-		err = kafka.Explain(err, "read topic "+fault.Topic)
-	}
-	b.note(err)
-}
-
-// note keeps what is wrong for health, and logs it, though each thing only
-// once a minute: while a broker is away every partition complains all the
-// time, each in its own words.
-func (b *Bridge) note(err error) {
-	text := err.Error()
-	if away(err) {
-		text = fmt.Sprintf("Kafka at %s is away: start it, or correct KAFKA_BOOTSTRAP_SERVERS; the bridge keeps trying", strings.Join(b.config.Kafka.Brokers, ","))
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.trouble = text
-	if time.Since(b.noted[text]) < time.Minute {
-		return
-	}
-	if len(b.noted) >= 100 { // texts that tell offsets are all different
-		clear(b.noted)
-	}
-	b.noted[text] = time.Now()
-	b.log.Warn("Kafka reports a problem", "error", text)
-}
-
-// away reports whether an error tells nothing but that a connection was lost
-// or cannot be made.
-func away(err error) bool {
-	var fault *kafka.Fault
-	var network net.Error
-	return !errors.As(err, &fault) && (errors.As(err, &network) || errors.Is(err, io.EOF) ||
-		errors.Is(err, sarama.ErrOutOfBrokers) || errors.Is(err, sarama.ErrNotConnected))
 }
 
 // attach makes the session the current one.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // commitLoop commits what was published, again and again.
@@ -25,6 +26,9 @@ func (s *session) commitLoop(ctx context.Context) {
 	}
 }
 
+// lastCommitRetries is the pauses of the last commit: there is little time.
+var lastCommitRetries = retry.Backoff{Min: 100 * time.Millisecond, Max: 500 * time.Millisecond}
+
 // lastCommit tries for as long as publishing may go on.
 func (s *session) lastCommit() {
 	for failed := 0; ; failed++ {
@@ -34,7 +38,7 @@ func (s *session) lastCommit() {
 		}
 		s.bridge.metrics.commitFailed()
 		s.bridge.note(err)
-		if fenced(err) || failed == 3 || pause.For(s.work, backoff(failed, 500*time.Millisecond)) != nil {
+		if fenced(err) || failed == 3 || lastCommitRetries.Wait(s.work, failed) != nil {
 			return
 		}
 	}
@@ -46,11 +50,11 @@ func fenced(err error) bool {
 }
 
 // commit commits the position of every partition that moved. It sends the
-// request itself, for the library's Commit tells neither whether it succeeded
-// nor what it has committed. Kafka refuses it once the group has a newer
-// generation, so that a partition given to another member is never moved
-// from here. With each offset goes the topic's id, for Kafka keeps offsets by
-// the topic's name. It is called by one goroutine at a time.
+// request itself, because the library's Commit tells neither whether it
+// succeeded nor what it has committed. Kafka refuses it once the group has a
+// newer generation, so that a partition given to another member is never
+// moved from here. With each offset goes the topic's id, because Kafka keeps
+// offsets by the topic's name. It is called by one goroutine at a time.
 func (s *session) commit() error {
 	request := s.commitRequest()
 	asked := make(map[kafka.Partition]int64)
@@ -66,7 +70,9 @@ func (s *session) commit() error {
 	if len(asked) == 0 {
 		return nil
 	}
-	return s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error { return s.committed(asked, response) })
+	return s.sendCommit(request, func(response *sarama.OffsetCommitResponse) error {
+		return s.committed(asked, response)
+	})
 }
 
 func (s *session) commitRequest() *sarama.OffsetCommitRequest {
@@ -75,7 +81,8 @@ func (s *session) commitRequest() *sarama.OffsetCommitRequest {
 	return request
 }
 
-func (s *session) sendCommit(request *sarama.OffsetCommitRequest, check func(*sarama.OffsetCommitResponse) error) error {
+func (s *session) sendCommit(request *sarama.OffsetCommitRequest,
+	check func(*sarama.OffsetCommitResponse) error) error {
 	group := s.bridge.config.GroupID
 	doing := "commit in group " + group + " (KAFKA_GROUP_ID)"
 	err := kafka.AtCoordinator(s.control, group, func(broker *sarama.Broker) error {

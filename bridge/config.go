@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/internal/cloudlog"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // Config is what a Bridge needs to know. FromEnv fills in the defaults.
@@ -135,13 +136,25 @@ func (c Config) sarama() *sarama.Config {
 	// Consumer.Fetch.Max stays 0, because the library skips what exceeds it.
 	s.Consumer.Fetch.MaxBytes = c.FetchBytes
 	s.Consumer.Fetch.Default = min(c.FetchBytes, 512<<10)
-	// Must be longer than a drain and shorter than Net.ReadTimeout, for a
-	// member waits that long in JoinGroup for the others to let go.
+	// Must be longer than a drain and shorter than Net.ReadTimeout, because
+	// a member waits that long in JoinGroup until the others let go.
 	s.Consumer.Group.Rebalance.Timeout = max(2*c.DrainTimeout, 10*time.Second)
 	s.Net.ReadTimeout = s.Consumer.Group.Rebalance.Timeout + 10*time.Second
 	s.Consumer.Group.Rebalance.Retry.Backoff = 500 * time.Millisecond
 	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRoundRobin()}
 	return s
+}
+
+// retries is the pauses between attempts at what Kafka or the transport
+// failed to do.
+func (c Config) retries() retry.Backoff {
+	return retry.Backoff{Min: 100 * time.Millisecond, Max: c.RetryMax}
+}
+
+// refusedRetries is the pauses after a refusal. They are longer: the attempts
+// have to outlast a bad deployment.
+func (c HTTPConfig) refusedRetries() retry.Backoff {
+	return retry.Backoff{Min: c.RefusedMin, Max: c.RefusedMax}
 }
 
 // batchBytes is the size at which a batch is cut when so many partitions are
@@ -162,13 +175,17 @@ func (c Config) validate() error {
 		return fmt.Errorf("configuring the bridge: no topics")
 	case c.GroupID == "":
 		return fmt.Errorf("configuring the bridge: no consumer group")
-	case c.BatchRecords < 1 || c.BatchRecords > batch.MaxRecords || c.BatchBytes < 1 || c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0:
-		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes and %v are not possible", c.BatchRecords, c.BatchBytes, c.BatchAge)
+	case c.BatchRecords < 1 || c.BatchRecords > batch.MaxRecords || c.BatchBytes < 1 ||
+		c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0:
+		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes and %v are not possible",
+			c.BatchRecords, c.BatchBytes, c.BatchAge)
 	case c.InFlight < 1 || c.MemoryBytes < 2*batch.MaxEncodedBytes:
-		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible", c.InFlight, c.MemoryBytes)
+		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible",
+			c.InFlight, c.MemoryBytes)
 	case c.CommitInterval <= 0 || c.PublishTimeout <= 0 || c.RetryMax <= 0 || c.StuckAfter <= 0 || c.DrainTimeout <= 0:
 		return fmt.Errorf("configuring the bridge: every duration must be positive")
-	case c.Transport == "http" && (c.HTTP.URL == "" || c.HTTP.MaxAttempts < 1 || c.HTTP.RefusedMin <= 0 || c.HTTP.RefusedMax < c.HTTP.RefusedMin):
+	case c.Transport == "http" && (c.HTTP.URL == "" || c.HTTP.MaxAttempts < 1 || c.HTTP.RefusedMin <= 0 ||
+		c.HTTP.RefusedMax < c.HTTP.RefusedMin):
 		return fmt.Errorf("configuring the bridge: the http transport needs a URL, at least one attempt, and pauses that grow")
 	}
 	return nil

@@ -1,6 +1,11 @@
 package bridge
 
 import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +78,37 @@ func TestFromEnv_PortOfCloudRun(t *testing.T) {
 	}
 }
 
+// docs/settings.md says what size is in force with the defaults.
+func TestSettings_SayTheBatchSizeInForce(t *testing.T) {
+	page, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := FromEnv(environment(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := func(text string) int {
+		n, err := strconv.Atoi(strings.ReplaceAll(text, ",", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	said := map[int]int{} // size by partitions
+	for _, row := range regexp.MustCompile(`(?m)^\| ([\d,]+) \| ([\d,]+) \|$`).FindAllStringSubmatch(string(page), -1) {
+		said[number(row[1])] = number(row[2])
+	}
+	for partitions, size := range said {
+		if c.batchBytes(partitions) != size {
+			t.Errorf("with %d partitions the page says %d bytes, the bridge cuts at %d", partitions, size, c.batchBytes(partitions))
+		}
+	}
+	if all := 6 * len(event.Topics()); said[1] == 0 || said[all] == 0 {
+		t.Errorf("the page says the size for %v partitions, not for 1 and for %d", slices.Sorted(maps.Keys(said)), all)
+	}
+}
+
 // However many partitions there are, all their batches and one of the
 // greatest size fit the memory.
 func TestConfig_BatchesFitTheMemory(t *testing.T) {
@@ -82,17 +118,6 @@ func TestConfig_BatchesFitTheMemory(t *testing.T) {
 			size := int64(c.batchBytes(partitions))
 			if total := size*int64(partitions*(inFlight+1)) + batch.MaxEncodedBytes; total > c.MemoryBytes || size < 100 {
 				t.Errorf("%d partitions with %d in flight: batches of %d bytes make %d", partitions, inFlight, size, total)
-			}
-		}
-	}
-}
-
-func TestBackoff_GrowsWithinItsBounds(t *testing.T) {
-	for failed := range 100 {
-		for range 20 {
-			d := backoff(failed, 5*time.Second)
-			if most := min(retryMin<<min(failed, 16), 5*time.Second); d < most/2 || d > most+1 {
-				t.Fatalf("after %d failures: %v, want %v to %v", failed, d, most/2, most)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func firstOffset(t *testing.T, e cloudevents.Event) int64 {
 }
 
 // addOne adds a record that makes a batch of its own.
-func addOne(c *cutter, offset int64, size int) {
+func addOne(c *batcher, offset int64, size int) {
 	c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat([]byte{byte('a' + offset)}, size)})
 	c.cut()
 }
@@ -44,7 +44,7 @@ func TestPublish_StuckHead(t *testing.T) {
 		work, stop := context.WithCancel(t.Context())
 		var mu sync.Mutex
 		var through []int64
-		c := testCutter(t, func(c *Config) { c.InFlight = 3 }, sink(func(e cloudevents.Event) error {
+		c := testBatcher(t, func(c *Config) { c.InFlight = 3 }, sink(func(e cloudevents.Event) error {
 			first := firstOffset(t, e)
 			if first == 0 {
 				return outage()
@@ -78,8 +78,8 @@ func TestPublish_StuckHead(t *testing.T) {
 		stop()
 		cutting.Wait()
 		c.drain()
-		if position, _ := c.window.committable(); position != 0 || len(c.window.flights) != 3 || len(through) != 3 {
-			t.Errorf("%d is committable, %d batches are in the window, %v were published", position, len(c.window.flights), through)
+		if position, _ := c.window.committable(); position != 0 || len(c.window.batches) != 3 || len(through) != 3 {
+			t.Errorf("%d is committable, %d batches are in the window, %v were published", position, len(c.window.batches), through)
 		}
 		if text := log.String(); strings.Contains(text, "succeeds again") {
 			t.Errorf("the log says\n%s", text)
@@ -91,7 +91,7 @@ func TestPublish_StuckHead(t *testing.T) {
 func TestPublish_HeadRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		c := testCutter(t, nil, sink(func(e cloudevents.Event) error {
+		c := testBatcher(t, nil, sink(func(e cloudevents.Event) error {
 			if firstOffset(t, e) == 0 && time.Since(began) < time.Hour {
 				return outage()
 			}
@@ -129,13 +129,13 @@ func (k *keeper) Publish(_ context.Context, e cloudevents.Event) error {
 
 // The memory of a batch that needed a second attempt is not used again: the
 // first may be reading it still.
-func TestCutter_LeavesFailedAttemptsTheirMemory(t *testing.T) {
+func TestBatcher_LeavesFailedAttemptsTheirMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &keeper{}
-		c := testCutter(t, func(c *Config) { c.InFlight = 1 }, k)
+		c := testBatcher(t, func(c *Config) { c.InFlight = 1 }, k)
 		for offset := range int64(20) {
 			addOne(c, offset, 1000)
-			_ = c.flights.Wait()
+			_ = c.publishing.Wait()
 		}
 		if k.calls != 21 || !bytes.Equal(k.kept, k.was) {
 			t.Errorf("after %d attempts the memory of the first holds another batch", k.calls)
@@ -145,46 +145,46 @@ func TestCutter_LeavesFailedAttemptsTheirMemory(t *testing.T) {
 
 // A partition that waits for the place for large batches says so, and holds
 // it only when it can use it.
-func TestCutter_LargeBatchesWait(t *testing.T) {
+func TestBatcher_LargeBatchesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const large = 3 << 20
 		work, stop := context.WithTimeout(t.Context(), 24*time.Hour)
-		stuck := testCutter(t, func(c *Config) { c.InFlight = 1 }, sink(func(e cloudevents.Event) error {
+		stuck := testBatcher(t, func(c *Config) { c.InFlight = 1 }, sink(func(e cloudevents.Event) error {
 			if b, err := batch.FromEvent(e.Clone()); err != nil || b.Partition == 0 {
 				return outage()
 			}
 			return nil
 		}))
 		stuck.work = work
-		var cutters []*cutter
+		var batchers []*batcher
 		for partition := range int32(2) {
 			p := newPartition(stuck.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: partition + 1}, position{}, stuck.batchBytes)
 			p.end.Store(1)
-			cutters = append(cutters, newCutter(p, work))
+			batchers = append(batchers, newBatcher(p, work))
 		}
 		var cutting sync.WaitGroup
 		addOne(stuck, 0, 10)
 		cutting.Go(func() { addOne(stuck, 1, large) }) // waits for its slot, without the place
 		synctest.Wait()
-		addOne(cutters[0], 0, large)
-		_ = cutters[0].flights.Wait()
-		if position, _ := cutters[0].window.committable(); position != 1 {
-			t.Error("a large batch did not get through beside a partition that waits")
+		addOne(batchers[0], 0, large)
+		_ = batchers[0].publishing.Wait()
+		if position, _ := batchers[0].window.committable(); position != 1 {
+			t.Error("a large batch did not get through while another partition waits")
 		}
 		stuck.bridge.large <- struct{}{} // as a third partition does
-		cutting.Go(func() { addOne(cutters[1], 0, large) })
+		cutting.Go(func() { addOne(batchers[1], 0, large) })
 		time.Sleep(time.Hour)
-		if s := cutters[1].status(time.Now()); !s.Stuck || !strings.Contains(s.Problem, "a large record waits until another partition's has been published") {
+		if s := batchers[1].status(time.Now()); !s.Stuck || !strings.Contains(s.Problem, "a large record waits until another partition's has been published") {
 			t.Errorf("the status is %+v", s)
 		}
 		<-stuck.bridge.large
 		synctest.Wait()
-		if s := cutters[1].status(time.Now()); s.Stuck || s.Problem != "" {
+		if s := batchers[1].status(time.Now()); s.Stuck || s.Problem != "" {
 			t.Errorf("after it went on the status is %+v", s)
 		}
 		stop()
 		cutting.Wait()
-		for _, c := range append(cutters, stuck) {
+		for _, c := range append(batchers, stuck) {
 			c.drain()
 		}
 	})

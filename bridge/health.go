@@ -16,7 +16,7 @@ import (
 
 // A Snapshot is what the bridge knows of itself at one moment.
 type Snapshot struct {
-	Joined     bool              `json:"joined"`            // whether it is in the group; a member may hold no partition
+	Joined     bool              `json:"joined"`            // it is in the group; a member may hold no partition
 	Trouble    string            `json:"trouble,omitempty"` // Kafka's last complaint since it joined, or why it has not
 	Partitions []PartitionStatus `json:"partitions"`        // by topic and partition
 
@@ -26,7 +26,7 @@ type Snapshot struct {
 	Records int64 `json:"records"` // published
 	Batches int64 `json:"batches"`
 	Bytes   int64 `json:"bytes"`
-	Retries int64 `json:"retries"` // attempts to publish, to put aside or to bury that failed
+	Retries int64 `json:"retries"` // attempts to publish, to put aside or to dead-letter that failed
 
 	// What was given up and put into the dead letter topic; it is not among
 	// the published.
@@ -36,8 +36,8 @@ type Snapshot struct {
 	CommitFailures int64 `json:"commit_failures"` // commits of offsets that Kafka did not take
 }
 
-// An UnreadTopic is one of KAFKA_TOPICS that is left out, for it does not exist
-// or cannot be read. It is looked for every few seconds.
+// An UnreadTopic is one of KAFKA_TOPICS that is left out, because it does not
+// exist or cannot be read. It is looked for every few seconds.
 type UnreadTopic struct {
 	Topic   string `json:"topic"`
 	Problem string `json:"problem"`
@@ -107,7 +107,8 @@ func (b *Bridge) Snapshot() Snapshot {
 	b.mu.Unlock()
 	current.Records, current.Batches = b.metrics.totalRecords.Load(), b.metrics.totalBatches.Load()
 	current.Bytes, current.Retries = b.metrics.totalBytes.Load(), b.metrics.totalRetries.Load()
-	current.DeadLetteredRecords, current.DeadLetteredBatches = b.metrics.totalBuriedRecords.Load(), b.metrics.totalBuriedBatches.Load()
+	current.DeadLetteredRecords = b.metrics.totalDeadLetteredRecords.Load()
+	current.DeadLetteredBatches = b.metrics.totalDeadLetteredBatches.Load()
 	current.CommitFailures = b.metrics.totalCommitFailures.Load()
 	if session == nil {
 		return current
@@ -124,7 +125,8 @@ func (b *Bridge) Snapshot() Snapshot {
 }
 
 func (p *partition) status(now time.Time) PartitionStatus {
-	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.of.Partition, Committed: p.committed.Load()}
+	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.of.Partition,
+		Committed: p.committed.Load()}
 	var oldest int64
 	s.Published, s.InFlight, s.MemoryBytes, oldest = p.window.look()
 	s.End, s.Stable, s.Open = max(p.end.Load(), s.Published), max(p.stable.Load(), s.Published), p.open(now)
@@ -183,7 +185,7 @@ func (b *Bridge) Unhealthy() (reasons []string) {
 }
 
 // wedged returns what of Unhealthy a restart may heal. A partition that
-// stopped and a topic that cannot be read are none of it: a restart would
+// stopped and a topic that cannot be read are not among it: a restart would
 // only interrupt the others, and forget how often a batch was refused.
 func (b *Bridge) wedged(now Snapshot) (reasons []string) {
 	for _, p := range now.Partitions {
@@ -216,7 +218,8 @@ func (b *Bridge) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
 		if now := b.Snapshot(); !now.Joined {
-			reasons = []string{"not in the consumer group " + b.config.GroupID + ": " + cmp.Or(now.Trouble, "still joining")}
+			reasons = []string{"not in the consumer group " + b.config.GroupID + ": " +
+				cmp.Or(now.Trouble, "still joining")}
 		}
 		answer(w, reasons)
 	})
@@ -269,7 +272,8 @@ func (b *Bridge) summarize(ctx context.Context) {
 		}
 		for _, p := range now.Partitions {
 			if p.Open != nil && p.Open.For > b.config.StuckAfter {
-				b.log.Warn("records wait for the end of a transaction", "topic", p.Topic, "partition", p.Partition, "reason", p.Open.In(p.Topic, p.Partition))
+				b.log.Warn("records wait for the end of a transaction", "topic", p.Topic, "partition", p.Partition,
+					"reason", p.Open.In(p.Topic, p.Partition))
 			}
 		}
 		if reasons := b.Unhealthy(); len(reasons) > 0 {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -21,11 +21,7 @@ import (
 // leader has told, after the records were read, that the topic is still the
 // one; and a commit carries the topic's id.
 
-// errEnded is what whoever asks gets once the session no longer waits for
-// questions.
-var errEnded = errors.New("the session has ended")
-
-// errReplaced is why a session ends when a topic is not the one it was, or
+// errReplaced is why a session ends when a topic is not the same any more, or
 // cannot be read any more.
 var errReplaced = errors.New("a topic is lost")
 
@@ -48,7 +44,7 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 		}
 		s.bridge.note(err)
 		_ = s.control.RefreshMetadata(p.of.Topic)
-		_ = pause.For(ctx, backoff(failed, s.bridge.config.RetryMax))
+		_ = s.bridge.config.retries().Wait(ctx, failed)
 	}
 	return false
 }
@@ -96,7 +92,7 @@ func sameTopic(name, id string, now kafka.Topic) error {
 func (s *session) replaced(topic string, why error) {
 	for at, p := range s.partitions {
 		if at.Topic == topic && !p.replaced.Swap(true) {
-			p.window.close()
+			p.window.revoke()
 		}
 	}
 	s.finish(why)
@@ -106,9 +102,35 @@ func (s *session) replaced(topic string, why error) {
 // partitions drain and are committed as at any rebalance.
 func (s *session) finish(why error) {
 	s.finishing.Do(func() {
-		s.bridge.log.Warn("reading begins anew", "group", s.bridge.config.GroupID, "reason", why.Error())
+		s.bridge.log.Warn("reading begins again", "group", s.bridge.config.GroupID, "reason", why.Error())
 		s.end(why)
 	})
+}
+
+// watchInterval is how often Kafka is asked for the topics' ids and how far
+// the partitions reach. What a fetch tells of that is not enough: a partition
+// that nobody reads would show no lag.
+const watchInterval = 2 * time.Second
+
+// watch notices topics that are not what they were, and keeps up to date how
+// far the partitions reach.
+func (s *session) watch(ctx context.Context) {
+	every := min(watchInterval, s.bridge.config.StuckAfter/4)
+	for pause.For(ctx, every) == nil {
+		s.watchTopics()
+		s.watchEnds()
+		for at, p := range s.partitions {
+			if ctx.Err() != nil {
+				return
+			}
+			if p.idleWithLag(every) {
+				s.lookForRecords(at, p)
+			}
+			if p.lag() == 0 {
+				p.progress()
+			}
+		}
+	}
 }
 
 // watchTopics ends the session when a topic is not the one it was, has more
@@ -135,6 +157,44 @@ func (s *session) watchTopics() {
 		} else if len(now.Leaders) > len(before.Leaders) {
 			s.finish(fmt.Errorf("topic %s has %d partitions, it had %d", name, len(now.Leaders), len(before.Leaders)))
 		}
+	}
+}
+
+// watchEnds asks for the ends of all partitions. What cannot be told stays as
+// it was: the library reconnects, and complaints come from reading.
+func (s *session) watchEnds() {
+	times := make(map[kafka.Partition]int64, len(s.partitions))
+	for at := range s.partitions {
+		times[at] = sarama.OffsetNewest
+	}
+	// In this order: what the first has beyond the second was there before.
+	ends, _ := kafka.Offsets(s.control, times, sarama.ReadUncommitted)
+	stable, _ := kafka.Offsets(s.control, times, sarama.ReadCommitted)
+	for at, p := range s.partitions {
+		upTo, known := stable[at]
+		if end, both := ends[at]; known && both {
+			p.heard(end, upTo, time.Now())
+		}
+	}
+}
+
+// lookForRecords asks whether the offsets that wait hold any record. The
+// markers of transactions, aborted records and compacted ones take offsets
+// that the library never shows: a partition that ends with them would look
+// stuck for ever, and once they expire its position would look out of range.
+func (s *session) lookForRecords(at kafka.Partition, p *partition) {
+	from, _ := p.window.committable()
+	from = max(from, p.nothingBefore.Load())
+	block, err := kafka.Fetch(s.control, at, from, s.control.Config().Consumer.Fetch.Default)
+	if err != nil {
+		return
+	}
+	if records, next, err := kafka.Readable(block, from); err == nil && s.confirm(s.work, p) {
+		if len(records) > 0 {
+			next = records[0]
+		}
+		p.nothingBefore.Store(next)
+		p.window.pass(next)
 	}
 }
 
@@ -176,8 +236,8 @@ func (s *session) identifyTopics() (kafka.Identity, error) {
 
 // identifyAll asks any broker that answers about all topics.
 func (s *session) identifyAll() (kafka.Identity, error) {
-	// Has the library find a broker that is alive. What it says of the
-	// topics is in the answer below, in words of ours.
+	// With this the library finds a broker that is alive. What it says of
+	// the topics is in the answer below, in words of ours.
 	err := s.control.RefreshMetadata(s.bridge.config.Topics...)
 	broker := s.control.LeastLoadedBroker()
 	if broker == nil {
@@ -187,55 +247,11 @@ func (s *session) identifyAll() (kafka.Identity, error) {
 }
 
 // identify asks one broker about all topics; a connection that fails is
-// opened anew by whoever asks next.
+// opened again by the next question.
 func (s *session) identify(broker *sarama.Broker) (kafka.Identity, error) {
 	identity, err := kafka.Identify(broker, s.control.Config().Version, s.bridge.config.Topics)
 	if err != nil {
 		_ = broker.Close()
 	}
 	return identity, err
-}
-
-// An asker puts questions to one broker, one at a time: whoever comes while
-// one is under way shares the next.
-type asker struct {
-	asking sync.Mutex // held while a question is under way
-
-	mu   sync.Mutex
-	next *question // not put yet; nil for none
-}
-
-type question struct {
-	answered chan struct{} // closed when the rest is set
-	identity kafka.Identity
-	err      error
-}
-
-func (a *asker) ask(ctx context.Context, s *session, broker *sarama.Broker) (kafka.Identity, error) {
-	a.mu.Lock()
-	q := a.next
-	if q == nil {
-		q = &question{answered: make(chan struct{})}
-		begun := s.inBackground(func() {
-			a.asking.Lock()
-			defer a.asking.Unlock()
-			a.mu.Lock()
-			a.next = nil // whoever comes from now on has read more
-			a.mu.Unlock()
-			q.identity, q.err = s.identify(broker)
-			close(q.answered)
-		})
-		if !begun {
-			a.mu.Unlock()
-			return kafka.Identity{}, errEnded
-		}
-		a.next = q
-	}
-	a.mu.Unlock()
-	select {
-	case <-q.answered:
-		return q.identity, q.err
-	case <-ctx.Done():
-		return kafka.Identity{}, ctx.Err()
-	}
 }

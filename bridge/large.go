@@ -9,20 +9,19 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
-	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // putAside writes the value of a record that is too large for any batch into
-// the lake, and leaves a record that says where. Its headers go to an object
-// beside, and so does its key when it is too large as well; headers of the
-// record that is left say where. It tries until the objects are durable or
-// work is done: the record is not passed over.
-func (c *cutter) putAside(work context.Context, r *batch.Record) error {
-	of := c.of
+// the lake, and leaves a record that says where. Its headers go to an object of
+// their own, and so does its key when it is too large as well; headers of the
+// record that is left say where. It tries until the objects are durable or work
+// is done: the record is not passed over.
+func (b *batcher) putAside(work context.Context, r *batch.Record) error {
+	of := b.of
 	of.Records = []batch.Record{*r}
 	digest := lake.Digest(&of)
 	put := func(name string, data []byte) (uri string, err error) {
-		return lake.URI(c.bridge.config.LakeBucket, name), c.store(work, name, digest, data)
+		return lake.URI(b.bridge.config.LakeBucket, name), b.store(work, name, digest, data)
 	}
 	uri, err := put(lake.QuarantineObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Value)
 	if err != nil {
@@ -69,30 +68,31 @@ func headersJSON(headers []batch.Header) []byte {
 // Kafka lets a record be.
 const asideTimeout = time.Minute
 
-func (c *cutter) store(work context.Context, name string, digest uint64, data []byte) error {
+func (b *batcher) store(work context.Context, name string, digest uint64, data []byte) error {
 	for failed := 0; ; failed++ {
-		err := c.create(work, name, digest, data)
+		err := b.create(work, name, digest, data)
 		if err == nil {
-			c.failing.Store(nil)
+			b.failing.Store(nil)
 			return nil
 		}
 		if work.Err() != nil {
 			return err
 		}
-		c.failAside(name, failed, err)
-		if err := pause.For(work, backoff(failed, c.bridge.config.RetryMax)); err != nil {
+		b.failAside(name, failed, err)
+		if err := b.bridge.config.retries().Wait(work, failed); err != nil {
 			return err
 		}
 	}
 }
 
-func (c *cutter) create(work context.Context, name string, digest uint64, data []byte) error {
-	if c.bridge.bucket == nil {
+func (b *batcher) create(work context.Context, name string, digest uint64, data []byte) error {
+	if b.bridge.bucket == nil {
 		return errors.New("a value is too large for a batch and there is no lake to put it: set LAKE_BUCKET to the bucket's name")
 	}
 	ctx, cancel := context.WithTimeout(work, asideTimeout)
 	defer cancel()
-	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, lake.Object{Name: name, Digest: digest, Data: data}); err != nil {
+	object := lake.Object{Name: name, Digest: digest, Data: data}
+	if _, err := lake.CreateOnce(ctx, b.bridge.bucket, object); err != nil {
 		return fmt.Errorf("putting a large value aside: %w", err)
 	}
 	return nil

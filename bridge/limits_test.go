@@ -26,7 +26,7 @@ func largestValue(m *sarama.ConsumerMessage) int {
 }
 
 // Records at the limits travel as they are, with memory within its bounds.
-func TestCutter_RecordsAtTheLimits(t *testing.T) {
+func TestBatcher_RecordsAtTheLimits(t *testing.T) {
 	at := time.UnixMilli(1_795_000_000_000)
 	header := &sarama.RecordHeader{Key: []byte("k"), Value: []byte("v")}
 	largest := &sarama.ConsumerMessage{Offset: 0, Timestamp: at, Key: bytes.Repeat([]byte("k"), 10<<10)}
@@ -57,7 +57,7 @@ func TestCutter_RecordsAtTheLimits(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var mu sync.Mutex
 			var got []int
-			c := testCutter(t, func(c *Config) { c.BatchRecords, c.InFlight = batch.MaxRecords, 1 }, sink(func(e cloudevents.Event) error {
+			c := testBatcher(t, func(c *Config) { c.BatchRecords, c.InFlight = batch.MaxRecords, 1 }, sink(func(e cloudevents.Event) error {
 				b, err := batch.FromEvent(e.Clone())
 				if err != nil {
 					t.Error(err)

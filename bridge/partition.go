@@ -19,7 +19,7 @@ type partition struct {
 	window    window
 	slots     chan struct{} // holds one for each batch from its cut until the position is past it
 	committed atomic.Int64  // what the group has committed
-	labelled  bool          // that commit names the topic's id; written by whoever commits
+	labelled  bool          // that commit names the topic's id; written by the goroutine that commits
 
 	confirm  func(context.Context) bool // see session.confirm
 	replaced atomic.Bool                // the topic is not the one it was
@@ -97,4 +97,43 @@ func (p *partition) stop(why string) {
 	if p.stopped.Swap(&why) == nil {
 		p.bridge.log.Error("a partition stopped", "topic", p.of.Topic, "partition", p.of.Partition, "reason", why)
 	}
+}
+
+// heard takes note of how far the partition reaches: up to end, of which what
+// is before stable can be read.
+func (p *partition) heard(end, stable int64, now time.Time) {
+	moved := p.stable.Swap(stable) != stable
+	p.end.Store(max(end, stable))
+	switch {
+	case end <= stable:
+		p.held.Store(0)
+	case moved || p.held.Load() == 0:
+		p.held.Store(now.UnixNano())
+	}
+}
+
+// open is the transaction that keeps the rest of the partition from being
+// read; nil while there is none.
+func (p *partition) open(now time.Time) *OpenTransaction {
+	since := p.held.Load()
+	if since == 0 {
+		return nil
+	}
+	stable := p.stable.Load()
+	return &OpenTransaction{Offset: stable, Offsets: p.end.Load() - stable, For: max(0, now.Sub(time.Unix(0, since)))}
+}
+
+// lag is the number of offsets that can be read and may still hold a record to
+// publish.
+func (p *partition) lag() int64 {
+	position, _ := p.window.committable()
+	return max(0, p.stable.Load()-max(position, p.nothingBefore.Load()))
+}
+
+// idleWithLag reports whether offsets wait although nothing is being
+// published.
+func (p *partition) idleWithLag(since time.Duration) bool {
+	_, batches, _, _ := p.window.look()
+	return batches == 0 && p.openTimestamp.Load() < 0 && p.lag() > 0 &&
+		time.Since(time.Unix(0, p.moved.Load())) > since
 }

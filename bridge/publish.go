@@ -16,7 +16,7 @@ import (
 // publish hands the batch to the transport, again and again until it is
 // taken over, has become a dead letter, or work is done; in the last case it
 // returns false, and the position stays before the batch.
-func (p *partition) publish(work context.Context, e *batch.Encoder, f *flight) bool {
+func (p *partition) publish(work context.Context, e *batch.Encoder, f *inFlight) bool {
 	if work.Err() != nil {
 		return false
 	}
@@ -30,25 +30,20 @@ func (p *partition) publish(work context.Context, e *batch.Encoder, f *flight) b
 		p.bridge.metrics.published(p.of.Topic, e.Records(), len(event.Data()), time.Since(begin))
 	} else {
 		refused.Source = "bridge " + p.bridge.config.GroupID
-		if !p.bury(work, event, f, e.Records(), *refused) {
+		if !p.deadLetter(work, event, f, e.Records(), *refused) {
 			return false
 		}
 	}
-	p.bridge.verdicts.close(p.suspect(f))
-	p.arrive(f)
+	p.bridge.refusals.forget(p.key(f))
+	p.finish(f)
 	return true
 }
 
-// suspect is the batch, for the verdicts on it.
-func (p *partition) suspect(f *flight) suspect {
-	return suspect{topicID: p.of.TopicID, partition: p.of.Partition, offset: f.first}
-}
-
-// arrive takes note that the batch needs no more attempts. Only when the
+// finish takes note that the batch needs no more attempts. Only when the
 // position moves that is progress: a batch that never gets through must not
 // be hidden by those behind it.
-func (p *partition) arrive(f *flight) {
-	passed := p.window.arrive(f)
+func (p *partition) finish(f *inFlight) {
+	passed := p.window.finish(f)
 	if passed > 0 {
 		p.progress()
 	}
@@ -62,7 +57,8 @@ func (p *partition) arrive(f *flight) {
 
 // deliver tries until the event is taken over (nil, true), was refused too
 // often (why, true), or work is done (nil, false).
-func (p *partition) deliver(work context.Context, event cloudevents.Event, f *flight, begin time.Time) (refused *deadletter.Cause, ok bool) {
+func (p *partition) deliver(work context.Context, event cloudevents.Event, f *inFlight,
+	begin time.Time) (refused *deadletter.Cause, ok bool) {
 	config := &p.bridge.config
 	for failed := 0; ; failed++ {
 		if p.awaitTurn(work) != nil {
@@ -77,17 +73,17 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event, f *fl
 		}
 		f.retried = true
 		known, why := understand(err), err.Error()
-		counting := known.Verdict && p.bridge.deadLetters != nil
-		wait := backoff(failed, config.RetryMax)
+		counting := known.Refused && p.bridge.deadLetters != nil
+		wait := config.retries().After(failed)
 		if counting {
-			held, most := p.bridge.verdicts.add(p.suspect(f), begin), config.HTTP.MaxAttempts
-			if held.refusals >= most {
-				refused = &deadletter.Cause{Attempts: held.refusals, Since: held.since, Reason: why}
+			held, most := p.bridge.refusals.add(p.key(f), begin), config.HTTP.MaxAttempts
+			if held.count >= most {
+				refused = &deadletter.Cause{Attempts: held.count, Since: held.since, Reason: why}
 			}
-			wait = backoffFrom(config.HTTP.RefusedMin, held.refusals-1, config.HTTP.RefusedMax)
-			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.refusals, most, why)
+			wait = config.HTTP.refusedRetries().After(held.count - 1)
+			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.count, most, why)
 		}
-		p.failFlight(f, event.ID(), failed, why, counting)
+		p.failBatch(f, event.ID(), failed, why, counting)
 		if refused != nil {
 			return refused, true
 		}
@@ -97,34 +93,6 @@ func (p *partition) deliver(work context.Context, event cloudevents.Event, f *fl
 		}
 	}
 }
-
-// bury puts the event into the dead letter topic. It tries until that has
-// taken it, for the offset must not be committed before, or work is done.
-func (p *partition) bury(work context.Context, event cloudevents.Event, f *flight, records int, why deadletter.Cause) bool {
-	for failed := 0; ; failed++ {
-		ctx, cancel := context.WithTimeout(work, buryTimeout)
-		err := p.bridge.deadLetters.Bury(ctx, event, why)
-		cancel()
-		if err == nil {
-			break
-		}
-		if work.Err() != nil {
-			return false
-		}
-		p.failFlight(f, event.ID(), failed, fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
-			why.Attempts, why.Reason, err), false)
-		if pause.For(work, backoff(failed, p.bridge.config.RetryMax)) != nil {
-			return false
-		}
-	}
-	p.bridge.metrics.buried(p.of.Topic, records)
-	p.bridge.log.Error("batch dead-lettered", "batch", event.ID(), "topic", p.of.Topic, "partition", p.of.Partition,
-		"records", records, "attempts", why.Attempts, "reason", why.Reason)
-	return true
-}
-
-// buryTimeout bounds one attempt to publish a dead letter.
-const buryTimeout = 10 * time.Second
 
 // attempt is one try to publish.
 func (p *partition) attempt(work context.Context, event cloudevents.Event) error {
@@ -163,8 +131,8 @@ func (p *partition) awaitTurn(work context.Context) error {
 	}
 }
 
-// failFlight takes note of a failed try at a batch.
-func (p *partition) failFlight(f *flight, id string, failed int, why string, counting bool) {
+// failBatch takes note of a failed try at a batch.
+func (p *partition) failBatch(f *inFlight, id string, failed int, why string, counting bool) {
 	p.noteFailure(id, failed, why, p.window.fail(f, why, counting))
 }
 

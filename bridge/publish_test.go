@@ -24,7 +24,7 @@ type letters struct {
 	fail   int // so many attempts fail
 }
 
-func (l *letters) Bury(_ context.Context, _ cloudevents.Event, why deadletter.Cause) error {
+func (l *letters) DeadLetter(_ context.Context, _ cloudevents.Event, why deadletter.Cause) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail > 0 {
@@ -42,10 +42,10 @@ func (l *letters) count() int {
 }
 
 // publishOne has a partition publish one batch of three records, and returns the
-// partition and whether that ended with the batch taken over or buried.
+// partition and whether that ended with the batch taken over or dead-lettered.
 func publishOne(t *testing.T, work context.Context, transport Transport, dead DeadLetters) (*partition, bool) {
 	t.Helper()
-	c := testCutter(t, nil, transport)
+	c := testBatcher(t, nil, transport)
 	c.bridge.deadLetters = dead
 	return c.partition, publishBatch(c.partition, work, 0)
 }
@@ -57,15 +57,15 @@ func publishBatch(p *partition, work context.Context, first int64) bool {
 		e.Grow(e.Size() + batch.EncodedSize(&r))
 		e.Add(&r)
 	}
-	f := &flight{first: first, next: first + 3}
+	f := &inFlight{first: first, next: first + 3}
 	if p.takeSlot(work) != nil {
 		return false
 	}
-	p.window.depart(f)
+	p.window.add(f)
 	return p.publish(work, e, f)
 }
 
-func verdict(text string) error { return &PublishError{Err: errors.New(text), Verdict: true} }
+func refusing(text string) error { return &PublishError{Err: errors.New(text), Refused: true} }
 
 // A batch that is refused again and again is tried for minutes: time enough to
 // take back a bad deployment.
@@ -75,14 +75,14 @@ func TestPublish_GivesUpSlowly(t *testing.T) {
 		dead := &letters{}
 		p, done := publishOne(t, t.Context(), sink(func(cloudevents.Event) error {
 			attempts++
-			return verdict("422: no batch")
+			return refusing("422: no batch")
 		}), dead)
 		if took := time.Since(began); !done || attempts != 20 || took < 6*time.Minute || took > 16*time.Minute {
 			t.Errorf("%d attempts in %v", attempts, took)
 		}
 		want := deadletter.Cause{Attempts: 20, Since: began, Source: "bridge stationflow", Reason: "422: no batch"}
 		if len(dead.causes) != 1 || dead.causes[0] != want {
-			t.Errorf("buried %+v, want %+v", dead.causes, want)
+			t.Errorf("dead-lettered %+v, want %+v", dead.causes, want)
 		}
 		if position, _ := p.window.committable(); position != 3 {
 			t.Errorf("%d is committable", position)
@@ -94,23 +94,23 @@ func TestPublish_GivesUpSlowly(t *testing.T) {
 }
 
 // An outage is waited out, however long, and an attempt that says nothing of
-// the batch does not count among its verdicts.
+// the batch does not count among its refusals.
 func TestPublish_WaitsAnOutageOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, verdicts := time.Now(), 0
+		began, refusals := time.Now(), 0
 		dead := &letters{}
 		p, done := publishOne(t, t.Context(), sink(func(cloudevents.Event) error {
 			switch {
 			case time.Since(began) > 24*time.Hour:
 				return nil
-			case verdicts < 19:
-				verdicts++
-				return verdict("500")
+			case refusals < 19:
+				refusals++
+				return refusing("500")
 			}
 			return &PublishError{Err: errors.New("connection refused"), After: time.Minute}
 		}), dead)
 		if now := p.bridge.Snapshot(); !done || len(dead.causes) != 0 || now.Batches != 1 || now.Retries < 1000 {
-			t.Errorf("buried %+v, the snapshot is %+v", dead.causes, now)
+			t.Errorf("dead-lettered %+v, the snapshot is %+v", dead.causes, now)
 		}
 	})
 }
@@ -118,7 +118,7 @@ func TestPublish_WaitsAnOutageOut(t *testing.T) {
 // The offset waits for the dead letter topic, and forever if need be.
 func TestPublish_CommitsNothingBeforeTheDeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refuse := sink(func(cloudevents.Event) error { return verdict("no") })
+		refuse := sink(func(cloudevents.Event) error { return refusing("no") })
 		p, done := publishOne(t, t.Context(), refuse, &letters{fail: 50})
 		if position, _ := p.window.committable(); !done || position != 3 {
 			t.Errorf("%d is committable in the end", position)
@@ -142,7 +142,7 @@ func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 		began, first := time.Now(), true
 		var mu sync.Mutex
 		var at []time.Duration
-		c := testCutter(t, nil, sink(func(e cloudevents.Event) error {
+		c := testBatcher(t, nil, sink(func(e cloudevents.Event) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if first {
@@ -172,7 +172,7 @@ func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 // Told to stop, a partition that waits does so at once.
 func TestPublish_EndsWithItsWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, err := range []error{verdict("no"), errors.New("away"), &PublishError{Err: errors.New("busy"), After: time.Minute}} {
+		for _, err := range []error{refusing("no"), errors.New("away"), &PublishError{Err: errors.New("busy"), After: time.Minute}} {
 			began := time.Now()
 			work, stop := context.WithTimeout(t.Context(), 700*time.Millisecond)
 			p, done := publishOne(t, work, sink(func(cloudevents.Event) error { return err }), &letters{})
@@ -186,13 +186,13 @@ func TestPublish_EndsWithItsWork(t *testing.T) {
 
 // Refusals count on when the partition is given away and comes back, and
 // until they are enough nobody needs to look.
-func TestPublish_VerdictsOutliveSessions(t *testing.T) {
+func TestPublish_RefusalsOutliveSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts atomic.Int64
 		dead := &letters{}
-		c := testCutter(t, nil, sink(func(cloudevents.Event) error {
+		c := testBatcher(t, nil, sink(func(cloudevents.Event) error {
 			attempts.Add(1)
-			return verdict("422: no batch")
+			return refusing("422: no batch")
 		}))
 		c.bridge.deadLetters = dead
 		began := time.Now()
@@ -218,29 +218,29 @@ func TestPublish_VerdictsOutliveSessions(t *testing.T) {
 			publishing.Wait()
 		}
 		if why := dead.causes[0]; attempts.Load() != 20 || why.Attempts != 20 || !why.Since.Equal(began) {
-			t.Errorf("after %d attempts buried %+v", attempts.Load(), why)
+			t.Errorf("after %d attempts dead-lettered %+v", attempts.Load(), why)
 		}
-		if n := len(c.bridge.verdicts.cases); n != 0 {
-			t.Errorf("%d cases are open", n)
+		if n := len(c.bridge.refusals.batches); n != 0 {
+			t.Errorf("%d batches are remembered", n)
 		}
 	})
 }
 
 // What is remembered is bounded, and what was refused last is kept.
-func TestVerdicts_Bounded(t *testing.T) {
+func TestRefusals_Bounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var v verdicts
-		first := suspect{topicID, 0, 0}
+		var v refusals
+		first := batchKey{topicID, 0, 0}
 		v.add(first, time.Now())
-		for offset := range int64(maxCases + 10) {
+		for offset := range int64(maxRefused + 10) {
 			time.Sleep(time.Second)
-			v.add(suspect{topicID, 1, offset}, time.Now())
+			v.add(batchKey{topicID, 1, offset}, time.Now())
 			if offset%1000 == 0 {
 				v.add(first, time.Now())
 			}
 		}
-		if got := v.add(first, time.Now()); len(v.cases) != maxCases || got.refusals != 2+maxCases/1000+1 {
-			t.Errorf("%d cases are open, one with %d refusals", len(v.cases), got.refusals)
+		if got := v.add(first, time.Now()); len(v.batches) != maxRefused || got.count != 2+maxRefused/1000+1 {
+			t.Errorf("%d batches are remembered, one with %d refusals", len(v.batches), got.count)
 		}
 	})
 }

@@ -63,7 +63,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	s.partitions = make(map[kafka.Partition]*partition, len(positions))
 	batchBytes := b.config.batchBytes(len(positions))
 	for at, from := range positions {
-		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID, Partition: at.Number}
+		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID,
+			Partition: at.Number}
 		p := newPartition(b, of, from, batchBytes)
 		p.confirm = func(ctx context.Context) bool { return s.confirm(ctx, p) }
 		s.partitions[at] = p
@@ -74,7 +75,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	}
 	context.AfterFunc(group.Context(), func() {
 		if lost(context.Cause(group.Context())) {
-			s.close()
+			s.revoke()
 			return
 		}
 		// A quarter remains to commit and to leave.
@@ -85,7 +86,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	s.inBackground(func() { s.commitLoop(ctx) })
 	s.inBackground(func() { s.watch(ctx) })
 	b.attach(s)
-	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation)
+	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation,
+		"batch_bytes", batchBytes)
 	return nil
 }
 
@@ -100,10 +102,10 @@ func lost(cause error) bool {
 // ConsumeClaim carries one partition until the session ends.
 func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	p := s.partitions[kafka.Partition{Topic: claim.Topic(), Number: claim.Partition()}]
-	cutter := newCutter(p, s.work)
+	batcher := newBatcher(p, s.work)
 	done := group.Context().Done()
-	cutter.run(done, claim.Messages())
-	cutter.drain()
+	batcher.run(done, claim.Messages())
+	batcher.drain()
 	if group.Context().Err() == nil {
 		// The library stops reading a partition for good in one case only.
 		s.outOfRange(claim.Topic(), claim.Partition())
@@ -124,14 +126,14 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 	if !lost(context.Cause(group.Context())) {
 		s.lastCommit()
 	}
-	s.close()
+	s.revoke()
 	s.bridge.detach()
 	return nil
 }
 
-// inBackground runs f beside the session, which waits for it to end, or
-// returns false when the session waits no more: what the library reports can
-// come later than that.
+// inBackground runs f in a goroutine of its own, for which the session waits
+// before it ends. It returns false when the session does not wait any more:
+// what the library reports can come later than that.
 func (s *session) inBackground(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,16 +151,17 @@ func (s *session) endBackground() {
 	s.background.Wait()
 }
 
-// close ends all publishing and committing: the partitions are others' now.
-func (s *session) close() {
+// revoke ends all publishing and committing: other members have the
+// partitions now.
+func (s *session) revoke() {
 	for _, p := range s.partitions {
-		p.window.close()
+		p.window.revoke()
 	}
 	s.abandon()
 }
 
 // outOfRange stops a partition whose next offset Kafka does not have, unless
-// the topic is another one by now, which has the session begin anew.
+// the topic is another one by now: then the session ends, and the next begins.
 func (s *session) outOfRange(topic string, partition int32) {
 	p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]
 	if p == nil || s.work.Err() != nil || !s.confirm(s.work, p) {
@@ -172,8 +175,9 @@ func (s *session) outOfRange(topic string, partition int32) {
 func (s *session) describeRange(topic string, partition int32, offset int64) string {
 	oldest, _ := s.control.GetOffset(topic, partition, sarama.OffsetOldest)
 	newest, _ := s.control.GetOffset(topic, partition, sarama.OffsetNewest)
-	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired or been deleted before they "+
-		"were read, or the brokers lost some. Decide where to go on, stop the bridge, and move the group there, for example with "+
-		"kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute --bootstrap-server %s",
-		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition, strings.Join(s.bridge.config.Kafka.Brokers, ","))
+	return fmt.Sprintf("offset %d of %s/%d is out of range: Kafka holds %d to %d. Records may have expired or been "+
+		"deleted before they were read, or the brokers lost some. Decide where to go on, stop the bridge, and move the "+
+		"group there, for example with kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute --bootstrap-server %s",
+		offset, topic, partition, oldest, newest, s.bridge.config.GroupID, topic, partition,
+		strings.Join(s.bridge.config.Kafka.Brokers, ","))
 }

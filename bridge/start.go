@@ -31,10 +31,10 @@ type position struct {
 // starts returns where each claimed partition begins: at the group's
 // committed offset, whatever has become of it. Where there is none for the
 // topic as it is now, the member that holds the first partition of the first
-// topic that can be read chooses one for every partition of every topic, and commits it; the
-// others wait until they read it. So each start is chosen once, by one
-// member, however many join and in whatever order, and none is used that a
-// successor after a crash would not find.
+// topic that can be read chooses one for every partition of every topic, and
+// commits it; the others wait until they read it. So each start is chosen
+// once, by one member, however many join and in whatever order, and none is
+// used that a successor after a crash would not find.
 func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[kafka.Partition]position, error) {
 	chooser := slices.Contains(claims[s.topics[0]], 0)
 	deadline := time.Now().Add(startPatience)
@@ -54,7 +54,9 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[ka
 				return nil, err
 			}
 			continue
-		case !slices.ContainsFunc(missing, func(at kafka.Partition) bool { return slices.Contains(claims[at.Topic], at.Number) }):
+		case !slices.ContainsFunc(missing, func(at kafka.Partition) bool {
+			return slices.Contains(claims[at.Topic], at.Number)
+		}):
 			return s.positions(claims, committed)
 		case time.Now().After(deadline):
 			return nil, fmt.Errorf("waiting for the member that chooses where group %s begins: nothing is committed for %v after %v",
@@ -101,7 +103,8 @@ func (s *session) readBack(chosen map[kafka.Partition]int64, committed map[kafka
 // commit that the user was not allowed to read until now. Any other topic or
 // partition without a commit is new, or was created again: nobody has seen its
 // first record, and it begins there.
-func (s *session) choose(missing []kafka.Partition, committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]int64, error) {
+func (s *session) choose(missing []kafka.Partition,
+	committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]int64, error) {
 	b := s.bridge
 	begun := b.begun.Load()
 	seen := make(map[string]bool) // the topics with a commit
@@ -136,7 +139,8 @@ func (s *session) choose(missing []kafka.Partition, committed map[kafka.Partitio
 		return errors.Join(faults...)
 	})
 	if err == nil && len(fresh) > 0 {
-		b.log.Warn("these are new to the group, or their topic was created again: they are read from the first record", "partitions", fmt.Sprint(fresh))
+		b.log.Warn("these are new to the group, or their topic was created again: they are read from the first record",
+			"partitions", fmt.Sprint(fresh))
 	}
 	return chosen, err
 }
@@ -172,7 +176,8 @@ func (s *session) begin(starts map[kafka.Partition]Start) (map[kafka.Partition]i
 }
 
 // positions takes over the commits of the claimed partitions.
-func (s *session) positions(claims map[string][]int32, committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]position, error) {
+func (s *session) positions(claims map[string][]int32,
+	committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]position, error) {
 	oldest, newest := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
 	for topic, partitions := range claims {
 		for _, partition := range partitions {

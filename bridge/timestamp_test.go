@@ -23,8 +23,9 @@ func TestLag_OfTimestampsThatCannotBeTrue(t *testing.T) {
 		"seconds":      {now.Unix(), 0},
 		"microseconds": {now.UnixMicro(), 0},
 	} {
-		c := testCutter(t, nil, sink(func(cloudevents.Event) error { return nil }))
-		if err := c.begin(&batch.Record{Offset: 7, Timestamp: test.timestamp}); err != nil {
+		c := testBatcher(t, nil, sink(func(cloudevents.Event) error { return nil }))
+		r := &batch.Record{Offset: 7, Timestamp: test.timestamp}
+		if err := c.begin(r, batch.EncodedSize(r)); err != nil {
 			t.Fatal(err)
 		}
 		if lag := c.status(time.Now()).Lag; lag < test.least || lag > test.least+time.Minute {

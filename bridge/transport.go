@@ -26,8 +26,8 @@ type Transport interface {
 // DeadLetters takes the batches that a Transport refused for good. It is safe
 // for concurrent use.
 type DeadLetters interface {
-	// Bury makes one attempt; its rules are those of Publish.
-	Bury(ctx context.Context, event cloudevents.Event, why deadletter.Cause) error
+	// DeadLetter makes one attempt; its rules are those of Publish.
+	DeadLetter(ctx context.Context, event cloudevents.Event, why deadletter.Cause) error
 }
 
 // A PublishError is a failed attempt of which more is known than that it
@@ -36,9 +36,10 @@ type DeadLetters interface {
 type PublishError struct {
 	Err error
 
-	// Verdict: the other side works, and refuses this very batch. After so
-	// many verdicts (Config.HTTP.MaxAttempts) the batch is a dead letter.
-	Verdict bool
+	// Refused says that the other side works, and refuses this very batch.
+	// After so many refusals (Config.HTTP.MaxAttempts) the batch is a dead
+	// letter.
+	Refused bool
 
 	// After is how long the other side asks to be left alone; 0 for no wish.
 	After time.Duration

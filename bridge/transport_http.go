@@ -93,8 +93,8 @@ func newHTTPClient() *http.Client {
 			IdleConnTimeout:     90 * time.Second,
 			WriteBufferSize:     64 << 10,
 		},
-		// A redirect is no answer of the function's, and following one would
-		// show the identity token to whoever it names.
+		// A redirect is not an answer of the function, and to follow one
+		// would show the identity token to the server that it names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -207,7 +207,7 @@ func read(response *http.Response) (quoted string) {
 //   - 3xx, 401, 403, 404, 405, 407: something before the function has
 //     answered; a person must mend the address or the rights, and no batch
 //     is to blame.
-//   - 400, 413, 422, 500: the function's verdict on this batch, unless it is
+//   - 400, 413, 422, 500: the function refuses this batch, unless the answer is
 //     JSON: the function gives its reasons as plain text.
 //   - All else: nobody knows, and no batch is to blame.
 func judge(url string, response *http.Response, answer string, now time.Time) error {
@@ -225,14 +225,18 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 		failure.Err = fmt.Errorf("%s answered %s: the bridge's service account needs the right to invoke the function "+
 			"(roles/run.invoker), and BRIDGE_HTTP_AUDIENCE must be the function's own URL", url, response.Status)
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
-		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInternalServerError:
-		failure.Verdict = !page && !isJSON(response, answer)
+		failure.Err = fmt.Errorf("%s answered %s: BRIDGE_HTTP_URL must be the ingest function's address, path included",
+			url, response.Status)
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+		http.StatusInternalServerError:
+		failure.Refused = !page && !isJSON(response, answer)
 	default:
 		if code < 300 {
-			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
+			failure.Err = fmt.Errorf("%s answered %s with a web page, which the function never does: "+
+				"BRIDGE_HTTP_URL must be the ingest function's address, path included", url, response.Status)
 		} else if code < 400 {
-			failure.Err = fmt.Errorf("%s answered %s and redirects are not followed: BRIDGE_HTTP_URL must be the ingest function's own address", url, response.Status)
+			failure.Err = fmt.Errorf("%s answered %s and redirects are not followed: "+
+				"BRIDGE_HTTP_URL must be the ingest function's own address", url, response.Status)
 		}
 	}
 	return failure

@@ -89,24 +89,24 @@ func TestHTTP_Answers(t *testing.T) {
 	tests := []struct {
 		code    int
 		header  string // Retry-After
-		verdict bool
+		refused bool
 		after   time.Duration
 		says    string
 		page    string // the type of an answer that is not plain text
 	}{
 		{code: 200}, {code: 202}, {code: 204},
 		{code: 301, says: "redirects are not followed"}, {code: 307, says: "BRIDGE_HTTP_URL"},
-		{code: 400, verdict: true, says: "no good"},
+		{code: 400, refused: true, says: "no good"},
 		{code: 401, says: "roles/run.invoker"}, {code: 403, says: "BRIDGE_HTTP_AUDIENCE"},
 		{code: 404, says: "path included"}, {code: 405, says: "path included"},
-		{code: 408, says: "no good"}, {code: 413, verdict: true, says: "no good"}, {code: 422, verdict: true, says: "no good"},
+		{code: 408, says: "no good"}, {code: 413, refused: true, says: "no good"}, {code: 422, refused: true, says: "no good"},
 		{code: 425, says: "no good"}, {code: 429, says: "no good"},
 		{code: 429, header: "7", after: 7 * time.Second, says: "no good"},
-		{code: 500, verdict: true, says: "no good"}, {code: 500, header: "7", verdict: true, says: "no good"}, {code: 501, says: "no good"},
+		{code: 500, refused: true, says: "no good"}, {code: 500, header: "7", refused: true, says: "no good"}, {code: 501, says: "no good"},
 		{code: 502, says: "no good"}, {code: 503, says: "no good"},
 		{code: 503, header: "100000", after: maxRetryAfter, says: "no good"}, {code: 503, header: "soon", says: "no good"}, {code: 504, says: "no good"},
 		{code: 409, says: "no good"}, {code: 410, says: "no good"}, {code: 451, says: "no good"}, {code: 505, says: "no good"}, {code: 520, says: "no good"},
-		// What a front end answers is no verdict, and nothing is taken over.
+		// What a front end answers refuses no batch, and nothing is taken over.
 		{code: 400, page: html, says: "no good"}, {code: 413, page: html, says: "no good"}, {code: 422, page: html, says: "no good"},
 		{code: 500, page: html, says: "no good"}, {code: 200, page: html, says: "with a web page, which the function never does"},
 		{code: 400, page: object, says: "no good"}, {code: 413, page: problem, says: "no good"}, {code: 422, page: object, says: "no good"},
@@ -143,8 +143,8 @@ func TestHTTP_Answers(t *testing.T) {
 				t.Fatal("it claims to have published")
 			}
 			known := understand(err)
-			if known.Verdict != test.verdict || known.After != test.after || !strings.Contains(err.Error(), test.says) || len(err.Error()) > 1000 {
-				t.Errorf("verdict %v, after %v, %.300q; want %v, %v, %q", known.Verdict, known.After, err, test.verdict, test.after, test.says)
+			if known.Refused != test.refused || known.After != test.after || !strings.Contains(err.Error(), test.says) || len(err.Error()) > 1000 {
+				t.Errorf("refused %v, after %v, %.300q; want %v, %v, %q", known.Refused, known.After, err, test.refused, test.after, test.says)
 			}
 		})
 	}
@@ -172,7 +172,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// Nothing answers, nothing is there, or nobody waits: no verdict.
+// Nothing answers, nothing is there, or nobody waits: no batch is refused.
 func TestHTTP_NoAnswer(t *testing.T) {
 	release := make(chan struct{})
 	hanging := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
@@ -203,7 +203,7 @@ func TestHTTP_NoAnswer(t *testing.T) {
 }
 
 // A server that answers before it has read the batch: Publish returns only
-// once nobody reads the data, for the bridge writes the next batch there.
+// once nobody reads the data, because the bridge writes the next batch there.
 func TestHTTP_KeepsNoData(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

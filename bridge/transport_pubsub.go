@@ -38,9 +38,9 @@ func (p *PubSub) Publish(ctx context.Context, event cloudevents.Event) error {
 	return p.send(ctx, event.Data(), batch.Attributes(event))
 }
 
-// Bury sends the message as Pub/Sub itself forwards one to a dead letter
+// DeadLetter sends the message as Pub/Sub itself forwards one to a dead letter
 // topic, with the cause in further attributes.
-func (p *PubSub) Bury(ctx context.Context, event cloudevents.Event, why deadletter.Cause) error {
+func (p *PubSub) DeadLetter(ctx context.Context, event cloudevents.Event, why deadletter.Cause) error {
 	attributes := batch.Attributes(event)
 	maps.Copy(attributes, why.Attributes())
 	return p.send(ctx, event.Data(), attributes)

@@ -15,10 +15,10 @@ import (
 	"github.com/stationflow/stationflow/batch"
 )
 
-// A refusal answers the first publishes with an error.
-type refusal struct{ left int }
+// A refuser answers the first publishes with an error.
+type refuser struct{ left int }
 
-func (r *refusal) React(any) (handled bool, result any, err error) {
+func (r *refuser) React(any) (handled bool, result any, err error) {
 	if r.left == 0 {
 		return false, nil, nil
 	}
@@ -27,7 +27,7 @@ func (r *refusal) React(any) (handled bool, result any, err error) {
 }
 
 func TestPubSub_OneMessageOneAttempt(t *testing.T) {
-	server := pstest.NewServer(pstest.ServerReactorOption{FuncName: "Publish", Reactor: &refusal{left: 1}})
+	server := pstest.NewServer(pstest.ServerReactorOption{FuncName: "Publish", Reactor: &refuser{left: 1}})
 	defer server.Close()
 	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
 	const topic = "projects/p/topics/stationflow-records"

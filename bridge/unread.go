@@ -68,7 +68,8 @@ func (b *Bridge) wasWithheld(name string) bool {
 func (b *Bridge) unreadTopics() (topics []UnreadTopic) {
 	for _, name := range slices.Sorted(maps.Keys(b.unread)) {
 		left := b.unread[name]
-		topics = append(topics, UnreadTopic{Topic: name, Problem: left.why, Stuck: time.Since(left.since) > b.config.StuckAfter})
+		topics = append(topics, UnreadTopic{Topic: name, Problem: left.why,
+			Stuck: time.Since(left.since) > b.config.StuckAfter})
 	}
 	return topics
 }

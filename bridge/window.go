@@ -11,17 +11,17 @@ import (
 type window struct {
 	mu       sync.Mutex
 	position int64 // the first offset that is not known to be published
-	flights  []*flight
-	closed   bool
+	batches  []*inFlight
+	revoked  bool
 }
 
-// A flight is one batch on its way.
-type flight struct {
+// An inFlight is one batch in flight.
+type inFlight struct {
 	first     int64 // the batch's first offset
 	next      int64 // the offset after the batch's last
 	bytes     int   // the memory it holds
 	timestamp int64 // since when its first record waits, in milliseconds
-	retried   bool  // an attempt failed; belongs to whoever publishes it
+	retried   bool  // an attempt failed; belongs to the goroutine that publishes it
 
 	// The window's.
 	published bool
@@ -29,16 +29,16 @@ type flight struct {
 	counting  bool   // failure counts towards giving the batch up
 }
 
-// depart adds a batch behind all others.
-func (w *window) depart(f *flight) {
+// add puts a batch behind all others.
+func (w *window) add(f *inFlight) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.flights = append(w.flights, f)
+	w.batches = append(w.batches, f)
 }
 
 // fail records that an attempt at a batch failed, and returns whether all
 // other batches are without failure.
-func (w *window) fail(f *flight, why string, counting bool) (first bool) {
+func (w *window) fail(f *inFlight, why string, counting bool) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	first = w.oldestFailing() < 0
@@ -56,29 +56,29 @@ func (w *window) failing() (why string, counting bool) {
 	if i < 0 {
 		return "", false
 	}
-	return w.flights[i].failure, i == 0 && w.flights[i].counting
+	return w.batches[i].failure, i == 0 && w.batches[i].counting
 }
 
 func (w *window) oldestFailing() int {
-	return slices.IndexFunc(w.flights, func(f *flight) bool { return f.failure != "" })
+	return slices.IndexFunc(w.batches, func(f *inFlight) bool { return f.failure != "" })
 }
 
-// arrive records that a batch is published, and returns how many the position
-// moved over. After close it changes nothing: a publish that ends once the
+// finish records that a batch is published, and returns how many the position
+// moved over. After revoke it changes nothing: a publish that ends once the
 // partition was revoked must not move what is committed for it.
-func (w *window) arrive(f *flight) (passed int) {
+func (w *window) finish(f *inFlight) (passed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f.published, f.failure = true, ""
-	if w.closed {
+	if w.revoked {
 		return 0
 	}
 	done := 0
-	for done < len(w.flights) && w.flights[done].published {
-		w.position = w.flights[done].next
+	for done < len(w.batches) && w.batches[done].published {
+		w.position = w.batches[done].next
 		done++
 	}
-	w.flights = append(w.flights[:0], w.flights[done:]...)
+	w.batches = append(w.batches[:0], w.batches[done:]...)
 	return done
 }
 
@@ -86,23 +86,23 @@ func (w *window) arrive(f *flight) (passed int) {
 func (w *window) pass(next int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed {
+	if !w.revoked {
 		w.position = max(w.position, next)
 	}
 }
 
-// close ends the window, as the partition was revoked. The position stays.
-func (w *window) close() {
+// revoke says that the partition was revoked: the position stays.
+func (w *window) revoke() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.closed = true
+	w.revoked = true
 }
 
-// committable returns the position, or false once the window is closed.
+// committable returns the position, or false once the partition was revoked.
 func (w *window) committable() (position int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.position, !w.closed
+	return w.position, !w.revoked
 }
 
 // look returns the position, how many batches are in flight behind it with
@@ -111,7 +111,7 @@ func (w *window) look() (position int64, batches int, bytes int64, oldest int64)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	oldest = -1
-	for i, f := range w.flights {
+	for i, f := range w.batches {
 		if i == 0 {
 			oldest = f.timestamp
 		}

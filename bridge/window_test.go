@@ -13,23 +13,23 @@ func TestWindow_PositionIsAContiguousPrefix(t *testing.T) {
 	for range 500 {
 		var w window
 		w.position = random.Int64N(100)
-		var flights []*flight
-		published := map[*flight]bool{}
+		var batches []*inFlight
+		published := map[*inFlight]bool{}
 		next := w.position
 		first := next
 		for steps := 0; steps < 60; steps++ {
-			if waiting := unpublished(flights, published); len(waiting) == 0 || random.IntN(2) == 0 && len(waiting) < 8 {
+			if waiting := unpublished(batches, published); len(waiting) == 0 || random.IntN(2) == 0 && len(waiting) < 8 {
 				next += 1 + random.Int64N(50)
-				f := &flight{next: next}
-				flights = append(flights, f)
-				w.depart(f)
+				f := &inFlight{next: next}
+				batches = append(batches, f)
+				w.add(f)
 			} else {
 				f := waiting[random.IntN(len(waiting))]
 				published[f] = true
-				w.arrive(f)
+				w.finish(f)
 			}
 			want := first
-			for _, f := range flights {
+			for _, f := range batches {
 				if !published[f] {
 					break
 				}
@@ -42,8 +42,8 @@ func TestWindow_PositionIsAContiguousPrefix(t *testing.T) {
 	}
 }
 
-func unpublished(flights []*flight, published map[*flight]bool) (waiting []*flight) {
-	for _, f := range flights {
+func unpublished(batches []*inFlight, published map[*inFlight]bool) (waiting []*inFlight) {
+	for _, f := range batches {
 		if !published[f] {
 			waiting = append(waiting, f)
 		}
@@ -51,12 +51,12 @@ func unpublished(flights []*flight, published map[*flight]bool) (waiting []*flig
 	return waiting
 }
 
-func TestWindow_ClosedMovesNoMore(t *testing.T) {
+func TestWindow_RevokedMovesNoMore(t *testing.T) {
 	w := window{position: 5}
-	f := &flight{next: 9}
-	w.depart(f)
-	w.close()
-	if w.arrive(f) > 0 {
+	f := &inFlight{next: 9}
+	w.add(f)
+	w.revoke()
+	if w.finish(f) > 0 {
 		t.Error("the position moved")
 	}
 	if position, ok := w.committable(); ok || position != 5 {

@@ -14,7 +14,7 @@ type Decoder struct {
 	judge Judge
 }
 
-// ReadEpoch has timestamps read that are written as numbers in the unit.
+// ReadEpoch makes the decoder read timestamps that are numbers, in the unit.
 func (d *Decoder) ReadEpoch(unit EpochUnit) { d.judge.ReadEpoch(unit) }
 
 // NewDecoder returns a decoder for the schema's events. Timestamps without an

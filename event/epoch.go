@@ -2,8 +2,8 @@ package event
 
 import "fmt"
 
-// An EpochUnit is what producers count in who write a timestamp as a number:
-// so many of it since 1970-01-01 UTC. The zero EpochUnit reads no numbers.
+// An EpochUnit is the unit of timestamps that producers write as numbers: they
+// count it from 1970-01-01 UTC. The zero EpochUnit reads no numbers.
 type EpochUnit string
 
 // The units.
@@ -37,7 +37,7 @@ func (u EpochUnit) digits() int64 {
 const maxMicros = 1 << 62
 
 // parse returns the microseconds of a JSON number that counts the unit;
-// what is finer is cut off. fits is false beyond maxMicros.
+// smaller parts are cut off. fits is false beyond maxMicros.
 func (u EpochUnit) parse(text []byte) (micros int64, fits bool) {
 	digits := text
 	negative := digits[0] == '-'
@@ -83,7 +83,7 @@ func (u EpochUnit) parse(text []byte) (micros int64, fits bool) {
 	return n, true
 }
 
-// ReadEpoch has timestamps read that are written as numbers in the unit.
+// ReadEpoch makes the judge read timestamps that are numbers, in the unit.
 func (j *Judge) ReadEpoch(unit EpochUnit) { j.epoch = unit }
 
 // count says that the timestamp f is a number.

@@ -16,7 +16,7 @@ const maxDepth = 64
 // are refused, because readers disagree about what they mean.
 //
 // Its methods take the position of a token's first byte and return the
-// position behind its last one, or failed.
+// position after its last one, or failed.
 type scanner struct {
 	data  []byte
 	arena []byte   // holds strings that had escapes
@@ -42,7 +42,7 @@ func (s *scanner) unexpected(at int, wanted string) int {
 	return s.fail(at, "%q where %s should be", r, wanted)
 }
 
-// peek returns the byte at a position; behind the end it is 0, which no token
+// peek returns the byte at a position; after the end it is 0, which no token
 // begins with.
 func (s *scanner) peek(at int) byte {
 	if at < len(s.data) {
@@ -158,7 +158,7 @@ func (s *scanner) array(at, depth int) int {
 	}
 }
 
-// object checks an object whose members nobody wants to see.
+// object checks an object without looking at its members.
 func (s *scanner) object(at, depth int) int {
 	if depth > maxDepth {
 		return s.fail(at, "nested deeper than %d levels", maxDepth)
@@ -183,8 +183,8 @@ func (s *scanner) object(at, depth int) int {
 	return at
 }
 
-// open goes into an object: to its first member if there is more, else behind
-// the object.
+// open goes into an object: to its first member if there is more, else to what
+// follows the object.
 func (s *scanner) open(at int) (end int, more bool) {
 	at = s.space(at + 1)
 	if s.peek(at) == '}' {
@@ -216,8 +216,8 @@ func (s *scanner) colon(at int) int {
 	return s.space(at + 1)
 }
 
-// next goes on behind a member's value: to the object's next member if there
-// is more, else behind the object.
+// next goes on after a member's value: to the object's next member if there
+// is more, else to what follows the object.
 func (s *scanner) next(at int) (end int, more bool) {
 	at = s.space(at)
 	switch s.peek(at) {
@@ -229,7 +229,7 @@ func (s *scanner) next(at int) (end int, more bool) {
 	return s.unexpected(at, "a comma or the object's end"), false
 }
 
-// repeated tells whether a key occurs twice among those from first on, which
+// repeated reports whether a key occurs twice among those from first on, which
 // it sorts.
 func (s *scanner) repeated(first int) bool {
 	keys := s.keys[first:]
@@ -275,8 +275,8 @@ func (s *scanner) text(at int) ([]byte, int) {
 	return nil, s.unexpected(len(data), "the string's end")
 }
 
-// unescape reads a string that begins behind its quote at start and whose
-// first byte to be looked at is at a position.
+// unescape reads a string that begins after its quote at start. The position
+// is that of the first byte that is not yet looked at.
 func (s *scanner) unescape(start, at int) ([]byte, int) {
 	used := len(s.arena)
 	for {

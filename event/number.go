@@ -34,7 +34,7 @@ func parseInt(text []byte) (n int64, whole, fits bool) {
 
 // parseScaled is parseInt for a number with a fraction, an exponent or many
 // digits. It strips the zeros at both ends of the digits, so that the number
-// is mantissa · 10^exponent with a mantissa that is no multiple of ten.
+// is mantissa · 10^exponent with a mantissa that is not a multiple of ten.
 func parseScaled(text []byte, negative bool) (n int64, whole, fits bool) {
 	var mantissa uint64
 	var count, exponent, zeros int64 // digits in mantissa; zeros seen since its last digit
@@ -83,7 +83,7 @@ func parseScaled(text []byte, negative bool) (n int64, whole, fits bool) {
 	return 0, true, false
 }
 
-// parseExponent reads what stands behind a number's e, bounded by maxExponent.
+// parseExponent reads what follows a number's e, bounded by maxExponent.
 func parseExponent(text []byte) int64 {
 	negative := text[0] == '-'
 	if negative || text[0] == '+' {

@@ -72,7 +72,7 @@ func shorten(text []byte) string {
 	return string(text[:end]) + "…"
 }
 
-// instead tells of an unknown field of the record whose name is another
+// instead points to an unknown field of the record whose name is another
 // spelling of one that is absent: trainId, TRAIN_ID or train-id for train_id.
 func (j *Judge) instead(name string) string {
 	if len(j.arena) == j.used {

@@ -28,7 +28,7 @@ func FloatValue(f float64) Value { return Value{Type: Float64, num: math.Float64
 // TimeValue returns a TIMESTAMP of microseconds since 1970-01-01 UTC.
 func TimeValue(micros int64) Value { return Value{Type: Timestamp, num: uint64(micros)} }
 
-// Null tells whether the value is NULL.
+// Null reports whether the value is NULL.
 func (v *Value) Null() bool { return v.Type == 0 }
 
 // Text returns the bytes of a STRING or BYTES.
@@ -44,7 +44,7 @@ func (v *Value) Float() float64 { return math.Float64frombits(v.num) }
 func (v *Value) Time() time.Time { return time.UnixMicro(v.Int()).UTC() }
 
 // A Reason says why a record is quarantined. The set is closed; it is part of
-// the contract with whoever reads the quarantine table.
+// the contract with those who read the quarantine table.
 type Reason string
 
 // The reasons, in the order in which they win when a record has several
@@ -72,7 +72,7 @@ func Reasons() []Reason {
 		BadTimestamp, AbsurdTimestamp, TooLarge, RefusedByWarehouse}
 }
 
-// A Rejection says why a record is no event of its topic. Detail is for
+// A Rejection says why a record is not an event of its topic. Detail is for
 // people and names the field.
 type Rejection struct {
 	Reason Reason

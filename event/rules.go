@@ -22,12 +22,12 @@ const (
 // A Judge decides whether the typed values of a record are an event of its
 // topic, whatever format they were written in, and puts them into a row.
 //
-// Begin starts with a record. Then each of its fields is told once, in any
-// order: a known one with its position in the schema by the method of what it
-// was written as (Null, Text, Int, Float, Number, Time, or Wrong for anything
-// else), others by Unknown. End gives the verdict. Every field is checked, and
-// of several faults the reason declared first wins, so that a verdict does not
-// depend on the order of the fields.
+// Begin starts with a record. Then each of its fields is reported once, in any
+// order: a known one with its position in the schema, by the method for what
+// it was written as (Null, Text, Int, Float, Number, Time, or Wrong for
+// anything else), others by Unknown. End gives the verdict. Every field is
+// checked, and of several faults the reason declared first wins, so that a
+// verdict does not depend on the order of the fields.
 //
 // It is not safe for concurrent use. The rows hold texts as they were given,
 // and what they have in extra is valid until Reset.
@@ -55,9 +55,8 @@ type field struct {
 }
 
 // NewJudge returns a judge of the schema's events. Timestamps without an
-// offset are taken to be local to location; of a time that occurs twice there
-// the earlier moment, and one that is skipped with the offset before the
-// change.
+// offset are taken to be local to location. A local time that occurs twice is
+// the earlier moment, and one that is skipped has the offset before the change.
 func NewJudge(schema *Schema, location *time.Location) *Judge {
 	if len(schema.Columns) > maxFields {
 		panic("event: more than 64 fields in " + schema.Topic)
@@ -225,7 +224,7 @@ func (j *Judge) Int(i int, n int64) {
 	j.Number(i, strconv.AppendInt(nil, n, 10))
 }
 
-// Float says that field i is a binary number, which may be infinite or none.
+// Float says that field i is a binary number, which may be infinite or NaN.
 func (j *Judge) Float(i int, x float64) {
 	f := &j.fields[i]
 	switch {
@@ -267,7 +266,7 @@ func (j *Judge) LocalTime(i int, micros int64) {
 	j.Time(i, micros)
 }
 
-// plausible reports whether an event can be of a moment.
+// plausible reports whether an event can have happened at a moment.
 func (j *Judge) plausible(micros int64) bool { return earliest <= micros && micros <= j.latest }
 
 // refuseMoment refuses a moment that is not plausible, shown as it was written.

@@ -134,7 +134,7 @@ func (c *Column) setRules(rules string) {
 func bound(argument string) *float64 {
 	f, err := strconv.ParseFloat(argument, 64)
 	if err != nil {
-		panic("event: bound " + argument + " is no number")
+		panic("event: bound " + argument + " is not a number")
 	}
 	return &f
 }

@@ -25,7 +25,7 @@ type clock struct {
 // parse reads a calendar date and a time of day of at least hours and minutes,
 // both in the extended (2026-11-22T07:30:00) or both in the basic format
 // (20261122T073000), with T, t or a space between. Seconds may have a fraction
-// behind a dot or a comma, of which six digits count. Z, z, ±hh:mm, ±hhmm or
+// after a dot or a comma, of which six digits count. Z, z, ±hh:mm, ±hhmm or
 // ±hh may follow, and what parseZone reads; without any of these the time is
 // local to the location.
 //
@@ -171,7 +171,7 @@ func parseOffset(text []byte) (seconds int64, ok bool) {
 	return seconds, true
 }
 
-// pair returns the number that two digits make, or one below zero.
+// pair returns the number that two digits make, or a negative one.
 func pair(text []byte, at int) int {
 	tens, ones := text[at]-'0', text[at+1]-'0'
 	if tens > 9 || ones > 9 {

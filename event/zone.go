@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// parseZone reads what programs write behind the time of day besides the plain
-// offsets of ISO 8601, as seconds east at a local second:
+// parseZone reads what programs write after the time of day, other than the
+// plain offsets of ISO 8601, as seconds east at a local second:
 //
 //   - suffixes in brackets (RFC 9557): …Z[UTC], …+01:00[Europe/Paris],
 //     …[Europe/Paris][u-ca=iso8601]. The offset counts; where there is none the
@@ -50,7 +50,7 @@ func (c *clock) parseZone(text []byte, local int64, spaced bool) (seconds int64,
 }
 
 // isAbbreviation reports whether a text can stand for a zone: CET, or +0530
-// where there are no letters for it.
+// where the zone has no letters.
 func isAbbreviation(text []byte) bool {
 	for _, c := range text {
 		if !(c >= 'A' && c <= 'Z' || isDigit(c) || c == '+' || c == '-') {

@@ -34,8 +34,8 @@ func layoutOf(of reflect.Type, legacy bool) layout {
 	return fields
 }
 
-// append adds the struct v as a JSON object to b.
-func (l layout) append(b []byte, v reflect.Value) []byte {
+// encode adds the struct v as a JSON object to b.
+func (l layout) encode(b []byte, v reflect.Value) []byte {
 	separator := byte('{')
 	for i := range l {
 		f := v.Field(l[i].index)

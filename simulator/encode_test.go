@@ -17,6 +17,6 @@ func BenchmarkEncode(b *testing.B) {
 	var buffer []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buffer = l.append(buffer[:0], reflect.ValueOf(e).Elem())
+		buffer = l.encode(buffer[:0], reflect.ValueOf(e).Elem())
 	}
 }

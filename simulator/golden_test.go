@@ -14,7 +14,7 @@ import (
 	"github.com/stationflow/stationflow/simulator"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // A Sunday, at the first opening of the day.
 func sunday(location *time.Location) time.Time {

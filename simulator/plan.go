@@ -160,7 +160,8 @@ func (r *planReader) timeOfDay(fields map[string]any, name string, fallback time
 func (r *planReader) refuseOthers(place string, fields map[string]any, known ...string) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, name) {
-			r.fault("%s has a field %q, which means nothing: take it out, known are %s", place, name, strings.Join(known, ", "))
+			r.fault("%s has a field %q, which means nothing: take it out, known are %s", place, name,
+				strings.Join(known, ", "))
 		}
 	}
 }

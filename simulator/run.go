@@ -8,6 +8,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/pause"
 )
 
 const (
@@ -48,12 +50,7 @@ func (WallClock) Now() time.Time { return time.Now() }
 
 // Wait returns when d has passed or ctx is done.
 func (WallClock) Wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	_ = pause.For(ctx, d)
 }
 
 // A RunConfig says how fast and how long a network runs.
@@ -87,7 +84,7 @@ type RunConfig struct {
 }
 
 // Run plays the network's steps into the sink until ctx is done or a limit of
-// the config is reached, which is no error, or until the sink fails. Without a
+// the config is reached, which is not an error, or until the sink fails. Without a
 // Rate it finishes the step it is in, so that every step is written whole or,
 // after an error, was the last. No event is written more than MaxLead before
 // its time: a network that gets there waits for the wall clock.
@@ -156,7 +153,7 @@ func (r *runner) play() step {
 	return s
 }
 
-// playAhead has each step played while the one before is written. stop must be
+// playAhead plays each step while the one before is written. stop must be
 // called once no more steps are wanted.
 func (r *runner) playAhead() (next func() step, stop func()) {
 	steps, enough := make(chan step), make(chan struct{})

@@ -7,8 +7,8 @@
 // the same bytes each time. Faults spoils some of the events and keeps count.
 // Run paces the steps and hands them to a Sink; package sink has the sinks.
 //
-// Identifiers count from 1 in each network: a restart repeats them. Whoever
-// reads the events tells records apart by where they lie in Kafka.
+// Identifiers count from 1 in each network: a restart repeats them. Readers of
+// the events tell records apart by where they lie in Kafka.
 package simulator
 
 import (
@@ -30,7 +30,7 @@ type Event struct {
 	Topic string
 	Key   string    // the event's id
 	Time  time.Time // the event's timestamp, in whole seconds
-	Value []byte    // a JSON object, unless Fault says otherwise; whoever holds the Event may keep it
+	Value []byte    // a JSON object, unless Fault says otherwise; the owner of the Event may keep it
 	Fault Fault     // what was made wrong with it on purpose; "" for nothing
 }
 
@@ -53,9 +53,9 @@ type Config struct {
 	// of the timetable and its own trouble; 0 is one. The events of a step grow
 	// with it, their mix stays.
 	Lines int
-	// Repeat has the network play the day from Start over and over, each time
-	// with other trains, so that its time stays near Start however long it
-	// runs. Identifiers count on.
+	// Repeat makes the network play the day from Start over and over, each
+	// time with other trains, so that its time stays near Start however long
+	// it runs. Identifiers count on.
 	Repeat bool
 }
 
@@ -142,9 +142,9 @@ func (n *Network) Step() []Event {
 // dayEnd returns where the day that is repeated ends.
 func (n *Network) dayEnd() time.Time { return n.first.AddDate(0, 0, 1) }
 
-// Begin has the network go on at another moment, earlier or later, on a new lap:
-// with other trains, and without what is under way. Identifiers count on. The
-// moment is rounded as Config.Start is.
+// Begin makes the network go on at another moment, earlier or later, on a new
+// lap: with other trains, and without what is under way. Identifiers count on.
+// The moment is rounded as Config.Start is.
 func (n *Network) Begin(at time.Time) {
 	n.first = n.hours.firstOpenStep(at.In(n.now.Location()))
 	n.now = n.first
@@ -177,7 +177,7 @@ func (n *Network) closing() time.Time {
 	return closing
 }
 
-// follow has something happen in consequence of something earlier. What would
+// follow makes something happen in consequence of something earlier. What would
 // come after closing happens in the last second before.
 func (n *Network) follow(at time.Time, happen func(at time.Time)) {
 	if closing := n.closing(); !at.Before(closing) {
@@ -205,7 +205,7 @@ func (n *Network) emit(of source, id string, at time.Time, e any) {
 		n.layouts[kind] = layoutOf(kind, n.legacy)
 	}
 	begin := len(n.buffer)
-	n.buffer = n.layouts[kind].append(n.buffer, reflect.ValueOf(e).Elem())
+	n.buffer = n.layouts[kind].encode(n.buffer, reflect.ValueOf(e).Elem())
 	value := n.buffer[begin:len(n.buffer):len(n.buffer)]
 	n.events = append(n.events, Event{Topic: of.topic, Key: id, Time: at, Value: value})
 }

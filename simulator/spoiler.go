@@ -122,7 +122,8 @@ func (s *spoiler) spoilField(value []byte, reason event.Reason, c chance) []byte
 		return s.with(value, name, pick(c, `"Unknown"`, `"minor"`, `"NORTH"`, `""`))
 	case event.BadTimestamp:
 		return s.with(value, pick(c, s.named(of(event.Timestamp))...),
-			pick(c, `"yesterday"`, `""`, `"2026-02-30T07:30:00Z"`, `"22.11.2026 07:30"`, `"2026-11-22"`, `"2026-11-22T25:00:00Z"`))
+			pick(c, `"yesterday"`, `""`, `"2026-02-30T07:30:00Z"`, `"22.11.2026 07:30"`, `"2026-11-22"`,
+				`"2026-11-22T25:00:00Z"`))
 	case event.AbsurdTimestamp:
 		return s.with(value, pick(c, s.named(of(event.Timestamp))...),
 			pick(c, `"1970-01-01T00:00:00Z"`, `"1999-12-31T23:59:59Z"`, `"2999-01-01T00:00:00Z"`))

@@ -64,7 +64,7 @@ func newSender(ctx context.Context, m *mailbox, to function, topic string, patie
 func hopeless(err error) bool {
 	var malformed *batch.Malformed
 	var refused *bridge.PublishError
-	return errors.As(err, &malformed) || errors.As(err, &refused) && refused.Verdict ||
+	return errors.As(err, &malformed) || errors.As(err, &refused) && refused.Refused ||
 		status.Code(err) == codes.InvalidArgument
 }
 

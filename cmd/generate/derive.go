@@ -10,7 +10,7 @@ import (
 	"text/template"
 
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/ingest/lake"
 )
 
 //go:embed templates
@@ -53,7 +53,7 @@ func derive() (map[string][]byte, error) {
 	}
 	d.add("terraform/tables.json", func() ([]byte, error) { return tablesJSON(d.tables) })
 	for i, t := range d.topics {
-		d.add("terraform/reference/"+t.Topic+".parquet", func() ([]byte, error) { return ingest.ReferenceParquet(t.Topic) })
+		d.add("terraform/reference/"+t.Topic+".parquet", func() ([]byte, error) { return lake.Reference(t.Topic) })
 		d.render("sql/replay/"+t.Topic+".sql", "replay.sql.tmpl", map[string]any{"Table": d.tables[i]})
 		d.render("dbt/models/staging/stg_"+t.Topic+".sql", "staging.sql.tmpl", map[string]any{"Model": modelOf(t.Schema)})
 	}

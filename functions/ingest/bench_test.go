@@ -8,18 +8,17 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/functions/ingest/bigquery"
+	"github.com/stationflow/stationflow/functions/ingest/lake"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
+	internal "github.com/stationflow/stationflow/internal/lake"
 )
 
 const benchRecords = 5000
 
-// offline returns what is needed of a topic to decode and encode its events.
+// offline returns what is needed of a topic to decode its events.
 func offline(name string) (*topic, *decoded) {
-	schema, _ := event.SchemaOf(name)
-	of := newLayout(schema.StagingColumns())
-	t := &topic{schema: schema, location: time.UTC, table: &table{layout: of, parquet: newParquetFormat(name, of)}}
-	t.timestamp = t.own[position(t.columns, "timestamp")]
-	return t, newDecoded()
+	return newTopic(&Config{Location: time.UTC}, name), newDecoded()
 }
 
 // BenchmarkStages measures what a processor does for one event, stage by
@@ -40,9 +39,13 @@ func benchmarkTopic(b *testing.B, name string) {
 	if d.decode(t, micro, noon); len(d.rejections) > 0 {
 		b.Fatal(d.rejections[0])
 	}
-	encoder, all := newRowEncoder(t.layout), count(len(d.good.own))
+	format, encoder := lake.NewParquet(t.table), bigquery.NewEncoder(t.table.Layout)
+	var all []int
+	for i := range d.good.Own {
+		all = append(all, i)
+	}
 	var file bytes.Buffer
-	var r request
+	var r bigquery.Request
 
 	read := func() {
 		if micro, err = batch.FromEventIn(d.memory, e); err != nil {
@@ -50,22 +53,26 @@ func benchmarkTopic(b *testing.B, name string) {
 		}
 		d.memory = micro.Records
 	}
-	digest := func() { lake.Digest(micro) }
+	digest := func() { internal.Digest(micro) }
 	decode := func() { d.decode(t, micro, noon) }
 	parquet := func() {
-		for _, h := range byHour(d.good.own, t.timestamp) {
+		for _, h := range lake.ByHour(d.good.Own, t.table.Timestamp) {
 			file.Reset()
-			if err := t.parquet.encode(&file, rows{d.good.shared, h.rows}, 1); err != nil {
+			if err := format.Encode(&file, rows.Set{Shared: d.good.Shared, Own: h.Rows}, 1); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	proto := func() { r.fill(encoder, d.good, all, 1) }
+	proto := func() { r.Fill(encoder, d.good, all, 1) }
 
 	parquet()
 	proto()
+	size := 0
+	for _, row := range r.Rows {
+		size += len(row)
+	}
 	b.Logf("bytes an event: %d in the batch, %d as Parquet, %d as protocol buffers",
-		len(e.Data())/benchRecords, file.Len()/benchRecords, len(r.bytes)/len(r.rows))
+		len(e.Data())/benchRecords, file.Len()/benchRecords, size/len(r.Rows))
 	b.Run("read", perEvent(read))
 	b.Run("digest", perEvent(digest))
 	b.Run("decode", perEvent(decode))

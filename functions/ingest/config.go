@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,10 +20,13 @@ type Config struct {
 	Location  *time.Location  // of event timestamps without an offset
 	EpochUnit event.EpochUnit // of event timestamps that are numbers; "" refuses them
 
-	// LakeOnly leaves the warehouse out, for deployments that query the lake
-	// through external tables: good records are Parquet under raw/ alone, and
-	// quarantined ones are Parquet under quarantine/.
-	LakeOnly bool
+	// Sinks are the names of those that rows are stored in; none for lake and
+	// warehouse. Lake alone is for deployments that query the lake through
+	// external tables: good records are Parquet under raw/, and quarantined
+	// ones are Parquet under quarantine/.
+	Sinks []string
+	// Known is the list of sinks that may be named; nil for Sinks().
+	Known []SinkKind
 
 	// Concurrency is how many requests are worked on at once, each with its
 	// batch in memory; more wait with their bodies unread. 0 is the default.
@@ -41,13 +45,14 @@ type Config struct {
 }
 
 // defaultConcurrency is also how many requests the deployment sends to one
-// instance at once: there none ever waits.
+// instance at once: there no request ever waits.
 const defaultConcurrency = 8
 
-// FromEnv reads INGEST_SINKS (lake,warehouse or lake), INGEST_CONCURRENCY,
-// INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET, STATION_EPOCH_UNIT,
-// STATION_TIMEZONE and the variables of bigquery.FromEnv. The error lists
-// every fault. Cloud Storage's client itself reads STORAGE_EMULATOR_HOST.
+// FromEnv reads INGEST_SINKS (names of the list Sinks, by comma),
+// INGEST_CONCURRENCY, INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET,
+// STATION_EPOCH_UNIT, STATION_TIMEZONE and the variables of bigquery.FromEnv.
+// The error lists every fault. Cloud Storage's client itself reads
+// STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
@@ -55,10 +60,13 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
 		EpochUnit:     epochUnit(r),
-		LakeOnly:      r.OneOf("INGEST_SINKS", "lake,warehouse", "lake") == "lake",
+		Sinks:         r.List("INGEST_SINKS", defaultSinks...),
 		Concurrency:   int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000)),
 		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),
 		CallTimeout:   r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute),
+	}
+	if err := checkSinks(config.Sinks, Sinks()); err != nil {
+		r.Fault("INGEST_SINKS", "%v", err)
 	}
 	return config, r.Err()
 }
@@ -85,6 +93,15 @@ func (c *Config) check() error {
 	}
 	if c.Location == nil {
 		c.Location = time.UTC
+	}
+	if c.Known == nil {
+		c.Known = Sinks()
+	}
+	if len(c.Sinks) == 0 {
+		c.Sinks = defaultSinks
+	}
+	if err := checkSinks(c.Sinks, c.Known); err != nil {
+		return fmt.Errorf("setting up ingest: the configuration %w", err)
 	}
 	if c.Bucket == "" || c.Warehouse.Project == "" || c.Warehouse.StagingDataset == "" {
 		return errors.New("setting up ingest: the bucket, the project and the staging dataset must be named")

@@ -46,7 +46,7 @@ func readBody(r *http.Request, memory []byte) ([]byte, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: %v", errInterrupted, err) // how it ended is no fault of the batch, whatever it is
+		return nil, fmt.Errorf("%w: %v", errInterrupted, err) // however it ended, the batch is not to blame
 	case len(body) > maxBodyBytes:
 		return nil, tooLarge
 	}
@@ -71,7 +71,7 @@ func receive(header http.Header, body []byte) (cloudevents.Event, error) {
 	case strings.HasPrefix(media, "application/cloudevents"):
 		e, err := binding.ToEvent(context.Background(), cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 		if err != nil {
-			return cloudevents.Event{}, &batch.Malformed{Attribute: "envelope", Detail: "is no CloudEvent in structured mode: " + err.Error()}
+			return cloudevents.Event{}, &batch.Malformed{Attribute: "envelope", Detail: "is not a CloudEvent in structured mode: " + err.Error()}
 		}
 		return *e, nil
 	case isBinary(header):
@@ -80,8 +80,8 @@ func receive(header http.Header, body []byte) (cloudevents.Event, error) {
 	return unwrap(body)
 }
 
-// isBinary tells by any of the attributes that every CloudEvent has, so that
-// one which lacks some is refused for that.
+// isBinary reports whether the headers have any of the attributes that every
+// CloudEvent has, so that an event which lacks some is refused for that.
 func isBinary(header http.Header) bool {
 	for _, name := range []string{"Ce-Specversion", "Ce-Id", "Ce-Source", "Ce-Type"} {
 		if header.Get(name) != "" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
 )
 
 func batchEvent(t testing.TB) cloudevents.Event {
@@ -113,7 +114,7 @@ func TestReadBody(t *testing.T) {
 		ok := test.err == nil
 		switch want := test.want.(type) {
 		case error:
-			ok = errors.Is(test.err, want) && classify(test.err) == transient
+			ok = errors.Is(test.err, want) && classify(test.err) == fault.Outage
 		case **batch.Malformed:
 			ok = errors.As(test.err, want)
 		}
@@ -131,7 +132,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 func checkRefusal(t *testing.T, err error) {
 	t.Helper()
 	if !isForeign(err) || refusedFor(err) == "" || statusOf(&failure{err: err}) != http.StatusUnprocessableEntity {
-		t.Fatalf("%v is no refusal", err)
+		t.Fatalf("%v is not a refusal", err)
 	}
 }
 
@@ -197,8 +198,8 @@ func FuzzCloudEvent(f *testing.F) {
 		if !known {
 			return
 		}
-		if d.decode(topics[b.Topic], b, noon); len(d.good.own)+len(d.rejections) != len(b.Records) {
-			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.own), len(d.rejections), len(b.Records))
+		if d.decode(topics[b.Topic], b, noon); len(d.good.Own)+len(d.rejections) != len(b.Records) {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.Own), len(d.rejections), len(b.Records))
 		}
 	})
 }

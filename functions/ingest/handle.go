@@ -2,23 +2,21 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
 )
 
 // Handle is the function's entry point: a Function made from the environment
 // answers; see ServeHTTP. While it cannot be made the answer is 503.
 //
-// It is an HTTP function that reads CloudEvents, rather than one that the
-// functions framework gives them to: the framework answers what it cannot
-// read by itself, 400 or 500, with the whole body in answer and log, and
-// nothing counts that.
+// It is an HTTP function that reads CloudEvents itself. The functions
+// framework would answer what it cannot read with 400 or 500 and repeat the
+// whole body in answer and log, and nothing would count that.
 func Handle(w http.ResponseWriter, r *http.Request) {
 	f, err := fromEnvironment.get()
 	if err != nil {
@@ -33,18 +31,18 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 // reason as text,
 //
 //   - 200 once all of the batch is durable;
-//   - 422 for what is no batch of a known topic, and never will be;
+//   - 422 for an event that is not a batch of a known topic;
 //   - 503 for what is not the batch's fault, or not known to be: the same
-//     delivery succeeds once the lake or the warehouse is there again, or a
-//     person has granted what is missing;
-//   - 500 for what is: a row that even the quarantine refuses, other contents
-//     in the lake under the batch's name, a crash.
+//     delivery succeeds when the sink is there again, or when a person has
+//     granted what is missing;
+//   - 500 for what is the batch's fault: a row that even the quarantine
+//     refuses, other contents in the lake under the batch's name, a crash.
 //
 // Pub/Sub delivers all but the first again until the subscription's limit of
-// attempts and then puts the event into the dead letter; that holds for 422
-// too, since acknowledging a foreign event would lose it unseen. The bridge,
-// when it posts itself, counts 422 and 500 as verdicts on the batch, and
-// waits a 503 out.
+// attempts and then puts the event into the dead letter; it does so after a
+// 422 too, because to acknowledge a foreign event would lose it unseen. The
+// bridge, when it posts itself, counts 422 and 500 as verdicts on the batch,
+// and waits until a 503 has passed.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -54,8 +52,8 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A batch that waits for its turn is still on its way: it takes no memory
 	// of this process.
 	if !f.takeTurn(r.Context()) {
-		// Whoever asked may be gone, or may only have a shorter limit on the
-		// call: to return without a word would be to answer 200.
+		// The caller may be gone, or may only have a shorter limit on the
+		// call: to return without an answer would be to answer 200.
 		http.Error(w, "ingest is busy", http.StatusServiceUnavailable)
 		return
 	}
@@ -65,7 +63,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// takeTurn returns false when ctx ends before there is a turn.
+// takeTurn waits for a turn, and returns false when ctx ends before.
 func (f *Function) takeTurn(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false // select would choose at random
@@ -95,8 +93,8 @@ func (f *Function) take(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// bodyTimeout bounds the reading of a body: whoever sends one slowly must not
-// keep a turn from others.
+// bodyTimeout bounds the reading of a body: a slow sender must not keep a turn
+// from others.
 const bodyTimeout = 30 * time.Second
 
 // readInTime is readBody, within bodyTimeout where the server can do that.
@@ -105,7 +103,7 @@ func readInTime(w http.ResponseWriter, r *http.Request, memory []byte) ([]byte, 
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // else the server's own limits hold
 	body, err := readBody(r, memory)
 	if err == nil {
-		_ = control.SetReadDeadline(time.Time{}) // or it would end the call as if the caller were gone
+		_ = control.SetReadDeadline(time.Time{}) // else it would end the call as if the caller were gone
 	}
 	return body, err
 }
@@ -118,7 +116,7 @@ func statusOf(err error) int {
 	if isForeign(err) {
 		return http.StatusUnprocessableEntity
 	}
-	if classify(err) == permanent {
+	if classify(err) == fault.OfBatch {
 		return http.StatusInternalServerError
 	}
 	return http.StatusServiceUnavailable
@@ -145,11 +143,4 @@ func (l *lazy) get() (*Function, error) {
 	}
 	l.function, err = New(context.Background(), config) // it outlives the call
 	return l.function, err
-}
-
-// isForeign tells that the event is no batch of a known topic.
-func isForeign(err error) bool {
-	var malformed *batch.Malformed
-	var foreign *foreignTopic
-	return errors.As(err, &malformed) || errors.As(err, &foreign)
 }

@@ -4,20 +4,19 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
-
-	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/bigquery"
+	"github.com/stationflow/stationflow/functions/ingest/lake"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // The shapes of what leaves the function, for every table: a change is meant
 // or it is a mistake.
@@ -27,10 +26,10 @@ func TestShapes(t *testing.T) {
 		columns := event.QuarantineColumns()
 		if schema, known := event.SchemaOf(name); known {
 			columns = schema.StagingColumns()
-			fmt.Fprintf(&shapes, "%s\n\n", parquet.NewSchema(name, newColumnGroup(columns)))
+			fmt.Fprintf(&shapes, "%s\n\n", lake.NewParquet(rows.Staging(schema)).Schema)
 		}
 		fmt.Fprintf(&shapes, "row of %s {\n", name)
-		for _, field := range newRowEncoder(newLayout(columns)).descriptor().Field {
+		for _, field := range bigquery.NewEncoder(rows.NewLayout(columns)).Descriptor().Field {
 			fmt.Fprintf(&shapes, "\t%v %v %s = %d;\n", field.GetLabel(), field.GetType(), field.GetName(), field.GetNumber())
 		}
 		shapes.WriteString("}\n\n")
@@ -51,64 +50,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s is out of date (go test ./functions/ingest -update writes it anew); got\n%s", path, got)
-	}
-}
-
-func TestByHour_KeepsEveryRowInOrder(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
-		rows := make([]event.Row, random.IntN(60))
-		for i := range rows {
-			at := time.Date(1969, 12, 31, 22, 0, 0, 0, time.UTC).Add(time.Duration(random.IntN(5*3600)) * time.Second)
-			rows[i] = event.Row{event.IntValue(int64(i)), event.TimeValue(at.UnixMicro())}
-		}
-		seen := make(map[int64]bool)
-		starts := make(map[time.Time]bool)
-		for _, h := range byHour(rows, 1) {
-			if starts[h.start] || h.start.Truncate(time.Hour) != h.start {
-				t.Fatalf("hour %v comes twice or is none", h.start)
-			}
-			starts[h.start] = true
-			last := int64(-1)
-			for _, row := range h.rows {
-				if row[1].Time().Truncate(time.Hour) != h.start || row[0].Int() <= last || seen[row[0].Int()] {
-					t.Fatalf("row %d of %v in hour %v", row[0].Int(), row[1].Time(), h.start)
-				}
-				last = row[0].Int()
-				seen[last] = true
-			}
-		}
-		if len(seen) != len(rows) {
-			t.Fatalf("%d of %d rows are left", len(seen), len(rows))
-		}
-	}
-}
-
-func TestRequest_HoldsAsManyRowsAsFit(t *testing.T) {
-	encoder := newRowEncoder(newLayout([]event.Column{{Name: ingestedAt, Type: event.Timestamp}, {Name: "a", Type: event.String}}))
-	all := rows{shared: make(event.Row, 2), own: make([]event.Row, 9)}
-	for i := range all.own {
-		all.own[i] = event.Row{event.StringValue(bytes.Repeat([]byte{'a' + byte(i)}, 1<<20))}
-	}
-	shared := encoder.appendShared(nil, all.shared, noon.UnixMicro())
-	pending, taken := count(len(all.own)), 0
-	for len(pending) > 0 {
-		var r request
-		r.fill(encoder, all, pending, noon.UnixMicro())
-		if len(r.rows) != 2 && len(pending) > 1 {
-			t.Fatalf("%d rows of 1 MiB in a request of at most 3 MiB with their overhead, want 2", len(r.rows))
-		}
-		for _, encoded := range r.rows {
-			if want := append(encoder.append(nil, all.own[taken]), shared...); !bytes.Equal(encoded, want) {
-				t.Fatalf("row %d is not as encoded alone", taken)
-			}
-			taken++
-		}
-		pending = pending[len(r.rows):]
-	}
-	if taken != len(all.own) {
-		t.Errorf("%d rows taken, want %d", taken, len(all.own))
+		t.Errorf("%s is out of date (go test ./functions/ingest -update writes it again); got\n%s", path, got)
 	}
 }
 
@@ -116,17 +58,18 @@ func TestRequest_HoldsAsManyRowsAsFit(t *testing.T) {
 func TestLargestRowFitsARequest(t *testing.T) {
 	tp, d := offline("incidents")
 	b := sampleBatch("incidents", 1, 1)
-	field := fmt.Sprintf(`,"unknown":%q}`, strings.Repeat("x", maxRecordBytes-len(b.Records[0].Key)-len(b.Records[0].Value)-13))
+	field := fmt.Sprintf(`,"unknown":%q}`, strings.Repeat("x", rows.MaxRecordBytes-len(b.Records[0].Key)-len(b.Records[0].Value)-13))
 	b.Records[0].Value = append(bytes.TrimSuffix(b.Records[0].Value, []byte("}")), field...)
-	if size := len(b.Records[0].Key) + len(b.Records[0].Value); size != maxRecordBytes {
-		t.Fatalf("the record has %d bytes, want %d", size, maxRecordBytes)
+	if size := len(b.Records[0].Key) + len(b.Records[0].Value); size != rows.MaxRecordBytes {
+		t.Fatalf("the record has %d bytes, want %d", size, rows.MaxRecordBytes)
 	}
 	d.decode(tp, b, noon)
-	if len(d.good.own) != 1 {
+	if len(d.good.Own) != 1 {
 		t.Fatalf("the record is rejected: %v", d.rejections)
 	}
-	encoder := newRowEncoder(tp.layout)
-	if n := len(encoder.appendShared(encoder.append(nil, d.good.own[0]), d.good.shared, noon.UnixMicro())); n > maxRequestBytes-16 {
+	var r bigquery.Request
+	r.Fill(bigquery.NewEncoder(tp.table.Layout), d.good, []int{0}, noon.UnixMicro())
+	if n := len(r.Rows[0]); n > 3<<20-16 {
 		t.Errorf("its row has %d bytes", n)
 	}
 	b.Records[0].Key = append(b.Records[0].Key, 'x')
@@ -141,23 +84,14 @@ func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
 		b := sampleBatch("incidents", 1+int(seed*37%90), seed)
 		b.Records[0].Value = []byte("x")
 		d.decode(tp, b, noon)
-		if len(d.good.own) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
-			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.own), len(d.rejections), len(b.Records))
+		if len(d.good.Own) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.Own), len(d.rejections), len(b.Records))
 		}
-		for i, row := range d.good.own {
+		for i, row := range d.good.Own {
 			record := &b.Records[d.records[i]]
-			if string(row[0].Text()) != string(record.Key) || row[tp.own[position(tp.columns, "kafka_offset")]].Int() != record.Offset {
+			if string(row[0].Text()) != string(record.Key) || row[tp.table.Own[rows.Position(tp.table.Columns, "kafka_offset")]].Int() != record.Offset {
 				t.Fatalf("row %d holds event %s, want %s", i, row[0].Text(), record.Key)
 			}
-		}
-	}
-}
-
-func TestKafkaTimestamp(t *testing.T) {
-	for millis, null := range map[int64]bool{-1: true, 0: false, noon.UnixMilli(): false, lastMillis: false, lastMillis + 1: true, 1 << 62: true} {
-		v := kafkaTimestamp(&batch.Record{Timestamp: millis})
-		if v.Null() != null || !null && v.Int() != millis*1000 {
-			t.Errorf("%d ms is %v (NULL: %v)", millis, v.Int(), v.Null())
 		}
 	}
 }

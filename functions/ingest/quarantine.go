@@ -7,30 +7,20 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/functions/ingest/lake"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
-// A rejection is a record that goes to quarantine.
-type rejection struct {
-	record int // its index in the batch
-	reason event.Reason
-	detail string
-}
-
-// Limits of a quarantine row, and of a record that may become a staging row:
-// with the other columns both stay below maxRequestBytes. A staging row is
-// never larger than the JSON it came from plus the columns of its origin.
+// Limits of a quarantine row besides rows.MaxRecordBytes, in bytes.
 const (
-	maxRecordBytes = maxRequestBytes - 64<<10 // of key and value together
-	maxKeyBytes    = 64 << 10                 // of a key, when its value is too large
+	maxKeyBytes    = 64 << 10 // of a key whose value is too large for a row
 	maxDetailBytes = 4 << 10
 )
 
-// quarantine makes the rejected records durable with their bytes, in the
-// quarantine table or, without a warehouse, in a Parquet object with the
-// table's columns; what is too large for a row goes to the lake first. A row
-// that the warehouse refuses even here is an error: the delivery then fails,
-// and the batch ends in the dead letter with all its bytes.
+// quarantine makes the rejected records durable with their bytes, as rows of
+// the quarantine; what is too large for a row goes to the lake first. A row
+// that the sink refuses even here is an error: the delivery then fails, and
+// the batch ends in the dead letter with all its bytes.
 func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection) error {
 	if len(rejections) == 0 {
 		return nil
@@ -39,39 +29,36 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	if err != nil {
 		return err
 	}
-	if f.config.LakeOnly {
-		_, err := f.archiveRows(ctx, target{f.quarantined, lake.QuarantineBatch, f.allQuarantined}, b, lake.Digest(b), refused)
-		return err
-	}
-	refusals, err := f.appendRows(ctx, f.quarantined.stream, refused)
+	keeper := f.sinks.ofQuarantine()
+	stored, err := keeper.store(ctx, &rows.Batch{Batch: b, Table: f.quarantined, Set: refused, All: f.allQuarantined})
 	if err != nil {
 		return err
 	}
-	if len(refusals) > 0 {
-		first := b.Records[rejections[refusals[0].row].record].Offset
-		return &unstorable{fmt.Sprintf("quarantining: the warehouse refuses %d rows, first that of offset %d: %s",
-			len(refusals), first, refusals[0].detail)}
+	if len(stored.Refused) > 0 {
+		first := stored.Refused[0]
+		return &unstorable{fmt.Sprintf("quarantining: the %s refuses %d rows, first that of offset %d: %s",
+			keeper.name, len(stored.Refused), b.Records[rejections[first.Row].record].Offset, first.Detail)}
 	}
 	return nil
 }
 
-func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) (rows, error) {
-	width := f.quarantined.width
+func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) (rows.Set, error) {
+	width := f.quarantined.Width
 	values := make([]event.Value, 0, len(rejections)*width)
-	refused := rows{shared: f.quarantined.shared(b), own: make([]event.Row, 0, len(rejections))}
+	refused := rows.Set{Shared: f.quarantined.Shared(b), Own: make([]event.Row, 0, len(rejections))}
 	for i := range rejections {
 		var err error
 		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i]); err != nil {
-			return rows{}, err
+			return rows.Set{}, err
 		}
-		refused.own = append(refused.own, values[i*width:(i+1)*width])
+		refused.Own = append(refused.Own, values[i*width:(i+1)*width])
 	}
 	return refused, nil
 }
 
 // allQuarantined returns the rows of all records of the batch, as if each were
 // refused.
-func (f *Function) allQuarantined(ctx context.Context, b *batch.Batch) (rows, error) {
+func (f *Function) allQuarantined(ctx context.Context, b *batch.Batch) (rows.Set, error) {
 	rejections := make([]rejection, len(b.Records))
 	for i := range rejections {
 		rejections[i].record = i
@@ -85,9 +72,9 @@ func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, 
 	record := &b.Records[r.record]
 	key, value, detail, err := f.offload(ctx, b, record, r.detail)
 	if err != nil {
-		return nil, err
+		return nil, &sinkFault{kind: lake.Fault(err), err: err}
 	}
-	values = appendCoordinates(values, record)
+	values = rows.AppendCoordinates(values, record)
 	return append(values, bytesOrNull(key), bytesOrNull(value),
 		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail)))), nil
 }
@@ -96,19 +83,17 @@ func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, 
 // do not fit are made durable in the lake and named in the detail.
 func (f *Function) offload(ctx context.Context, b *batch.Batch, record *batch.Record, detail string) (key, value []byte, newDetail string, err error) {
 	key, value = record.Key, record.Value
-	if len(key)+len(value) <= maxRecordBytes {
+	if len(key)+len(value) <= rows.MaxRecordBytes {
 		return key, value, detail, nil
 	}
 	if len(value) > 0 {
-		name := lake.QuarantineObject(b.Topic, b.TopicID, b.Partition, record.Offset)
-		if detail, err = f.setAside(ctx, b, record, name, value); err != nil {
+		if detail, err = f.bucket.SetAsideValue(ctx, b, record); err != nil {
 			return nil, nil, "", err
 		}
 		value = nil
 	}
 	if len(key) > maxKeyBytes {
-		name := lake.QuarantineKeyObject(b.Topic, b.TopicID, b.Partition, record.Offset)
-		uri, err := f.setAside(ctx, b, record, name, key)
+		uri, err := f.bucket.SetAsideKey(ctx, b, record)
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -128,12 +113,14 @@ func whereAside(r *batch.Record) string {
 	return detail
 }
 
-// setAside makes bytes of a record durable in the lake and returns their URI.
-func (f *Function) setAside(ctx context.Context, b *batch.Batch, record *batch.Record, name string, data []byte) (string, error) {
-	alone := *b
-	alone.Records = []batch.Record{*record}
-	_, err := f.create(ctx, lake.Object{Name: name, Digest: lake.Digest(&alone), Data: data})
-	return lake.URI(f.config.Bucket, name), err
+// bytesOrNull returns a BYTES, NULL for nil.
+func bytesOrNull(b []byte) event.Value {
+	if b == nil {
+		return event.Value{}
+	}
+	v := event.StringValue(b)
+	v.Type = event.Bytes
+	return v
 }
 
 // clean makes a detail fit for a STRING column: valid UTF-8 of bounded length.

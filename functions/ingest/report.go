@@ -11,17 +11,20 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
+	"github.com/stationflow/stationflow/functions/ingest/lake"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
 // Counts are totals since the function was made.
 type Counts struct {
 	Batches          int64 // made durable
 	Records          int64 // in those batches
-	Valid            int64 // good records: in the lake and, unless it is the only sink, in staging
+	Valid            int64 // good records: in every sink
 	Quarantined      int64 // records in quarantine
 	DuplicateObjects int64 // found in the lake, made by an earlier delivery
 	Failed           int64 // deliveries answered with an error
-	Refused          int64 // of these: events that are no batch of a known topic
+	Refused          int64 // of these: events that are not a batch of a known topic
 	Conflicts        int64 // of these: the lake holds other contents under the batch's name
 	Crashes          int64 // of these: panics
 }
@@ -51,7 +54,7 @@ type summary struct {
 	quarantined    int
 	tombstones     int // of the quarantined
 	duplicates     int64
-	oldest, newest int64 // Kafka timestamps in Unix milliseconds that are to be believed; -1 when no record has one
+	oldest, newest int64 // believable Kafka timestamps in Unix milliseconds; -1 when no record has one
 	absurd, beyond int   // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
 	durable        time.Time
 	took           time.Duration
@@ -73,7 +76,7 @@ func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
 				s.oldest = at
 			}
 			s.newest = max(s.newest, at)
-		case at > lastMillis:
+		case at > rows.LastMillis:
 			s.beyond++
 			s.absurd++
 		case at >= 0:
@@ -98,7 +101,7 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	attributes := append(s.whereabouts,
 		slog.Int("valid", valid),
 		slog.Int("quarantined", s.quarantined),
-		slog.Int("tombstones", s.tombstones), // of the quarantined, and nobody's fault
+		slog.Int("tombstones", s.tombstones), // of the quarantined; they are not a fault
 		slog.Int("refused", s.quarantined-s.tombstones),
 		slog.Int64("duplicate_objects", s.duplicates),
 		slog.Int("bytes", s.bytes))
@@ -113,12 +116,13 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 }
 
 // reportFailure counts, and logs at level ERROR what a person must look into,
-// and at WARN what the next delivery may well get over. Of what was refused
-// the line has cause "no_batch", and refused_for says which part is wrong.
+// and at WARN what may have passed when the batch is delivered again. For an
+// event that is not a batch the line has cause "no_batch", and refused_for
+// says which part is wrong.
 func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 	class := classify(err)
 	level := slog.LevelError
-	if class == transient {
+	if class == fault.Outage {
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{
@@ -130,9 +134,9 @@ func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 		attributes = append(attributes, slog.String("refused_for", part))
 	}
 	attributes = append(attributes, s.whereabouts...)
-	var crashed *crash
+	var crashed *fault.Crash
 	if errors.As(err, &crashed) {
-		attributes = append(attributes, slog.String("stack", crashed.stack))
+		attributes = append(attributes, slog.String("stack", crashed.Stack))
 	}
 	f.config.Logger.LogAttrs(context.Background(), level, "batch failed", attributes...)
 }
@@ -141,12 +145,12 @@ func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 func (f *Function) countFailure(err error) string {
 	c := &f.counters
 	c.failed.Add(1)
-	var crashed *crash
+	var crashed *fault.Crash
 	switch {
 	case isForeign(err):
 		c.refused.Add(1)
 		return "no_batch"
-	case isConflict(err):
+	case lake.IsConflict(err):
 		c.conflicts.Add(1)
 		return "object_conflict"
 	case errors.As(err, &crashed):
@@ -154,20 +158,6 @@ func (f *Function) countFailure(err error) string {
 		return "panic"
 	}
 	return "storing"
-}
-
-// refusedFor names what keeps an event from being a batch of a known topic, in
-// one word of few, fit for the label of a log-based metric; "" when it is one.
-func refusedFor(err error) string {
-	var malformed *batch.Malformed
-	var foreign *foreignTopic
-	switch {
-	case errors.As(err, &malformed):
-		return malformed.Attribute
-	case errors.As(err, &foreign):
-		return "topic"
-	}
-	return ""
 }
 
 func whereabouts(b *batch.Batch) []slog.Attr {

@@ -119,7 +119,7 @@ func (w Workload) check() error {
 	return nil
 }
 
-// runs is how often a month of 30 days has the transform run.
+// runs is how often the transform runs in a month of 30 days.
 func (w Workload) runs() (float64, error) {
 	schedule, err := cron.ParseStandard(w.Schedule)
 	if err != nil {
@@ -127,7 +127,8 @@ func (w Workload) runs() (float64, error) {
 	}
 	begin := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	n := 0
-	for at := schedule.Next(begin.Add(-time.Second)); !at.IsZero() && at.Before(begin.Add(Month*time.Second)); at = schedule.Next(at) {
+	end := begin.Add(Month * time.Second)
+	for at := schedule.Next(begin.Add(-time.Second)); !at.IsZero() && at.Before(end); at = schedule.Next(at) {
 		n++
 	}
 	return float64(n), nil
@@ -181,7 +182,8 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 	if w.Transport == OverPubSub {
 		carried = 2 * max(calls*p.Minimums["pubsub_request_bytes"].Bytes, calls*batchOverhead+records*w.batchBytes())
 	}
-	scanned := busyRuns * max(tablesRead*p.Minimums["bigquery_table_bytes"].Bytes, w.RecordsPerSecond*12*3600*w.rowBytes()*columnsRead)
+	scanned := busyRuns * max(tablesRead*p.Minimums["bigquery_table_bytes"].Bytes,
+		w.RecordsPerSecond*12*3600*w.rowBytes()*columnsRead)
 	return []Item{
 		{Kafka, "kafka_bytes", 2 * records * w.RecordBytes},
 		{Kafka, "kafka_byte_months", w.RecordsPerSecond * KafkaDays * 24 * 3600 * w.RecordBytes},

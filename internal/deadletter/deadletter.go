@@ -1,5 +1,5 @@
-// Package deadletter is what the bridge, which buries batches, and the
-// command-line tool, which shows and sends them again, agree on: the
+// Package deadletter is what the bridge, which makes dead letters of batches,
+// and the command-line tool, which shows and sends them again, agree on: the
 // attributes that a dead letter's message has besides those of its
 // CloudEvent.
 package deadletter

@@ -55,7 +55,8 @@ func brokers(r *env.Reader) []string {
 			continue
 		}
 		if scheme, address, ok := strings.Cut(broker, "://"); ok {
-			r.Fault(name, "names %q: leave out %s:// and write %s, the protocol belongs to KAFKA_SECURITY_PROTOCOL", broker, scheme, address)
+			r.Fault(name, "names %q: leave out %s:// and write %s, the protocol belongs to KAFKA_SECURITY_PROTOCOL",
+				broker, scheme, address)
 			continue
 		}
 		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
@@ -100,7 +101,8 @@ func rootCAs(r *env.Reader, path string) *x509.CertPool {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		r.Fault("KAFKA_CA_FILE", "is %s, which holds no PEM certificate: set it to a file of the broker's authorities", path)
+		r.Fault("KAFKA_CA_FILE", "is %s, which holds no PEM certificate: set it to a file of the broker's authorities",
+			path)
 	}
 	return pool
 }
@@ -118,7 +120,7 @@ func (c Config) tlsConfig(host string) *tls.Config {
 }
 
 // Sarama returns the library's configuration for the client clientID. What it
-// sets beside the connection protects data: nothing creates a topic because
+// sets besides the connection protects data: nothing creates a topic because
 // it was asked for, no offset is committed or reset behind the caller's back.
 // A broker that accepts connections and never answers is given up after
 // seconds.

@@ -9,11 +9,11 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// Connect returns a client that hears ctx, which the library's own does not:
-// some time after ctx is done, as long as grace says, its connections end and
-// whatever it is asked fails at once. So a broker that does not answer keeps
-// nobody from ending. While it connects there is no grace, and the error is
-// ctx's. It takes over the settings, which are of c.Sarama.
+// Connect returns a client that ends with ctx, which the library's own does
+// not: some time after ctx is done, as long as grace says, its connections end
+// and whatever it is asked fails at once. So a broker that does not answer
+// keeps no program from ending. While it connects there is no grace, and the
+// error is ctx's. It takes over the settings, which must be of c.Sarama.
 func (c Config) Connect(ctx context.Context, settings *sarama.Config, grace time.Duration) (sarama.Client, error) {
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	c.endWith(living, settings)
@@ -48,7 +48,7 @@ func (c *client) Close() error {
 	return c.Client.Close()
 }
 
-// endWith has connections made with the settings end when ctx is done, and
+// endWith makes the connections of the settings end when ctx is done, and lets
 // nothing wait for another attempt from then on.
 func (c Config) endWith(ctx context.Context, settings *sarama.Config) {
 	settings.Net.Proxy.Enable, settings.Net.Proxy.Dialer = true, dialer{ctx, settings.Net.DialTimeout}
@@ -61,7 +61,8 @@ func (c Config) endWith(ctx context.Context, settings *sarama.Config) {
 }
 
 // impatient is the pause before another attempt, none once ctx is done.
-func impatient(ctx context.Context, pause func(retries, most int) time.Duration, fixed time.Duration) func(retries, most int) time.Duration {
+func impatient(ctx context.Context, pause func(retries, most int) time.Duration,
+	fixed time.Duration) func(retries, most int) time.Duration {
 	return func(retries, most int) time.Duration {
 		switch {
 		case ctx.Err() != nil:

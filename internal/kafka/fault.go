@@ -45,7 +45,8 @@ func Explain(err error, doing string) error {
 	case err == nil, errors.As(err, &known):
 		return err
 	case errors.Is(err, sarama.ErrTopicAuthorizationFailed), errors.Is(err, sarama.ErrGroupAuthorizationFailed),
-		errors.Is(err, sarama.ErrClusterAuthorizationFailed), errors.Is(err, sarama.ErrTransactionalIDAuthorizationFailed):
+		errors.Is(err, sarama.ErrClusterAuthorizationFailed),
+		errors.Is(err, sarama.ErrTransactionalIDAuthorizationFailed):
 		return passing(err, "the Kafka user has no right to %s (authorization failed): grant it the right, or set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD to a user who has it", doing)
 	case errors.Is(err, sarama.ErrSASLAuthenticationFailed):
 		return refused(err)
@@ -63,7 +64,8 @@ func unreachable(address string, err error) *Fault {
 	if errors.As(err, &name) && name.IsNotFound {
 		return passing(err, "no Kafka broker can be reached at %s: there is no host of that name; correct KAFKA_BOOTSTRAP_SERVERS", address)
 	}
-	return passing(err, "no Kafka broker can be reached at %s (%v): start one, or correct KAFKA_BOOTSTRAP_SERVERS", address, innermost(err))
+	return passing(err, "no Kafka broker can be reached at %s (%v): start one, or correct KAFKA_BOOTSTRAP_SERVERS",
+		address, innermost(err))
 }
 
 // untrusted explains a certificate that did not pass, or returns nil.
@@ -103,7 +105,8 @@ func (c Config) unauthenticated(address string, err error) *Fault {
 	case errors.Is(err, sarama.ErrSASLAuthenticationFailed):
 		return refused(err)
 	case errors.Is(err, sarama.ErrUnsupportedSASLMechanism):
-		return lasting(err, "Kafka at %s does not offer %s: set KAFKA_SASL_MECHANISM to another of %s", address, c.SASLMechanism, strings.Join(mechanisms, ", "))
+		return lasting(err, "Kafka at %s does not offer %s: set KAFKA_SASL_MECHANISM to another of %s", address,
+			c.SASLMechanism, strings.Join(mechanisms, ", "))
 	case errors.Is(err, sarama.ErrIllegalSASLState):
 		return lasting(err, "Kafka at %s asks for no user: set KAFKA_SECURITY_PROTOCOL to %s, or KAFKA_BOOTSTRAP_SERVERS to the port that asks for one", address, c.without("SASL_"))
 	case errors.Is(err, errToken):

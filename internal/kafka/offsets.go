@@ -24,8 +24,9 @@ func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.Numb
 //
 // It sends one request to each broker, to all of them at once. The map has
 // every partition that could be told; the error says why others could not,
-// and whoever asks again asks the leaders of then.
-func Offsets(client sarama.Client, times map[Partition]int64, isolation sarama.IsolationLevel) (map[Partition]int64, error) {
+// and another call asks those who are the leaders then.
+func Offsets(client sarama.Client, times map[Partition]int64,
+	isolation sarama.IsolationLevel) (map[Partition]int64, error) {
 	var faults []error
 	inquiries := make(map[*sarama.Broker]*offsetInquiry)
 	for at, time := range times {
@@ -85,7 +86,8 @@ func (i *offsetInquiry) read(to map[Partition]int64) error {
 		case block == nil:
 			faults = append(faults, fmt.Errorf("reading an offset of %s: %w", at, sarama.ErrIncompleteResponse))
 		case block.Err != sarama.ErrNoError:
-			faults = append(faults, Explain(fmt.Errorf("reading an offset of %s: %w", at, block.Err), "read topic "+at.Topic))
+			faults = append(faults, Explain(fmt.Errorf("reading an offset of %s: %w", at, block.Err),
+				"read topic "+at.Topic))
 		default:
 			to[at] = block.Offset
 		}

@@ -89,9 +89,9 @@ func (c Config) insecure(ctx context.Context, address string, err error) error {
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return passing(err, "whoever listens at %s does not finish a TLS handshake within %v: wait if the broker is starting or busy, or correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, patience)
+		return passing(err, "the server at %s does not finish a TLS handshake within %v: wait if the broker is starting or busy, or correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, patience)
 	}
-	return passing(err, "whoever listens at %s does not speak TLS (%v): correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, innermost(err))
+	return passing(err, "the server at %s does not speak TLS (%v): correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL", address, innermost(err))
 }
 
 // mute explains a server that does not answer Kafka's first question.
@@ -110,7 +110,7 @@ func (c Config) mute(ctx context.Context, address string, err error) error {
 			return lasting(err, "Kafka at %s speaks TLS: set KAFKA_SECURITY_PROTOCOL to %s, or KAFKA_BOOTSTRAP_SERVERS to its port without TLS", address, protocol)
 		}
 	}
-	return passing(err, "whoever listens at %s does not answer as Kafka does (%v): correct KAFKA_BOOTSTRAP_SERVERS, or wait if the broker is starting", address, innermost(err))
+	return passing(err, "the server at %s does not answer as Kafka does (%v): correct KAFKA_BOOTSTRAP_SERVERS, or wait if the broker is starting", address, innermost(err))
 }
 
 func asksForCertificate(err error) bool {

@@ -44,9 +44,10 @@ var errOldFormat = errors.New("the records are in a format that does not tell tr
 // compacted ones take offsets that hold none.
 func Readable(block *sarama.FetchResponseBlock, from int64) (records []int64, next int64, err error) {
 	aborted := make(map[int64]bool) // by producer, while a transaction of its that will be aborted is open
-	transactions := slices.SortedFunc(slices.Values(block.AbortedTransactions), func(a, b *sarama.AbortedTransaction) int {
-		return cmp.Compare(a.FirstOffset, b.FirstOffset) // Kafka promises no order
-	})
+	transactions := slices.SortedFunc(slices.Values(block.AbortedTransactions),
+		func(a, b *sarama.AbortedTransaction) int {
+			return cmp.Compare(a.FirstOffset, b.FirstOffset) // Kafka promises no order
+		})
 	for _, set := range block.RecordsSet {
 		b := set.RecordBatch
 		if b == nil {

@@ -20,11 +20,12 @@ import (
 )
 
 // mechanisms are what KAFKA_SASL_MECHANISM may be; the first is the default.
-var mechanisms = []string{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512, sarama.SASLTypeOAuth}
+var mechanisms = []string{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512,
+	sarama.SASLTypeOAuth}
 
 // OAuth says where OAUTHBEARER's tokens come from: the client credentials
 // grant of OAuth 2.0 (RFC 6749, section 4.4), and what is told to the broker
-// beside the token.
+// with the token.
 type OAuth struct {
 	TokenURL   string
 	Scope      string            // "" for the provider's default
@@ -42,7 +43,8 @@ func (c *Config) readSASL(r *env.Reader) {
 	}
 	c.SASLMechanism = mechanism(r)
 	c.Username = r.Required("KAFKA_SASL_USERNAME", "set it to the user, API key or client id, which "+c.SecurityProtocol+" needs")
-	c.Password = env.Secret(r.Required("KAFKA_SASL_PASSWORD", "set it to the password, API secret or client secret, which "+c.SecurityProtocol+" needs"))
+	c.Password = env.Secret(r.Required("KAFKA_SASL_PASSWORD",
+		"set it to the password, API secret or client secret, which "+c.SecurityProtocol+" needs"))
 	switch c.SASLMechanism {
 	case sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512:
 		// The library's own error would quote the password.
@@ -72,7 +74,9 @@ func readOAuth(r *env.Reader) OAuth {
 	}
 	// The secret travels to this address. The text is not quoted: it may
 	// hold one.
-	if u, err := url.Parse(o.TokenURL); o.TokenURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname()))) {
+	if u, err := url.Parse(o.TokenURL); o.TokenURL != "" &&
+		(err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" &&
+			!(u.Scheme == "http" && loopback(u.Hostname()))) {
 		r.Fault(name, "is no address of a token endpoint: set it to https://host/path, without a user")
 	}
 	for _, pair := range r.List("KAFKA_OAUTH_EXTENSIONS") {
@@ -101,7 +105,7 @@ func letters(s string) bool {
 
 func unprintable(c rune) bool { return c < ' ' || c > '~' }
 
-// useSASL has the connections authenticate.
+// useSASL makes the connections authenticate.
 func (c Config) useSASL(s *sarama.Config) {
 	s.Net.SASL.Enable = true
 	s.Net.SASL.Mechanism = sarama.SASLMechanism(c.SASLMechanism)
@@ -152,7 +156,8 @@ type tokens struct {
 }
 
 func newTokens(ctx context.Context, c Config) *tokens {
-	config := clientcredentials.Config{ClientID: c.Username, ClientSecret: c.Password.Reveal(), TokenURL: c.OAuth.TokenURL}
+	config := clientcredentials.Config{ClientID: c.Username, ClientSecret: c.Password.Reveal(),
+		TokenURL: c.OAuth.TokenURL}
 	if c.OAuth.Scope != "" {
 		config.Scopes = strings.Fields(c.OAuth.Scope)
 	}

@@ -175,9 +175,11 @@ func Identify(broker *sarama.Broker, version sarama.KafkaVersion, topics []strin
 func describe(metadata *sarama.TopicMetadata) Topic {
 	switch err := metadata.Err; {
 	case err == sarama.ErrUnknownTopicOrPartition:
-		return Topic{Err: passing(ErrNoTopic, "topic %s does not exist: create it, or take it out of KAFKA_TOPICS", metadata.Name)}
+		return Topic{Err: passing(ErrNoTopic, "topic %s does not exist: create it, or take it out of KAFKA_TOPICS",
+			metadata.Name)}
 	case err != sarama.ErrNoError && err != sarama.ErrLeaderNotAvailable:
-		return Topic{Err: Explain(fmt.Errorf("reading the id of topic %s: %w", metadata.Name, err), "read topic "+metadata.Name)}
+		return Topic{Err: Explain(fmt.Errorf("reading the id of topic %s: %w", metadata.Name, err),
+			"read topic "+metadata.Name)}
 	case !mayRead(metadata):
 		err := fmt.Errorf("reading the rights on topic %s: %w", metadata.Name, sarama.ErrTopicAuthorizationFailed)
 		return Topic{Err: Explain(err, "read topic "+metadata.Name)}

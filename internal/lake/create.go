@@ -24,11 +24,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A Conflict says that an object exists under the name but was made from
 // other records. Trying again cannot help: two batches claim the same name,
 // the object was overwritten by hand, or Kafka has compacted the partition, so
-// that the batch has lost records. The last is no harm: who made the objects
-// can tell by comparing their records.
+// that the batch has lost records. The last does no harm: it is known by
+// comparing the records.
 type Conflict struct {
 	Name       string
-	Have, Want string // digests: the stored one ("" when it has none), and ours; both "" where it is not they that differ
+	Have, Want string // digests: the stored one ("" when it has none), and ours; both "" where the digests are not what differs
 }
 
 func (c *Conflict) Error() string {
@@ -56,15 +56,15 @@ type Object struct {
 }
 
 // CreateOnce creates the object, unless one of its name exists already. It
-// returns nil when the object is durable, and duplicate tells that an earlier
+// returns nil when the object is durable; duplicate is true when an earlier
 // delivery had created it: its stored digest and selection equal ours. Where
 // the digest differs the error is a *Conflict, where only the selection does,
 // or is not known, an *OtherSelection.
 //
 // After any other error the object may or may not exist (the answer may have
 // been lost) but never with partial or damaged contents: call CreateOnce
-// again. It makes one attempt; how often to try is the caller's business. It
-// does not keep the data. Concurrent calls for the same name are safe: one
+// again. It makes one attempt; the caller decides how often to try. It does not
+// keep the data. Concurrent calls for the same name are safe: one
 // creates, the others find it.
 func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, o Object) (duplicate bool, err error) {
 	metadata := map[string]string{digestKey: hexadecimal(o.Digest)}
@@ -129,14 +129,14 @@ func create(ctx context.Context, object *storage.ObjectHandle, metadata map[stri
 	return confirm(w.Attrs(), w)
 }
 
-// confirm looks whether the answer tells of an object, and of the one that was
-// sent: to the library anything that answers 200 and JSON has stored it.
+// confirm checks that the answer describes an object, and the one that was
+// sent: the library takes any answer of 200 with JSON for success.
 func confirm(made *storage.ObjectAttrs, w *storage.Writer) error {
 	switch {
 	case made.Name == "":
-		return errors.New("the answer to the upload tells of no object: it is not Cloud Storage's")
+		return errors.New("the answer to the upload describes no object: it is not Cloud Storage's")
 	case made.CRC32C != 0 && made.CRC32C != w.CRC32C:
-		return fmt.Errorf("the answer to the upload tells of checksum %08x, not %08x", made.CRC32C, w.CRC32C)
+		return fmt.Errorf("the answer to the upload has the checksum %08x, not %08x", made.CRC32C, w.CRC32C)
 	}
 	return nil
 }

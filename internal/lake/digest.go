@@ -10,9 +10,9 @@ import (
 )
 
 // Digest returns a fingerprint (64-bit xxHash) of the batch's source records:
-// their coordinates, timestamps, keys and values, null told from empty. It
-// covers nothing that one delivery of the records has and another lacks, such
-// as the time of ingestion.
+// their coordinates, timestamps, keys and values; null differs from empty. It
+// covers nothing that differs between deliveries of the same records, such as
+// the time of ingestion.
 func Digest(b *batch.Batch) uint64 {
 	var d digester
 	d.hash.Reset()

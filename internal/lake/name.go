@@ -2,9 +2,9 @@
 // each exactly once.
 //
 // An object's name is derived from the Kafka records it holds, so that every
-// delivery of the same records aims at the same object; whoever comes second
-// finds it there and compares digests instead of writing: that of the batch,
-// and that of which of its records the object holds.
+// delivery of the same records aims at the same object. A later one finds it
+// there and compares digests instead of writing: that of the batch, and that
+// of the records which the object holds.
 package lake
 
 import (
@@ -32,20 +32,20 @@ func QuarantineObject(topic, topicID string, partition int32, offset int64) stri
 		topic, topic, topicIDPrefix(topicID), partition, offset)
 }
 
-// QuarantineKeyObject names the object for the record's key, beside that of
+// QuarantineKeyObject names the object for the record's key, next to that of
 // its value.
 func QuarantineKeyObject(topic, topicID string, partition int32, offset int64) string {
 	return strings.TrimSuffix(QuarantineObject(topic, topicID, partition, offset), ".bin") + ".key.bin"
 }
 
-// QuarantineHeadersObject names the object for the record's headers, beside
+// QuarantineHeadersObject names the object for the record's headers, next to
 // that of its value.
 func QuarantineHeadersObject(topic, topicID string, partition int32, offset int64) string {
 	return strings.TrimSuffix(QuarantineObject(topic, topicID, partition, offset), ".bin") + ".headers.json"
 }
 
 // QuarantineBatch names the Parquet object that holds the quarantined records
-// of a batch where no warehouse does. The batch has at least one record.
+// of a batch where only the lake keeps them. The batch has at least one record.
 func QuarantineBatch(b *batch.Batch) string {
 	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-%020d-%020d.parquet",
 		b.Topic, b.Topic, topicIDPrefix(b.TopicID), b.Partition, b.FirstOffset(), b.LastOffset())
@@ -54,5 +54,5 @@ func QuarantineBatch(b *batch.Batch) string {
 // URI returns the gs:// address of an object.
 func URI(bucket, name string) string { return "gs://" + bucket + "/" + name }
 
-// topicIDPrefix tells a topic from one of the same name that was deleted.
+// topicIDPrefix distinguishes a topic from a deleted one of the same name.
 func topicIDPrefix(topicID string) string { return topicID[:min(len(topicID), 8)] }

@@ -71,6 +71,7 @@ func PrintFlags(out io.Writer, flags *flag.FlagSet) {
 		if len(f.Name) == 1 {
 			dashes = "-"
 		}
-		fmt.Fprintf(out, "  %s\n        %s\n", strings.TrimSpace(dashes+f.Name+" "+value), strings.ReplaceAll(text, "\n", "\n        "))
+		fmt.Fprintf(out, "  %s\n        %s\n", strings.TrimSpace(dashes+f.Name+" "+value),
+			strings.ReplaceAll(text, "\n", "\n        "))
 	})
 }

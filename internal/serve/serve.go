@@ -15,7 +15,7 @@ import (
 // A Server serves every registered function at /<its name>, or, where
 // FUNCTION_TARGET names one, that one at every path. The framework has no
 // way to stop it: it ends with the process, and a call that runs then is
-// not answered, which for whoever called is a failure like any other.
+// not answered, which is a failure like any other to the caller.
 type Server struct {
 	Addr   string // host:port it listens on
 	failed chan error

@@ -93,7 +93,7 @@ func (w *warehouse) AppendRows(stream storagepb.BigQueryWrite_AppendRowsServer) 
 		if t == nil {
 			return status.Error(codes.InvalidArgument, "the first request names no table and schema")
 		}
-		if err := t.append(request.GetProtoRows().GetRows().GetSerializedRows()); err != nil {
+		if err := t.add(request.GetProtoRows().GetRows().GetSerializedRows()); err != nil {
 			return status.Errorf(codes.Internal, "keeping rows: %v", err)
 		}
 		if err := stream.Send(&storagepb.AppendRowsResponse{
@@ -125,7 +125,7 @@ func (w *warehouse) table(stream string, schema *descriptorpb.DescriptorProto) (
 	return t, nil
 }
 
-func (t *rowsFile) append(rows [][]byte) (err error) {
+func (t *rowsFile) add(rows [][]byte) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, row := range rows {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,6 +40,21 @@ func TestBridge_PublishesEveryRecordAndCommits(t *testing.T) {
 	m.stop(t)
 	if members := cluster.GroupInfo(group).Members; len(members) != 0 {
 		t.Errorf("the group still has %v", members)
+	}
+}
+
+// The log says at which size batches are cut, which the memory decides where
+// there are many partitions.
+func TestBridge_SaysTheBatchSizeInForce(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, kfake.SeedTopics(36, "many"))
+	c := config(cluster)
+	c.Topics = []string{"many"}
+	log := new(logged)
+	startWith(t, c, bridge.Dependencies{Transport: newRecorder(nil), Logger: slog.New(slog.NewTextHandler(log, nil))})
+	eventually(t, "it begins to read", func() bool { return strings.Contains(log.String(), "msg=reading") })
+	if !strings.Contains(log.String(), "partitions=36") || !strings.Contains(log.String(), "batch_bytes=543706") {
+		t.Errorf("the log says %s", log)
 	}
 }
 

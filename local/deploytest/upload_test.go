@@ -96,27 +96,88 @@ func TestUpload_IsWhatTheFunctionsImport(t *testing.T) {
 	}
 }
 
-// Terraform builds the image again when what it is built from changes, and
-// only then: a new image restarts the bridge.
-func TestImage_SourcesAreWhatItIsBuiltFrom(t *testing.T) {
-	var sources struct{ Image []string }
+// sourceLists has, for each thing that Terraform builds, the patterns in
+// sources.json and the files that they must name.
+func sourceLists(t *testing.T) map[string]struct{ patterns, files []string } {
+	t.Helper()
+	var sources struct{ Functions, Image []string }
 	if err := json.Unmarshal([]byte(read(t, "terraform/sources.json")), &sources); err != nil {
 		t.Fatal(err)
 	}
-	want := append(sourcesOf(t, "./bridge/cmd/bridge", "./simulator/cmd/simulator"), ".gcloudignore", "go.mod", "go.sum", "bridge/Dockerfile", "cloudbuild.yaml")
-	watched := func(file string) bool {
-		return slices.ContainsFunc(sources.Image, func(pattern string) bool { return covers(pattern, file) })
+	return map[string]struct{ patterns, files []string }{
+		"functions": {sources.Functions, append(sourcesOf(t, "."), "go.mod", "go.sum")},
+		"image": {sources.Image, append(sourcesOf(t, "./bridge/cmd/bridge", "./simulator/cmd/simulator"),
+			".gcloudignore", "go.mod", "go.sum", "bridge/Dockerfile", "cloudbuild.yaml")},
 	}
-	for _, file := range want {
-		if !watched(file) {
-			t.Errorf("a change of %s would not build the image again: add it to terraform/sources.json", file)
+}
+
+// watched reports whether Terraform builds again what a list is of when the
+// file changes. main.tf leaves tests out.
+func watched(patterns []string, file string) bool {
+	isTest := strings.HasSuffix(file, "_test.go") || strings.Contains(file, "/testdata/")
+	return !isTest && slices.ContainsFunc(patterns, func(pattern string) bool { return covers(pattern, file) })
+}
+
+// Terraform builds image and functions again when what they are built from
+// changes, and only then: a new image restarts the bridge.
+func TestSources_AreWhatIsBuilt(t *testing.T) {
+	files := committed(t)
+	for what, list := range sourceLists(t) {
+		for _, file := range list.files {
+			if !watched(list.patterns, file) {
+				t.Errorf("a change of %s would not build the %s again: add it to terraform/sources.json", file, what)
+			}
+		}
+		for _, file := range files {
+			if watched(list.patterns, file) && !slices.Contains(list.files, file) {
+				t.Errorf("a change of %s would build the %s again, without need: take it out of terraform/sources.json", file, what)
+			}
 		}
 	}
-	for _, file := range committed(t) {
-		isTest := strings.HasSuffix(file, "_test.go") || strings.Contains(file, "/testdata/") // main.tf leaves these out
-		if watched(file) && !isTest && !slices.Contains(want, file) {
-			t.Errorf("a change of %s would build the image again, which does not have it: take it out of terraform/sources.json", file)
+}
+
+// The tool's help texts are in neither: a change of one restarts nothing.
+func TestSources_LeaveTheToolOut(t *testing.T) {
+	lists := sourceLists(t)
+	var tool []string
+	for _, file := range sourcesOf(t, "./cmd/stationflow") {
+		if strings.HasPrefix(file, "cmd/") {
+			tool = append(tool, file)
 		}
+	}
+	if len(tool) < 10 {
+		t.Fatalf("the tool is built from %v alone", tool)
+	}
+	before, err := os.ReadFile(zipped(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir()
+	if err := copyTree(repository, copied); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range tool {
+		for what, list := range lists {
+			if watched(list.patterns, file) {
+				t.Errorf("a change of %s would build the %s again", file, what)
+			}
+		}
+		text, err := os.ReadFile(filepath.Join(copied, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(copied, file), append(text, "\n// Another help text.\n"...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := filepath.Join(t.TempDir(), "again.zip")
+	goCommand(t, repository, "run", "./terraform/upload", "-root", copied, "-o", again)
+	after, err := os.ReadFile(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before, after) {
+		t.Error("a change of the tool changes the functions' upload")
 	}
 }
 

@@ -51,7 +51,7 @@ func (l *local) survives(t *testing.T, way *valve, run func() *process) {
 			}
 			return nil
 		})
-		way.close()
+		way.shut()
 		sending.Go(func() { send(t, client, part[len(part)/2:]) })
 		eventually(t, "something is held on its way", func() error {
 			if way.heldBytes() < 1000 {

@@ -46,7 +46,7 @@ func (v *valve) serve() {
 			client.Close()
 			continue
 		}
-		go v.copy(server, client)
+		go v.pass(server, client)
 		go func() {
 			io.Copy(client, server)
 			client.Close()
@@ -54,9 +54,9 @@ func (v *valve) serve() {
 	}
 }
 
-// copy passes on what a client sends, until the first of it meets the valve
+// pass passes on what a client sends, until the first of it meets the valve
 // closed.
-func (v *valve) copy(server, client net.Conn) {
+func (v *valve) pass(server, client net.Conn) {
 	defer server.Close()
 	buffer := make([]byte, 64<<10)
 	cut := false
@@ -84,7 +84,7 @@ func (v *valve) holds(n int) bool {
 	return v.closed
 }
 
-func (v *valve) close() {
+func (v *valve) shut() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.closed, v.held = true, 0

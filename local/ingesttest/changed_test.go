@@ -48,7 +48,7 @@ func TestIngest_RecordAcceptedByALaterDelivery(t *testing.T) {
 		t.Run(sinks, func(t *testing.T) {
 			t.Parallel()
 			now := noon
-			l := newLab(t, func(c *ingest.Config) { c.LakeOnly = sinks == "lake"; c.Now = func() time.Time { return now } })
+			l := newLab(t, func(c *ingest.Config) { c.Sinks = strings.Split(sinks, ","); c.Now = func() time.Time { return now } })
 			b := undated(24*time.Hour, 24*time.Hour+time.Second, 24*time.Hour+2*time.Second, 24*time.Hour)
 			l.lake.decide(func(r *http.Request) outcome { // all but what goes to quarantine
 				if isUpload(r) && strings.HasPrefix(r.URL.Query().Get("name"), "quarantine/") {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/ingest/lake"
 )
 
 // compacted returns the batch as Kafka has it once it has compacted the
@@ -181,7 +182,7 @@ func TestIngest_ObjectsMadeByHand(t *testing.T) {
 		"empty":       {func([]byte) []byte { return nil }, http.StatusInternalServerError},
 		"not Parquet": {func([]byte) []byte { return []byte("PAR1 and so on PAR1") }, http.StatusInternalServerError},
 		"of a topic without rows": {func([]byte) []byte {
-			file, err := ingest.ReferenceParquet("passenger_flow")
+			file, err := lake.Reference("passenger_flow")
 			if err != nil {
 				t.Fatal(err)
 			}

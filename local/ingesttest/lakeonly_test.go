@@ -2,6 +2,7 @@ package ingesttest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stationflow/stationflow/event"
@@ -9,7 +10,7 @@ import (
 	"github.com/stationflow/stationflow/internal/lake"
 )
 
-func withoutWarehouse(c *ingest.Config) { c.LakeOnly = true }
+func withoutWarehouse(c *ingest.Config) { c.Sinks = []string{"lake"} }
 
 // Without a warehouse the lake holds everything: good records as always, bad
 // ones with the columns of the quarantine table, also after a redelivery.
@@ -53,5 +54,23 @@ func TestIngest_LakeOnly(t *testing.T) {
 	}
 	if c := l.function.Counts(); c.Quarantined != 4 || c.Valid != 4 || c.DuplicateObjects != 1 {
 		t.Errorf("counts %+v", c)
+	}
+}
+
+// Without the lake the warehouse holds everything; only bytes that no row has
+// room for are objects.
+func TestIngest_WarehouseOnly(t *testing.T) {
+	l := newLab(t, func(c *ingest.Config) { c.Sinks = []string{"warehouse"} })
+	b := batchOf(incident("inc-1", noon), `{"id":`, strings.Repeat("x", 4<<20))
+	l.mustDeliver(t, b)
+	if staged := l.warehouse.rows("incidents"); len(staged) != 1 || staged[0]["id"] != "inc-1" {
+		t.Errorf("staging holds %v", staged)
+	}
+	refused := l.warehouse.rows("quarantine")
+	if len(refused) != 2 || string(refused[0]["value"].([]byte)) != `{"id":` || refused[1]["value"] != nil {
+		t.Errorf("%d rows in quarantine, want 2", len(refused))
+	}
+	if got, want := l.lake.objects(t, ""), []string{lake.QuarantineObject("incidents", topicID, 3, 102)}; !slices.Equal(got, want) {
+		t.Errorf("the bucket holds %v, want %v", got, want)
 	}
 }

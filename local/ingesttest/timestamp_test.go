@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestIngest_KafkaTimestampThatCannotBeTrue(t *testing.T) {
 				t.Parallel()
 				var log bytes.Buffer
 				l := newLab(t, func(c *ingest.Config) {
-					c.LakeOnly = sinks == "lake"
+					c.Sinks = strings.Split(sinks, ",")
 					c.Now = func() time.Time { return noon }
 					c.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 				})

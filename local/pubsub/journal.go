@@ -156,8 +156,8 @@ func readNames(b []byte) (names []string, rest []byte, ok bool) {
 	return names, b, true
 }
 
-// append writes messages. After an error none of them is in the file, or else every later call fails too.
-func (j *journal) append(msgs []*message) error {
+// publish writes messages. After an error none of them is in the file, or else every later call fails too.
+func (j *journal) publish(msgs []*message) error {
 	j.buf = j.buf[:0]
 	for _, m := range msgs {
 		var err error
@@ -240,7 +240,7 @@ func writeFile(path string, live iter.Seq[*message]) (*os.File, int64, error) {
 	return file, size, nil
 }
 
-func (j *journal) close() error { return j.file.Close() }
+func (j *journal) end() error { return j.file.Close() }
 
 func appendPublished(b []byte, m *message) ([]byte, error) {
 	b, start := beginRecord(b, recordPublished, m.id)

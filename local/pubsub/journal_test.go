@@ -28,7 +28,7 @@ func openTestJournal(t *testing.T, path string) (*journal, map[uint64]*message) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = j.close() })
+	t.Cleanup(func() { _ = j.end() })
 	return j, live
 }
 
@@ -42,11 +42,11 @@ func writeTestJournal(t *testing.T, path string) (sizes []int64) {
 		}
 		sizes = append(sizes, j.size)
 	}
-	step(j.append([]*message{newMessage(1, text("a"), []string{"x", "y"}), newMessage(2, text("b"), []string{"x"})}))
-	step(j.append([]*message{newMessage(3, text("c"), []string{"y"})}))
+	step(j.publish([]*message{newMessage(1, text("a"), []string{"x", "y"}), newMessage(2, text("b"), []string{"x"})}))
+	step(j.publish([]*message{newMessage(3, text("c"), []string{"y"})}))
 	step(j.appendDone(1, "x"))
 	step(j.appendDone(2, "x"))
-	step(j.append([]*message{newMessage(4, text("d"), []string{"x"})}))
+	step(j.publish([]*message{newMessage(4, text("d"), []string{"x"})}))
 	return sizes
 }
 
@@ -82,7 +82,7 @@ func TestJournal_TornAnywhere(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("cut at byte %d (-want +got):\n%s", size, diff)
 		}
-		if err := j.append([]*message{newMessage(9, text("new"), []string{"x"})}); err != nil {
+		if err := j.publish([]*message{newMessage(9, text("new"), []string{"x"})}); err != nil {
 			t.Fatal(err)
 		}
 		if _, live := openTestJournal(t, path); live[9] == nil {
@@ -150,7 +150,7 @@ func TestJournal_Compaction(t *testing.T) {
 			t.Fatalf("the file has %d bytes for one small message", s.journal.size)
 		}
 	}
-	if err := s.close(); err != nil {
+	if err := s.end(); err != nil {
 		t.Fatal(err)
 	}
 	_, live := openTestJournal(t, filepath.Join(dir, "messages.log"))
@@ -169,7 +169,7 @@ func TestJournal_FailedWrite(t *testing.T) {
 	}
 	message := []*message{newMessage(9, text("new"), []string{"x"})}
 	for range 2 {
-		if j.append(message) == nil {
+		if j.publish(message) == nil {
 			t.Fatal("a write to a closed file succeeded")
 		}
 	}

@@ -160,7 +160,7 @@ func (s *Server) Close() error {
 	defer grace.Stop()
 	<-stopped
 	s.broker.wait()
-	return errors.Join(<-s.served, s.broker.store.close())
+	return errors.Join(<-s.served, s.broker.store.end())
 }
 
 // newPusher returns the HTTP side of push delivery. It follows no redirects, as the service follows none.

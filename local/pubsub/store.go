@@ -73,7 +73,7 @@ func (s *store) nextIDs(n int) uint64 {
 }
 
 // add keeps messages, all or none. With overdraft it ignores the limit: a dead letter replaces a message that is held
-// already. After an error nothing of them is in the journal, unless the journal is broken (see journal.append).
+// already. After an error nothing of them is in the journal, unless the journal is broken (see journal.publish).
 func (s *store) add(msgs []*message, overdraft bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +85,7 @@ func (s *store) add(msgs []*message, overdraft bool) error {
 		return errFull
 	}
 	if s.journal != nil {
-		if err := s.journal.append(msgs); err != nil {
+		if err := s.journal.publish(msgs); err != nil {
 			return err
 		}
 	}
@@ -145,11 +145,11 @@ func (s *store) usage() (used, limit int64) {
 	return s.used, s.max
 }
 
-func (s *store) close() error {
+func (s *store) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.journal == nil {
 		return nil
 	}
-	return s.journal.close()
+	return s.journal.end()
 }

@@ -115,6 +115,19 @@ func TestDecisions_HaveDays(t *testing.T) {
 	}
 }
 
+// The page says of each file of the bridge what it is for.
+func TestArchitecture_NamesTheBridgesFiles(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "docs/architecture.md"), "### Goroutines and locks")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, name := range listed(t).files {
+		file, ok := strings.CutPrefix(name, "bridge/")
+		if ok && strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") && !strings.Contains(file, "/") &&
+			!strings.Contains(section, "`"+file+"`") {
+			t.Errorf("docs/architecture.md does not name %s", name)
+		}
+	}
+}
+
 // What the section on the bridge's goroutines names is in the bridge.
 func TestArchitecture_NamesTheBridgesFields(t *testing.T) {
 	_, section, _ := strings.Cut(read(t, "docs/architecture.md"), "### Goroutines and locks")

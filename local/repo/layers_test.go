@@ -16,21 +16,31 @@ const module = "github.com/stationflow/stationflow"
 
 // layers are the folders with Go code, the lowest first. A package imports
 // from its own folder and from lower layers: no stage imports another.
-var layers = [][]string{
-	{"batch", "event", "dbt", "sql", "terraform"}, // what the stages agree on
-	{"internal"},                         // what several of them need
-	{"bridge", "functions", "simulator"}, // the stages
-	{"."},                                // which functions there are
-	{"cmd"},                              // the programs
-	{"local"},                            // what stands in for the cloud
+var layers = []struct {
+	name    string
+	folders []string
+}{
+	{"what the stages agree on", []string{"batch", "event", "dbt", "sql", "terraform"}},
+	{"what several of them need", []string{"internal"}},
+	{"the stages", []string{"bridge", "functions/ingest", "functions/transform", "simulator"}},
+	{"which functions there are", []string{"."}},
+	{"the programs", []string{"cmd"}},
+	{"what stands in for the cloud", []string{"local"}},
 }
 
 // runsUp says what is wrong with an import, both given as folders; "" for
 // nothing.
 func runsUp(from, to string) string {
 	layer := func(folder string) (int, string) {
-		first, _, _ := strings.Cut(folder, "/")
-		return slices.IndexFunc(layers, func(names []string) bool { return slices.Contains(names, first) }), first
+		parts := strings.Split(folder, "/")
+		for i, l := range layers {
+			for depth := range parts {
+				if in := strings.Join(parts[:depth+1], "/"); slices.Contains(l.folders, in) {
+					return i, in
+				}
+			}
+		}
+		return -1, parts[0]
 	}
 	upper, own := layer(from)
 	lower, other := layer(to)
@@ -42,7 +52,7 @@ func runsUp(from, to string) string {
 	case own == other || lower < upper:
 		return ""
 	}
-	return fmt.Sprintf("%s imports %s, which is not below it", from, to)
+	return fmt.Sprintf("%s, of %s, imports %s, of %s, which is not below it", from, layers[upper].name, to, layers[lower].name)
 }
 
 func TestImports_RunDown(t *testing.T) {
@@ -80,7 +90,10 @@ func TestRunsUp(t *testing.T) {
 		{"functions/transform", "internal/dbt/run", false},
 		{"internal/dbt/run", "functions/transform", true},
 		{"internal/dbt/run", "cmd/cli", true},
+		{"functions/ingest", "functions/ingest/lake", false},
 		{"bridge", "functions/ingest", true},
+		{"functions/transform", "functions/ingest/lake", true},
+		{"functions/elsewhere", "event", true},
 		{"event", "internal/env", true},
 		{"local/system", ".", false},
 		{"cmd/cli", "local/system", true},

@@ -58,8 +58,8 @@ func (a *appender) stream(table string) *stream {
 	return a.streams[table]
 }
 
-// append writes the rows, each a value by column; what is nil is NULL.
-func (a *appender) append(table string, rows []map[string]any) {
+// write writes the rows, each a value by column; what is nil is NULL.
+func (a *appender) write(table string, rows []map[string]any) {
 	a.t.Helper()
 	for len(rows) > 0 {
 		some := rows[:min(len(rows), 5000)]

@@ -83,7 +83,7 @@ func (w *Warehouse) Append(ingestedAt time.Time, records ...expect.Record) {
 				rows = append(rows, rowOf(record, ingestedAt))
 			}
 		}
-		w.appender.append(topic, rows)
+		w.appender.write(topic, rows)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/api/iterator"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/local/console"
 	"github.com/stationflow/stationflow/sql"
 )
 
@@ -156,6 +158,59 @@ func (s *System) each(ctx context.Context, statement string, f func(*ledgerRow))
 			return nil
 		default:
 			return err
+		}
+	}
+}
+
+func (s *System) introduce(out io.Writer, log string, took time.Duration) {
+	e, bridge := s.Endpoints, s.Endpoints.Bridge
+	if s.options.without("bridge") {
+		bridge = "not started: see below"
+	}
+	fmt.Fprintf(out, "ready after %.1f s\n\n", took.Seconds())
+	for _, line := range [][2]string{
+		{"look here", e.Dashboard},
+		{"Kafka", e.Kafka},
+		{"BigQuery", e.BigQuery + ", Storage Write API " + e.BigQueryGRPC},
+		{"Cloud Storage", e.Storage + ", bucket " + e.Bucket},
+		{"Pub/Sub", e.PubSub},
+		{"functions", e.Functions + "/ingest and /transform"},
+		{"bridge", bridge},
+		{"log", log},
+	} {
+		fmt.Fprintf(out, "  %-14s %s\n", line[0], line[1])
+	}
+	if s.options.Simulate {
+		fmt.Fprintf(out, "\nthe stations are simulated: their time goes %.4g times as fast as the clock, and they play today over and over\n", s.options.pace())
+	}
+	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
+	if s.options.without("bridge") {
+		fmt.Fprintf(out, "\nto start the bridge, in another shell:\n\n    . %s\n    bin/bridge\n", s.environ)
+	}
+	fmt.Fprint(out, "\nCtrl-C stops everything")
+	if s.options.DataDir == "" {
+		fmt.Fprint(out, " and keeps nothing; --data DIR keeps it")
+	} else {
+		fmt.Fprintf(out, "; Kafka, objects, warehouse and how far the stations came stay in %s,\nand the next start with --data %s goes on from there", s.options.DataDir, s.options.DataDir)
+	}
+	fmt.Fprint(out, ".\n\n")
+}
+
+// report shows how the pipeline does until ctx is done or a part ends by
+// itself.
+func (s *System) report(ctx context.Context, out io.Writer) error {
+	shown := console.New(out, console.IsTerminal(out, s.getenv))
+	defer shown.Done()
+	ticker := time.NewTicker(console.Every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.failed:
+			return err
+		case <-ticker.C:
+			shown.Show(s.dashboard.Status())
 		}
 	}
 }

@@ -1,12 +1,9 @@
 package system
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -57,23 +54,4 @@ func spoken() *kversion.Versions {
 	versions := kversion.Stable()
 	versions.SetMaxKeyVersion(kmsg.DescribeTopicPartitions.Int16(), -1)
 	return versions
-}
-
-// startKafka starts a broker, unless the user has one, and the topics.
-func (s *System) startKafka(ctx context.Context) error {
-	if s.options.Kafka == "" {
-		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
-		if err != nil {
-			return err
-		}
-		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
-	}
-	var err error
-	if s.broker, err = watchBroker(ctx, s.getenv); err != nil && s.options.Kafka != "" {
-		return errors.New(strings.ReplaceAll(err.Error(), "KAFKA_BOOTSTRAP_SERVERS", "--kafka")) // which it was set from
-	} else if err != nil {
-		return err
-	}
-	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
-	return nil
 }

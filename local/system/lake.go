@@ -116,9 +116,9 @@ func (l *lakeTable) update(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer rows.close()
+	defer rows.end()
 	for _, object := range fresh {
-		if err := rows.copy(ctx, bucket.Object(object), object); err != nil {
+		if err := rows.copyObject(ctx, bucket.Object(object), object); err != nil {
 			return fmt.Errorf("copying %s: %w", object, err)
 		}
 	}
@@ -169,14 +169,14 @@ func (l *lakeTable) open(ctx context.Context) (*lakeRows, error) {
 	return r, nil
 }
 
-// close ends the connection. What was appended is durable before.
-func (r *lakeRows) close() {
+// end ends the connection. What was appended is durable before.
+func (r *lakeRows) end() {
 	_ = r.stream.Close() // io.EOF, even when all is well
 	_ = r.client.Close()
 }
 
-// copy appends the rows of an object, of which the last may wait for flush.
-func (r *lakeRows) copy(ctx context.Context, object *storage.ObjectHandle, name string) error {
+// copyObject appends the rows of an object, of which the last may wait for flush.
+func (r *lakeRows) copyObject(ctx context.Context, object *storage.ObjectHandle, name string) error {
 	folder, err := folderOf(name)
 	if err != nil {
 		return err

@@ -2,14 +2,11 @@ package system
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/bridge"
-	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
@@ -294,120 +291,35 @@ func whyFailed(run telemetry.Transform) string {
 	return ""
 }
 
-func (s *System) subscription(name string) pubsub.SubscriptionStats {
-	if s.pubsub == nil {
-		return pubsub.SubscriptionStats{}
+// functionsSilent says that the functions give no answer, and what to do; ""
+// while they do.
+func (s *System) functionsSilent() (fault, remedy string) {
+	silent := s.functions.silence()
+	if !silent.lasts() {
+		return "", ""
 	}
-	for _, one := range s.pubsub.Stats().Subscriptions {
-		if strings.HasSuffix(one.Name, "/"+name) {
-			return one
-		}
+	return "No answer from " + s.Endpoints.Functions + ": " + silent.failure + ".",
+		silent.remedy("Start the functions there: batches are delivered again until they are taken.")
+}
+
+// warehouseSilent says the same of the warehouse.
+func (s *System) warehouseSilent() (fault, remedy string) {
+	silent := s.answers.silence()
+	if !silent.lasts() {
+		return "", ""
 	}
-	return pubsub.SubscriptionStats{}
+	return "BigQuery does not answer: " + silent.failure + ".",
+		"Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
 }
 
-// held counts the rows in staging, those of an earlier run included.
-func (s *System) held() (valid, quarantined int64) {
-	valid, quarantined = s.appended()
-	return s.kept.valid + valid, s.kept.quarantined + quarantined
-}
-
-// appended counts the rows that the warehouse took since the start.
-func (s *System) appended() (valid, quarantined int64) {
-	tables := s.warehouse.Appended()
-	for _, topic := range event.Topics() {
-		valid += tables[s.Endpoints.StagingDataset+"."+topic].Rows
+// explainByOthers says of a run that fails, or that does not end, when what it
+// needs gives no answer: no model is to blame.
+func (s *System) explainByOthers(t *dashboard.Transform) {
+	fault, remedy := s.functionsSilent()
+	if fault == "" {
+		fault, remedy = s.warehouseSilent()
 	}
-	return valid, tables[s.Endpoints.StagingDataset+".quarantine"].Rows
-}
-
-// keepPageFresh reads the tables when a transform has changed them, whoever
-// triggered it, and now and then besides.
-func (s *System) keepPageFresh(ctx context.Context) {
-	for {
-		if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the page could not read the dashboard tables", "error", err.Error())
-		}
-		select {
-		case <-s.refresh:
-		case <-time.After(5 * time.Minute):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// A signal is given at most once until it is taken.
-type signal chan struct{}
-
-func newSignal() signal { return make(signal, 1) }
-
-func (s signal) Signal() {
-	select {
-	case s <- struct{}{}:
-	default:
-	}
-}
-
-// seen is how much of staging a transform can have read.
-type seen struct {
-	at   time.Time // when it began; zero for none
-	rows int64     // that were in staging then, without those in quarantine
-	more time.Time // when there were first seen to be more; zero for not yet
-}
-
-// transformFinished notes which rows the run can have seen, and has the page
-// read the tables again.
-func (s *System) transformFinished(run telemetry.Transform) {
-	if run.Status == "success" {
-		began := run.At.Add(-run.Took)
-		s.mu.Lock()
-		s.transformed = seen{at: began, rows: s.rates.valid.At(began)}
-		s.mu.Unlock()
-	}
-	s.refresh.Signal()
-}
-
-// triggering notes that the scheduler's attempt begins.
-func (s *System) triggering() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running = time.Now()
-}
-
-// triggered notes how the scheduler's attempt ended.
-func (s *System) triggered(err error) {
-	s.mu.Lock()
-	began := s.running
-	s.running, s.failure = time.Time{}, ""
-	if err != nil {
-		s.failure = err.Error()
-		s.log.Error("the transform failed", "error", err.Error())
-	}
-	s.mu.Unlock()
-	if s.options.without("functions") && err == nil { // its log is not ours to read
-		s.log.Info("transform finished", "status", "success", "took_ms", time.Since(began).Milliseconds(), "changed", 1)
-	}
-}
-
-// ingested waits until so many records are in staging or quarantine.
-func (s *System) ingested(ctx context.Context, n int64) error {
-	for {
-		valid, quarantined := s.appended()
-		if valid+quarantined >= n {
-			return nil
-		}
-		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
-			return fmt.Errorf("waiting for %d records to arrive in staging: %w", n, err)
-		}
-	}
-}
-
-// delivered waits, as long as ctx lets it and eight seconds at most, until
-// every message was acknowledged or given up.
-func (s *System) delivered(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
-	defer cancel()
-	for s.subscription(s.deployment.IngestSubscription).Outstanding > 0 && pause.For(ctx, 20*time.Millisecond) == nil {
+	if fault != "" {
+		t.LastFailure, t.Remedy = fault, "prod_data keeps its last good figures, and the next run catches up. "+remedy
 	}
 }

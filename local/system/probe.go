@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/pause"
-	"github.com/stationflow/stationflow/local/dashboard"
 )
 
 // A probe asks again and again whether something answers at all.
@@ -81,52 +80,3 @@ const (
 	warehouseEvery  = 5 * time.Second
 	warehouseWithin = 10 * time.Second
 )
-
-// warehouseAnswers asks the warehouse whether it answers. One that did until
-// now may be busy with a long statement while a transform runs.
-func (s *System) warehouseAnswers(ctx context.Context) error {
-	_, err := s.bigquery.Query("select 1").Read(ctx)
-	if ctx.Err() != nil && s.transforming() && s.answers.silence().failure == "" {
-		return nil
-	}
-	return err
-}
-
-func (s *System) transforming() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.running.IsZero()
-}
-
-// functionsSilent says that the functions give no answer, and what to do; ""
-// while they do.
-func (s *System) functionsSilent() (fault, remedy string) {
-	silent := s.functions.silence()
-	if !silent.lasts() {
-		return "", ""
-	}
-	return "No answer from " + s.Endpoints.Functions + ": " + silent.failure + ".",
-		silent.remedy("Start the functions there: batches are delivered again until they are taken.")
-}
-
-// warehouseSilent says the same of the warehouse.
-func (s *System) warehouseSilent() (fault, remedy string) {
-	silent := s.answers.silence()
-	if !silent.lasts() {
-		return "", ""
-	}
-	return "BigQuery does not answer: " + silent.failure + ".",
-		"Nothing is lost: what comes waits until it can be written. See the log; if it stays like this, start the system again."
-}
-
-// explainByOthers says of a run that fails, or that does not end, when what it
-// needs gives no answer: no model is to blame.
-func (s *System) explainByOthers(t *dashboard.Transform) {
-	fault, remedy := s.functionsSilent()
-	if fault == "" {
-		fault, remedy = s.warehouseSilent()
-	}
-	if fault != "" {
-		t.LastFailure, t.Remedy = fault, "prod_data keeps its last good figures, and the next run catches up. "+remedy
-	}
-}

@@ -1,12 +1,10 @@
 package system
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
 	"github.com/stationflow/stationflow/bridge"
-	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
@@ -45,58 +43,6 @@ type arrivals struct {
 }
 
 func (a *arrivals) ingested() int64 { return a.valid + a.quarantined }
-
-func (s *System) arrived() (a arrivals) {
-	a.valid, a.quarantined = s.held()
-	a.ingest = s.subscription(s.deployment.IngestSubscription)
-	return a
-}
-
-func (s *System) read() reading {
-	r := reading{arrivals: s.arrived()}
-	switch {
-	case s.bridges != nil:
-		r.bridge = s.bridges.Snapshot()
-	case s.inquiry != nil:
-		last := s.inquiry.answer()
-		if r.bridge, r.unanswered = last.bridge, last.silence; r.unanswered.failure == "" {
-			r.arrivals = last.arrivals
-		}
-	}
-	r.kafka = s.broker.offsets().progress(r.bridge.Partitions)
-	if r.published = r.kafka.passed; s.bridges != nil { // which knows what it buried, and counts on over expired records
-		r.published = s.kept.valid + s.kept.quarantined + r.bridge.Records
-	}
-	return r
-}
-
-// readRates reads the counts every second until ctx is done.
-func (s *System) readRates(ctx context.Context) {
-	for n := 0; ; n++ {
-		now := time.Now()
-		s.note(now, s.read())
-		s.refused.note(now, s.accepted())
-		if n%billEvery == 0 {
-			s.readBill()
-		}
-		if pause.For(ctx, readEvery) != nil {
-			return
-		}
-	}
-}
-
-func (s *System) note(now time.Time, r reading) {
-	s.rates.produced.Note(now, r.kafka.produced)
-	s.rates.published.Note(now, r.published)
-	s.rates.ingested.Note(now, r.ingested())
-	s.rates.valid.Note(now, r.valid)
-	if r.kafka.waiting == 0 {
-		s.rates.published.Rest(now)
-	}
-	if r.ingest.Outstanding == 0 {
-		s.rates.settled.Store(r.published - r.ingested())
-	}
-}
 
 // perSecond is the rate of a meter; nil while there is none.
 func perSecond(meter *telemetry.Meter) *float64 {

@@ -2,17 +2,11 @@ package system
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	"google.golang.org/api/iterator"
-
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/telemetry"
 )
@@ -105,59 +99,4 @@ func (r *refused) now() dashboard.Refused {
 		return cmp.Or(cmp.Compare(b.Share(), a.Share()), cmp.Compare(b.Refused, a.Refused), cmp.Compare(a.Topic, b.Topic))
 	})
 	return told
-}
-
-// accepted counts the rows of each topic that the warehouse took since the
-// start.
-func (s *System) accepted() map[string]int64 {
-	rows, tables := map[string]int64{}, s.warehouse.Appended()
-	for _, topic := range event.Topics() {
-		rows[topic] = tables[s.Endpoints.StagingDataset+"."+topic].Rows
-	}
-	return rows
-}
-
-// watchRefused reads the quarantine whenever there is more in it, and as long
-// as something of it is within the window, until ctx is done.
-func (s *System) watchRefused(ctx context.Context) {
-	seen, read := int64(0), false
-	for {
-		wait := readRefusedEvery
-		if _, quarantined := s.held(); quarantined != seen || s.refused.any() || !read {
-			began := time.Now()
-			counts, err := s.readRefused(ctx)
-			if err == nil {
-				s.refused.set(counts)
-				seen, read = quarantined, true
-			} else if ctx.Err() == nil {
-				s.log.Warn("the page could not read the quarantine", "error", err.Error())
-			}
-			wait = max(wait, refusedLeisure*time.Since(began))
-		}
-		if pause.For(ctx, wait) != nil {
-			return
-		}
-	}
-}
-
-// readRefused counts what was refused within the window.
-func (s *System) readRefused(ctx context.Context) ([]refusedCount, error) {
-	statement := fmt.Sprintf("select kafka_topic, reason, count(*) as records from %s.quarantine "+
-		"where ingested_at > timestamp_sub(current_timestamp(), interval %.0f second) group by kafka_topic, reason",
-		s.Endpoints.StagingDataset, s.refused.window.Seconds())
-	rows, err := s.bigquery.Query(statement).Read(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("counting what is refused: %w", err)
-	}
-	var counts []refusedCount
-	for {
-		var one refusedCount
-		switch err := rows.Next(&one); {
-		case errors.Is(err, iterator.Done):
-			return counts, nil
-		case err != nil:
-			return nil, fmt.Errorf("counting what is refused: %w", err)
-		}
-		counts = append(counts, one)
-	}
 }

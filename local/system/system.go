@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,6 +185,25 @@ func (s *System) startWarehouse(ctx context.Context) error {
 	}
 	s.started("ledger", s.account)
 	return s.countKept(ctx)
+}
+
+// startKafka starts a broker, unless the user has one, and the topics.
+func (s *System) startKafka(ctx context.Context) error {
+	if s.options.Kafka == "" {
+		cluster, err := startKafka(s.Endpoints.Kafka, s.keptFolder("kafka"))
+		if err != nil {
+			return err
+		}
+		s.started("Kafka", func(context.Context) error { cluster.Close(); return nil })
+	}
+	var err error
+	if s.broker, err = watchBroker(ctx, s.getenv); err != nil && s.options.Kafka != "" {
+		return errors.New(strings.ReplaceAll(err.Error(), "KAFKA_BOOTSTRAP_SERVERS", "--kafka")) // which it was set from
+	} else if err != nil {
+		return err
+	}
+	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
+	return nil
 }
 
 func (s *System) startObjects(context.Context) error {

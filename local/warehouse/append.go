@@ -64,7 +64,7 @@ func (s *writeServer) AppendRows(stream storagepb.BigQueryWrite_AppendRowsServer
 			return err
 		case request := <-requests:
 			started := time.Now()
-			answer, err := s.append(stream.Context(), conn, request)
+			answer, err := s.answer(stream.Context(), conn, request)
 			if err != nil {
 				return err
 			}
@@ -96,8 +96,8 @@ func receive(stream storagepb.BigQueryWrite_AppendRowsServer) (<-chan *storagepb
 	return requests, failed
 }
 
-// append answers one request. An error ends the connection: the client is gone.
-func (s *writeServer) append(
+// answer answers one request. An error ends the connection: the client is gone.
+func (s *writeServer) answer(
 	ctx context.Context, conn *connection, request *storagepb.AppendRowsRequest,
 ) (*storagepb.AppendRowsResponse, error) {
 	if name := request.GetWriteStream(); name != "" {
@@ -144,6 +144,7 @@ func (s *writeServer) appendNow(
 	if err := target.checkOffset(request.GetOffset()); err != nil {
 		return nil, err
 	}
+	s.tables.meter.grew(target.table.path) // be it in part
 	for _, part := range split(rows, maxUpstreamBytes) {
 		if err := s.forward(ctx, target.upstream, w, part); err != nil {
 			return nil, err
@@ -160,7 +161,6 @@ func (s *writeServer) accept(target *target, rows [][]byte) *storagepb.AppendRow
 		target.created.next += int64(len(rows))
 	}
 	s.appended.add(target.table.name, rows)
-	s.tables.meter.grew(target.table.path)
 	return &storagepb.AppendRowsResponse{Response: &storagepb.AppendRowsResponse_AppendResult_{AppendResult: result}}
 }
 

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/eapache/go-resiliency/breaker"
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -82,16 +84,15 @@ func ConfigureProducer(config *sarama.Config) {
 	config.Producer.Return.Successes = true
 	config.Producer.Return.Errors = true
 	config.Producer.Retry.Max = 10
-	config.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
-		return min(100*time.Millisecond<<min(retries, 10), 2*time.Second)
-	}
+	pauses := retry.Backoff{Min: 200 * time.Millisecond, Max: 4 * time.Second}
+	config.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration { return pauses.After(retries) }
 }
 
 // tooLargeBytes is the max.message.bytes that a topic needs for records that
 // are larger than a batch of the pipeline holds.
 const tooLargeBytes = 16 << 20
 
-// SendTooLarge has a producer send records that are larger than a batch of the
+// SendTooLarge makes a producer send records that are larger than a batch of the
 // pipeline holds, which a topic takes when its max.message.bytes is 16 MiB.
 func SendTooLarge(config *sarama.Config) { config.Producer.MaxMessageBytes = tooLargeBytes }
 
@@ -129,15 +130,17 @@ func message(topic string, key, value sarama.Encoder) *sarama.ProducerMessage {
 // lostTheirTopic returns the messages that were not acknowledged, to be sent
 // again, where the reason is nothing but that their topics are gone, or are
 // others by now: these do not know how far the producer has counted. Otherwise
-// it returns nil.
+// it returns nil. The library stops to ask about a topic that it could not
+// find three times, and then calls its circuit breaker open.
 func lostTheirTopic(err error) (again []*sarama.ProducerMessage) {
 	var failed sarama.ProducerErrors
 	if !errors.As(err, &failed) {
 		return nil
 	}
 	for _, one := range failed {
-		if !errors.Is(one.Err, sarama.ErrUnknownTopicOrPartition) && !errors.Is(one.Err, sarama.ErrOutOfOrderSequenceNumber) &&
-			!errors.Is(one.Err, sarama.ErrUnknownProducerID) {
+		if !errors.Is(one.Err, sarama.ErrUnknownTopicOrPartition) &&
+			!errors.Is(one.Err, sarama.ErrOutOfOrderSequenceNumber) &&
+			!errors.Is(one.Err, sarama.ErrUnknownProducerID) && !errors.Is(one.Err, breaker.ErrBreakerOpen) {
 			return nil
 		}
 		again = append(again, message(one.Msg.Topic, one.Msg.Key, one.Msg.Value))
@@ -170,12 +173,14 @@ func (k *Kafka) renew(messages []*sarama.ProducerMessage) error {
 func explain(err error, events int) error {
 	var failed sarama.ProducerErrors
 	if errors.As(err, &failed) && len(failed) > 0 {
-		if fault := new(kafka.Fault); errors.As(kafka.Explain(failed[0].Err, "write to topic "+failed[0].Msg.Topic), &fault) {
+		explained := kafka.Explain(failed[0].Err, "write to topic "+failed[0].Msg.Topic)
+		if fault := new(kafka.Fault); errors.As(explained, &fault) {
 			return fault
 		}
 		err = fmt.Errorf("the first, to topic %s: %w", failed[0].Msg.Topic, failed[0].Err)
 		if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
-			err = fmt.Errorf("%w (set max.message.bytes of the topics to %d for records that are too large)", err, tooLargeBytes)
+			err = fmt.Errorf("%w (set max.message.bytes of the topics to %d for records that are too large)",
+				err, tooLargeBytes)
 		}
 		return fmt.Errorf("Kafka did not acknowledge %d of %d events; %w", len(failed), events, err)
 	}

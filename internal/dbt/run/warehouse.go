@@ -16,6 +16,7 @@ import (
 	"google.golang.org/api/iterator"
 
 	"github.com/stationflow/stationflow/internal/pause"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // A warehouse runs statements on BigQuery, each as a job with an id of its
@@ -66,6 +67,9 @@ func (w *warehouse) where(ctx context.Context) (string, error) {
 // attempts bounds how often one statement is tried.
 const attempts = 3
 
+// pauses are those between the attempts.
+var pauses = retry.Backoff{Min: time.Second, Max: 2 * time.Second}
+
 // estimate returns the bytes that a statement would read, without running it.
 func (w *warehouse) estimate(ctx context.Context, sql string) (int64, error) {
 	job, err := w.dryRun(ctx, sql)
@@ -107,15 +111,7 @@ func (w *warehouse) query(ctx context.Context, sql string) (rows []map[string]an
 
 // retry tries again what fails for a reason that may pass.
 func (w *warehouse) retry(ctx context.Context, try func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := try()
-		if err == nil || attempt == attempts || !retryable(err) || errors.As(err, new(unsettled)) {
-			return err
-		}
-		if pause.For(ctx, time.Duration(attempt)*500*time.Millisecond) != nil {
-			return err
-		}
-	}
+	return retry.Do(ctx, attempts, pauses, func(err error) bool { return retryable(err) && !errors.As(err, new(unsettled)) }, try)
 }
 
 // once runs a statement, and returns when it has ended, with its rows. The
@@ -134,7 +130,7 @@ func (w *warehouse) once(ctx context.Context, sql string) (rows []map[string]any
 			return rows, err
 		case ctx.Err() != nil:
 			return nil, w.abandon(ctx, query, err)
-		case attempt == attempts || pause.For(ctx, time.Duration(attempt)*500*time.Millisecond) != nil:
+		case attempt == attempts || pauses.Wait(ctx, attempt-1) != nil:
 			return nil, unsettled{err}
 		}
 	}

@@ -64,7 +64,8 @@ func parse(args []string, getenv func(string) string, stdout io.Writer, now time
 		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, program.Mistakef("there is no argument %q: all settings are flags, see simulator --help", flags.Arg(0))
+		return o, program.Mistakef("there is no argument %q: all settings are flags, see simulator --help",
+			flags.Arg(0))
 	}
 
 	r := env.NewReader(func(name string) string {
@@ -80,7 +81,8 @@ func parse(args []string, getenv func(string) string, stdout io.Writer, now time
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	mistakes := errors.Join(o.readMoments(w, given["rate"], now), o.readStations(w.stations), o.check(), o.checkLoad(given, now))
+	mistakes := errors.Join(o.readMoments(w, given["rate"], now), o.readStations(w.stations), o.check(),
+		o.checkLoad(given, now))
 	return o, errors.Join(r.Err(), program.AsMistake(mistakes))
 }
 
@@ -151,7 +153,8 @@ func (o *options) checkLoad(given map[string]bool, now time.Time) error {
 		return nil
 	}
 	if !(o.run.Rate >= simulator.MinRate) || o.run.Rate > mostRate {
-		faults = append(faults, fmt.Errorf("--rate is %v: set it to the events a second, %v to %.0f", o.run.Rate, simulator.MinRate, mostRate))
+		faults = append(faults, fmt.Errorf("--rate is %v: set it to the events a second, %v to %.0f", o.run.Rate,
+			simulator.MinRate, mostRate))
 	}
 	for _, name := range []string{"speed", "catch-up"} {
 		if given[name] {
@@ -173,15 +176,18 @@ func moment(name, text string, location *time.Location, now time.Time) (time.Tim
 	if text == "now" {
 		return now, nil
 	}
-	for _, format := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+	for _, format := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04",
+		time.DateOnly} {
 		t, err := time.ParseInLocation(format, text, location)
 		if err != nil {
 			continue
 		}
 		if t.Year() < 2000 {
-			return t, fmt.Errorf("--%s is %s: set it to a moment in 2000 or later, earlier events would be quarantined", name, text)
+			return t, fmt.Errorf("--%s is %s: set it to a moment in 2000 or later, earlier events would be quarantined",
+				name, text)
 		}
 		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("--%s is %q: write it as 2026-11-22T07:30, 2026-11-22T07:30:00Z, 2026-11-22 or now", name, text)
+	return time.Time{}, fmt.Errorf("--%s is %q: write it as 2026-11-22T07:30, 2026-11-22T07:30:00Z, 2026-11-22 or now",
+		name, text)
 }

@@ -1,0 +1,120 @@
+package lake
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// An object exists under the name of a batch, and is not what this delivery
+// would write. There are two reasons why that does no harm:
+//
+//   - The earlier delivery decided otherwise about some records, because of
+//     the time of receipt, or as another version of this program.
+//   - Kafka has compacted the partition since, and the batch has fewer records
+//     between the same first and last offset.
+//
+// What the object lacks then goes into further objects, and what else it holds
+// stays. There is a conflict only where the object holds another record under
+// the same offset.
+
+// complete makes durable what the object of the batch lacks of the rows. With
+// a conflict it compares the records first, and returns the conflict where they
+// differ. Each run of records that all are missing is treated as a batch of
+// its own, so that name and digest are those that such a batch would have.
+func (s *Sink) complete(ctx context.Context, to target, b *batch.Batch, some rows.Set, conflict *lake.Conflict) error {
+	held, err := s.archived(ctx, to.name(b))
+	if err != nil {
+		return err
+	}
+	if conflict != nil {
+		if err := compare(ctx, to, b, held, conflict); err != nil {
+			return err
+		}
+	}
+	wanted := slices.Collect(to.Offsets(some.Own)) // in the order of the batch's records
+	first, firstRow, row := 0, 0, 0                // of the run, and the row of the next record
+	for i := range len(b.Records) + 1 {
+		is := i < len(b.Records) && row < len(wanted) && wanted[row] == b.Records[i].Offset
+		if is && !held.has(wanted[row]) {
+			row++
+			continue
+		}
+		if i > first {
+			run := *b
+			run.Records = b.Records[first:i]
+			if err := s.archiveRun(ctx, to, b, &run, rows.Set{Shared: some.Shared, Own: some.Own[firstRow:row]}); err != nil {
+				return err
+			}
+		}
+		if is {
+			row++
+		}
+		first, firstRow = i+1, row
+	}
+	return nil
+}
+
+// archiveRun makes a run of records of the batch durable, each of which has a
+// row. A run that is the whole batch becomes two parts: its name is taken.
+func (s *Sink) archiveRun(ctx context.Context, to target, b, run *batch.Batch, own rows.Set) error {
+	n := len(run.Records)
+	parts := []int{0, n}
+	if n == len(b.Records) {
+		if n == 1 {
+			return fmt.Errorf("looking there for offset %d, after which it is named: %w", b.FirstOffset(), &lake.Conflict{Name: to.name(b)})
+		}
+		parts = []int{0, n / 2, n}
+	}
+	for i, end := range parts[1:] {
+		part, begin := *run, parts[i]
+		part.Records = run.Records[begin:end]
+		if _, err := s.archive(ctx, to, &part, lake.Digest(&part), rows.Set{Shared: own.Shared, Own: own.Own[begin:end]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare returns an error, which is the conflict, where the object holds
+// another record under an offset of the batch's.
+func compare(ctx context.Context, to target, b *batch.Batch, held *contents, conflict *lake.Conflict) error {
+	all, err := to.all(ctx, b)
+	if err != nil {
+		return err
+	}
+	var file bytes.Buffer
+	if err := to.Encode(&file, all, 0); err != nil {
+		return err
+	}
+	ours, err := readContents(file.Bytes())
+	if err != nil {
+		return fmt.Errorf("comparing the records of object %s: %w", conflict.Name, err)
+	}
+	for i := range b.Records {
+		at := b.Records[i].Offset
+		if held.has(at) && !held.sameRecord(ours, at) {
+			return fmt.Errorf("comparing the record at offset %d with the one there: %w", at, conflict)
+		}
+	}
+	return nil
+}
+
+// archived returns what a Parquet object holds. One that cannot be read was not
+// written by this program: a conflict.
+func (s *Sink) archived(ctx context.Context, name string) (*contents, error) {
+	data, err := s.bucket.read(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	held, err := readContents(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", &lake.Conflict{Name: name}, err)
+	}
+	return held, nil
+}

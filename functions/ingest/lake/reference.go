@@ -1,0 +1,25 @@
+package lake
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/rows"
+)
+
+// Reference returns a Parquet file of the topic without rows. An
+// external table takes its columns from it while the lake holds no file yet.
+func Reference(topic string) ([]byte, error) {
+	schema, ok := event.SchemaOf(topic)
+	if !ok {
+		return nil, fmt.Errorf("making the reference file: there is no topic %q", topic)
+	}
+	var file bytes.Buffer
+	format := NewParquet(rows.Staging(schema))
+	none := rows.Set{Shared: make(event.Row, len(format.Columns))}
+	if err := format.Encode(&file, none, 0); err != nil {
+		return nil, fmt.Errorf("making the reference file of %s: %w", topic, err)
+	}
+	return file.Bytes(), nil
+}

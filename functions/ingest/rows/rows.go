@@ -1,0 +1,161 @@
+// Package rows is what ingest hands to its sinks: the rows of one batch that
+// belong to one table.
+package rows
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+)
+
+// IngestedAt is the column that a sink fills in while it writes a row.
+const IngestedAt = "ingested_at"
+
+// MaxRecordBytes bounds the key and the value of a record, together, that
+// becomes a row of any table, in bytes. A row is never larger than the JSON it
+// was made from and the columns of its origin, which take less than 64 KiB: no
+// row has more than 3 MiB in any encoding.
+const MaxRecordBytes = 3<<20 - 64<<10
+
+// A Batch is the rows that one table gets of a batch.
+type Batch struct {
+	*batch.Batch        // the records that the rows are made from
+	Table        *Table // where the rows belong
+	Set
+	// All returns the rows that the records of a batch, this one or a part of
+	// it, have in the table, also those of records that it does not get.
+	All func(context.Context, *batch.Batch) (Set, error)
+}
+
+// A Set is rows of one table and one batch. It holds once what all of them
+// have in common.
+type Set struct {
+	Shared event.Row   // by column; NULL where each row has its own value, and in IngestedAt
+	Own    []event.Row // the other columns of each row, in their order
+}
+
+// A Refusal is a row that a sink will never take.
+type Refusal struct {
+	Row    int // its index in Own
+	Detail string
+}
+
+// Stored is what a sink says of a batch that it has made durable.
+type Stored struct {
+	Refused    []Refusal // the rows left out
+	Duplicates int64     // objects that an earlier delivery had made
+}
+
+// A Table is where rows belong: the staging table of a topic, or the
+// quarantine.
+type Table struct {
+	Name string
+	Layout
+	Timestamp int // the place in a row of the event's timestamp; -1 in the quarantine
+}
+
+// Staging returns the table of a topic's good records.
+func Staging(schema *event.Schema) *Table {
+	layout := NewLayout(schema.StagingColumns())
+	return &Table{Name: schema.Topic, Layout: layout, Timestamp: layout.Own[Position(layout.Columns, "timestamp")]}
+}
+
+// Quarantine returns the table of all other records.
+func Quarantine() *Table {
+	return &Table{Name: "quarantine", Layout: NewLayout(event.QuarantineColumns()), Timestamp: -1}
+}
+
+// Tables returns all tables: those of the topics, then the quarantine.
+func Tables() []*Table {
+	var tables []*Table
+	for _, topic := range event.Topics() {
+		schema, _ := event.SchemaOf(topic)
+		tables = append(tables, Staging(schema))
+	}
+	return append(tables, Quarantine())
+}
+
+// A Layout says which columns of a table the rows of a batch share.
+type Layout struct {
+	Columns []event.Column
+	Own     []int // of each column, its place in a row; -1 when it is shared
+	Width   int   // of a row
+	Stamp   int   // the position of IngestedAt among the columns
+}
+
+// NewLayout returns the layout of a table with the columns, of which one is
+// IngestedAt.
+func NewLayout(columns []event.Column) Layout {
+	l := Layout{Columns: columns, Own: make([]int, len(columns)), Stamp: Position(columns, IngestedAt)}
+	for i := range columns {
+		switch columns[i].Name {
+		case "kafka_topic", "kafka_topic_id", "kafka_partition", IngestedAt, "batch_id":
+			l.Own[i] = -1
+		default:
+			l.Own[i] = l.Width
+			l.Width++
+		}
+	}
+	return l
+}
+
+// Position returns the index of the column, which must be there.
+func Position(columns []event.Column, name string) int {
+	for i := range columns {
+		if columns[i].Name == name {
+			return i
+		}
+	}
+	panic("ingest: no column " + name)
+}
+
+// Offsets returns the rows' kafka_offset, in their order.
+func (l *Layout) Offsets(own []event.Row) iter.Seq[int64] {
+	at := l.Own[Position(l.Columns, "kafka_offset")]
+	return func(yield func(int64) bool) {
+		for _, row := range own {
+			if !yield(row[at].Int()) {
+				return
+			}
+		}
+	}
+}
+
+// Shared returns what the rows of the batch have in common.
+func (l *Layout) Shared(b *batch.Batch) event.Row {
+	row := make(event.Row, len(l.Columns))
+	for i := range row {
+		switch l.Columns[i].Name {
+		case "kafka_topic":
+			row[i] = event.StringValue([]byte(b.Topic))
+		case "kafka_topic_id":
+			row[i] = event.StringValue([]byte(b.TopicID))
+		case "kafka_partition":
+			row[i] = event.IntValue(int64(b.Partition))
+		case "batch_id":
+			row[i] = event.StringValue([]byte(b.ID()))
+		}
+	}
+	return row
+}
+
+// AppendCoordinates adds the kafka_ columns that a record's row does not share.
+func AppendCoordinates(values []event.Value, r *batch.Record) []event.Value {
+	return append(values, event.IntValue(r.Offset), kafkaTimestamp(r))
+}
+
+// LastMillis is the last millisecond of the year 9999, where BigQuery's
+// TIMESTAMP ends. Producers may put any number into a record's timestamp.
+var LastMillis = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
+
+// kafkaTimestamp is what Kafka said, absurd or not; NULL where it said nothing
+// or a TIMESTAMP cannot hold it.
+func kafkaTimestamp(r *batch.Record) event.Value {
+	if r.Timestamp < 0 || r.Timestamp > LastMillis {
+		return event.Value{}
+	}
+	return event.TimeValue(r.Timestamp * 1000)
+}
