@@ -254,11 +254,12 @@ func (s Snapshot) happened(before Snapshot) []any {
 	for _, p := range s.Partitions {
 		memory += p.MemoryBytes
 	}
-	return []any{"batches", s.Batches - before.Batches, "records", s.Records - before.Records, "bytes", s.Bytes - before.Bytes,
-		"retries", s.Retries - before.Retries, "commit_failures", s.CommitFailures - before.CommitFailures,
+	return []any{"batches", s.Batches - before.Batches, "records", s.Records - before.Records,
+		"bytes", s.Bytes - before.Bytes, "retries", s.Retries - before.Retries, "commit_failures", s.CommitFailures - before.CommitFailures,
 		"dead_lettered_batches", s.DeadLetteredBatches - before.DeadLetteredBatches,
 		"dead_lettered_records", s.DeadLetteredRecords - before.DeadLetteredRecords,
-		"partitions", len(s.Partitions), "memory_bytes", memory, "lag_records", s.LagRecords(), "lag_ms", s.Lag().Milliseconds()}
+		"partitions", len(s.Partitions), "memory_bytes", memory,
+		"lag_records", s.LagRecords(), "lag_ms", s.Lag().Milliseconds()}
 }
 
 // summarize logs one line a minute in which something was published or given

@@ -82,7 +82,8 @@ func check(getenv func(string) string) error {
 	}
 	if target := getenv("FUNCTION_TARGET"); target != "" {
 		if functions[target] == nil {
-			return fmt.Errorf("configuring the functions: FUNCTION_TARGET is %q: set it to one of %s, or leave it out for all", target, strings.Join(slices.Sorted(maps.Keys(functions)), ", "))
+			all := strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
+			return fmt.Errorf("configuring the functions: FUNCTION_TARGET is %q: set it to one of %s, or leave it out for all", target, all)
 		}
 		served = []string{target}
 	}

@@ -64,7 +64,8 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		DailyRun:       r.Duration("SCALE_DAILY_RUN", 10*time.Minute, 0, 24*time.Hour),
 	}
 	if c.MinInstances > c.MaxInstances {
-		r.Fault("SCALE_MIN_INSTANCES", "is %d, more than SCALE_MAX_INSTANCES, %d: lower it, or raise the other", c.MinInstances, c.MaxInstances)
+		r.Fault("SCALE_MIN_INSTANCES", "is %d, more than SCALE_MAX_INSTANCES, %d: lower it, or raise the other",
+			c.MinInstances, c.MaxInstances)
 	}
 	return c, r.Err()
 }

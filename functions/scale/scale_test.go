@@ -10,8 +10,8 @@ import (
 
 func TestFromEnv_Mistakes(t *testing.T) {
 	for name, c := range map[string]struct{ variable, value, want string }{
-		"no pool":       {"SCALE_POOL", "", "SCALE_POOL is not set: set it to the bridge's worker pool"},
-		"short pool":    {"SCALE_POOL", "stationflow-bridge", `SCALE_POOL is "stationflow-bridge": set it to the bridge's worker pool`},
+		"no pool":       {"SCALE_POOL", "", "SCALE_POOL is not set: set it to the bridge's"},
+		"short pool":    {"SCALE_POOL", "stationflow-bridge", `SCALE_POOL is "stationflow-bridge": set it to`},
 		"idle":          {"SCALE_IDLE", "never", "set it to one of stop, stay"},
 		"least":         {"SCALE_MIN_INSTANCES", "0", "SCALE_MIN_INSTANCES"},
 		"more than all": {"SCALE_MIN_INSTANCES", "3", "more than SCALE_MAX_INSTANCES, 2"},
@@ -23,12 +23,15 @@ func TestFromEnv_Mistakes(t *testing.T) {
 		"topics":        {"KAFKA_TOPICS", "a b", "KAFKA_TOPICS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment := map[string]string{"SCALE_POOL": "projects/p/locations/l/workerPools/w", "KAFKA_BOOTSTRAP_SERVERS": "k:9092"}
+			environment := map[string]string{
+				"SCALE_POOL": "projects/p/locations/l/workerPools/w", "KAFKA_BOOTSTRAP_SERVERS": "k:9092",
+			}
 			if _, err := FromEnv(func(name string) string { return environment[name] }); err != nil {
 				t.Fatal(err)
 			}
 			environment[c.variable] = c.value
-			if _, err := FromEnv(func(name string) string { return environment[name] }); err == nil || !strings.Contains(err.Error(), c.want) {
+			_, err := FromEnv(func(name string) string { return environment[name] })
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
@@ -43,7 +46,10 @@ func TestDecide(t *testing.T) {
 		}
 		return list
 	}
-	stop := Config{MinInstances: 1, MaxInstances: 8, IdleAfter: 15 * time.Minute, LagPerInstance: 2 * time.Minute, DailyRun: 10 * time.Minute}
+	stop := Config{
+		MinInstances: 1, MaxInstances: 8,
+		IdleAfter: 15 * time.Minute, LagPerInstance: 2 * time.Minute, DailyRun: 10 * time.Minute,
+	}
 	stay, three := stop, stop
 	stay.Stays, three.MinInstances = true, 3
 	for name, c := range map[string]struct {

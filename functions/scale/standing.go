@@ -15,13 +15,23 @@ import (
 
 // A standing is what Kafka tells of the bridge's group at one moment.
 type standing struct {
-	withheld  []string          // what a person has to mend before a topic can be read, one sentence each
+	// withheld is what a person has to mend before a topic can be read, one
+	// sentence each.
+	withheld []string
+
 	unsettled []kafka.Partition // without a commit of the topic as it is now
-	waiting   []kafka.Partition // with offsets behind the commit that can be read, or with a commit that Kafka has no offset for
-	offsets   int64             // that wait there
-	lag       time.Duration     // the oldest record that waits is at least so old; a multiple of LagPerInstance
-	members   int               // of the group
-	recent    bool              // a record came within IdleAfter, by Kafka's timestamp
+
+	// waiting are those with offsets behind the commit that can be read, or
+	// with a commit for which Kafka has no offset.
+	waiting []kafka.Partition
+	offsets int64 // that wait there
+
+	// lag is how old the oldest record that waits is at least, in multiples of
+	// LagPerInstance.
+	lag time.Duration
+
+	members int  // of the group
+	recent  bool // a record came within IdleAfter, by Kafka's timestamp
 }
 
 // look reads metadata and offsets. It joins no group and changes nothing. An
@@ -82,7 +92,9 @@ func (c Config) inquire(client sarama.Client) (standing, error) {
 
 // measure compares the commits with how far the partitions reach. It asks in
 // this order: what comes meanwhile can only make more records wait, or recent.
-func (c Config) measure(client sarama.Client, s *standing, topics map[string]kafka.Topic, commits map[kafka.Partition]kafka.Commit) error {
+func (c Config) measure(
+	client sarama.Client, s *standing, topics map[string]kafka.Topic, commits map[kafka.Partition]kafka.Commit,
+) error {
 	ends, err := kafka.Offsets(client, at(commits, sarama.OffsetNewest), sarama.ReadCommitted)
 	if err != nil {
 		return err
@@ -114,7 +126,9 @@ func (c Config) measure(client sarama.Client, s *standing, topics map[string]kaf
 // lag asks for the first record that is younger than one LagPerInstance, two,
 // and so on, until none waits that is older. A commit tells no time, but what
 // lies between it and that record is older.
-func (c Config) lag(client sarama.Client, waiting map[kafka.Partition]kafka.Commit, now time.Time) (time.Duration, error) {
+func (c Config) lag(
+	client sarama.Client, waiting map[kafka.Partition]kafka.Commit, now time.Time,
+) (time.Duration, error) {
 	for instances := int64(1); len(waiting) > 0 && instances < c.MaxInstances; instances++ {
 		age := time.Duration(instances) * c.LagPerInstance
 		young, err := kafka.Offsets(client, at(waiting, now.Add(-age).UnixMilli()), sarama.ReadCommitted)

@@ -39,7 +39,7 @@ func Commits(client sarama.Client, group string, topics map[string]Topic) (map[P
 	})
 	none := errors.Is(err, sarama.ErrGroupIDNotFound) // as some brokers say of a group that was never joined
 	if err != nil && !none {
-		return nil, Explain(fmt.Errorf("reading the committed offsets of group %s: %w", group, err), "use group "+group+" (KAFKA_GROUP_ID)")
+		return nil, explainGroup(fmt.Errorf("reading the committed offsets of group %s: %w", group, err), group)
 	}
 	committed := make(map[Partition]Commit)
 	for topic, partitions := range asked {
@@ -81,13 +81,17 @@ func Members(client sarama.Client, group string) (members int, err error) {
 		return nil
 	})
 	if err != nil {
-		return 0, Explain(fmt.Errorf("reading the members of group %s: %w", group, err), "use group "+group+" (KAFKA_GROUP_ID)")
+		return 0, explainGroup(fmt.Errorf("reading the members of group %s: %w", group, err), group)
 	}
 	return members, nil
 }
 
+func explainGroup(err error, group string) error {
+	return Explain(err, "use group "+group+" (KAFKA_GROUP_ID)")
+}
+
 // AtCoordinator runs a request at the group's coordinator; after an error the
-// next request looks the coordinator up anew, on a new connection unless the
+// next request looks the coordinator up again, on a new connection unless the
 // error was the broker's answer.
 func AtCoordinator(client sarama.Client, group string, request func(*sarama.Broker) error) error {
 	broker, err := client.Coordinator(group)

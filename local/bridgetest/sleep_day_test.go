@@ -43,7 +43,7 @@ func TestSleepLong_ADayOfStations(t *testing.T) {
 		}
 		var records []*kgo.Record
 		for len(coming) > 0 && coming[0].Before(now) {
-			records = append(records, &kgo.Record{Topic: topic, Partition: random.Int32N(6), Value: []byte("{}"), Timestamp: coming[0]})
+			records = append(records, recordAt(random.Int32N(6), coming[0]))
 			last, coming = coming[0], coming[1:]
 		}
 		if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
@@ -80,7 +80,7 @@ func TestSleep_Bursts(t *testing.T) {
 		s.settle(t)
 		var records []*kgo.Record
 		for i := range 1000 {
-			records = append(records, &kgo.Record{Topic: topic, Partition: int32(i % 6), Value: []byte("{}"), Timestamp: s.clock()})
+			records = append(records, recordAt(int32(i%6), s.clock()))
 		}
 		produceRecords(t, cluster, records...)
 		sent += len(records)

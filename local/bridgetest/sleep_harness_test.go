@@ -33,7 +33,9 @@ type sleeper struct {
 	started   atomic.Int64 // instances, ever
 }
 
-func newSleeper(t *testing.T, cluster *kfake.Cluster, c bridge.Config, transport *recorder, settings map[string]string) *sleeper {
+func newSleeper(
+	t *testing.T, cluster *kfake.Cluster, c bridge.Config, transport *recorder, settings map[string]string,
+) *sleeper {
 	t.Helper()
 	s := &sleeper{cluster: cluster, transport: transport}
 	s.now.Store(noon.UnixMilli())
@@ -111,5 +113,9 @@ func (s *sleeper) settle(t *testing.T) {
 // produceAt writes a record with a timestamp.
 func (s *sleeper) produceAt(t *testing.T, partition int32, at time.Time) {
 	t.Helper()
-	produceRecords(t, s.cluster, &kgo.Record{Topic: topic, Partition: partition, Value: []byte("{}"), Timestamp: at})
+	produceRecords(t, s.cluster, recordAt(partition, at))
+}
+
+func recordAt(partition int32, at time.Time) *kgo.Record {
+	return &kgo.Record{Topic: topic, Partition: partition, Value: []byte("{}"), Timestamp: at}
 }

@@ -134,7 +134,8 @@ func TestSleep_RunsOnceADay(t *testing.T) {
 		at   time.Time
 		want int64
 	}{
-		{noon, 0}, {midnight.Add(-time.Second), 0}, {midnight, 1}, {midnight.Add(9 * time.Minute), 1}, {midnight.Add(10 * time.Minute), 0},
+		{noon, 0}, {midnight.Add(-time.Second), 0},
+		{midnight, 1}, {midnight.Add(9 * time.Minute), 1}, {midnight.Add(10 * time.Minute), 0},
 	} {
 		s.at(step.at)
 		s.check(t, step.want)
@@ -146,7 +147,8 @@ func TestSleep_RunsOnceADay(t *testing.T) {
 func TestSleep_NeverWhileATopicCannotBeRead(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
-	s := newSleeper(t, cluster, config(cluster), newRecorder(nil), map[string]string{"KAFKA_TOPICS": topic + ",passenger_flow"})
+	s := newSleeper(t, cluster, config(cluster), newRecorder(nil),
+		map[string]string{"KAFKA_TOPICS": topic + ",passenger_flow"})
 	s.check(t, 1)
 	s.settle(t)
 	s.after(time.Hour)
@@ -172,16 +174,20 @@ func TestSleep_LeavesThePoolAloneWhenKafkaDoesNotTell(t *testing.T) {
 		s.after(time.Hour)
 		s.pool.Set(instances)
 		s.settle(t)
-		for _, key := range []kmsg.Key{kmsg.Metadata, kmsg.FindCoordinator, kmsg.DescribeGroups, kmsg.OffsetFetch, kmsg.ListOffsets} {
+		for _, key := range []kmsg.Key{
+			kmsg.Metadata, kmsg.FindCoordinator, kmsg.DescribeGroups, kmsg.OffsetFetch, kmsg.ListOffsets,
+		} {
 			fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: kerr.UnknownServerError, Count: -1})
 			answer := post(s)
 			fault.Remove()
 			if set, _ := s.pool.Instances(); answer.Code != http.StatusInternalServerError || set != instances {
-				t.Errorf("with key %v failing it answers %d %s, and %d instances became %d", key, answer.Code, answer.Body, instances, set)
+				t.Errorf("with key %v failing it answers %d %s, and %d instances became %d",
+					key, answer.Code, answer.Body, instances, set)
 			}
 		}
 		cluster.Close()
-		if answer := post(s); answer.Code != http.StatusInternalServerError || !strings.Contains(answer.Body.String(), "no Kafka broker can be reached") {
+		const away = "no Kafka broker can be reached"
+		if answer := post(s); answer.Code != http.StatusInternalServerError || !strings.Contains(answer.Body.String(), away) {
 			t.Errorf("without a broker it answers %d %s", answer.Code, answer.Body)
 		}
 		if set, _ := s.pool.Instances(); set != instances {
@@ -261,7 +267,8 @@ func TestSleep_LagAsksForInstances(t *testing.T) {
 func TestSleep_Stay(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
-	s := newSleeper(t, cluster, config(cluster), newRecorder(nil), map[string]string{"SCALE_IDLE": "stay", "SCALE_MIN_INSTANCES": "2"})
+	s := newSleeper(t, cluster, config(cluster), newRecorder(nil),
+		map[string]string{"SCALE_IDLE": "stay", "SCALE_MIN_INSTANCES": "2"})
 	s.check(t, 2)
 	s.settle(t)
 	s.after(6 * time.Hour)

@@ -44,7 +44,8 @@ func (l *local) fallAsleep() {
 	})
 	l.awaitStatus("the page says that the bridge is asleep", func(s dashboard.Status) bool {
 		bridge := s.Hops[1]
-		return bridge.State == dashboard.Idle && strings.HasPrefix(bridge.Note, "Asleep since ") && strings.HasSuffix(bridge.Note, ", wakes when a record comes.")
+		return bridge.State == dashboard.Idle && strings.HasPrefix(bridge.Note, "Asleep since ") &&
+			strings.HasSuffix(bridge.Note, ", wakes when a record comes.")
 	})
 }
 

@@ -123,7 +123,8 @@ func (s *System) startBridge(context.Context) error {
 
 // startChecks has the check called on the schedule that is deployed.
 func (s *System) startChecks(context.Context) error {
-	checks, err := startScheduler(s.deployment.ScaleSchedule, s.Endpoints.Functions+"/scale", s.deployment.ScaleDeadline(), func() {}, s.checked)
+	checks, err := startScheduler(s.deployment.ScaleSchedule, s.Endpoints.Functions+"/scale",
+		s.deployment.ScaleDeadline(), func() {}, s.checked)
 	if err != nil {
 		return err
 	}

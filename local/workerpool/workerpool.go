@@ -147,7 +147,8 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *Pool) patch(w http.ResponseWriter, r *http.Request) {
 	if mask := r.URL.Query().Get("updateMask"); mask != "scaling.manualInstanceCount" {
-		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", fmt.Sprintf("of a pool only scaling.manualInstanceCount can be changed here, not %q", mask))
+		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT",
+			fmt.Sprintf("of a pool only scaling.manualInstanceCount can be changed here, not %q", mask))
 		return
 	}
 	var asked struct {
@@ -156,7 +157,8 @@ func (p *Pool) patch(w http.ResponseWriter, r *http.Request) {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody)).Decode(&asked)
 	count := asked.Scaling.ManualInstanceCount
 	if err != nil || count == nil || *count < 0 {
-		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", "scaling.manualInstanceCount must be a whole number of 0 or more")
+		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT",
+			"scaling.manualInstanceCount must be a whole number of 0 or more")
 		return
 	}
 	p.Set(*count)
