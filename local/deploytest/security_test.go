@@ -56,15 +56,15 @@ func TestSecurity_TheCheckSetsOnePool(t *testing.T) {
 		granted := map[string]bool{}
 		for _, r := range p.resources {
 			for _, reference := range append(r.references("member"), r.Address) {
-				if reference == "var.scaler" || strings.HasPrefix(reference, "module.functions.google_secret_manager_secret_iam_member.scale") {
+				if reference == "var.scaler" || strings.HasPrefix(reference, `module.functions.google_secret_manager_secret_iam_member.reader["scale `) {
 					granted[unindexed(r.Address)+" "+r.text("role")] = true
 				}
 			}
 		}
 		want := map[string]bool{
-			"module.bridge.google_cloud_run_v2_worker_pool_iam_member.scaler ":                                  true, // the role's name is known after apply
-			"module.bridge.google_service_account_iam_member.scaler roles/iam.serviceAccountUser":               true,
-			"module.functions.google_secret_manager_secret_iam_member.scale roles/secretmanager.secretAccessor": true,
+			"module.bridge.google_cloud_run_v2_worker_pool_iam_member.scaler ":                                   true, // the role's name is known after apply
+			"module.bridge.google_service_account_iam_member.scaler roles/iam.serviceAccountUser":                true,
+			"module.functions.google_secret_manager_secret_iam_member.reader roles/secretmanager.secretAccessor": true,
 		}
 		if !maps.Equal(granted, want) {
 			t.Errorf("scale may %v, want %v", granted, want)

@@ -17,7 +17,7 @@ locals {
       max_instances = var.ingest.max_instances
       memory        = var.ingest.memory
       timeout       = var.ingest.timeout_seconds
-      environment = merge(var.ingest.settings, {
+      environment = merge(var.ingest.settings, var.registry.environment, {
         GOOGLE_CLOUD_PROJECT = var.project
         INGEST_CONCURRENCY   = tostring(var.ingest.concurrency)
         LAKE_BUCKET          = var.bucket
@@ -70,8 +70,11 @@ locals {
   }
 
   # Secrets that a function reads: as a variable, and as a file.
-  passwords = { scale = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password } }
-  files     = { scale = var.scale.files }
+  passwords = {
+    ingest = var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password }
+    scale  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
+  }
+  files = { scale = var.scale.files }
 }
 
 resource "terraform_data" "upload" {
