@@ -201,6 +201,7 @@ func TestSleep_ChecksAtOnce(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
 	s := newSleeper(t, cluster, config(cluster), newRecorder(nil), nil)
+	s.produceAt(t, 0, s.clock())
 	var checks sync.WaitGroup
 	for range 8 {
 		checks.Go(func() {
