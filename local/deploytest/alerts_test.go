@@ -65,7 +65,7 @@ func TestAlerts_LookAtWhatIsLogged(t *testing.T) {
 	}
 }
 
-// A bridge that sleeps is no alarm, and one that is dead is: the alarm counts
+// A bridge that sleeps does not alarm, and one that is dead does: the alarm counts
 // the checks that miss the bridge, and another one misses the checks.
 func TestAlerts_TellAsleepFromDead(t *testing.T) {
 	p := planOf(t, "defaults")

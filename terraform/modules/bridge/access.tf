@@ -76,10 +76,10 @@ resource "terraform_data" "granted" {
   ]
 }
 
-# What the check needs to set the number of instances, on this pool alone. A
-# smaller right than to update the pool there is none, and to update it Cloud
-# Run asks for the right to act as the pool's identity, too: docs/deploy.md says
-# what else that lets its holder do.
+# What the check needs to set the number of instances, on this pool alone. There
+# is no smaller right than to update the pool, and for an update Cloud Run asks
+# for the right to act as the pool's identity, too: docs/deploy.md says what else
+# its holder could do.
 resource "google_project_iam_custom_role" "scaler" {
   project     = var.project
   role_id     = "stationflowScaler"
