@@ -26,7 +26,7 @@ type resource struct {
 	Address     string
 	Type        string
 	values      map[string]any
-	unknown     map[string]any // true in place of each value that is missing
+	unknown     map[string]any // true where a value is known only after apply
 	expressions map[string]any
 }
 

@@ -45,7 +45,9 @@ func TestWatcher_NewFields(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_000, 0)
 	w := telemetry.Watch(slog.DiscardHandler, func() time.Time { return now }, nil)
-	batch := func(topic string, fields map[string]int) { slog.New(w).Info("batch ingested", "topic", topic, "new_fields", fields) }
+	batch := func(topic string, fields map[string]int) {
+		slog.New(w).Info("batch ingested", "topic", topic, "new_fields", fields)
+	}
 	batch("incidents", map[string]int{"note": 2})
 	now = now.Add(time.Minute)
 	batch("train_arrivals", map[string]int{"platform_side": 3, "note": 1})
