@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 
 	googlesql "github.com/goccy/go-googlesql"
@@ -26,13 +27,13 @@ func castNested(original scalar, to kind, args []any) (result any, ok bool, err 
 		return nil, false, nil
 	}
 	many, isNested := decode(args[0]).(other)
-	var before, after nestedType
-	if !isNested || describe(args[1], &before) != nil || describe(args[2], &after) != nil {
+	if !isNested {
 		return nil, false, nil
 	}
 	_, values, err := contents(many)
-	if err != nil {
-		return nil, false, nil
+	var before, after nestedType
+	if err := errors.Join(err, describe(args[1], &before), describe(args[2], &after)); err != nil {
+		return nil, true, fmt.Errorf("casting an ARRAY or STRUCT: %w", err)
 	}
 	if to == googlesql.TypeKindTypeArray {
 		for i := range values {
