@@ -11,9 +11,9 @@ VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
 # The tests that wait for leases and time limits, by name.
-LONG = ^(TestFaults_|TestIdle_IsDecided|TestFrozen|TestClosingSum)
+LONG = ^(TestFaults_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_)
 
-.PHONY: help demo up bench build check test faults topic advice clients race kafka format vet lint generate release clean
+.PHONY: help demo up bench build check test faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ test: build vet ## every test but the long ones; needs nothing but Go, git and m
 	cd local && $(GO) test -count=1 -timeout 25m -skip '$(LONG)' ./...
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
-	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./transformtest ./e2e
+	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./e2e
 
 topic: ## a further topic in a copy of the repository: what has to be written, and that its events arrive
 	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run Topic
@@ -64,6 +64,9 @@ race: build ## the tests under the race detector (needs a C compiler); the emula
 
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
+
+registry: build ## the tests against a real schema registry (needs Java 17 and Maven)
+	cd local && PORT=8089 ../scripts/registry.sh $(GO) test -count=1 -timeout 30m ./registry ./e2e -run 'Registry'
 
 format: ## gofmt finds nothing to change
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }

@@ -43,6 +43,9 @@ type Pipeline struct {
 	// Refused is what was lately quarantined, where it is much.
 	Refused Refused
 
+	// NewFields are those of events that have no column, the first first.
+	NewFields []NewField
+
 	// StagingRows is how many rows the staging tables hold, quarantine and
 	// duplicates included; nil while unknown.
 	StagingRows *int64
@@ -56,6 +59,13 @@ type Pipeline struct {
 	Bill *Bill // nil while unknown
 }
 
+// A NewField is a field that producers send and that has no column.
+type NewField struct {
+	Topic, Name string
+	Since       time.Time
+	Records     int64 // that had it
+}
+
 // A Flow is what passes one hop.
 type Flow struct {
 	Records   int64    // that have passed
@@ -64,6 +74,8 @@ type Flow struct {
 	Waiting  *Lag   // in front of the hop; nil where nothing waits or nobody can tell
 	Retries  *int64 // attempts that failed and were made again; nil where there are none to make
 	Failures *int64 // what was given up or needs a person; nil where nothing can be
+
+	Asleep time.Time // since when it does not run, because nothing comes; zero while it runs
 
 	Held   string // why records that are there cannot pass yet, through no fault of the hop; "" when they can
 	Fault  string // why the last attempt failed; "" once one worked

@@ -133,7 +133,7 @@ var base = map[string]any{
 var scenarios = map[string]map[string]any{
 	"defaults": {},
 	"built":    {"bridge_image": nil},
-	"kafka":    {"kafka": existingKafka},
+	"kafka":    {"kafka": existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
 	"demo":     {"demo": true, "simulate": true},
 	"http":     {"transport": "http"},
 	"keys":     {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
@@ -145,11 +145,12 @@ var scenarios = map[string]map[string]any{
 		"transport":         "http",
 		"simulate":          true,
 		"labels":            map[string]any{"team": "stations"},
-		"bridge":            map[string]any{"min_instances": 2, "max_instances": 4, "settings": map[string]any{"BRIDGE_BATCH_AGE": "250ms"}},
+		"bridge":            map[string]any{"idle": "stay", "min_instances": 2, "max_instances": 4, "settings": map[string]any{"BRIDGE_BATCH_AGE": "250ms", "KAFKA_START": "latest", "SCALE_LAG": "3m"}},
 		"ingest":            map[string]any{"settings": map[string]any{"INGEST_CALL_TIMEOUT": "1m"}},
 		"transform":         map[string]any{"settings": map[string]any{"TRANSFORM_WAIT": "200s"}},
 		"station_timezone":  "Europe/Paris",
 		"confluent_cluster": map[string]any{"type": "standard", "availability": "MULTI_ZONE"},
+		"schema_registry":   map[string]any{"compatibility": "FULL"},
 
 		"lake_retention_days": 400,
 	},

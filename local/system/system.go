@@ -16,7 +16,6 @@ import (
 	"cloud.google.com/go/bigquery"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
-	"github.com/stationflow/stationflow/bridge"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/serve"
@@ -24,6 +23,7 @@ import (
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/meter"
 	"github.com/stationflow/stationflow/local/pubsub"
+	"github.com/stationflow/stationflow/local/registry"
 	"github.com/stationflow/stationflow/local/telemetry"
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/terraform"
@@ -58,10 +58,11 @@ type System struct {
 	bigquery  *bigquery.Client
 	warehouse *warehouse.Warehouse
 	pubsub    *pubsub.Server
-	bridge    *bridge.Bridge // nil when it runs elsewhere
-	inquiry   *inquiry       // of the bridge that does
-	functions *probe         // whether those that run elsewhere answer; nil without any
-	answers   *probe         // whether the warehouse does
+	bridges   *bridges // nil when it runs elsewhere
+	admin     string   // host:port at which the check sets their number; "" without it
+	inquiry   *inquiry // of the bridge that does
+	functions *probe   // whether those that run elsewhere answer; nil without any
+	answers   *probe   // whether the warehouse does
 	dashboard *dashboard.Dashboard
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
@@ -78,6 +79,7 @@ type System struct {
 	mu          sync.Mutex
 	running     time.Time       // since when the scheduler's attempt is under way; zero when none is
 	failure     string          // of the last attempt
+	unchecked   string          // why the last check failed; "" when it did not
 	transformed seen            // by the last run that succeeded
 	metered     []meter.Reading // of the last minutes, oldest first
 
@@ -136,7 +138,7 @@ func Start(ctx context.Context, o Options, folder string, getenv func(string) st
 
 // steps are what Start does, in order.
 func (s *System) steps() []step {
-	steps := []step{{"Kafka", s.startKafka}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}
+	steps := []step{{"Kafka", s.startKafka}, {"schema registry", s.startRegistry}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}
 	if !s.options.without("functions") {
 		steps = append(steps, step{"functions", s.startFunctions})
 	}
@@ -144,6 +146,9 @@ func (s *System) steps() []step {
 		steps = append(steps, step{"bridge", s.startBridge})
 	}
 	steps = append(steps, step{"dashboard", s.startDashboard}, step{"scheduler", s.startScheduler})
+	if s.options.Idle == "stop" {
+		steps = append(steps, step{"check", s.startChecks})
+	}
 	if s.options.Simulate {
 		steps = append(steps, step{"one day of events", s.startStations})
 	}
@@ -181,6 +186,27 @@ func (s *System) startWarehouse(ctx context.Context) error {
 	}
 	s.started("ledger", s.account)
 	return s.countKept(ctx)
+}
+
+// startRegistry starts a schema registry, unless the user has one.
+func (s *System) startRegistry(context.Context) error {
+	if s.options.SchemaRegistry != "" {
+		return nil
+	}
+	file := ""
+	if s.options.DataDir != "" {
+		file = filepath.Join(s.folder, "schemas.json")
+	}
+	r, err := registry.Open(file)
+	if err != nil {
+		return err
+	}
+	server, err := serveHTTP(host(s.Endpoints.SchemaRegistry), r.Handler())
+	if err != nil {
+		return err
+	}
+	s.started("schema registry", closeServer(server))
+	return nil
 }
 
 // startKafka starts a broker, unless the user has one, and the topics.
@@ -240,28 +266,6 @@ func (s *System) startFunctions(ctx context.Context) error {
 	running, stop := context.WithCancel(context.Background())
 	s.watch(func() error { return server.Wait(running) })
 	s.started("functions", func(context.Context) error { stop(); return nil })
-	return nil
-}
-
-func (s *System) startBridge(context.Context) error {
-	config, err := bridge.FromEnv(overlay(s.getenv, s.bridgeSettings()))
-	if err != nil {
-		return err
-	}
-	if s.bridge, err = bridge.New(config, bridge.Dependencies{Logger: s.log}); err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	drained := make(chan struct{})
-	s.watch(func() error {
-		defer close(drained)
-		return s.bridge.Run(ctx)
-	})
-	s.started("bridge", func(context.Context) error {
-		stop()
-		<-drained
-		return nil
-	})
 	return nil
 }
 

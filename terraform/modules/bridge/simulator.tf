@@ -39,7 +39,7 @@ resource "google_cloud_run_v2_job" "simulator" {
       containers {
         image   = local.image
         command = ["/simulator"]
-        args    = ["--speed=10", "--for=20m"]
+        args    = concat(["--speed=10", "--for=20m"], var.registry_format == null ? [] : ["--format=${var.registry_format}"])
 
         resources {
           limits = { cpu = "1", memory = "512Mi" }
@@ -86,5 +86,5 @@ resource "google_cloud_run_v2_job" "simulator" {
   }
 
   # The bridge is there first, so that the events are seen to arrive.
-  depends_on = [google_cloud_run_v2_service.bridge]
+  depends_on = [google_cloud_run_v2_worker_pool.bridge]
 }

@@ -56,6 +56,11 @@ variable "network" {
   type        = object({ egress = string, subnetwork = string })
 }
 
+variable "pool" {
+  description = "Name of the worker pool."
+  type        = string
+}
+
 variable "project" {
   description = "Id of the project."
   type        = string
@@ -72,8 +77,23 @@ variable "records_topic" {
 }
 
 variable "region" {
-  description = "Region of the service."
+  description = "Region of the worker pool."
   type        = string
+}
+
+variable "registry" {
+  description = "How the simulator reaches the schema registry: variables, and the secret of the password; nothing where there is none."
+  type = object({
+    environment = map(string)
+    password    = object({ secret = string, version = string })
+  })
+  default = { environment = {}, password = null }
+}
+
+variable "registry_format" {
+  description = "What the simulator writes through the registry: avro, protobuf or jsonschema; null for JSON without one."
+  type        = string
+  default     = null
 }
 
 variable "repository" {
@@ -83,6 +103,11 @@ variable "repository" {
 
 variable "repository_root" {
   description = "Folder of this repository, which images are built from."
+  type        = string
+}
+
+variable "scaler" {
+  description = "Member that sets the number of instances."
   type        = string
 }
 
@@ -97,8 +122,8 @@ variable "simulate" {
 }
 
 variable "size" {
-  description = "CPUs, memory and instances of the bridge."
-  type        = object({ cpu = string, max_instances = number, memory = string, min_instances = number })
+  description = "CPUs, memory and first instances of the bridge."
+  type        = object({ cpu = string, memory = string, min_instances = number })
 }
 
 variable "sources_hash" {
