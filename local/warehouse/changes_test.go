@@ -24,14 +24,16 @@ var changing = []struct {
 	{"update d.t set s = 'z' where n > 100", Changes{}},
 	{"delete from d.t where n = 1", Changes{Deleted: 1}},
 	{"merge into d.t t using d.new w on t.n = w.n when matched and w.n = 2 then update set s = 'm' " +
-		"when not matched then insert (n, s) values (w.n, w.s) when not matched by source and t.n = 13 then delete", Changes{Inserted: 1, Updated: 1, Deleted: 1}},
+		"when not matched then insert (n, s) values (w.n, w.s) when not matched by source and t.n = 13 then delete",
+		Changes{Inserted: 1, Updated: 1, Deleted: 1}},
 	{"delete from d.t where true", Changes{Deleted: 5}},
 	{"insert into `d.t` values (1, 'a'), (2, 'b')", Changes{Inserted: 2}},
 	{"truncate table `d`.t", Changes{Deleted: 2}},
 	{"truncate table d.t", Changes{}},
 }
 
-const changingTables = "create schema d; create table d.t (n int64, s string); create table d.new as select 2 as n, 'b' as s union all select 9, 'n'"
+const changingTables = "create schema d; create table d.t (n int64, s string); " +
+	"create table d.new as select 2 as n, 'b' as s union all select 9, 'n'"
 
 func (c Changes) total() int64 { return c.Inserted + c.Updated + c.Deleted }
 
@@ -71,7 +73,8 @@ func TestDML_ZeroRowsAreWritten(t *testing.T) {
 	run(t, restClient(t, w), changingTables)
 	ask := func(sql string) (answer map[string]any) {
 		body, _ := json.Marshal(map[string]any{"query": sql, "useLegacySql": false})
-		response, err := http.Post(w.RESTURL()+"/bigquery/v2/projects/"+testProject+"/queries", "application/json", strings.NewReader(string(body)))
+		url := w.RESTURL() + "/bigquery/v2/projects/" + testProject + "/queries"
+		response, err := http.Post(url, "application/json", strings.NewReader(string(body)))
 		if err != nil {
 			t.Fatal(err)
 		}
