@@ -225,9 +225,9 @@ var tools = map[string]string{
 	"gcloud run services update":                 "--image --region --update-labels --project",
 	"gcloud beta run services update":            "--region --scaling --project", // without beta only in later versions
 	"gcloud run services add-iam-policy-binding": "--region --role --member --project", "gcloud iam service-accounts add-iam-policy-binding": "--role --member --project",
-	"gcloud scheduler jobs describe": "--location --project", "gcloud scheduler jobs resume": "--location --project",
+	"gcloud scheduler jobs describe": "--location --project", "gcloud scheduler jobs pause": "--location --project", "gcloud scheduler jobs resume": "--location --project",
 	"gcloud storage cp": "", "gcloud builds submit": "--config --substitutions --region --project --service-account --gcs-source-staging-dir --quiet --suppress-logs --no-source --default-buckets-behavior",
-	"bq query": "--nouse_legacy_sql --parameter", "bq rm": "-t",
+	"bq query": "--nouse_legacy_sql --parameter --dry_run --dataset_id", "bq rm": "-t",
 	"terraform init": "-upgrade -backend -input", "terraform apply": "-target", "terraform destroy": "", "terraform output": "-json", "terraform test": "",
 	"terraform plan": "", "terraform state rm": "", "terraform validate": "", "terraform import": "",
 	"kafka-consumer-groups": "--reset-offsets --group --topic --all-topics --to-offset --to-earliest --to-datetime --execute --bootstrap-server! --command-config",
