@@ -150,7 +150,8 @@ func (b *batcher) cut() {
 		return
 	}
 	open, exclusive := b.open, b.exclusive
-	f := &inFlight{first: open.FirstOffset(), next: open.LastOffset() + 1, bytes: open.Room(), timestamp: b.timestamp}
+	run := open.Ranges()[0]
+	f := &inFlight{first: run.First, next: run.Last + 1, bytes: open.Room(), timestamp: b.timestamp}
 	b.age.Stop()
 	if !exclusive && b.takeSlot(b.work) != nil {
 		b.open = nil
@@ -186,6 +187,6 @@ func (b *batcher) read(m *sarama.ConsumerMessage) *batch.Record {
 	for _, h := range m.Headers {
 		b.headers = append(b.headers, batch.Header{Key: string(h.Key), Value: h.Value})
 	}
-	b.record = batch.Record{Offset: m.Offset, Timestamp: timestamp, Key: m.Key, Value: m.Value, Headers: b.headers}
+	b.record = batch.Record{Partition: b.number, Offset: m.Offset, Timestamp: timestamp, Key: m.Key, Value: m.Value, Headers: b.headers}
 	return &b.record
 }

@@ -36,8 +36,8 @@ func testBatcher(t testing.TB, change func(*Config), transport Transport) *batch
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID}
-	return newBatcher(newPartition(b, of, position{}, c.batchBytes(6)), context.Background())
+	of := batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes}
+	return newBatcher(newPartition(b, of, 0, position{}, c.batchBytes(6)), context.Background())
 }
 
 // Whatever the sizes of the records, every one is in a batch, in order, and
@@ -108,7 +108,7 @@ func TestBatcher_CutsByAge(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		published <- b.LastOffset()
+		published <- b.Records[len(b.Records)-1].Offset
 		return nil
 	}))
 	messages := make(chan *sarama.ConsumerMessage)
@@ -135,7 +135,7 @@ func TestBatcher_StopsBeforeARecordItCannotCarry(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		published = append(published, b.LastOffset())
+		published = append(published, b.Records[len(b.Records)-1].Offset)
 		return nil
 	}))
 	work, abandon := context.WithCancel(context.Background())

@@ -28,7 +28,7 @@ func firstOffset(t *testing.T, e cloudevents.Event) int64 {
 		t.Error(err)
 		return -1
 	}
-	return b.FirstOffset()
+	return b.Records[0].Offset
 }
 
 // addOne adds a record that makes a batch of its own.
@@ -150,7 +150,7 @@ func TestBatcher_LargeBatchesWait(t *testing.T) {
 		const large = 3 << 20
 		work, stop := context.WithTimeout(t.Context(), 24*time.Hour)
 		stuck := testBatcher(t, func(c *Config) { c.InFlight = 1 }, sink(func(e cloudevents.Event) error {
-			if b, err := batch.FromEvent(e.Clone()); err != nil || b.Partition == 0 {
+			if b, err := batch.FromEvent(e.Clone()); err != nil || b.Records[0].Partition == 0 {
 				return outage()
 			}
 			return nil
@@ -158,7 +158,7 @@ func TestBatcher_LargeBatchesWait(t *testing.T) {
 		stuck.work = work
 		var batchers []*batcher
 		for partition := range int32(2) {
-			p := newPartition(stuck.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: partition + 1}, position{}, stuck.batchBytes)
+			p := newPartition(stuck.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes}, partition+1, position{}, stuck.batchBytes)
 			p.end.Store(1)
 			batchers = append(batchers, newBatcher(p, work))
 		}

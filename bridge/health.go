@@ -122,7 +122,7 @@ func (b *Bridge) Snapshot() Snapshot {
 }
 
 func (p *partition) status(now time.Time) PartitionStatus {
-	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.of.Partition,
+	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.number,
 		Committed: p.committed.Load()}
 	var oldest int64
 	s.Published, s.InFlight, s.MemoryBytes, oldest = p.window.look()

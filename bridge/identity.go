@@ -53,9 +53,9 @@ func (s *session) confirm(ctx context.Context, p *partition) bool {
 // when there is another topic of that name, or none that may be read, and any
 // other error when that is not known.
 func (s *session) askLeader(ctx context.Context, p *partition) error {
-	leader, err := s.control.Leader(p.of.Topic, p.of.Partition)
+	leader, err := s.control.Leader(p.of.Topic, p.number)
 	if err != nil {
-		return fmt.Errorf("finding the leader of %s/%d: %w", p.of.Topic, p.of.Partition, err)
+		return fmt.Errorf("finding the leader of %s/%d: %w", p.of.Topic, p.number, err)
 	}
 	one, _ := s.askers.LoadOrStore(leader.ID(), &asker{})
 	identity, err := one.(*asker).ask(ctx, s, leader)
@@ -66,8 +66,8 @@ func (s *session) askLeader(ctx context.Context, p *partition) error {
 	if err := sameTopic(p.of.Topic, p.of.TopicID, topic); err != nil {
 		return err
 	}
-	if topic.Leaders[p.of.Partition] != leader.ID() {
-		return fmt.Errorf("finding the leader of %s/%d: it moved", p.of.Topic, p.of.Partition)
+	if topic.Leaders[p.number] != leader.ID() {
+		return fmt.Errorf("finding the leader of %s/%d: it moved", p.of.Topic, p.number)
 	}
 	return topic.Err
 }

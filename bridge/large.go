@@ -23,14 +23,14 @@ func (b *batcher) putAside(work context.Context, r *batch.Record) error {
 	put := func(name string, data []byte) (uri string, err error) {
 		return lake.URI(b.bridge.config.LakeBucket, name), b.store(work, name, digest, data)
 	}
-	uri, err := put(lake.QuarantineObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Value)
+	uri, err := put(lake.QuarantineObject(of.Topic, of.TopicID, r.Partition, r.Offset), r.Value)
 	if err != nil {
 		return err
 	}
 	own := r.Headers
 	r.ValueURI, r.ValueSize, r.Value, r.Headers = uri, int64(len(r.Value)), nil, nil
 	if len(own) > 0 {
-		uri, err := put(lake.QuarantineHeadersObject(of.Topic, of.TopicID, of.Partition, r.Offset), headersJSON(own))
+		uri, err := put(lake.QuarantineHeadersObject(of.Topic, of.TopicID, r.Partition, r.Offset), headersJSON(own))
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (b *batcher) putAside(work context.Context, r *batch.Record) error {
 	if empty.Fits(r) {
 		return nil
 	}
-	if uri, err = put(lake.QuarantineKeyObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Key); err != nil {
+	if uri, err = put(lake.QuarantineKeyObject(of.Topic, of.TopicID, r.Partition, r.Offset), r.Key); err != nil {
 		return err
 	}
 	r.Key, r.Headers = nil, append(r.Headers, batch.Header{Key: batch.HeaderKeyURI, Value: []byte(uri)})

@@ -14,6 +14,7 @@ import (
 type partition struct {
 	bridge     *Bridge
 	of         batch.Batch // where the records come from; it holds none
+	number     int32
 	batchBytes int
 
 	window    window
@@ -42,8 +43,8 @@ type partition struct {
 	waiting atomic.Pointer[string] // what the next batch waits for, while it does
 }
 
-func newPartition(b *Bridge, of batch.Batch, from position, batchBytes int) *partition {
-	p := &partition{bridge: b, of: of, batchBytes: batchBytes, labelled: from.labelled,
+func newPartition(b *Bridge, of batch.Batch, number int32, from position, batchBytes int) *partition {
+	p := &partition{bridge: b, of: of, number: number, batchBytes: batchBytes, labelled: from.labelled,
 		slots:   make(chan struct{}, b.config.InFlight),
 		confirm: func(context.Context) bool { return true }}
 	p.window.position = from.offset
@@ -95,7 +96,7 @@ func (p *partition) takeLarge(work context.Context) error {
 // stop says that the partition is read no further, and why.
 func (p *partition) stop(why string) {
 	if p.stopped.Swap(&why) == nil {
-		p.bridge.log.Error("a partition stopped", "topic", p.of.Topic, "partition", p.of.Partition, "reason", why)
+		p.bridge.log.Error("a partition stopped", "topic", p.of.Topic, "partition", p.number, "reason", why)
 	}
 }
 

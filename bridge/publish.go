@@ -51,7 +51,7 @@ func (p *partition) finish(f *inFlight) {
 		<-p.slots
 	}
 	if why, _ := p.window.failing(); why == "" && f.retried {
-		p.bridge.log.Info("publishing succeeds again", "topic", p.of.Topic, "partition", p.of.Partition)
+		p.bridge.log.Info("publishing succeeds again", "topic", p.of.Topic, "partition", p.number)
 	}
 }
 
@@ -147,7 +147,7 @@ func (p *partition) failAside(object string, failed int, err error) {
 func (p *partition) noteFailure(what string, failed int, why string, first bool) {
 	p.bridge.metrics.failed(p.of.Topic)
 	if first || failed%10 == 9 {
-		p.bridge.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.of.Partition,
+		p.bridge.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.number,
 			"batch", what, "attempts", failed+1, "error", why)
 	}
 }

@@ -157,7 +157,7 @@ func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 		synctest.Wait()
 		held.Go(func() { publishBatch(c.partition, t.Context(), 3) })
 		synctest.Wait()
-		other := newPartition(c.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 1}, position{}, c.batchBytes)
+		other := newPartition(c.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes}, 1, position{}, c.batchBytes)
 		publishBatch(other, t.Context(), 0)
 		if time.Since(began) != 0 {
 			t.Errorf("the other partition waited %v", time.Since(began))
@@ -200,7 +200,7 @@ func TestPublish_RefusalsOutliveSessions(t *testing.T) {
 			if sessions == 20 {
 				t.Fatalf("no dead letter after %d attempts", attempts.Load())
 			}
-			p := newPartition(c.bridge, c.of, position{}, c.batchBytes)
+			p := newPartition(c.bridge, c.of, c.number, position{}, c.batchBytes)
 			p.end.Store(3)
 			work, stop := context.WithTimeout(t.Context(), 4*time.Minute)
 			var publishing sync.WaitGroup

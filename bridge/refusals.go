@@ -35,7 +35,7 @@ type batchKey struct {
 
 // key names the batch.
 func (p *partition) key(f *inFlight) batchKey {
-	return batchKey{topicID: p.of.TopicID, partition: p.of.Partition, offset: f.first}
+	return batchKey{topicID: p.of.TopicID, partition: p.number, offset: f.first}
 }
 
 // A refusal says how often one batch was refused.
@@ -106,7 +106,7 @@ func (p *partition) deadLetter(work context.Context, event cloudevents.Event, f 
 		}
 	}
 	p.bridge.metrics.deadLettered(p.of.Topic, records)
-	p.bridge.log.Error("batch dead-lettered", "batch", event.ID(), "topic", p.of.Topic, "partition", p.of.Partition,
+	p.bridge.log.Error("batch dead-lettered", "batch", event.ID(), "topic", p.of.Topic, "partition", p.number,
 		"records", records, "attempts", why.Attempts, "reason", why.Reason)
 	return true
 }

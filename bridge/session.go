@@ -64,8 +64,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	batchBytes := b.config.batchBytes(len(positions))
 	for at, from := range positions {
 		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID,
-			Partition: at.Number}
-		p := newPartition(b, of, from, batchBytes)
+			Lane: batch.BothLanes}
+		p := newPartition(b, of, at.Number, from, batchBytes)
 		p.confirm = func(ctx context.Context) bool { return s.confirm(ctx, p) }
 		s.partitions[at] = p
 		// Where the library begins, forward or back of what it believes. It

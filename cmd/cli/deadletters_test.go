@@ -70,8 +70,8 @@ func (emptyAtOnce) React(request any) (handled bool, answer any, err error) {
 // bury puts a batch at the offset into the dead letter topic.
 func (m *mail) bury(offset int64, more map[string]string) *pubsubpb.PubsubMessage {
 	m.t.Helper()
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 3,
-		Records: []batch.Record{{Offset: offset, Value: []byte("v")}, {Offset: offset + 1}}}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes,
+		Records: []batch.Record{{Partition: 3, Offset: offset, Value: []byte("v")}, {Partition: 3, Offset: offset + 1}}}
 	e, err := b.Event(time.Unix(1, 0), "")
 	if err != nil {
 		m.t.Fatal(err)

@@ -163,9 +163,8 @@ func (f *Function) countFailure(err error) string {
 func whereabouts(b *batch.Batch) []slog.Attr {
 	return []slog.Attr{
 		slog.String("topic", b.Topic),
-		slog.Int("partition", int(b.Partition)),
-		slog.Int64("first_offset", b.FirstOffset()),
-		slog.Int64("last_offset", b.LastOffset()),
+		slog.String("lane", string(b.Lane)),
+		slog.String("ranges", b.Ranges().String()),
 		slog.Int("records", len(b.Records)),
 	}
 }

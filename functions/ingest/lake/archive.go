@@ -99,7 +99,7 @@ func (s *Sink) target(b *rows.Batch, name func(*batch.Batch) string) target {
 // archive makes rows of the batch durable as one Parquet object. Where an
 // earlier delivery created one that lacks some, further objects hold these.
 func (s *Sink) archive(ctx context.Context, to target, b *batch.Batch, digest uint64, some rows.Set) (duplicate bool, err error) {
-	object := lake.Object{Name: to.name(b), Digest: digest, Selection: lake.Selection(to.Offsets(some.Own))}
+	object := lake.Object{Name: to.name(b), Digest: digest, Selection: lake.Selection(to.Coordinates(some.Own))}
 	duplicate, err = s.write(ctx, to, object, some)
 	var other *lake.OtherSelection
 	var conflict *lake.Conflict

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
@@ -16,12 +15,12 @@ import (
 //
 //   - The earlier delivery decided otherwise about some records, because of
 //     the time of receipt, or as another version of this program.
-//   - Kafka has compacted the partition since, and the batch has fewer records
-//     between the same first and last offset.
+//   - Kafka has compacted a partition since, and the batch has fewer records
+//     between the same first and last offsets.
 //
 // What the object lacks then goes into further objects, and what else it holds
 // stays. There is a conflict only where the object holds another record under
-// the same offset.
+// the same partition and offset.
 
 // complete makes durable what the object of the batch lacks of the rows. With
 // a conflict it compares the records first, and returns the conflict where they
@@ -37,10 +36,13 @@ func (s *Sink) complete(ctx context.Context, to target, b *batch.Batch, some row
 			return err
 		}
 	}
-	wanted := slices.Collect(to.Offsets(some.Own)) // in the order of the batch's records
-	first, firstRow, row := 0, 0, 0                // of the run, and the row of the next record
+	wanted := make([]coordinates, 0, len(some.Own)) // in the order of the batch's records
+	for partition, offset := range to.Coordinates(some.Own) {
+		wanted = append(wanted, coordinates{partition, offset})
+	}
+	first, firstRow, row := 0, 0, 0 // of the run, and the row of the next record
 	for i := range len(b.Records) + 1 {
-		is := i < len(b.Records) && row < len(wanted) && wanted[row] == b.Records[i].Offset
+		is := i < len(b.Records) && row < len(wanted) && wanted[row] == coordinatesOf(&b.Records[i])
 		if is && !held.has(wanted[row]) {
 			row++
 			continue
@@ -67,7 +69,7 @@ func (s *Sink) archiveRun(ctx context.Context, to target, b, run *batch.Batch, o
 	parts := []int{0, n}
 	if n == len(b.Records) {
 		if n == 1 {
-			return fmt.Errorf("looking there for offset %d, after which it is named: %w", b.FirstOffset(), &lake.Conflict{Name: to.name(b)})
+			return fmt.Errorf("looking there for %v, after which it is named: %w", coordinatesOf(&b.Records[0]), &lake.Conflict{Name: to.name(b)})
 		}
 		parts = []int{0, n / 2, n}
 	}
@@ -82,7 +84,7 @@ func (s *Sink) archiveRun(ctx context.Context, to target, b, run *batch.Batch, o
 }
 
 // compare returns an error, which is the conflict, where the object holds
-// another record under an offset of the batch's.
+// another record under the coordinates of one of the batch's.
 func compare(ctx context.Context, to target, b *batch.Batch, held *contents, conflict *lake.Conflict) error {
 	all, err := to.all(ctx, b)
 	if err != nil {
@@ -97,9 +99,9 @@ func compare(ctx context.Context, to target, b *batch.Batch, held *contents, con
 		return fmt.Errorf("comparing the records of object %s: %w", conflict.Name, err)
 	}
 	for i := range b.Records {
-		at := b.Records[i].Offset
+		at := coordinatesOf(&b.Records[i])
 		if held.has(at) && !held.sameRecord(ours, at) {
-			return fmt.Errorf("comparing the record at offset %d with the one there: %w", at, conflict)
+			return fmt.Errorf("comparing the record at %v with the one there: %w", at, conflict)
 		}
 	}
 	return nil
