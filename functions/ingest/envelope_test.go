@@ -84,7 +84,7 @@ func TestReceive_Forms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		b, _, err := open(nil, got)
+		b, _, err := open(&batch.Memory{}, got)
 		if err != nil || len(b.Records) != 3 || b.ID() != e.ID() {
 			t.Errorf("%s: %v", name, err)
 		}
