@@ -3,6 +3,8 @@ package bridge
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/stationflow/stationflow/batch"
 )
 
 // Batches arrive in any order, and the process may die after any of them:
@@ -11,16 +13,15 @@ import (
 func TestWindow_PositionIsAContiguousPrefix(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
-		var w window
-		w.position = random.Int64N(100)
-		var batches []*inFlight
-		published := map[*inFlight]bool{}
-		next := w.position
+		next := random.Int64N(100)
+		w := newWindow(next, []batch.Lane{batch.RowsLane, batch.LakeLane})
+		var batches []*run
+		published := map[*run]bool{}
 		first := next
 		for steps := 0; steps < 60; steps++ {
 			if waiting := unpublished(batches, published); len(waiting) == 0 || random.IntN(2) == 0 && len(waiting) < 8 {
 				next += 1 + random.Int64N(50)
-				f := &inFlight{next: next}
+				f := &run{lane: batch.BothLanes, next: next}
 				batches = append(batches, f)
 				w.add(f)
 			} else {
@@ -42,7 +43,7 @@ func TestWindow_PositionIsAContiguousPrefix(t *testing.T) {
 	}
 }
 
-func unpublished(batches []*inFlight, published map[*inFlight]bool) (waiting []*inFlight) {
+func unpublished(batches []*run, published map[*run]bool) (waiting []*run) {
 	for _, f := range batches {
 		if !published[f] {
 			waiting = append(waiting, f)
@@ -52,11 +53,11 @@ func unpublished(batches []*inFlight, published map[*inFlight]bool) (waiting []*
 }
 
 func TestWindow_RevokedMovesNoMore(t *testing.T) {
-	w := window{position: 5}
-	f := &inFlight{next: 9}
+	w := newWindow(5, []batch.Lane{batch.RowsLane})
+	f := &run{lane: batch.RowsLane, next: 9}
 	w.add(f)
 	w.revoke()
-	if w.finish(f) > 0 {
+	if w.finish(f) {
 		t.Error("the position moved")
 	}
 	if position, ok := w.committable(); ok || position != 5 {
