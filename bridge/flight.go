@@ -63,11 +63,9 @@ func (f *flight) confirmed() bool {
 		if sure || f.work.Err() != nil || f.replaced.Load() {
 			return sure
 		}
-		if len(f.runs) > 1 {
-			f.takeApart()
+		if !f.goesOnAlone() {
 			return false
 		}
-		f.goAlone()
 	}
 	return f.confirm(f.work, f.partitions()...)
 }
@@ -98,13 +96,21 @@ func (f *flight) land() {
 	f.giveBack(f)
 }
 
-// goAlone gives the places of a batch of one partition to others.
-func (f *flight) goAlone() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.part = true
-	f.runs[0].of.takeOut(f.lane, 1)
-	f.giveBack(f)
+// goesOnAlone gives the places of a batch to others. A batch of one partition
+// goes on; of one of several it returns false: that goes on in parts.
+func (f *flight) goesOnAlone() bool {
+	if len(f.runs) > 1 {
+		f.takeApart()
+		return false
+	}
+	if !f.part {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.part = true
+		f.runs[0].of.takeOut(f.lane, 1)
+		f.giveBack(f)
+	}
+	return true
 }
 
 // takeApart has a batch of several partitions go on in parts, and gives its

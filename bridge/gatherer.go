@@ -39,7 +39,6 @@ type gatherer struct {
 	confirm func(context.Context, ...*partition) bool
 	relieve func()
 
-	turn     turn        // of the batches of several partitions
 	replaced atomic.Bool // the topic is not the one it was
 
 	mu         sync.Mutex

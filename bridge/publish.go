@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -66,9 +67,8 @@ func (f *flight) finish() {
 // deliver tries until the event is taken over (nil, true), was refused too
 // often (why, true), or goes on in parts or work is done (nil, false).
 func (f *flight) deliver() (refused *deadletter.Cause, ok bool) {
-	config := &f.bridge.config
 	for failed := 0; ; failed++ {
-		if f.awaitTurn() != nil {
+		if f.held() && !f.goesOnAlone() || f.part && f.runs[0].of.turn.await(f.work) != nil {
 			return nil, false
 		}
 		err := f.attempt()
@@ -79,35 +79,41 @@ func (f *flight) deliver() (refused *deadletter.Cause, ok bool) {
 			return nil, false
 		}
 		f.retried = true
-		known, why := understand(err), err.Error()
+		known := understand(err)
 		counting := known.Refused && f.bridge.deadLetters != nil
-		single := len(f.runs) == 1
-		if !f.part && (counting || time.Since(f.began) >= partsAfter || single && known.After > 0) {
-			if !single {
-				f.fail(f.event.ID(), failed, why, false)
-				f.takeApart()
-				return nil, false
-			}
-			f.goAlone()
+		apart := counting || known.After > 0 || time.Since(f.began) >= partsAfter
+		if apart && len(f.runs) > 1 {
+			f.fail(failed, err.Error(), false)
 		}
-		wait := config.retries().After(failed)
+		if apart && !f.goesOnAlone() {
+			return nil, false
+		}
+		wait := f.bridge.config.retries().After(failed)
 		if counting {
-			held, most := f.bridge.refusals.add(f.runs[0].key(), f.began), config.HTTP.MaxAttempts
-			if held.count >= most {
-				refused = &deadletter.Cause{Attempts: held.count, Since: held.since, Reason: why}
-			}
-			wait = config.HTTP.refusedRetries().After(held.count - 1)
-			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.count, most, why)
+			refused, wait = f.refuse(failed, err.Error())
+		} else {
+			f.fail(failed, err.Error(), false)
 		}
-		f.fail(f.event.ID(), failed, why, counting)
 		if refused != nil {
 			return refused, true
 		}
-		f.hold(known.After)
+		f.runs[0].of.turn.hold(known.After)
 		if pause.For(f.work, wait) != nil {
 			return nil, false
 		}
 	}
+}
+
+// refuse counts a refusal of the part. It returns why the part is given up,
+// or how long it waits for the next attempt.
+func (f *flight) refuse(failed int, why string) (givenUp *deadletter.Cause, wait time.Duration) {
+	http := &f.bridge.config.HTTP
+	known := f.bridge.refusals.add(f.runs[0].key(), f.began)
+	if known.count >= http.MaxAttempts {
+		givenUp = &deadletter.Cause{Attempts: known.count, Since: known.since, Reason: why}
+	}
+	f.fail(failed, fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", known.count, http.MaxAttempts, why), true)
+	return givenUp, http.refusedRetries().After(known.count - 1)
 }
 
 // attempt is one try to publish.
@@ -124,6 +130,9 @@ type turn struct{ from atomic.Int64 } // in Unix nanoseconds
 // hold lets nothing be published for so long, and a little longer, so that
 // those who were held together do not come back together.
 func (t *turn) hold(d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	until := time.Now().Add(d + rand.N(d/10+1)).UnixNano()
 	for {
 		before := t.from.Load()
@@ -133,47 +142,31 @@ func (t *turn) hold(d time.Duration) {
 	}
 }
 
+// left is for how long it has not come yet.
+func (t *turn) left() time.Duration { return time.Until(time.Unix(0, t.from.Load())) }
+
 // await returns when it has come, or with the context's error.
 func (t *turn) await(ctx context.Context) error {
-	for {
-		left := time.Until(time.Unix(0, t.from.Load()))
-		if left <= 0 {
-			return nil
-		}
+	for left := t.left(); left > 0; left = t.left() {
 		if err := pause.For(ctx, left); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// hold keeps to what the other side asked for: the partition waits for so
-// long, or with a batch of several all of them.
-func (f *flight) hold(d time.Duration) {
-	switch {
-	case d <= 0:
-	case len(f.runs) == 1:
-		f.runs[0].of.turn.hold(d)
-	default:
-		f.turn.hold(d)
-	}
-}
-
-func (f *flight) awaitTurn() error {
-	if len(f.runs) == 1 {
-		if err := f.runs[0].of.turn.await(f.work); err != nil {
-			return err
-		}
-	}
-	return f.turn.await(f.work)
+// held reports whether the other side asked one of the partitions to wait.
+func (f *flight) held() bool {
+	return slices.ContainsFunc(f.runs, func(r *run) bool { return r.of.turn.left() > 0 })
 }
 
 // fail takes note of a failed try at the batch.
-func (f *flight) fail(id string, failed int, why string, counting bool) {
+func (f *flight) fail(failed int, why string, counting bool) {
 	first := false
 	for _, r := range f.runs {
 		first = r.of.window.fail(r, why, counting) || first
 	}
-	f.bridge.noteFailure(f.runs[0].of, id, failed, why, first)
+	f.bridge.noteFailure(f.runs[0].of, f.event.ID(), failed, why, first)
 }
 
 // failAside takes note of a failed try to put a large value aside.

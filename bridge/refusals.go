@@ -99,7 +99,7 @@ func (f *flight) deadLetter(why deadletter.Cause) bool {
 		}
 		problem := fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
 			why.Attempts, why.Reason, err)
-		f.fail(f.event.ID(), failed, problem, false)
+		f.fail(failed, problem, false)
 		if f.bridge.config.retries().Wait(f.work, failed) != nil {
 			return false
 		}
