@@ -108,7 +108,7 @@ func (e *Encoder) FitsSize(r *Record, size int) bool {
 		e.headers+len(r.Headers) <= MaxHeaders &&
 		e.decoded+size <= MaxEncodedBytes-overhead &&
 		e.Size()+size <= MaxEncodedBytes &&
-		e.ranges.sizeWith(r.Partition, r.Offset) <= MaxRangesBytes
+		e.ranges.fits(r.Partition, r.Offset)
 }
 
 // Add appends a record, which must fit and follow the last of its partition in

@@ -89,6 +89,16 @@ func (b *rangesBuilder) find(partition int32) (at int, known bool) {
 	return slices.BinarySearchFunc(b.ranges, partition, func(r Range, p int32) int { return int(r.Partition) - int(p) })
 }
 
+// maxRangeSize is the most that one record adds to the text form: two numbers
+// of 19 digits, one of ten, and what separates them.
+const maxRangeSize = 2*19 + 10 + 3
+
+// fits reports whether the text form is within its limit once a record is
+// added.
+func (b *rangesBuilder) fits(partition int32, offset int64) bool {
+	return b.size+maxRangeSize <= MaxRangesBytes || b.sizeWith(partition, offset) <= MaxRangesBytes
+}
+
 // sizeWith is the size of the text form once a record is added.
 func (b *rangesBuilder) sizeWith(partition int32, offset int64) int {
 	size := b.size - 1
@@ -101,6 +111,13 @@ func (b *rangesBuilder) sizeWith(partition int32, offset int64) int {
 // add takes a record in, unless it does not follow the last of its partition
 // or has a number below 0.
 func (b *rangesBuilder) add(partition int32, offset int64) bool {
+	if b.at < len(b.ranges) {
+		// The usual case, at once: it follows, with as many digits.
+		if r := &b.ranges[b.at]; r.Partition == partition && offset > r.Last && offset/10 == r.Last/10 {
+			r.Last = offset
+			return true
+		}
+	}
 	at, known := b.find(partition)
 	if !known {
 		if partition < 0 || offset < 0 {

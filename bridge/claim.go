@@ -68,8 +68,9 @@ func (c *claim) fill(messages <-chan *sarama.ConsumerMessage) (verdict, changes)
 	defer g.mu.Unlock()
 	for n := 1; ; n++ {
 		v := g.put(c.partition, &c.record, batch.EncodedSize(&c.record))
-		freed := g.memory.more()
+		var freed <-chan struct{}
 		if v == noMemory {
+			freed = g.memory.more()
 			g.hurry()
 			v = g.put(c.partition, &c.record, batch.EncodedSize(&c.record)) // some may have been given back before
 		}

@@ -41,19 +41,6 @@ func (g *gathering) begin(encoder *batch.Encoder, began time.Time, leave time.Du
 	g.age = time.AfterFunc(leave, left)
 }
 
-// add takes a record in, of which the encoded size is given; there must be
-// room for it.
-func (g *gathering) add(p *partition, r *batch.Record, size int, since int64) {
-	of := g.run(p)
-	if of == nil {
-		of = &run{of: p, first: r.Offset, timestamp: since}
-		g.runs, g.last = append(g.runs, of), of
-	}
-	g.encoder.Add(r)
-	of.next = r.Offset + 1
-	of.bytes += int64(size)
-}
-
 // join takes in what another batch holds, which must fit.
 func (g *gathering) join(other *gathering) {
 	for _, r := range other.runs {

@@ -95,12 +95,15 @@ func (g *gatherer) put(p *partition, r *batch.Record, size int) verdict {
 	} else if v := g.grow(p, g.open.encoder.Size()+size, size); v != gathered {
 		return v
 	}
-	since := int64(0)
-	if g.open.run(p) == nil {
-		since = waitsSince(r)
-		p.openTimestamp.Store(since)
+	of := g.open.run(p)
+	if of == nil {
+		of = &run{of: p, first: r.Offset, timestamp: waitsSince(r)}
+		p.openTimestamp.Store(of.timestamp)
+		g.open.runs, g.open.last = append(g.open.runs, of), of
 	}
-	g.open.add(p, r, size, since)
+	g.open.encoder.Add(r)
+	of.next = r.Offset + 1
+	of.bytes += int64(size)
 	p.held += int64(size)
 	if g.open.encoder.Records() >= g.limits.records {
 		g.full = true
