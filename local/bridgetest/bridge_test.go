@@ -64,7 +64,7 @@ func TestBridge_FailingPartitionPausesAlone(t *testing.T) {
 	cluster := newCluster(t)
 	var healed atomic.Bool
 	transport := newRecorder(func(_ context.Context, b *batch.Batch) error {
-		if b.Partition == 3 && !healed.Load() {
+		if b.Records[0].Partition == 3 && !healed.Load() {
 			return errors.New("503 from afar")
 		}
 		return nil

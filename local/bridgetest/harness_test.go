@@ -153,7 +153,7 @@ func (r *recorder) take(b *batch.Batch, err error) {
 	} else {
 		r.batches = append(r.batches, b)
 		for i := range b.Records {
-			r.seen[coordinate{b.TopicID, b.Partition, b.Records[i].Offset}]++
+			r.seen[coordinate{b.TopicID, b.Records[i].Partition, b.Records[i].Offset}]++
 		}
 	}
 	close(r.changed)

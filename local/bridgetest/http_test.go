@@ -23,10 +23,10 @@ func TestHTTP_PublishesEveryRecordAndCommits(t *testing.T) {
 	d := newDeadTopic(t, nil)
 	t.Setenv("PUBSUB_EMULATOR_HOST", d.address)
 	f.before = func(w http.ResponseWriter, _ *http.Request, b *batch.Batch) bool {
-		if b.Partition == 2 {
+		if b.Records[0].Partition == 2 {
 			http.Error(w, "no", http.StatusUnprocessableEntity)
 		}
-		return b.Partition != 2
+		return b.Records[0].Partition != 2
 	}
 	for p := range int32(6) {
 		produce(t, cluster, topic, p, 500+int(p))
@@ -107,7 +107,7 @@ func TestHTTP_PoisonIsBuriedBeforeTheCommit(t *testing.T) {
 	d := newDeadTopic(t, f.recorder)
 	var refused atomic.Int64
 	f.before = func(w http.ResponseWriter, _ *http.Request, b *batch.Batch) bool {
-		if b.Partition == 3 && b.FirstOffset() <= 70 && b.LastOffset() >= 70 {
+		if b.Records[0].Partition == 3 && b.Ranges()[0].First <= 70 && b.Ranges()[0].Last >= 70 {
 			refused.Add(1)
 			http.Error(w, "the batch\nis poison\x00", http.StatusUnprocessableEntity)
 			return false
@@ -136,7 +136,7 @@ func TestHTTP_PoisonIsBuriedBeforeTheCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := batch.FromEvent(e)
-	if err != nil || b.FirstOffset() > 70 || b.LastOffset() < 70 {
+	if err != nil || b.Ranges()[0].First > 70 || b.Ranges()[0].Last < 70 {
 		t.Errorf("buried %s, %v", e.ID(), err)
 	}
 	if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "3" || a["stationflow-dead-letter-source"] != "bridge stationflow" ||
@@ -233,7 +233,7 @@ func TestHTTP_RetryAfterPausesThePartition(t *testing.T) {
 	cluster, f := newCluster(t), newFunction(t)
 	var asked atomic.Int64
 	f.before = func(w http.ResponseWriter, _ *http.Request, b *batch.Batch) bool {
-		if b.Partition != 3 {
+		if b.Records[0].Partition != 3 {
 			return true
 		}
 		asked.Add(1)

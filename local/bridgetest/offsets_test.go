@@ -243,7 +243,7 @@ func TestBridge_RecordsUnchanged(t *testing.T) {
 	transport.wait(t, 3)
 	var records []batch.Record
 	for _, b := range transport.batches {
-		if b.Topic != topic || b.Partition != 1 || b.TopicID != topicID(cluster, topic) || b.ClusterID == "" {
+		if b.Topic != topic || b.Records[0].Partition != 1 || b.TopicID != topicID(cluster, topic) || b.ClusterID == "" {
 			t.Errorf("the batch comes from %+v", b)
 		}
 		records = append(records, b.Records...)
