@@ -43,6 +43,7 @@ type run struct {
 
 	functions, bridge       *process
 	functionsURL, bridgeURL string
+	probed                  string // in the names of the objects of the try before the run
 
 	result Result
 }
@@ -240,15 +241,17 @@ func (r *run) reported(line []byte) {
 	if !bytes.Contains(line, []byte("batch ingested")) {
 		return
 	}
-	var batch struct {
-		Topic       string `json:"topic"`
-		Partition   int32  `json:"partition"`
-		FirstOffset int64  `json:"first_offset"`
-		LastOffset  int64  `json:"last_offset"`
-		DurableMS   int64  `json:"durable_ms"`
+	var ingested struct {
+		Topic     string `json:"topic"`
+		Ranges    string `json:"ranges"`
+		DurableMS int64  `json:"durable_ms"`
 	}
-	if json.Unmarshal(line, &batch) == nil {
-		r.ledger.durable(place{batch.Topic, batch.Partition}, batch.FirstOffset, batch.LastOffset, batch.DurableMS)
+	if json.Unmarshal(line, &ingested) != nil {
+		return
+	}
+	ranges, _ := batch.ParseRanges(ingested.Ranges)
+	for _, of := range ranges {
+		r.ledger.durable(place{ingested.Topic, of.Partition}, of.First, of.Last, ingested.DurableMS)
 	}
 }
 
@@ -256,10 +259,11 @@ func (r *run) reported(line []byte) {
 // started, take it.
 func (r *run) probe(ctx context.Context) error {
 	topic := event.Topics()[0]
-	b := batch.Batch{ClusterID: "probe", Topic: topic, TopicID: r.ledger.topicIDs[topic], Partition: probePartition, Records: []batch.Record{{
-		Timestamp: time.Now().UnixMilli(), Key: []byte("probe"), Value: fmt.Appendf(nil,
+	b := batch.Batch{ClusterID: "probe", Topic: topic, TopicID: r.ledger.topicIDs[topic], Lane: batch.BothLanes, Records: []batch.Record{{
+		Partition: probePartition, Timestamp: time.Now().UnixMilli(), Key: []byte("probe"), Value: fmt.Appendf(nil,
 			`{"id":"probe","type":"Technique","station":"Station A","location":"Dock 1","timestamp":%q,"severity":"Minor","duration":1}`, time.Now().UTC().Format(time.RFC3339)),
 	}}}
+	r.probed = b.RangesHash()
 	e, err := b.Event(time.Now(), "")
 	if err != nil {
 		return err

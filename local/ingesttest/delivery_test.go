@@ -77,9 +77,9 @@ func TestIngest_ConcurrentBatchesDoNotMix(t *testing.T) {
 		var events []cloudevents.Event
 		for round := range rounds {
 			b := batchOf(incidents(40 + 3*worker + round)...)
-			b.Partition = int32(worker*rounds + round)
+			move(b, int32(worker*rounds+round))
 			for i := range b.Records {
-				b.Records[i].Value = []byte(incident(fmt.Sprintf("p%d-%d", b.Partition, i), noon))
+				b.Records[i].Value = []byte(incident(fmt.Sprintf("p%d-%d", b.Records[i].Partition, i), noon))
 			}
 			events = append(events, eventOf(t, b))
 			want += len(b.Records)

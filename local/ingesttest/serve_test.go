@@ -52,7 +52,7 @@ func TestServed(t *testing.T) {
 		t.Errorf("%d rows after an answer of 200, want 3", n)
 	}
 
-	b.Partition++
+	move(b, b.Records[0].Partition+1)
 	if got := postWrapped(t, url, eventOf(t, b)); got != http.StatusOK {
 		t.Errorf("answer %d to a wrapped push, want 200", got)
 	}
@@ -60,7 +60,7 @@ func TestServed(t *testing.T) {
 		t.Errorf("%d rows after a wrapped push, want 6", n)
 	}
 
-	b.Partition++
+	move(b, b.Records[0].Partition+1)
 	structured, err := json.Marshal(eventOf(t, b))
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestServed(t *testing.T) {
 		t.Errorf("%d rows after what was refused, want 9", n)
 	}
 	l.decide(func(*http.Request) outcome { return outcome{status: 403} })
-	b.Partition++
+	move(b, b.Records[0].Partition+1)
 	if got := post(t, url, eventOf(t, b)); got != http.StatusServiceUnavailable {
 		t.Errorf("answer %d when the lake refuses, want 503", got)
 	}
