@@ -51,9 +51,9 @@ variable "bridge" {
   }
   validation {
     condition = length(setintersection(keys(var.bridge.settings), [
-      "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+      "BRIDGE_LANES", "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
     ])) == 0
-    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's own."
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's own, and the lanes follow ingest.settings."
   }
   validation {
     condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])

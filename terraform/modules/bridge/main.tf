@@ -9,6 +9,7 @@ locals {
   own = {
     bridge = merge(
       {
+        BRIDGE_LANES         = join(",", var.lanes)
         BRIDGE_PUBSUB_TOPIC  = var.records_topic
         BRIDGE_TRANSPORT     = var.transport
         GOOGLE_CLOUD_PROJECT = var.project
