@@ -173,8 +173,8 @@ func (g *gatherer) aged(one *gathering, age time.Duration) {
 // settle has everything leave that has to, as far as there are places for it.
 // The caller holds the lock.
 func (g *gatherer) settle() {
-	if g.kept.due && !g.kept.empty() && g.place(batch.LakeLane) {
-		g.send(&g.kept, batch.LakeLane)
+	if g.kept.due {
+		g.sendKept()
 	}
 	if g.open.empty() || !g.open.due && !g.full {
 		return
@@ -189,17 +189,22 @@ func (g *gatherer) settle() {
 		if !g.place(batch.RowsLane) {
 			return
 		}
-		if g.keep() {
+		if g.keep() || g.sendKept() && g.keep() {
 			g.send(&g.open, batch.RowsLane)
 			return
 		}
 	}
+	if g.sendKept() && g.place(batch.RowsLane) && g.place(batch.LakeLane) {
+		g.send(&g.open, batch.BothLanes)
+	}
+}
+
+// sendKept has leave what is kept, and returns whether nothing is any more.
+func (g *gatherer) sendKept() bool {
 	if !g.kept.empty() && g.place(batch.LakeLane) {
 		g.send(&g.kept, batch.LakeLane)
 	}
-	if g.kept.empty() && g.place(batch.RowsLane) && g.place(batch.LakeLane) {
-		g.send(&g.open, batch.BothLanes)
-	}
+	return g.kept.empty()
 }
 
 // place reports whether a batch more of the lane may be on its way.
@@ -208,34 +213,29 @@ func (g *gatherer) place(lane batch.Lane) bool { return g.places[lane] < g.bridg
 // keep adds the open batch to what is kept for the lake lane, unless that
 // would be too much for a batch or for the memory.
 func (g *gatherer) keep() bool {
-	if g.kept.empty() {
-		g.kept.encoder = g.bridge.newEncoder()
-	}
 	e, open := g.kept.encoder, g.open.encoder
-	if e.Joins(open) {
-		need, room, most := e.Size()+open.Size(), e.Room(), batch.MaxEncodedBytes
-		wanted := max(room, need)
-		if need > room {
-			wanted = max(need, min(2*room, most))
-		}
-		if g.memory.take(int64(wanted - room)) {
-			e.Grow(wanted)
-			g.kept.taken += int64(wanted - room)
-			if len(g.kept.runs) == 0 {
-				age := g.bridge.config.LakeAge
-				g.kept.begin(e, g.open.began, age-time.Since(g.open.began), func() { g.aged(&g.kept, age) })
-			}
-			g.kept.join(&g.open)
-			for _, r := range g.open.runs {
-				r.of.held += r.bytes
-			}
-			return true
-		}
+	if e == nil {
+		e = g.bridge.newEncoder()
 	}
-	if len(g.kept.runs) == 0 {
-		g.kept = gathering{}
+	room := e.Room()
+	wanted := room
+	if need := e.Size() + open.Size(); need > room {
+		wanted = max(need, min(2*room, batch.MaxEncodedBytes))
 	}
-	return false
+	if !e.Joins(open) || !g.memory.take(int64(wanted-room)) {
+		return false
+	}
+	if g.kept.empty() {
+		age := g.bridge.config.LakeAge
+		g.kept.begin(e, g.open.began, age-time.Since(g.open.began), func() { g.aged(&g.kept, age) })
+	}
+	e.Grow(wanted)
+	g.kept.taken += int64(wanted - room)
+	g.kept.join(&g.open)
+	for _, r := range g.open.runs {
+		r.of.held += r.bytes
+	}
+	return true
 }
 
 // send has a batch leave.

@@ -306,3 +306,24 @@ func TestGatherer_StuckPartitionsLeaveTheOthersTheirShare(t *testing.T) {
 		adding.Wait()
 	})
 }
+
+// A batch of the lake that is full before its minute is up makes room for
+// another one; rows go on by themselves.
+func TestGatherer_FullLakeBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, nil)
+		c := testClaims(t, t.Context(), 1, func(c *Config) { c.BatchAge, c.LakeAge = time.Second/2, time.Minute }, l)[0]
+		const seconds, perSecond = 60, 3000
+		for offset := range int64(seconds * perSecond) {
+			if offset > 0 && offset%perSecond == 0 {
+				time.Sleep(time.Second)
+			}
+			c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: []byte("{}")}, nil)
+		}
+		c.drain()
+		l.check(0, seconds*perSecond, batch.RowsLane, batch.LakeLane)
+		if n := l.batches[batch.LakeLane]; n != seconds*perSecond/18_000 || l.batches[batch.BothLanes] > 1 {
+			t.Errorf("%d batches for the lake alone, %d for both, of %d records", n, l.batches[batch.BothLanes], seconds*perSecond)
+		}
+	})
+}
