@@ -216,6 +216,8 @@ func (r *run) environment() ([]string, error) {
 	}
 	if r.warehouse != nil {
 		environment = append(environment, "BIGQUERY_STORAGE_EMULATOR_HOST="+r.warehouse.address)
+	} else {
+		environment = append(environment, "BRIDGE_LANES=lake", "BRIDGE_LAKE_AGE=800ms") // the last records need not wait for a minute
 	}
 	for _, name := range adjustable {
 		if value := r.getenv(name); value != "" {
@@ -231,7 +233,7 @@ func (r *run) environment() ([]string, error) {
 
 // adjustable are variables that change how the programs work, not with whom.
 var adjustable = []string{
-	"BRIDGE_BATCH_RECORDS", "BRIDGE_BATCH_BYTES", "BRIDGE_BATCH_AGE", "BRIDGE_IN_FLIGHT", "BRIDGE_MEMORY_BYTES",
+	"BRIDGE_BATCH_RECORDS", "BRIDGE_BATCH_BYTES", "BRIDGE_BATCH_AGE", "BRIDGE_LAKE_AGE", "BRIDGE_IN_FLIGHT", "BRIDGE_MEMORY_BYTES",
 	"BRIDGE_FETCH_BYTES", "BRIDGE_COMMIT_INTERVAL", "BRIDGE_PUBLISH_TIMEOUT",
 	"INGEST_CONCURRENCY", "INGEST_APPEND_TIMEOUT", "INGEST_CALL_TIMEOUT", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG",
 }

@@ -182,6 +182,9 @@ func TestContract_Delivery(t *testing.T) {
 	if got := environments(p)["bridge"]["BRIDGE_PUBSUB_TOPIC"].value; got != d.RecordsTopic {
 		t.Errorf("the bridge publishes to %s", got)
 	}
+	if got := environments(p)["bridge"]["BRIDGE_LANES"].value; got != "rows,lake" {
+		t.Errorf("the bridge sends the lanes %s", got)
+	}
 	dead := p.one(t, "module.transport.google_pubsub_subscription.dead_letter")
 	if dead.text("name") != d.DeadLetterSubscription {
 		t.Errorf("dead letters wait in %s", dead.text("name"))
