@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
@@ -32,6 +34,9 @@ type progress struct {
 	rows    bool                   // every row is in each sink of the lane rows, or refused
 	refused map[coordinates]string // the records of rows that those refuse, with why
 	lake    bool                   // every row is in each sink of the lane lake
+	inLake  error                  // else why it is not
+
+	quarantined bool // so is every rejected record
 }
 
 func (p *progress) refuse(b *batch.Batch, d *decoded, refused []rows.Refusal) {
@@ -43,43 +48,62 @@ func (p *progress) refuse(b *batch.Batch, d *decoded, refused []rows.Refusal) {
 }
 
 // storeApart stores the batch, of which an attempt failed with the error, as
-// one batch for each partition. The errors are those of the partitions that
-// cannot be stored; the others are durable then.
+// one batch for each partition. The error is that of the partitions that cannot
+// be stored; the others are durable then. It does nothing that the attempt has
+// done.
 func (f *Function) storeApart(ctx context.Context, e cloudevents.Event, t *topic, b *batch.Batch, done progress, failed error) error {
-	conflicts, only := lake.Conflicts(failed)
-	done.lake = done.lake || only // which has stored all but those
-	parts := partsOf(b)
+	conflicts, _ := lake.Conflicts(failed)
+	_, only := lake.Conflicts(done.inLake)
+	done.lake = done.lake || only
+	var refused *unstorable
+	if errors.As(failed, &refused) {
+		done.quarantined = true
+	}
 	var errs []error
-	for _, partition := range slices.Sorted(maps.Keys(parts)) {
-		part, own := parts[partition], done
-		var s summary
-		began := f.config.Now()
-		err := fault.Guard(func() error {
-			d := newDecoded()
-			d.decode(t, part, f.config.Now())
-			d.refuseAgain(part, done.refused)
-			s.describe(part, e, d)
-			err := f.store(ctx, t, part, d, &s, &own)
-			s.quarantined = len(d.rejections)
-			return err
-		})
-		if conflict := conflicts[partition]; conflict != nil {
-			err = errors.Join(err, conflict)
+	for partition, part := range partsOf(b) {
+		err := f.storePart(ctx, e, t, part, done)
+		if refused != nil && refused.partitions[partition] {
+			err = errors.Join(err, refused)
+		}
+		var conflict error
+		if of := conflicts[partition]; of != nil {
+			conflict = fmt.Errorf("partition %d: %w", partition, &sinkFault{kind: fault.OfBatch, err: of})
+			errs = append(errs, conflict)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("partition %d: %w", partition, err))
-			continue
+		} else {
+			f.settled.add(part, f.config.Now(), conflict)
 		}
-		f.finished.add(part)
-		s.durable = f.config.Now()
-		s.took = s.durable.Sub(began)
-		f.report(e, &s, nil)
 	}
 	return errors.Join(errs...)
 }
 
-// partsOf returns the batch's records as batches of one partition.
-func partsOf(b *batch.Batch) map[int32]*batch.Batch {
+// storePart stores one partition's part of a batch. Where it succeeds it is
+// counted and logged as a batch is.
+func (f *Function) storePart(ctx context.Context, e cloudevents.Event, t *topic, part *batch.Batch, done progress) error {
+	began := f.config.Now()
+	var s summary
+	err := fault.Guard(func() error {
+		d := newDecoded()
+		d.decode(t, part, f.config.Now())
+		d.refuseAgain(part, done.refused)
+		s.describe(part, e, d)
+		err := f.store(ctx, t, part, d, &s, &done)
+		s.quarantined = len(d.rejections)
+		return err
+	})
+	if err == nil {
+		s.durable = f.config.Now()
+		s.took = s.durable.Sub(began)
+		f.report(e, &s, nil)
+	}
+	return err
+}
+
+// partsOf returns the batch's records as batches of one partition, partitions
+// ascending.
+func partsOf(b *batch.Batch) iter.Seq2[int32, *batch.Batch] {
 	parts := make(map[int32]*batch.Batch)
 	for i := range b.Records {
 		r := &b.Records[i]
@@ -92,7 +116,13 @@ func partsOf(b *batch.Batch) map[int32]*batch.Batch {
 		}
 		part.Records = append(part.Records, *r)
 	}
-	return parts
+	return func(yield func(int32, *batch.Batch) bool) {
+		for _, partition := range slices.Sorted(maps.Keys(parts)) {
+			if !yield(partition, parts[partition]) {
+				return
+			}
+		}
+	}
 }
 
 // refuseAgain rejects the records that a sink has refused in an earlier
@@ -108,13 +138,15 @@ func (d *decoded) refuseAgain(b *batch.Batch, refused map[coordinates]string) {
 	d.refuse(again)
 }
 
-// finishedRuns remembers runs of partitions that are durable although the
-// delivery which brought them failed, so that those who deliver it again, whole
-// or apart, do not make this instance store them once more. It forgets the
-// oldest of many; the zero value remembers none. It is safe for concurrent use.
-type finishedRuns struct {
+// settledRuns remembers what became of runs of partitions whose delivery
+// failed as a whole, for an hour: whoever delivers them again, whole or apart,
+// does not make this instance store once more what is durable, and gets the
+// same answer for what the lake holds otherwise, also under another name. It
+// forgets the oldest of many; the zero value remembers none. It is safe for
+// concurrent use.
+type settledRuns struct {
 	mu    sync.Mutex
-	known map[run]bool
+	known map[run]settlement
 	order []run
 }
 
@@ -125,41 +157,53 @@ type run struct {
 	batch.Range
 }
 
-// maxFinished bounds the memory: 1,000 runs take some 200 kB.
-const maxFinished = 1000
-
-// add remembers the batch, which is of one partition.
-func (f *finishedRuns) add(b *batch.Batch) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	r := run{b.TopicID, b.Lane, b.Ranges()[0]}
-	if f.known[r] {
-		return
-	}
-	if f.known == nil {
-		f.known = make(map[run]bool)
-	}
-	if len(f.order) == maxFinished {
-		delete(f.known, f.order[0])
-		f.order = f.order[1:]
-	}
-	f.known[r], f.order = true, append(f.order, r)
+type settlement struct {
+	at      time.Time
+	refused error // nil where all of the run is durable
 }
 
-// leaveOut takes the partitions that are durable out of the batch.
-func (f *finishedRuns) leaveOut(b *batch.Batch) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.known) == 0 {
-		return
+// Bounds of the memory: 1,000 runs take some 200 kB.
+const (
+	maxSettled   = 1000
+	settledLasts = time.Hour
+)
+
+// add remembers what became of the batch, which is of one partition.
+func (s *settledRuns) add(b *batch.Batch, at time.Time, refused error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := run{b.TopicID, b.Lane, b.Ranges()[0]}
+	if s.known == nil {
+		s.known = make(map[run]settlement)
 	}
+	if _, known := s.known[r]; !known {
+		if len(s.order) == maxSettled {
+			delete(s.known, s.order[0])
+			s.order = s.order[1:]
+		}
+		s.order = append(s.order, r)
+	}
+	s.known[r] = settlement{at, refused}
+}
+
+// leaveOut takes the partitions that are settled out of the batch, and returns
+// the error of those that are refused.
+func (s *settledRuns) leaveOut(b *batch.Batch, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.known) == 0 {
+		return nil
+	}
+	var errs []error
 	gone := make(map[int32]bool)
 	for _, r := range b.Ranges() {
-		if f.known[run{b.TopicID, b.Lane, r}] {
+		if of, known := s.known[run{b.TopicID, b.Lane, r}]; known && now.Sub(of.at) < settledLasts {
 			gone[r.Partition] = true
+			errs = append(errs, of.refused)
 		}
 	}
 	if len(gone) > 0 {
 		b.Records = slices.DeleteFunc(b.Records, func(r batch.Record) bool { return gone[r.Partition] })
 	}
+	return errors.Join(errs...)
 }

@@ -42,7 +42,7 @@ type Function struct {
 	quarantined *rows.Table
 	turns       chan struct{} // holds one for each request that is worked on
 	decoded     sync.Pool     // of *decoded
-	finished    finishedRuns
+	settled     settledRuns
 	counters    counters
 }
 
@@ -106,9 +106,10 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	if !known {
 		return &foreignTopic{topic: b.Topic}
 	}
-	if f.finished.leaveOut(b); len(b.Records) == 0 {
+	refused := f.settled.leaveOut(b, f.config.Now())
+	if len(b.Records) == 0 {
 		s.apart = true
-		return nil
+		return refused
 	}
 	var done progress
 	err = fault.Guard(func() error {
@@ -118,15 +119,15 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	})
 	if err != nil {
 		if classify(err) != fault.OfBatch || len(b.Ranges()) == 1 {
-			return err
+			return errors.Join(refused, err)
 		}
 		s.apart = true
-		return f.storeApart(ctx, e, t, b, done, err)
+		return errors.Join(refused, f.storeApart(ctx, e, t, b, done, err))
 	}
 	s.quarantined = len(d.rejections)
 	s.durable = f.config.Now()
 	f.decoded.Put(d) // not after a failure, which may have been a panic
-	return nil
+	return refused
 }
 
 // store makes the decoded batch durable in every sink of its lane, and what is
@@ -144,7 +145,7 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	}
 	elsewhere := fault.Guard(func() error { return f.storeRows(ctx, good, d, s, done) })
 	archiving.Wait()
-	done.lake = inLake == nil
+	done.lake, done.inLake = inLake == nil, inLake
 	s.duplicates += filed.Duplicates
 	s.became = f.sinks.become(b.Lane)
 	return errors.Join(inLake, elsewhere)
@@ -162,8 +163,11 @@ func (f *Function) storeRows(ctx context.Context, good *rows.Batch, d *decoded, 
 		done.rows = true
 		done.refuse(good.Batch, d, stored.Refused)
 	}
-	if good.Lane.Serves(f.sinks.laneOfQuarantine()) {
-		return f.quarantine(ctx, good.Batch, d.rejections)
+	if good.Lane.Serves(f.sinks.laneOfQuarantine()) && !done.quarantined {
+		if err := f.quarantine(ctx, good.Batch, d.rejections); err != nil {
+			return err
+		}
+		done.quarantined = true
 	}
 	return nil
 }

@@ -37,8 +37,12 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	if len(stored.Refused) > 0 {
 		first := stored.Refused[0]
 		record := &b.Records[rejections[first.Row].record]
-		return &unstorable{fmt.Sprintf("quarantining: the %s refuses %d rows, first that of partition %d, offset %d: %s",
+		failed := &unstorable{partitions: make(map[int32]bool), detail: fmt.Sprintf("quarantining: the %s refuses %d rows, first that of partition %d, offset %d: %s",
 			keeper.name, len(stored.Refused), record.Partition, record.Offset, first.Detail)}
+		for _, r := range stored.Refused {
+			failed.partitions[b.Records[rejections[r.Row].record].Partition] = true
+		}
+		return failed
 	}
 	return nil
 }

@@ -184,7 +184,7 @@ func TestIngest_PanicIsAnErrorOfItsBatchOnly(t *testing.T) {
 		}
 	})
 	err := l.deliver(t, batchOf(incidents(3)...))
-	if err == nil || !strings.Contains(err.Error(), topicID+"-3-100-102") || !strings.Contains(err.Error(), "a fault in the program") {
+	if err == nil || !strings.Contains(err.Error(), topicID+"-both-") || !strings.Contains(err.Error(), "a fault in the program") {
 		t.Fatalf("error %v, want one that names the batch and the panic", err)
 	}
 	if c := l.function.Counts(); c.Crashes != 1 {
