@@ -223,7 +223,7 @@ func TestHTTP_TimeoutAfterSuccess(t *testing.T) {
 	}
 	produce(t, cluster, topic, 0, 20)
 	c := httpConfig(config(cluster), f.url)
-	c.PublishTimeout = 100 * time.Millisecond
+	c.PublishTimeout = 500 * time.Millisecond
 	d := newDeadTopic(t, nil)
 	m := startHTTP(t, c, d)
 	f.wait(t, 20)
