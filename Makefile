@@ -13,7 +13,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 # The tests that wait for leases and time limits, by name.
 LONG = ^(TestFaults_|TestIdle_IsDecided|TestFrozen|TestClosingSum)
 
-.PHONY: help demo up bench build check test faults topic advice race kafka format vet lint generate release clean
+.PHONY: help demo up bench build check test faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,12 +53,20 @@ topic: ## a further topic in a copy of the repository: what has to be written, a
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
 	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
 
+clients: build ## the table of the local BigQuery through Google's clients for Node and Java (needs Node 18, npm, Java 17 and Maven)
+	cd local/warehouse/clients && npm ci --silent && mvn --quiet --batch-mode -Dstyle.color=never \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/jars
+	cd local && STATIONFLOW_CLIENTS=1 $(GO) test -count=1 -timeout 15m ./warehouse -run 'TestTable_From(Node|Java)'
+
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...
 	cd local && $(GO) test -race -count=1 -timeout 25m -skip '$(LONG)' $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
 
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
+
+registry: build ## the tests against a real schema registry (needs Java 17 and Maven)
+	cd local && PORT=8089 ../scripts/registry.sh $(GO) test -count=1 -timeout 30m ./registry ./e2e -run 'Registry'
 
 format: ## gofmt finds nothing to change
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }

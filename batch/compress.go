@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -72,7 +71,8 @@ func decompress(to, block []byte, most int) ([]byte, error) {
 	end := len(to) + most
 	for {
 		if len(to) == cap(to) {
-			to = slices.Grow(to, max(min(4*len(block), end-len(to)), bytes.MinRead))
+			room := min(max(2*cap(to), len(to)+4*len(block)), end) + bytes.MinRead
+			to = append(make([]byte, 0, room), to...)
 		}
 		n, err := reader.Read(to[len(to):cap(to)])
 		to = to[:len(to)+n]

@@ -52,6 +52,9 @@ type Reason string
 const (
 	Tombstone          Reason = "tombstone"
 	Empty              Reason = "empty"
+	NoRegistry         Reason = "no_registry"
+	UnknownSchema      Reason = "unknown_schema"
+	Undecodable        Reason = "undecodable"
 	NotUTF8            Reason = "not_utf8"
 	NotJSON            Reason = "not_json"
 	NotObject          Reason = "not_object"
@@ -68,8 +71,8 @@ const (
 
 // Reasons returns all reasons in the order in which they win.
 func Reasons() []Reason {
-	return []Reason{Tombstone, Empty, NotUTF8, NotJSON, NotObject, Deleted, MissingField, WrongType, OutOfRange, UnknownValue,
-		BadTimestamp, AbsurdTimestamp, TooLarge, RefusedByWarehouse}
+	return []Reason{Tombstone, Empty, NoRegistry, UnknownSchema, Undecodable, NotUTF8, NotJSON, NotObject, Deleted,
+		MissingField, WrongType, OutOfRange, UnknownValue, BadTimestamp, AbsurdTimestamp, TooLarge, RefusedByWarehouse}
 }
 
 // A Rejection says why a record is not an event of its topic. Detail is for

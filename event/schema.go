@@ -41,13 +41,15 @@ type Column struct {
 }
 
 // StagingColumns returns the columns of the topic's staging table and of its
-// Parquet files: the event's fields, extra, and the record's origin.
+// Parquet files: the event's fields, extra, and the record's origin. What came
+// to them later is nullable and last.
 func (s *Schema) StagingColumns() []Column {
 	columns := append([]Column(nil), s.Columns...)
 	columns = append(columns, Column{Name: "extra", Type: String, Nullable: true,
 		Description: "Fields of the event that this schema does not know, as a JSON object."})
 	columns = append(columns, kafkaColumns()...)
-	return append(columns, arrivalColumns()...)
+	columns = append(columns, arrivalColumns()...)
+	return append(columns, Column{Name: "kafka_key", Type: Bytes, Nullable: true, Description: "The record's key as it came."}, schemaID())
 }
 
 // QuarantineColumns returns the columns of the quarantine table: the record's
@@ -58,7 +60,11 @@ func QuarantineColumns() []Column {
 		Column{Name: "value", Type: Bytes, Nullable: true, Description: "The record's value as it came; NULL when it was null, or when it is kept in the lake (see detail)."},
 		Column{Name: "reason", Type: String, Description: "Why the record was refused: one of the contract's reasons."},
 		Column{Name: "detail", Type: String, Nullable: true, Description: "What exactly was wrong, or the URI of the value's bytes in the lake."})
-	return append(columns, arrivalColumns()...)
+	return append(append(columns, arrivalColumns()...), schemaID())
+}
+
+func schemaID() Column {
+	return Column{Name: "schema_id", Type: String, Nullable: true, Description: "The id or GUID that the record gives of its value's schema in the registry; NULL without one."}
 }
 
 // kafkaColumns say where a record came from. Topic id, partition and offset

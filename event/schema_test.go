@@ -106,12 +106,12 @@ func TestSchemaOf_Contract(t *testing.T) {
 		if got := names(schema.Columns); got != want {
 			t.Errorf("%s has %s, want %s", topic, got, want)
 		}
-		want += " *extra kafka_topic kafka_topic_id kafka_partition kafka_offset *kafka_timestamp ingested_at batch_id"
+		want += " *extra kafka_topic kafka_topic_id kafka_partition kafka_offset *kafka_timestamp ingested_at batch_id *kafka_key *schema_id"
 		if got := names(schema.StagingColumns()); got != want {
 			t.Errorf("staging of %s has %s, want %s", topic, got, want)
 		}
 	}
-	want := "kafka_topic kafka_topic_id kafka_partition kafka_offset *kafka_timestamp *key *value reason *detail ingested_at batch_id"
+	want := "kafka_topic kafka_topic_id kafka_partition kafka_offset *kafka_timestamp *key *value reason *detail ingested_at batch_id *schema_id"
 	if got := names(QuarantineColumns()); got != want {
 		t.Errorf("quarantine has %s, want %s", got, want)
 	}

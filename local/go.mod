@@ -148,6 +148,7 @@ require (
 	github.com/stationflow/stationflow v0.0.0
 	github.com/twmb/franz-go v1.22.2
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0
+	github.com/twmb/franz-go/pkg/sr v1.8.0
 	github.com/yuin/goldmark v1.8.7
 	golang.org/x/net v0.59.0
 	golang.org/x/sync v0.23.0
@@ -157,5 +158,7 @@ require (
 	google.golang.org/protobuf v1.36.12
 	mvdan.cc/sh/v3 v3.12.0
 )
+
+require github.com/bufbuild/protocompile v0.14.1 // indirect
 
 replace github.com/stationflow/stationflow => ../

@@ -134,7 +134,7 @@ func checkTally(t *testing.T, done simulator.Progress, share float64, tooLarge i
 			t.Errorf("no record is %s", reason)
 		}
 	}
-	if len(all.Bad) != len(event.Reasons())-1 || all.Bad[event.TooLarge] != tooLarge {
+	if len(all.Bad) != len(simulator.Reasons()) || all.Bad[event.TooLarge] != tooLarge {
 		t.Errorf("bad records by reason: %v", all.Bad)
 	}
 	if all.Sent != done.Total() || all.Valid+bad != all.Sent {
@@ -184,9 +184,9 @@ func TestFaults_OfEveryTopic(t *testing.T) {
 	}
 	for _, topic := range event.Topics() {
 		wanted := []simulator.Fault{simulator.Duplicate, simulator.Late, simulator.OutOfOrder}
-		for _, reason := range event.Reasons() {
+		for _, reason := range simulator.Reasons() {
 			choice := topic == "incidents" || topic == "train_arrivals" || topic == "train_departures"
-			if reason != event.TooLarge && reason != event.RefusedByWarehouse && (reason != event.UnknownValue || choice) {
+			if reason != event.TooLarge && (reason != event.UnknownValue || choice) {
 				wanted = append(wanted, simulator.Fault(reason))
 			}
 		}

@@ -84,7 +84,7 @@ func (p Progress) tally(topics ...string) Tally {
 		t.Duplicates += p.Faults[TopicFault{topic, Duplicate}]
 		t.Late += p.Faults[TopicFault{topic, Late}]
 		t.OutOfOrder += p.Faults[TopicFault{topic, OutOfOrder}]
-		for _, reason := range producerReasons() {
+		for _, reason := range Reasons() {
 			t.Bad[reason] += p.Faults[TopicFault{topic, Fault(reason)}]
 		}
 	}
@@ -103,7 +103,7 @@ func (t Tally) bad() int {
 // faults lists what was wrong.
 func (t Tally) faults() string {
 	var reasons []string
-	for _, reason := range producerReasons() {
+	for _, reason := range Reasons() {
 		if count := t.Bad[reason]; count > 0 {
 			reasons = append(reasons, fmt.Sprintf("%s %d", reason, count))
 		}

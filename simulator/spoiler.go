@@ -23,7 +23,7 @@ func newSpoiler(topic string) *spoiler {
 		panic("simulator: no events of topic " + topic)
 	}
 	s := &spoiler{columns: schema.Columns}
-	for _, reason := range producerReasons() {
+	for _, reason := range Reasons() {
 		switch reason {
 		case event.TooLarge:
 			continue
@@ -37,9 +37,12 @@ func newSpoiler(topic string) *spoiler {
 	return s
 }
 
-// producerReasons returns the reasons that a producer can cause.
-func producerReasons() []event.Reason {
-	return slices.DeleteFunc(event.Reasons(), func(r event.Reason) bool { return r == event.RefusedByWarehouse })
+// Reasons returns the reasons for which a bad record may be refused: those that a
+// producer of JSON can cause.
+func Reasons() []event.Reason {
+	return slices.DeleteFunc(event.Reasons(), func(r event.Reason) bool {
+		return r == event.RefusedByWarehouse || r == event.NoRegistry || r == event.UnknownSchema || r == event.Undecodable
+	})
 }
 
 // named returns the names of the columns which every event has and of which

@@ -41,6 +41,18 @@ locals {
     )
     password = var.kafka.sasl_password_secret == null ? null : { secret = var.kafka.sasl_password_secret, version = "latest" }
   }
+
+  # Confluent's registry comes with the cluster that is made here. Clients of an
+  # existing one have the same user.
+  registry_made = var.schema_registry != null && try(var.schema_registry.url, null) == null
+  registry_given = {
+    environment = var.schema_registry == null ? {} : merge(
+      { SCHEMA_REGISTRY_URL = var.schema_registry.url },
+      var.schema_registry.username == null ? {} : { SCHEMA_REGISTRY_USERNAME = var.schema_registry.username },
+    )
+    password = try(var.schema_registry.password_secret, null) == null ? null : { secret = var.schema_registry.password_secret, version = "latest" }
+  }
+  registry = local.registry_made ? module.registry[0].clients : { ingest = local.registry_given, simulator = local.registry_given }
 }
 
 module "foundation" {
@@ -110,6 +122,7 @@ module "functions" {
   prod_dataset       = module.warehouse.prod_dataset
   project            = module.foundation.project
   region             = var.region
+  registry           = local.registry.ingest
   repository         = module.foundation.repository.name
   repository_root    = local.root
   sources_hash       = local.hashes.functions
@@ -141,6 +154,23 @@ module "kafka" {
   partitions     = local.partitions
   project        = module.foundation.project
   region         = var.region
+  registry       = local.registry_made
+  simulate       = var.simulate
+  topics         = local.topics
+}
+
+module "registry" {
+  source = "./modules/registry"
+  count  = local.registry_made ? 1 : 0
+
+  compatibility  = var.schema_registry.compatibility
+  environment    = module.kafka[0].environment
+  format         = var.schema_registry.format
+  key_generation = var.kafka_key_generation
+  kms_key        = module.foundation.kms_key
+  project        = module.foundation.project
+  region         = var.region
+  schemas        = "${local.root}/event/schemas"
   simulate       = var.simulate
   topics         = local.topics
 }
@@ -164,6 +194,8 @@ module "bridge" {
   propagation_seconds = var.propagation_seconds
   records_topic       = module.transport.records_topic
   region              = var.region
+  registry            = lookup(local.registry, "simulator", local.registry_given)
+  registry_format     = var.schema_registry == null ? null : lower(replace(var.schema_registry.format, "JSON", "JSONSCHEMA"))
   repository          = module.foundation.repository
   repository_root     = local.root
   settings            = var.bridge.settings

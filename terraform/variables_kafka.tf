@@ -93,3 +93,47 @@ variable "kafka_key_generation" {
     error_message = "kafka_key_generation is a whole number from 1 on: raise it by one to rotate."
   }
 }
+
+variable "schema_registry" {
+  description = <<-EOT
+    The registry of the schemas by which producers write Avro, Protobuf or JSON Schema; null where all write plain JSON.
+    {} is Confluent Cloud's, which comes with the cluster made here, with a subject TOPIC-value for each topic in format
+    and with compatibility. With url it is one that exists: its password is named by the short name of a secret in this
+    project's Secret Manager, and its subjects are yours.
+  EOT
+  type = object({
+    compatibility   = optional(string, "BACKWARD")
+    format          = optional(string, "AVRO")
+    password_secret = optional(string)
+    url             = optional(string)
+    username        = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.schema_registry == null || can(regex("^https?://[^@ ]+$", coalesce(try(var.schema_registry.url, null), "https://none")))
+    error_message = "schema_registry.url is http://HOST:PORT or https://HOST, with the path that the registry needs and without a user in it."
+  }
+  validation {
+    condition     = var.schema_registry == null || try(var.schema_registry.url, null) != null || var.kafka == null
+    error_message = "With a cluster of your own (kafka) the schema registry is yours too: set schema_registry.url."
+  }
+  validation {
+    condition     = var.schema_registry == null || (try(var.schema_registry.username, null) == null) == (try(var.schema_registry.password_secret, null) == null)
+    error_message = "schema_registry.username and schema_registry.password_secret go together: printf %s PASSWORD | gcloud secrets create NAME --data-file=- makes the secret."
+  }
+  validation {
+    condition     = var.schema_registry == null || try(var.schema_registry.url, null) != null || try(var.schema_registry.username, null) == null
+    error_message = "schema_registry.username is for a registry of yours: set schema_registry.url too, or leave it out, because Terraform makes the keys of Confluent's."
+  }
+  validation {
+    condition     = var.schema_registry == null || contains(["AVRO", "PROTOBUF", "JSON"], try(var.schema_registry.format, ""))
+    error_message = "schema_registry.format is AVRO, PROTOBUF or JSON."
+  }
+  validation {
+    condition = var.schema_registry == null || contains(
+      ["NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"], try(var.schema_registry.compatibility, "")
+    )
+    error_message = "schema_registry.compatibility is NONE, BACKWARD, FORWARD or FULL, the last three also with _TRANSITIVE."
+  }
+}

@@ -54,6 +54,7 @@ func derive() (map[string][]byte, error) {
 	d.add("terraform/tables.json", func() ([]byte, error) { return tablesJSON(d.tables) })
 	for i, t := range d.topics {
 		d.add("terraform/reference/"+t.Topic+".parquet", func() ([]byte, error) { return lake.Reference(t.Topic) })
+		d.addSchemas(t)
 		d.render("sql/replay/"+t.Topic+".sql", "replay.sql.tmpl", map[string]any{"Table": d.tables[i]})
 		d.render("dbt/models/staging/stg_"+t.Topic+".sql", "staging.sql.tmpl", map[string]any{"Model": modelOf(t.Schema)})
 	}

@@ -16,6 +16,9 @@ type refusal struct {
 var reasons = []refusal{
 	{Reason: event.Tombstone, Meaning: "The value is null, as the deletion of a key is written. Shares and alerts leave these out.", Shown: "null as Kafka has it"},
 	{Reason: event.Empty, Meaning: "The value has no bytes.", Shown: "no bytes"},
+	{Reason: event.NoRegistry, Meaning: "The value names a schema of a registry, is not JSON, and `SCHEMA_REGISTRY_URL` is not set.", Shown: "Avro behind `00` and an id"},
+	{Reason: event.UnknownSchema, Meaning: "The registry does not have the schema that the value names, after it was asked for some seconds.", Shown: "an id of another registry"},
+	{Reason: event.Undecodable, Meaning: "The bytes do not fit the schema that the value names, or that schema cannot be used.", Shown: "Avro that is cut off"},
 	{Reason: event.NotUTF8, Meaning: "The value is not UTF-8.", Example: "{\"id\": \"\xe9t\xe9\"}", Shown: "`{\"id\": \"été\"}` in Latin-1"},
 	{Reason: event.NotJSON, Meaning: "The value is not one JSON text (RFC 8259), or breaks one of the stricter rules below.", Example: `{"id": "x", "id": "y"}`},
 	{Reason: event.NotObject, Meaning: "The value is JSON, but no object.", Example: `[{"id": "x"}]`},

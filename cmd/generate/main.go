@@ -3,7 +3,8 @@
 // must know of them (terraform/tables.json), the Parquet files without rows
 // that external tables take their columns from (terraform/reference), what
 // fills the tables again from the lake (sql/replay), the ledger (sql/ops),
-// dbt's sources and staging models, and the reference page docs/events.md.
+// dbt's sources and staging models, the schemas that producers register
+// (event/schemas), and the reference page docs/events.md.
 //
 //	go run ./cmd/generate
 //

@@ -34,11 +34,6 @@ type Decoder interface {
 	Reset()
 }
 
-// Undecodable is the reason for which bytes are refused that do not fit their
-// schema. It joins event.Reasons, and with it the reference page and the tests
-// of dbt, when ingest reads such values.
-const Undecodable event.Reason = "undecodable"
-
 // A Reading is what the writer's schema does not say.
 type Reading struct {
 	Location *time.Location  // of timestamps without an offset
@@ -122,31 +117,40 @@ type Avro struct {
 	root  *node
 	wire
 	scratch []byte // texts of rows that are not in the value as they are
+	room    int    // for unknown fields of the record
 }
 
 var _ Decoder = (*Avro)(nil)
 
-// NewAvro returns a decoder of values that were written with the schema, which
-// is JSON (https://avro.apache.org/docs/1.12.0/specification). An error says
-// what is wrong with the schema.
-func NewAvro(topic *event.Schema, writer string, reading Reading) (decoder *Avro, err error) {
+// parseAvro reads a schema, which is JSON
+// (https://avro.apache.org/docs/1.12.0/specification), after those whose types
+// it names.
+func parseAvro(writer string, imports []Import) (parsed avro.Schema, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("reading an Avro schema: the library failed: %v", r)
+			err = fmt.Errorf("the library failed: %v", r)
 		}
 	}()
-	if err := checkSchema(writer); err != nil {
-		return nil, fmt.Errorf("reading an Avro schema: %w", err)
+	cache := &avro.SchemaCache{} // what others name is not known here
+	for _, other := range append(imports[:len(imports):len(imports)], Import{Text: writer}) {
+		if err := checkSchema(other.Text); err != nil {
+			return nil, err
+		}
+		if parsed, err = avro.ParseWithCache(other.Text, "", cache); err != nil {
+			return nil, err
+		}
 	}
-	parsed, err := avro.ParseWithCache(writer, "", &avro.SchemaCache{}) // what other schemas name is not known here
-	if err != nil {
-		return nil, fmt.Errorf("reading an Avro schema: %w", err)
-	}
-	root := (compiler{}).compile(parsed)
+	return parsed, nil
+}
+
+// Avro returns a decoder of the topic's values that were written with the
+// schema, which must be of AvroFormat.
+func (s *Schema) Avro(topic *event.Schema, reading Reading) *Avro {
+	root := (compiler{}).compile(s.avro)
 	for _, of := range append([]*node{root}, root.branches...) {
 		of.match(topic)
 	}
-	return &Avro{judge: reading.judge(topic), root: root}, nil
+	return &Avro{judge: reading.judge(topic), root: root}
 }
 
 // checkSchema refuses a schema that is too large or too deep for a parser.
@@ -300,6 +304,7 @@ func (a *Avro) Decode(row event.Row, value []byte, reference time.Time) *event.R
 	case of.kind != record:
 		return &event.Rejection{Reason: event.NotObject, Detail: "the value is " + names[of.kind] + ", not a record"}
 	}
+	a.room = maxKept(value)
 	a.judge.Begin(row, reference)
 	for i := range of.fields {
 		f := &of.fields[i]
@@ -319,13 +324,16 @@ func (a *Avro) Decode(row event.Row, value []byte, reference time.Time) *event.R
 }
 
 func undecodable(fault string) *event.Rejection {
-	return &event.Rejection{Reason: Undecodable, Detail: "the bytes do not fit the schema: " + fault}
+	return &event.Rejection{Reason: event.Undecodable, Detail: "the bytes do not fit the schema: " + fault}
 }
 
 // keep has an unknown field kept as JSON.
 func (a *Avro) keep(f *field) {
 	start := len(a.scratch)
 	a.scratch = a.json(a.scratch, f.of, 1)
+	if a.room -= len(f.quoted) + len(a.scratch) - start; a.room < 0 {
+		a.fail(keptTooLarge)
+	}
 	if a.fault == "" {
 		a.judge.Unknown(f.quoted, a.scratch[start:])
 	}

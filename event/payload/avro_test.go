@@ -58,11 +58,15 @@ func mustAvro(t testing.TB, topic, writer string, reading Reading) *Avro {
 	if reading.Location == nil {
 		reading.Location = time.UTC
 	}
-	a, err := NewAvro(schemaOf(t, topic), writer, reading)
+	schema, err := parseWriter(writer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return schema.Avro(schemaOf(t, topic), reading)
+}
+
+func parseWriter(writer string, imports ...Import) (*Schema, error) {
+	return Parse(Source{Format: AvroFormat, Text: writer, Imports: imports})
 }
 
 func encode(t testing.TB, writer string, value any) []byte {
@@ -298,14 +302,14 @@ func TestAvro_BadBytesAndSchemas(t *testing.T) {
 	row := make(event.Row, 8)
 	decoder := mustAvro(t, "incidents", writer, Reading{})
 	for i := range good {
-		if r := decoder.Decode(row, good[:i], reference); r == nil || r.Reason != Undecodable {
+		if r := decoder.Decode(row, good[:i], reference); r == nil || r.Reason != event.Undecodable {
 			t.Errorf("the first %d bytes: %v", i, r)
 		}
 	}
-	if r := decoder.Decode(row, append(good, 0), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, "left over") {
+	if r := decoder.Decode(row, append(good, 0), reference); r == nil || r.Reason != event.Undecodable || !strings.Contains(r.Detail, "left over") {
 		t.Errorf("a byte too many: %v", r)
 	}
-	if r := decoder.Decode(row, append([]byte{2, 0xff}, good[2:]...), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, "UTF-8") {
+	if r := decoder.Decode(row, append([]byte{2, 0xff}, good[2:]...), reference); r == nil || r.Reason != event.Undecodable || !strings.Contains(r.Detail, "UTF-8") {
 		t.Errorf("not UTF-8: %v", r)
 	}
 	endless := strings.Repeat("\xff", 20)
@@ -322,13 +326,13 @@ func TestAvro_BadBytesAndSchemas(t *testing.T) {
 		{`{"type":"bytes","logicalType":"decimal","precision":9}`, "\x82\x01" + strings.Repeat("x", 65), "decimal is too long"},
 	} {
 		of := fmt.Sprintf(more, test.of)
-		if r := mustAvro(t, "incidents", of, Reading{}).Decode(row, append(good[:len(good):len(good)], test.bytes...), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, test.want) {
+		if r := mustAvro(t, "incidents", of, Reading{}).Decode(row, append(good[:len(good):len(good)], test.bytes...), reference); r == nil || r.Reason != event.Undecodable || !strings.Contains(r.Detail, test.want) {
 			t.Errorf("%s: %v, want %s", test.of, r, test.want)
 		}
 	}
 	for _, bad := range []string{"", "{", `"no such type"`, `{"type":"record","name":"R"}`, strings.Repeat("[", 10_000), `"` + strings.Repeat("x", maxSchemaBytes) + `"`,
 		`{"type":"record","name":"R","fields":[{"name":"x","type":"Unknown"}]}`} {
-		if _, err := NewAvro(schemaOf(t, "incidents"), bad, Reading{Location: time.UTC}); err == nil {
+		if _, err := parseWriter(bad); err == nil {
 			t.Errorf("%.40s is taken", bad)
 		}
 	}
@@ -336,6 +340,29 @@ func TestAvro_BadBytesAndSchemas(t *testing.T) {
 		if r := mustAvro(t, "incidents", of, Reading{}).Decode(row, []byte{0}, reference); r == nil || r.Reason != want {
 			t.Errorf("%.20s: %v, want %s", of, r, want)
 		}
+	}
+}
+
+// A schema may name types of others.
+func TestAvro_Imports(t *testing.T) {
+	place := Import{"stations.Place", `{"type":"record","name":"Place","namespace":"stations","fields":[{"name":"dock","type":"int"}]}`}
+	stop := Import{"stations.Stop", `{"type":"record","name":"Stop","namespace":"stations","fields":[{"name":"place","type":"Place"}]}`}
+	plain := avroOf(schemaOf(t, "incidents"))
+	writer := strings.TrimSuffix(plain, "]}") + `,{"name":"stop","type":"stations.Stop"}]}`
+	schema, err := parseWriter(writer, place, stop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := encode(t, plain, map[string]any{"id": "i", "type": "t", "station": "s", "location": "l", "timestamp": reference, "severity": "Major", "duration": 1.0})
+	row := make(event.Row, 8)
+	if r := schema.Avro(schemaOf(t, "incidents"), Reading{Location: time.UTC}).Decode(row, append(value, 0x0e), reference); r != nil {
+		t.Fatal(*r)
+	}
+	if got := string(row[7].Text()); got != `{"stop":{"place":{"dock":7}}}` {
+		t.Error(got)
+	}
+	if _, err := parseWriter(writer, stop); err == nil {
+		t.Error("a type that nobody declares is taken")
 	}
 }
 
@@ -353,10 +380,11 @@ func FuzzAvro(f *testing.F) {
 	}
 	schema := schemaOf(f, "incidents")
 	f.Fuzz(func(t *testing.T, writer string, value []byte) {
-		decoder, err := NewAvro(schema, writer, Reading{Location: time.UTC, Epoch: event.Seconds})
+		parsed, err := parseWriter(writer)
 		if err != nil {
 			return
 		}
+		decoder := parsed.Avro(schema, Reading{Location: time.UTC, Epoch: event.Seconds})
 		row, again := make(event.Row, len(schema.Columns)+1), make(event.Row, len(schema.Columns)+1)
 		first := decoder.Decode(row, value, reference)
 		second := decoder.Decode(again, value, reference)

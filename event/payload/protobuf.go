@@ -220,6 +220,7 @@ func (p *Protobuf) Decode(row event.Row, value []byte, reference time.Time) *eve
 	}
 	p.judge.Begin(row, reference)
 	var whole protoreflect.Message // only where something is not plain
+	room := maxKept(value)
 	for i := range p.members {
 		m, s := &p.members[i], &p.slots[i]
 		if !s.set && m.preset != nil {
@@ -235,6 +236,9 @@ func (p *Protobuf) Decode(row event.Row, value []byte, reference time.Time) *eve
 			p.judge.Wrong(m.column, nameOf(m))
 		case m.plain && !m.moment && m.wrapped == nil:
 			p.scratch = p.appendScalar(p.scratch[:0], m, s)
+			if room -= len(m.quoted) + len(p.scratch); room < 0 {
+				return undecodable(keptTooLarge)
+			}
 			p.judge.Unknown(m.quoted, p.scratch)
 		default:
 			if whole == nil {
@@ -246,8 +250,8 @@ func (p *Protobuf) Decode(row event.Row, value []byte, reference time.Time) *eve
 			}
 			budget := 1<<16 + 8*len(value)
 			p.scratch = appendPB(p.scratch[:0], m.FieldDescriptor, whole.Get(m.FieldDescriptor), &budget)
-			if budget < 0 || len(p.scratch) > maxExtra {
-				return undecodable("an unknown field is too large")
+			if room -= len(m.quoted) + len(p.scratch); room < 0 || budget < 0 || len(p.scratch) > maxExtra {
+				return undecodable(keptTooLarge)
 			}
 			p.judge.Unknown(m.quoted, p.scratch)
 		}

@@ -37,13 +37,21 @@ func protoOf(schema *event.Schema) string {
 	return b.String() + "}\n"
 }
 
+func parseProto(text string, imports map[string]string) (*Schema, error) {
+	source := Source{Format: ProtobufFormat, Text: text}
+	for name, other := range imports {
+		source.Imports = append(source.Imports, Import{name, other})
+	}
+	return Parse(source)
+}
+
 func messageOf(t testing.TB, schema string, indexes ...int) protoreflect.MessageDescriptor {
 	t.Helper()
-	file, err := ParseProtobuf(schema, nil)
+	parsed, err := parseProto(schema, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := MessageAt(file, indexes)
+	message, err := parsed.MessageAt(indexes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,21 +232,32 @@ func TestProtobuf_Proto2AndEnums(t *testing.T) {
 func TestParseProtobuf(t *testing.T) {
 	const text = `syntax = "proto3"; import "other/common.proto"; message A { message B {} message C { message D { common.Place place = 1; } } } message E {}`
 	imports := map[string]string{"other/common.proto": `syntax = "proto3"; package common; message Place { string name = 1; }`}
-	file, err := ParseProtobuf(text, imports)
+	schema, err := parseProto(text, imports)
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := schema.file
 	for path, want := range map[string]string{"": "A", "0": "A", "1": "E", "0 1": "A.C", "0 1 0": "A.C.D"} {
 		var indexes []int
 		for _, i := range strings.Fields(path) {
 			indexes = append(indexes, int(i[0]-'0'))
 		}
-		if message, err := MessageAt(file, indexes); err != nil || string(message.FullName()) != want {
+		if message, err := schema.MessageAt(indexes); err != nil || string(message.FullName()) != want {
 			t.Errorf("%q is %v, %v, want %s", path, message, err, want)
 		}
 	}
+	for name, want := range map[string]string{"A": "A", "E": "E", "A.C": "A.C", "A.C.D": "A.C.D"} {
+		if message, err := schema.MessageNamed(name); err != nil || string(message.FullName()) != want {
+			t.Errorf("%q is %v, %v, want %s", name, message, err, want)
+		}
+	}
+	for _, bad := range []string{"", "D", "A.", "A.X", "common.Place"} {
+		if _, err := schema.MessageNamed(bad); err == nil {
+			t.Errorf("%q has a message", bad)
+		}
+	}
 	for _, bad := range [][]int{{2}, {-1}, {0, 2}, {1, 0}} {
-		if _, err := MessageAt(file, bad); err == nil {
+		if _, err := schema.MessageAt(bad); err == nil {
 			t.Errorf("%v has a message", bad)
 		}
 	}
@@ -249,16 +268,30 @@ func TestParseProtobuf(t *testing.T) {
 		}
 		return base64.StdEncoding.EncodeToString(b)
 	}
-	other, err := ParseProtobuf(imports["other/common.proto"], nil)
+	other, err := parseProto(imports["other/common.proto"], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := ParseProtobuf(encoded(file), map[string]string{"other/common.proto": encoded(other)}); err != nil || again.Messages().Len() != 2 {
+	if again, err := parseProto(encoded(file), map[string]string{"other/common.proto": encoded(other.file)}); err != nil || again.file.Messages().Len() != 2 {
 		t.Errorf("from descriptors: %v, %v", again, err)
+	}
+	for _, name := range []*string{nil, proto.String("")} {
+		described := protodesc.ToFileDescriptorProto(other.file)
+		fields := &described.MessageType[0].Field
+		*fields = append(*fields, proto.CloneOf((*fields)[0]))
+		(*fields)[1].Name, (*fields)[1].Number = proto.String("other_name"), proto.Int32(2)
+		(*fields)[0].JsonName, (*fields)[1].JsonName = name, name
+		b, err := proto.Marshal(described)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parseProto(base64.StdEncoding.EncodeToString(b), nil); err != nil {
+			t.Errorf("without JSON names: %v", err)
+		}
 	}
 	for _, bad := range []string{"", "message", text, `syntax = "proto3"; message A { Unknown x = 1; }`, "AAAA",
 		`syntax = "proto3"; message A { ` + strings.Repeat("message B { ", 10_000), strings.Repeat(" ", maxSchemaBytes+1)} {
-		if file, err := ParseProtobuf(bad, nil); err == nil && file.Messages().Len() > 0 {
+		if schema, err := parseProto(bad, nil); err == nil && schema.file.Messages().Len() > 0 {
 			t.Errorf("%.40q is taken", bad)
 		}
 	}
@@ -278,7 +311,7 @@ func TestProtobuf_BadBytes(t *testing.T) {
 		{"JSON", `{"id":"x"}`, "bytes do not fit"},
 		{"a length beyond the end", string(good) + "\x0a\xff\xff\xff\xff\x0f", "ends early"},
 	} {
-		if r := decoder.Decode(row, []byte(test.bytes), reference); r == nil || r.Reason != Undecodable || !strings.Contains(r.Detail, test.want) {
+		if r := decoder.Decode(row, []byte(test.bytes), reference); r == nil || r.Reason != event.Undecodable || !strings.Contains(r.Detail, test.want) {
 			t.Errorf("%s: %v, want %s", test.name, r, test.want)
 		}
 	}
@@ -298,11 +331,11 @@ func FuzzProtobuf(f *testing.F) {
 	f.Add(protoOf(schema), write(f, messageOf(f, protoOf(schema)), schema, typical(schema)))
 	f.Add(`syntax = "proto2"; message R { optional R r = 1; repeated R s = 2; map<string, R> m = 3; optional group G = 4 { optional R r = 1; } }`, []byte("\x0a\x02\x0a\x00\x12\x00\x23\x24"))
 	f.Fuzz(func(t *testing.T, text string, value []byte) {
-		file, err := ParseProtobuf(text, nil)
-		if err != nil || file.Messages().Len() == 0 {
+		parsed, err := parseProto(text, nil)
+		if err != nil || parsed.file.Messages().Len() == 0 {
 			return
 		}
-		decoder, err := NewProtobuf(schema, file.Messages().Get(0), Reading{Location: time.UTC, Epoch: event.Seconds})
+		decoder, err := NewProtobuf(schema, parsed.file.Messages().Get(0), Reading{Location: time.UTC, Epoch: event.Seconds})
 		if err != nil {
 			return
 		}

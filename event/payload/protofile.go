@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/proto"
@@ -26,35 +27,28 @@ import (
 	_ "google.golang.org/genproto/googleapis/type/timeofday"
 )
 
-// ParseProtobuf reads a schema as a registry hands it out: the text of a
-// .proto file, or base64 of its descriptor. imports holds the schemas that it
-// refers to, by the names under which they are imported; Google's well-known
-// and common types need not be there.
-func ParseProtobuf(schema string, imports map[string]string) (file protoreflect.FileDescriptor, err error) {
+// parseProtobuf reads a schema as a registry hands it out: the text of a
+// .proto file, or base64 of its descriptor. Google's well-known and common
+// types need not be among what it imports.
+func parseProtobuf(schema string, imports []Import) (file protoreflect.FileDescriptor, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("reading a Protobuf schema: the library failed: %v", r)
+			err = fmt.Errorf("the library failed: %v", r)
 		}
 	}()
-	size := len(schema)
+	sources := resolver{}
 	for _, other := range imports {
-		size += len(other)
-	}
-	if size > maxSchemaBytes {
-		return nil, fmt.Errorf("reading a Protobuf schema: it has %d bytes, more than %d", size, maxSchemaBytes)
+		sources[other.Name] = other.Text
 	}
 	name := "schema.proto"
-	for imports[name] != "" {
+	for sources[name] != "" {
 		name = "_" + name
 	}
-	sources := map[string]string{name: schema}
-	for path, text := range imports {
-		sources[path] = text
-	}
-	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(resolver(sources)), MaxParallelism: 1}
+	sources[name] = schema
+	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(sources), MaxParallelism: 1}
 	files, err := compiler.Compile(context.Background(), name)
 	if err != nil {
-		return nil, fmt.Errorf("reading a Protobuf schema: %w", err)
+		return nil, err
 	}
 	return files[0], nil
 }
@@ -93,7 +87,23 @@ func descriptorOf(text string) *descriptorpb.FileDescriptorProto {
 	if (proto.UnmarshalOptions{RecursionLimit: maxDepth}).Unmarshal(decoded, described) != nil {
 		return nil
 	}
+	for _, message := range described.GetMessageType() {
+		withJSONNames(message)
+	}
 	return described
+}
+
+// withJSONNames fills JSON names in, which generated code leaves out and Python
+// leaves empty: the compiler takes an empty one for a name of its own.
+func withJSONNames(message *descriptorpb.DescriptorProto) {
+	for _, field := range message.GetField() {
+		if field.GetJsonName() == "" {
+			field.JsonName = proto.String(camel(field.GetName()))
+		}
+	}
+	for _, nested := range message.GetNestedType() {
+		withJSONNames(nested)
+	}
 }
 
 // checkBraces refuses a text that is too deep for the parser. Braces within
@@ -113,15 +123,15 @@ func checkBraces(text string) error {
 	return nil
 }
 
-// MessageAt returns the message that a registry's indexes say: the first is
-// the place of a message in the file, each further one that of a message in the
-// one before. No index is the first message.
-func MessageAt(file protoreflect.FileDescriptor, indexes []int) (protoreflect.MessageDescriptor, error) {
+// MessageAt returns the message of a Protobuf schema that indexes say: the first
+// is the place of a message in the file, each further one that of a message in
+// the one before. No index is the first message.
+func (s *Schema) MessageAt(indexes []int) (protoreflect.MessageDescriptor, error) {
 	if len(indexes) == 0 {
 		indexes = []int{0}
 	}
 	var message protoreflect.MessageDescriptor
-	within := file.Messages()
+	within := s.file.Messages()
 	for _, i := range indexes {
 		if i < 0 || i >= within.Len() {
 			return nil, errors.New("finding a Protobuf message: the schema has none at the index")
@@ -130,4 +140,22 @@ func MessageAt(file protoreflect.FileDescriptor, indexes []int) (protoreflect.Me
 		within = message.Messages()
 	}
 	return message, nil
+}
+
+// MessageNamed returns the message of a Protobuf schema that has the name, with
+// or without the package, and within others with theirs.
+func (s *Schema) MessageNamed(name string) (protoreflect.MessageDescriptor, error) {
+	path := strings.TrimPrefix(name, string(s.file.Package())+".")
+	within := s.file.Messages()
+	for {
+		first, rest, more := strings.Cut(path, ".")
+		message := within.ByName(protoreflect.Name(first))
+		switch {
+		case message == nil:
+			return nil, fmt.Errorf("finding a Protobuf message: the schema has none named %s", name)
+		case !more:
+			return message, nil
+		}
+		path, within = rest, message.Messages()
+	}
 }

@@ -15,6 +15,12 @@ const (
 	maxExtra   = 4 << 20 // bytes of a field that is kept as JSON
 )
 
+// maxKept is how many bytes all fields that are kept as JSON may have. Names and
+// symbols are in the schema, so that a small value may make a large text.
+func maxKept(value []byte) int { return 16<<10 + 64*len(value) }
+
+const keptTooLarge = "its unknown fields are too large as JSON"
+
 // A wire reads Avro's binary encoding. After a fault it reads zeros, to the
 // end.
 type wire struct {

@@ -86,7 +86,9 @@ func (f *Function) storePart(ctx context.Context, e cloudevents.Event, t *topic,
 	var s summary
 	err := fault.Guard(func() error {
 		d := newDecoded()
-		d.decode(t, part, f.config.Now())
+		if err := d.decode(ctx, t, part, f.config.Now()); err != nil {
+			return err
+		}
 		d.refuseAgain(part, done.refused)
 		s.describe(part, e, d)
 		err := f.store(ctx, t, part, d, &s, &done)

@@ -18,7 +18,7 @@ const benchRecords = 5000
 
 // offline returns what is needed of a topic to decode its events.
 func offline(name string) (*topic, *decoded) {
-	return newTopic(&Config{Location: time.UTC}, name), newDecoded()
+	return newTopic(&Config{Location: time.UTC}, name, nil), newDecoded()
 }
 
 // BenchmarkStages measures what a processor does for one event, stage by
@@ -36,7 +36,7 @@ func benchmarkTopic(b *testing.B, name string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if d.decode(t, micro, noon); len(d.rejections) > 0 {
+	if err := d.decode(b.Context(), t, micro, noon); err != nil || len(d.rejections) > 0 {
 		b.Fatal(d.rejections[0])
 	}
 	format, encoder := lake.NewParquet(t.table), bigquery.NewEncoder(t.table.Layout)
@@ -53,7 +53,11 @@ func benchmarkTopic(b *testing.B, name string) {
 		}
 	}
 	digest := func() { internal.Digest(micro) }
-	decode := func() { d.decode(t, micro, noon) }
+	decode := func() {
+		if err := d.decode(b.Context(), t, micro, noon); err != nil {
+			b.Fatal(err)
+		}
+	}
 	parquet := func() {
 		for _, h := range lake.ByHour(d.good.Own, t.table.Timestamp) {
 			file.Reset()

@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // Config is what a Function needs to know.
@@ -19,6 +20,9 @@ type Config struct {
 	Bucket    string          // the lake's bucket
 	Location  *time.Location  // of event timestamps without an offset
 	EpochUnit event.EpochUnit // of event timestamps that are numbers; "" refuses them
+
+	// Registry is where schemas are that records name; nil for none.
+	Registry *registry.Config
 
 	// Sinks are the names of those that rows are stored in; none for lake and
 	// warehouse. Lake alone is for deployments that query the lake through
@@ -50,8 +54,8 @@ const defaultConcurrency = 8
 
 // FromEnv reads INGEST_SINKS (names of the list Sinks, by comma),
 // INGEST_CONCURRENCY, INGEST_APPEND_TIMEOUT, INGEST_CALL_TIMEOUT, LAKE_BUCKET,
-// STATION_EPOCH_UNIT, STATION_TIMEZONE and the variables of bigquery.FromEnv.
-// The error lists every fault. Cloud Storage's client itself reads
+// STATION_EPOCH_UNIT, STATION_TIMEZONE and the variables of bigquery.FromEnv and
+// registry.FromEnv. The error lists every fault. Cloud Storage's client itself reads
 // STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
@@ -60,6 +64,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
 		EpochUnit:     epochUnit(r),
+		Registry:      registry.FromEnv(r),
 		Sinks:         r.List("INGEST_SINKS", defaultSinks...),
 		Concurrency:   int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000)),
 		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),

@@ -8,21 +8,25 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/event/payload"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/functions/ingest/values"
+	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // A topic is what the function knows of one topic and keeps between calls. It
 // is safe for concurrent use.
 type topic struct {
 	schema   *event.Schema
-	table    *rows.Table     // of its good records
-	location *time.Location  // of timestamps without an offset
-	epoch    event.EpochUnit // of timestamps that are numbers
+	table    *rows.Table      // of its good records
+	reading  payload.Reading  // of timestamps
+	registry *registry.Client // nil without one
 }
 
-func newTopic(config *Config, name string) *topic {
+func newTopic(config *Config, name string, client *registry.Client) *topic {
 	schema, _ := event.SchemaOf(name)
-	return &topic{schema: schema, table: rows.Staging(schema), location: config.Location, epoch: config.EpochUnit}
+	return &topic{schema: schema, table: rows.Staging(schema), registry: client,
+		reading: payload.Reading{Location: config.Location, Epoch: config.EpochUnit}}
 }
 
 // A decoded batch: the rows of its good records, and why the others are bad.
@@ -30,13 +34,18 @@ func newTopic(config *Config, name string) *topic {
 // the memory of the batch.
 type decoded struct {
 	memory     batch.Memory              // of the batch
-	decoders   map[string]*event.Decoder // by topic
+	readers    map[string]*values.Reader // by topic
+	reader     *values.Reader            // of the present topic
 	values     []event.Value
 	received   event.Receipt
 	good       rows.Set
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
+	fields     map[string]int // how many rows have each field that has no column
 }
+
+// maxFields bounds how many names of such fields are told apart in a batch.
+const maxFields = 50
 
 // A rejection is a record that goes to quarantine.
 type rejection struct {
@@ -45,7 +54,9 @@ type rejection struct {
 	detail string
 }
 
-func newDecoded() *decoded { return &decoded{decoders: make(map[string]*event.Decoder)} }
+func newDecoded() *decoded {
+	return &decoded{readers: make(map[string]*values.Reader), fields: make(map[string]int)}
+}
 
 // open is the function of that name with the memory kept for the next batch.
 func (d *decoded) open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
@@ -54,37 +65,53 @@ func (d *decoded) open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, er
 
 // decode decides about every record of the batch: each becomes one row or one
 // rejection. now stands in for a timestamp that Kafka did not give, or that
-// cannot be true.
-func (d *decoded) decode(t *topic, b *batch.Batch, now time.Time) {
-	decoder := d.decoder(t)
+// cannot be true. An error says that the schemas which the records name could
+// not be had, and blames none of them.
+func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time.Time) error {
+	d.reader = d.readerOf(t)
+	if err := d.reader.Open(ctx, b.Records); err != nil {
+		return err
+	}
 	width, fields := t.table.Width, len(t.schema.Columns)+1
 	if size := len(b.Records) * width; cap(d.values) < size {
 		d.values = make([]event.Value, size)
 	}
 	d.good = rows.Set{Shared: t.table.Shared(b), Own: d.good.Own[:0]}
 	d.records, d.rejections = d.records[:0], d.rejections[:0]
+	clear(d.fields)
 	d.received = event.ReceivedAt(now)
-	values := d.values[:cap(d.values)]
+	left := d.values[:cap(d.values)]
 	for i := range b.Records {
-		row := event.Row(values[:width:width])
-		if refused := judge(decoder, row[:fields], &b.Records[i], d.received); refused != nil {
+		row := event.Row(left[:width:width])
+		if refused := d.judge(row[:fields], i, &b.Records[i]); refused != nil {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
-		rows.AppendCoordinates(row[:fields], &b.Records[i])
+		if extra := &row[fields-1]; !extra.Null() {
+			event.ExtraNames(extra.Text(), d.countField)
+		}
+		own := rows.AppendCoordinates(row[:fields], &b.Records[i])
+		_ = append(own, bytesOrNull(b.Records[i].Key), textOrNull(d.reader.SchemaID(i)))
 		d.good.Own, d.records = append(d.good.Own, row), append(d.records, i)
-		values = values[width:]
+		left = left[width:]
+	}
+	return nil
+}
+
+func (d *decoded) countField(name []byte) {
+	if _, known := d.fields[string(name)]; known || len(d.fields) < maxFields {
+		d.fields[clean(string(name))]++
 	}
 }
 
-// judge fills row with the event that the record is, or returns why it is
-// none.
-func judge(decoder *event.Decoder, row event.Row, r *batch.Record, received event.Receipt) *event.Rejection {
+// judge fills row with the event that record i is, or returns why it is none.
+// Formats come in here: the reader knows in which one a value is written.
+func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection {
 	if r.ValueURI != "" {
 		return &event.Rejection{Reason: event.TooLarge, Detail: whereAside(r)}
 	}
-	refused := judgeValue(decoder, row, r, received)
-	if refused == nil && len(r.Key)+len(r.Value) > rows.MaxRecordBytes {
+	refused := d.reader.Decode(row, i, d.received.Reference(r.Timestamp))
+	if refused == nil && !fits(row, r) {
 		// No quarantine row could hold it if the warehouse refused it. Its
 		// detail will be where its bytes are.
 		return &event.Rejection{Reason: event.RefusedByWarehouse}
@@ -92,22 +119,36 @@ func judge(decoder *event.Decoder, row event.Row, r *batch.Record, received even
 	return refused
 }
 
-// judgeValue is where formats come in, and the one place that knows in which
-// one a value is written: JSON.
-func judgeValue(decoder *event.Decoder, row event.Row, r *batch.Record, received event.Receipt) *event.Rejection {
-	return decoder.Decode(row, r.Value, received.Reference(r.Timestamp))
+// fits reports whether each table's row of the record is within the limit. The
+// event's may be larger than the value, which leaves names and symbols to its
+// schema.
+func fits(row event.Row, r *batch.Record) bool {
+	if len(r.Key)+len(r.Value) > rows.MaxRecordBytes {
+		return false
+	}
+	size := len(r.Key)
+	for i := range row {
+		size += len(row[i].Text())
+	}
+	return size <= rows.MaxRecordBytes
 }
 
-// decoder returns the topic's, with nothing decoded.
-func (d *decoded) decoder(t *topic) *event.Decoder {
-	decoder, known := d.decoders[t.schema.Topic]
+// readerOf returns the topic's.
+func (d *decoded) readerOf(t *topic) *values.Reader {
+	reader, known := d.readers[t.schema.Topic]
 	if !known {
-		decoder = event.NewDecoder(t.schema, t.location)
-		decoder.ReadEpoch(t.epoch)
-		d.decoders[t.schema.Topic] = decoder
+		reader = values.NewReader(t.schema, t.reading, t.registry)
+		d.readers[t.schema.Topic] = reader
 	}
-	decoder.Reset()
-	return decoder
+	return reader
+}
+
+// textOrNull returns a STRING, NULL for "".
+func textOrNull(text string) event.Value {
+	if text == "" {
+		return event.Value{}
+	}
+	return event.StringValue([]byte(text))
 }
 
 // refuse turns rows that a sink refuses into rejections of their records, each
@@ -127,8 +168,8 @@ func (d *decoded) refuse(refused []rows.Refusal) {
 var longAfter = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // all returns the rows of all records of the batch that can be good.
-func (t *topic) all(_ context.Context, b *batch.Batch) (rows.Set, error) {
+func (t *topic) all(ctx context.Context, b *batch.Batch) (rows.Set, error) {
 	d := newDecoded()
-	d.decode(t, b, longAfter)
-	return d.good, nil
+	err := d.decode(ctx, t, b, longAfter)
+	return d.good, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
+	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // classify returns what may help against an error; of joined errors the worst
@@ -16,6 +17,11 @@ func classify(err error) fault.Kind {
 		switch e := e.(type) {
 		case *sinkFault:
 			return e.kind
+		case *registry.Outage:
+			if e.Refused {
+				return fault.Misconfigured
+			}
+			return fault.Outage
 		case *fault.Crash, *batch.Malformed, *foreignTopic, *unstorable:
 			return fault.OfBatch
 		case interface{ Unwrap() []error }:
@@ -64,6 +70,13 @@ func (f *foreignTopic) Error() string {
 
 // isForeign reports whether the event is not a batch of a known topic.
 func isForeign(err error) bool { return refusedFor(err) != "" }
+
+// isRegistrys reports whether the schema registry kept the batch from being
+// decoded.
+func isRegistrys(err error) bool {
+	var outage *registry.Outage
+	return errors.As(err, &outage)
+}
 
 // refusedFor names the part because of which an event is not a batch of a
 // known topic, in one word of a small set, fit for the label of a log-based

@@ -7,7 +7,7 @@
 // A request becomes a batch, decode judges each record by the rules of package
 // event, and the good ones go as rows to every sink, the others as rows of the
 // quarantine, with their bytes and a reason, to one of them. There are two
-// seams: judgeValue, where a payload format comes in, and Sink, where rows go
+// seams: values.Reader, where payload formats come in, and Sink, where rows go
 // out.
 //
 // A call returns nil only when all of its batch is durable; after any error
@@ -30,6 +30,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // A Function ingests batches. Its clients and streams are shared by all
@@ -55,10 +56,13 @@ func New(life context.Context, config Config) (*Function, error) {
 	f := &Function{config: config, topics: make(map[string]*topic), quarantined: rows.Quarantine(),
 		turns: make(chan struct{}, config.Concurrency)}
 	f.decoded.New = func() any { return newDecoded() }
-	for _, name := range event.Topics() {
-		f.topics[name] = newTopic(&config, name)
+	client, err := openRegistry(config.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("setting up ingest: %w", err)
 	}
-	var err error
+	for _, name := range event.Topics() {
+		f.topics[name] = newTopic(&config, name, client)
+	}
 	if f.bucket, err = lake.Open(life, config.Bucket, config.AppendTimeout, config.StorageOptions...); err == nil {
 		if f.sinks, err = openSinks(life, &config, f.bucket); err != nil {
 			err = errors.Join(err, f.Close())
@@ -68,6 +72,14 @@ func New(life context.Context, config Config) (*Function, error) {
 		return nil, fmt.Errorf("setting up ingest: %w", err)
 	}
 	return f, nil
+}
+
+// openRegistry returns a client of the registry, nil where there is none.
+func openRegistry(config *registry.Config) (*registry.Client, error) {
+	if config == nil {
+		return nil, nil
+	}
+	return registry.New(*config)
 }
 
 // Close ends the function's connections. Calls that run then fail.
@@ -111,9 +123,12 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 		s.apart = true
 		return refused
 	}
+	s.whereabouts = whereabouts(b)
 	var done progress
 	err = fault.Guard(func() error {
-		d.decode(t, b, f.config.Now())
+		if err := d.decode(ctx, t, b, f.config.Now()); err != nil {
+			return err
+		}
 		s.describe(b, e, d)
 		return f.store(ctx, t, b, d, s, &done)
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/bigquery"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
@@ -54,6 +55,13 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+func decode(t *testing.T, d *decoded, of *topic, b *batch.Batch) {
+	t.Helper()
+	if err := d.decode(t.Context(), of, b, noon); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // No accepted record may give a row that an append cannot carry.
 func TestLargestRowFitsARequest(t *testing.T) {
 	tp, d := offline("incidents")
@@ -63,7 +71,7 @@ func TestLargestRowFitsARequest(t *testing.T) {
 	if size := len(b.Records[0].Key) + len(b.Records[0].Value); size != rows.MaxRecordBytes {
 		t.Fatalf("the record has %d bytes, want %d", size, rows.MaxRecordBytes)
 	}
-	d.decode(tp, b, noon)
+	decode(t, d, tp, b)
 	if len(d.good.Own) != 1 {
 		t.Fatalf("the record is rejected: %v", d.rejections)
 	}
@@ -73,7 +81,7 @@ func TestLargestRowFitsARequest(t *testing.T) {
 		t.Errorf("its row has %d bytes", n)
 	}
 	b.Records[0].Key = append(b.Records[0].Key, 'x')
-	if d.decode(tp, b, noon); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse {
+	if decode(t, d, tp, b); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse {
 		t.Errorf("one byte more is not too large: %v", d.rejections)
 	}
 }
@@ -83,7 +91,7 @@ func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
 	for seed := range uint64(20) {
 		b := sampleBatch("incidents", 1+int(seed*37%90), seed)
 		b.Records[0].Value = []byte("x")
-		d.decode(tp, b, noon)
+		decode(t, d, tp, b)
 		if len(d.good.Own) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
 			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.Own), len(d.rejections), len(b.Records))
 		}

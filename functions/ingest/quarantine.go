@@ -9,6 +9,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/functions/ingest/values"
 )
 
 // Limits of a quarantine row besides rows.MaxRecordBytes, in bytes.
@@ -49,14 +50,14 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 
 func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) (rows.Set, error) {
 	width := f.quarantined.Width
-	values := make([]event.Value, 0, len(rejections)*width)
+	all := make([]event.Value, 0, len(rejections)*width)
 	refused := rows.Set{Shared: f.quarantined.Shared(b), Own: make([]event.Row, 0, len(rejections))}
 	for i := range rejections {
 		var err error
-		if values, err = f.appendQuarantined(ctx, values, b, &rejections[i]); err != nil {
+		if all, err = f.appendQuarantined(ctx, all, b, &rejections[i]); err != nil {
 			return rows.Set{}, err
 		}
-		refused.Own = append(refused.Own, values[i*width:(i+1)*width])
+		refused.Own = append(refused.Own, all[i*width:(i+1)*width])
 	}
 	return refused, nil
 }
@@ -73,15 +74,16 @@ func (f *Function) allQuarantined(ctx context.Context, b *batch.Batch) (rows.Set
 
 // appendQuarantined adds the values that a row does not share, in the order of
 // event.QuarantineColumns.
-func (f *Function) appendQuarantined(ctx context.Context, values []event.Value, b *batch.Batch, r *rejection) ([]event.Value, error) {
+func (f *Function) appendQuarantined(ctx context.Context, row []event.Value, b *batch.Batch, r *rejection) ([]event.Value, error) {
 	record := &b.Records[r.record]
 	key, value, detail, err := f.offload(ctx, b, record, r.detail)
 	if err != nil {
 		return nil, &sinkFault{kind: lake.Fault(err), err: err}
 	}
-	values = rows.AppendCoordinates(values, record)
-	return append(values, bytesOrNull(key), bytesOrNull(value),
-		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail)))), nil
+	row = rows.AppendCoordinates(row, record)
+	return append(row, bytesOrNull(key), bytesOrNull(value),
+		event.StringValue([]byte(r.reason)), event.StringValue([]byte(clean(detail))),
+		textOrNull(values.SchemaID(record))), nil
 }
 
 // offload returns what of the record goes into its quarantine row. Bytes that

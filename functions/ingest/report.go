@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -56,20 +57,21 @@ type summary struct {
 	quarantined    int
 	tombstones     int // of the quarantined
 	duplicates     int64
-	oldest, newest int64 // believable Kafka timestamps in Unix milliseconds; -1 when no record has one
-	absurd, beyond int   // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
+	oldest, newest int64          // believable Kafka timestamps in Unix milliseconds; -1 when no record has one
+	absurd, beyond int            // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
+	fields         map[string]int // rows with each field that has no column
 	durable        time.Time
 	took           time.Duration
 }
 
 func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
-	s.whereabouts = whereabouts(b)
 	s.records, s.bytes, s.quarantined = len(b.Records), len(e.Data()), len(d.rejections)
 	for i := range d.rejections {
 		if d.rejections[i].reason == event.Tombstone {
 			s.tombstones++
 		}
 	}
+	s.fields = maps.Clone(d.fields)
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
 		switch at := b.Records[i].Timestamp; {
@@ -118,6 +120,9 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	if s.absurd > 0 {
 		attributes = append(attributes, slog.Int("absurd_kafka_timestamps", s.absurd), slog.Int("null_kafka_timestamps", s.beyond))
 	}
+	if len(s.fields) > 0 {
+		attributes = append(attributes, slog.Any("new_fields", s.fields)) // kept in extra
+	}
 	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
 	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, s.became, attributes...)
 }
@@ -154,6 +159,8 @@ func (f *Function) countFailure(err error) string {
 	c.failed.Add(1)
 	var crashed *fault.Crash
 	switch {
+	case isRegistrys(err):
+		return "schema_registry"
 	case isForeign(err):
 		c.refused.Add(1)
 		return "no_batch"

@@ -43,6 +43,9 @@ type Pipeline struct {
 	// Refused is what was lately quarantined, where it is much.
 	Refused Refused
 
+	// NewFields are those of events that have no column, the first first.
+	NewFields []NewField
+
 	// StagingRows is how many rows the staging tables hold, quarantine and
 	// duplicates included; nil while unknown.
 	StagingRows *int64
@@ -54,6 +57,13 @@ type Pipeline struct {
 	Transform Transform
 
 	Bill *Bill // nil while unknown
+}
+
+// A NewField is a field that producers send and that has no column.
+type NewField struct {
+	Topic, Name string
+	Since       time.Time
+	Records     int64 // that had it
 }
 
 // A Flow is what passes one hop.

@@ -19,6 +19,7 @@ type Status struct {
 	Quarantined      int64           `json:"quarantined"`
 	QuarantinedShare *float64        `json:"quarantined_share"` // of valid and quarantined, tombstones left out
 	Refused          RefusedStatus   `json:"refused"`           // lately
+	NewFields        string          `json:"new_fields"`        // that have no column, in a sentence; "" for none
 	StagingRows      *int64          `json:"staging_rows"`
 	Freshness        FreshnessStatus `json:"freshness"`
 	DeadLetters      int64           `json:"dead_letters"`
@@ -101,6 +102,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Quarantined: p.Quarantined,
 		StagingRows: p.StagingRows,
 		Refused:     p.Refused.status(),
+		NewFields:   newFields(p.NewFields, now),
 		DeadLetters: p.DeadLetters,
 		Transform:   p.Transform.status(s, now),
 		Bill:        p.Bill.status(),

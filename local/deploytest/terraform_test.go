@@ -133,7 +133,7 @@ var base = map[string]any{
 var scenarios = map[string]map[string]any{
 	"defaults": {},
 	"built":    {"bridge_image": nil},
-	"kafka":    {"kafka": existingKafka},
+	"kafka":    {"kafka": existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
 	"demo":     {"demo": true, "simulate": true},
 	"http":     {"transport": "http"},
 	"keys":     {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
@@ -150,6 +150,7 @@ var scenarios = map[string]map[string]any{
 		"transform":         map[string]any{"settings": map[string]any{"TRANSFORM_WAIT": "200s"}},
 		"station_timezone":  "Europe/Paris",
 		"confluent_cluster": map[string]any{"type": "standard", "availability": "MULTI_ZONE"},
+		"schema_registry":   map[string]any{"compatibility": "FULL"},
 
 		"lake_retention_days": 400,
 	},

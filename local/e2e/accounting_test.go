@@ -213,15 +213,15 @@ func (l *local) checkQuarantine(sent []message, reasons map[int]event.Reason) {
 		}
 		seen[at] = true
 		if got := row[5].(string); got != string(reasons[i]) {
-			l.t.Errorf("%v is in quarantine for %s (%v), want %s; its value begins %.80q", at, got, row[6], reasons[i], sent[i].value)
+			l.t.Errorf("%v is in quarantine for %s (%v), want %s; its value begins %.80q", at, got, row[6], reasons[i], sent[i].sent())
 		}
 		key, _ := row[3].([]byte)
 		value, _ := row[4].([]byte)
 		if uri, _ := row[6].(string); strings.HasPrefix(uri, "gs://") {
 			value = l.object(uri)
 		}
-		if !bytes.Equal(key, sent[i].key) || !bytes.Equal(value, sent[i].value) {
-			l.t.Errorf("%v (%s): quarantine has key %.60q and %d bytes, want %.60q and %d bytes", at, reasons[i], key, len(value), sent[i].key, len(sent[i].value))
+		if !bytes.Equal(key, sent[i].key) || !bytes.Equal(value, sent[i].sent()) {
+			l.t.Errorf("%v (%s): quarantine has key %.60q and %d bytes, want %.60q and %d bytes", at, reasons[i], key, len(value), sent[i].key, len(sent[i].sent()))
 		}
 	}
 	if len(seen) != len(want) {

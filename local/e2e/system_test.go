@@ -217,8 +217,18 @@ func eventually(t testing.TB, what string, check func() error) {
 type message struct {
 	topic      string
 	key, value []byte
+	wire       []byte // what is sent in another format than JSON, which value is in; nil for value
+	headers    []kgo.RecordHeader
 	partition  int32
 	offset     int64
+}
+
+// sent is the record's value.
+func (m *message) sent() []byte {
+	if m.wire != nil {
+		return m.wire
+	}
+	return m.value
 }
 
 // producer is a stock Kafka client that is not the one our programs use.
@@ -237,7 +247,7 @@ func send(t testing.TB, client *kgo.Client, messages []message) {
 	t.Helper()
 	for i := range messages {
 		m := &messages[i]
-		client.Produce(context.Background(), &kgo.Record{Topic: m.topic, Key: m.key, Value: m.value}, func(r *kgo.Record, err error) {
+		client.Produce(context.Background(), &kgo.Record{Topic: m.topic, Key: m.key, Value: m.sent(), Headers: m.headers}, func(r *kgo.Record, err error) {
 			if err != nil {
 				t.Errorf("sending to %s: %v", m.topic, err)
 				return

@@ -26,6 +26,8 @@ type Endpoints struct {
 	Functions string `json:"functions"`
 	Bridge    string `json:"bridge"` // of one that is run elsewhere: where it is asked how it does
 	Dashboard string `json:"dashboard"`
+
+	SchemaRegistry string `json:"schema_registry"` // one that the user named may have a path too
 }
 
 // Environment returns the variables that give the bridge, the functions, the
@@ -43,6 +45,7 @@ func (e Endpoints) Environment(topic string) []string {
 		"STORAGE_EMULATOR_HOST=" + e.Storage,
 		"BIGQUERY_EMULATOR_HOST=" + e.BigQuery,
 		"BIGQUERY_STORAGE_EMULATOR_HOST=" + e.BigQueryGRPC,
+		"SCHEMA_REGISTRY_URL=" + e.SchemaRegistry,
 	}
 }
 

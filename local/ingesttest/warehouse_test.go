@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/stationflow/stationflow/event"
 )
 
 // A row is what a table holds: columns by name, absent ones NULL.
@@ -36,6 +38,8 @@ type fakeWarehouse struct {
 	largest     int              // bytes of the largest request
 	lookedUp    int              // streams
 	connections int
+	lacks       map[string]string // by table: columns that it has not, by comma
+	altered     map[string]bool   // tables that have got columns, which the next answer tells
 	before      func(table string, rows []row) verdict
 }
 
@@ -117,7 +121,19 @@ func (w *fakeWarehouse) GetWriteStream(_ context.Context, r *storagepb.GetWriteS
 	if strings.Contains(r.Name, "/missing_data/") {
 		return nil, grpcstatus.Errorf(codes.NotFound, "no table %s", r.Name)
 	}
-	return &storagepb.WriteStream{Name: r.Name, Location: "local"}, nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	answer := &storagepb.WriteStream{Name: r.Name, Location: "local"}
+	if table := strings.Split(r.Name, "/")[5]; r.View == storagepb.WriteStreamView_FULL {
+		schema, _ := event.SchemaOf(table)
+		answer.TableSchema = &storagepb.TableSchema{}
+		for _, column := range schema.StagingColumns() {
+			if !strings.Contains(w.lacks[table], column.Name) {
+				answer.TableSchema.Fields = append(answer.TableSchema.Fields, &storagepb.TableFieldSchema{Name: column.Name})
+			}
+		}
+	}
+	return answer, nil
 }
 
 // AppendRows serves one connection: the first request names the stream and
@@ -169,6 +185,10 @@ func (w *fakeWarehouse) take(stream storagepb.BigQueryWrite_AppendRowsServer, ta
 		}
 	}
 	answer := &storagepb.AppendRowsResponse{}
+	if extra := w.extra(table, schema); extra != nil {
+		answer.Response = &storagepb.AppendRowsResponse_Error{Error: extra}
+		return stream.Send(answer)
+	}
 	switch {
 	case v.broken != nil:
 		return v.broken
@@ -184,12 +204,40 @@ func (w *fakeWarehouse) take(stream storagepb.BigQueryWrite_AppendRowsServer, ta
 	default:
 		w.mu.Lock()
 		w.tables[table] = append(w.tables[table], rows...)
+		if w.altered[table] {
+			delete(w.altered, table)
+			answer.UpdatedSchema = &storagepb.TableSchema{}
+		}
 		w.mu.Unlock()
 		if v.lose {
 			return grpcstatus.Error(codes.Unavailable, "the answer is lost")
 		}
 	}
 	return stream.Send(answer)
+}
+
+// extra is BigQuery's answer to rows with columns that the table has not.
+func (w *fakeWarehouse) extra(table string, schema protoreflect.MessageDescriptor) *status.Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, column := range strings.Split(w.lacks[table], ",") {
+		if column != "" && schema.Fields().ByName(protoreflect.Name(column)) != nil {
+			s, err := grpcstatus.New(codes.InvalidArgument, "Input schema has more fields than BigQuery schema, extra fields: '"+column+"'").WithDetails(
+				&storagepb.StorageError{Code: storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS, Entity: table})
+			if err != nil {
+				panic(err)
+			}
+			return s.Proto()
+		}
+	}
+	return nil
+}
+
+// alter gives the table all columns.
+func (w *fakeWarehouse) alter(table string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lacks, w.altered = nil, map[string]bool{table: true}
 }
 
 func messageOf(d *descriptorpb.DescriptorProto) (protoreflect.MessageDescriptor, error) {

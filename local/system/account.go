@@ -171,6 +171,7 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	for _, line := range [][2]string{
 		{"look here", e.Dashboard},
 		{"Kafka", e.Kafka},
+		{"registry", e.SchemaRegistry},
 		{"BigQuery", e.BigQuery + ", Storage Write API " + e.BigQueryGRPC},
 		{"Cloud Storage", e.Storage + ", bucket " + e.Bucket},
 		{"Pub/Sub", e.PubSub},

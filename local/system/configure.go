@@ -27,7 +27,8 @@ func (s *System) configure(getenv func(string) string) error {
 	s.refused.window, s.refused.share = s.deployment.QuarantineWindow(), s.deployment.QuarantineAlertShare
 	s.refused.view = r.String("STAGING_DATASET", "staging_data") + ".quarantine_records"
 	chosen, err := choosePorts(s.options.Port, func(name string) bool {
-		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name))
+		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name)) &&
+			!(name == "schema_registry" && s.options.SchemaRegistry != "")
 	}, s.options.without)
 	if err != nil {
 		return err
@@ -43,9 +44,13 @@ func (s *System) configure(getenv func(string) string) error {
 		StagingDataset: r.String("STAGING_DATASET", "staging_data"), ProdDataset: r.String("PROD_DATASET", "prod_data"),
 		Kafka: chosen["kafka"], PubSub: chosen["pubsub"], BigQueryGRPC: chosen["bigquery_grpc"],
 		BigQuery: url("bigquery"), Storage: url("storage"), Functions: url("functions"), Bridge: url("bridge"), Dashboard: url("dashboard"),
+		SchemaRegistry: url("schema_registry"),
 	}
 	if s.options.Kafka != "" {
 		s.Endpoints.Kafka = s.options.Kafka
+	}
+	if s.options.SchemaRegistry != "" {
+		s.Endpoints.SchemaRegistry = s.options.SchemaRegistry
 	}
 	if s.options.FunctionsURL != "" {
 		s.Endpoints.Functions = s.options.FunctionsURL

@@ -29,6 +29,8 @@ type Options struct {
 	Kafka     string        // bootstrap servers of a broker to use; "" starts one
 	Transport string        // from the bridge to the functions: pubsub or http
 
+	SchemaRegistry string // URL of a registry to use; "" starts one
+
 	// Without names parts that run as processes of their own: bridge,
 	// functions. Functions must then be served at FunctionsURL.
 	Without      []string
@@ -50,6 +52,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.IntVar(&o.Port, "port", 8080, "port of the dashboard page, the others follow it; 0 takes free ones")
 	flags.StringVar(&o.DataDir, "data", "", "keep Kafka, objects and warehouse in `DIR` (default: start empty, keep nothing)")
 	flags.StringVar(&o.Kafka, "kafka", "", "read this broker, `HOST:PORT`, instead of starting one")
+	flags.StringVar(&o.SchemaRegistry, "schema-registry", "", "use the schema registry at this `URL` instead of starting one")
 	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub, or http without it in between")
 	flags.Func("without", "leave out `PART`, bridge or functions, to run it yourself as a process of its own; repeatable", func(part string) error {
 		o.Without = append(o.Without, part)
@@ -58,7 +61,8 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.StringVar(&o.FunctionsURL, "functions", "", "with --without functions: the `URL` at which you serve them, http://host:port")
 	if err := program.Parse(flags, args, output, about(command)); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(output, "\n--kafka honours KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD,\n"+
-			"KAFKA_CA_FILE, KAFKA_CERT_FILE, KAFKA_KEY_FILE, KAFKA_OAUTH_TOKEN_URL, KAFKA_GROUP_ID and KAFKA_START: see docs/kafka.md.\n")
+			"KAFKA_CA_FILE, KAFKA_CERT_FILE, KAFKA_KEY_FILE, KAFKA_OAUTH_TOKEN_URL, KAFKA_GROUP_ID and KAFKA_START: see docs/kafka.md.\n"+
+			"--schema-registry honours SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD: see docs/registry.md.\n")
 		return o, err
 	} else if err != nil {
 		return o, err
@@ -83,7 +87,7 @@ func about(command string) string {
 // ineffective refuses flags that would do nothing, silently.
 func (o Options) ineffective(given map[string]bool) error {
 	var faults []error
-	for _, f := range []struct{ name, value string }{{"data", o.DataDir}, {"endpoints", o.Endpoints}, {"kafka", o.Kafka}} {
+	for _, f := range []struct{ name, value string }{{"data", o.DataDir}, {"endpoints", o.Endpoints}, {"kafka", o.Kafka}, {"schema-registry", o.SchemaRegistry}} {
 		if given[f.name] && f.value == "" {
 			faults = append(faults, fmt.Errorf("--%s is empty, perhaps because a variable of the shell is not set: give it a value, or leave it out", f.name))
 		}
@@ -110,6 +114,9 @@ func (o Options) validate() error {
 	}
 	if o.For < 0 {
 		fault("--for is %v: use a duration above 0, for example 60s", o.For)
+	}
+	if url := o.SchemaRegistry; url != "" && !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+		fault("--schema-registry is %q: use http://host:port or https://host, with the path that the registry needs", url)
 	}
 	for _, part := range o.Without {
 		if part != "bridge" && part != "functions" {

@@ -31,6 +31,9 @@ func (s *System) pipeline() dashboard.Pipeline {
 		Transform:   s.transform(figures, now),
 		Bill:        s.bill(),
 	}
+	for _, f := range figures.NewFields {
+		p.NewFields = append(p.NewFields, dashboard.NewField(f))
+	}
 	if at := s.simulated.Load(); at != nil {
 		p.Simulation = &dashboard.Simulation{At: *at, Pace: s.options.pace()}
 	}

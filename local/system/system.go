@@ -24,6 +24,7 @@ import (
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/meter"
 	"github.com/stationflow/stationflow/local/pubsub"
+	"github.com/stationflow/stationflow/local/registry"
 	"github.com/stationflow/stationflow/local/telemetry"
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/terraform"
@@ -136,7 +137,7 @@ func Start(ctx context.Context, o Options, folder string, getenv func(string) st
 
 // steps are what Start does, in order.
 func (s *System) steps() []step {
-	steps := []step{{"Kafka", s.startKafka}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}
+	steps := []step{{"Kafka", s.startKafka}, {"schema registry", s.startRegistry}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}
 	if !s.options.without("functions") {
 		steps = append(steps, step{"functions", s.startFunctions})
 	}
@@ -181,6 +182,27 @@ func (s *System) startWarehouse(ctx context.Context) error {
 	}
 	s.started("ledger", s.account)
 	return s.countKept(ctx)
+}
+
+// startRegistry starts a schema registry, unless the user has one.
+func (s *System) startRegistry(context.Context) error {
+	if s.options.SchemaRegistry != "" {
+		return nil
+	}
+	file := ""
+	if s.options.DataDir != "" {
+		file = filepath.Join(s.folder, "schemas.json")
+	}
+	r, err := registry.Open(file)
+	if err != nil {
+		return err
+	}
+	server, err := serveHTTP(host(s.Endpoints.SchemaRegistry), r.Handler())
+	if err != nil {
+		return err
+	}
+	s.started("schema registry", closeServer(server))
+	return nil
 }
 
 // startKafka starts a broker, unless the user has one, and the topics.

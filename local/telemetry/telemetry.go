@@ -7,6 +7,8 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -37,7 +39,8 @@ type state struct {
 	refused   int64
 	tombs     int64
 	noBatch   int64
-	fresh     []sample // within Window, oldest first
+	fields    []NewField // of events, that have no column, in the order in which they came
+	fresh     []sample   // within Window, oldest first
 	failures  int64
 	failing   map[batchKey]failure // batches that have not succeeded since
 	transform Transform
@@ -62,6 +65,17 @@ type sample struct {
 	latency time.Duration
 	records int64
 }
+
+// A NewField is a field of a topic's events that has no column: it is kept in
+// extra.
+type NewField struct {
+	Topic, Name string
+	Since       time.Time // when its first record was ingested
+	Records     int64
+}
+
+// maxNewFields bounds how many are told apart.
+const maxNewFields = 100
 
 // A Transform is a finished run of the transform function.
 type Transform struct {
@@ -104,6 +118,9 @@ type Figures struct {
 	// NoBatch counts deliveries that were no batch of a known topic, and were
 	// refused.
 	NoBatch int64
+
+	// NewFields are those of events that have no column.
+	NewFields []NewField
 
 	// Failures counts attempts to ingest a batch. Failing is how many batches
 	// failed and have not succeeded since, Cause why the last of them did.
@@ -174,6 +191,11 @@ func (s *state) batch(line map[string]slog.Value) {
 	s.valid += number(line["valid"])
 	s.refused += number(line["quarantined"])
 	s.tombs += number(line["tombstones"])
+	if fields, ok := line["new_fields"].Any().(map[string]int); ok {
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			s.newField(line["topic"].String(), name, int64(fields[name]))
+		}
+	}
 	if oldest := number(line["oldest_kafka_ms"]); oldest > 0 {
 		latency := time.Duration(number(line["durable_ms"])-oldest) * time.Millisecond
 		s.fresh = append(s.recent(), sample{s.now(), latency, number(line["records"])})
@@ -184,6 +206,17 @@ func (s *state) batchDone(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.failing, keyOf(line))
+}
+
+func (s *state) newField(topic, name string, records int64) {
+	at := slices.IndexFunc(s.fields, func(f NewField) bool { return f.Topic == topic && f.Name == name })
+	if at < 0 && len(s.fields) < maxNewFields {
+		at = len(s.fields)
+		s.fields = append(s.fields, NewField{Topic: topic, Name: name, Since: s.now()})
+	}
+	if at >= 0 {
+		s.fields[at].Records += records
+	}
 }
 
 func (s *state) batchFailed(line map[string]slog.Value) {
@@ -303,6 +336,7 @@ func (s *state) Figures() Figures {
 	defer s.mu.Unlock()
 	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Tombstones: s.tombs, NoBatch: s.noBatch,
 		Failures: s.failures, Transform: s.transform, FailedTransforms: s.failed}
+	f.NewFields = slices.Clone(s.fields)
 	f.Failing, f.Cause = s.stillFailing()
 	s.fresh = s.recent()
 	sorted := append([]sample(nil), s.fresh...)

@@ -41,6 +41,26 @@ func TestWatcher(t *testing.T) {
 	}
 }
 
+// Fields without a column are counted by topic, from when they were first seen.
+func TestWatcher_NewFields(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000, 0)
+	w := telemetry.Watch(slog.DiscardHandler, func() time.Time { return now }, nil)
+	batch := func(topic string, fields map[string]int) {
+		slog.New(w).Info("batch ingested", "topic", topic, "new_fields", fields)
+	}
+	batch("incidents", map[string]int{"note": 2})
+	now = now.Add(time.Minute)
+	batch("train_arrivals", map[string]int{"platform_side": 3, "note": 1})
+	batch("incidents", nil)
+	batch("incidents", map[string]int{"note": 5})
+	want := []telemetry.NewField{{Topic: "incidents", Name: "note", Since: time.Unix(1_000, 0), Records: 7},
+		{Topic: "train_arrivals", Name: "note", Since: now, Records: 1}, {Topic: "train_arrivals", Name: "platform_side", Since: now, Records: 3}}
+	if diff := cmp.Diff(want, w.Figures().NewFields); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A batch is failing until it succeeds or has not been heard of for long,
 // whatever becomes of others meanwhile.
 func TestWatcher_FailingBatches(t *testing.T) {

@@ -144,6 +144,7 @@ func (s *writeServer) appendNow(
 	if err := target.checkOffset(request.GetOffset()); err != nil {
 		return nil, err
 	}
+	s.tables.meter.grew(target.table.path) // be it in part
 	for _, part := range split(rows, maxUpstreamBytes) {
 		if err := s.forward(ctx, target.upstream, w, part); err != nil {
 			return nil, err
@@ -160,7 +161,6 @@ func (s *writeServer) accept(target *target, rows [][]byte) *storagepb.AppendRow
 		target.created.next += int64(len(rows))
 	}
 	s.appended.add(target.table.name, rows)
-	s.tables.meter.grew(target.table.path)
 	return &storagepb.AppendRowsResponse{Response: &storagepb.AppendRowsResponse_AppendResult_{AppendResult: result}}
 }
 

@@ -42,7 +42,8 @@ what is known to differ without one.
 A table of %d expressions and statements with the results that
 [BigQuery's reference](https://cloud.google.com/bigquery/docs/reference/standard-sql/introduction-sql) documents
 (local/warehouse/testdata/bigquery.tsv) is run by `+"`make test`"+`: over literals, over columns that a query made and over columns that a client
-inserted. %d are answered, %d are refused. This page is written by that test.
+inserted. `+"`make clients`"+` runs it with Google's clients for Node and Java, too. %d are answered, %d are refused. This page is written by that
+test.
 
 ## What it does not have
 
@@ -62,8 +63,8 @@ inserted. %d are answered, %d are refused. This page is written by that test.
 	out.WriteString(`
 ## What differs
 
-- A subquery that is used as a value and has several rows gives the first: BigQuery fails.
-- A name of a table without its dataset is looked for in all datasets when the client has no default one: BigQuery fails.
+- COALESCE evaluates all of its arguments: one that fails is a failure, although an earlier one has a value.
+- A STRUCT of a column and of a text without a name is never equal to a STRUCT of literals: give the fields names.
 - A script's statements that are refused are found when it comes to them: what ran before stays, as with any failure.
 - Sessions are not kept: each request has its own variables and temporary tables.
 `)

@@ -24,12 +24,13 @@ type emulator struct {
 
 	process *process
 	client  http.Client
+	catalog *catalog
 	write   storagepb.BigQueryWriteClient
 }
 
 // startEmulator opens (or creates) the database in dir, or a temporary one when dir is empty.
 func startEmulator(engine []string, project, dir string) (_ *emulator, err error) {
-	e := &emulator{engine: engine, project: project, temp: dir == "", client: http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	e := &emulator{engine: engine, project: project, temp: dir == "", catalog: newCatalog(), client: http.Client{Transport: &http.Transport{DisableCompression: true}}}
 	if e.temp {
 		if dir, err = os.MkdirTemp("", "stationflow-warehouse-"); err != nil {
 			return nil, fmt.Errorf("creating the warehouse's temporary folder: %w", err)
@@ -60,6 +61,7 @@ func (e *emulator) start() error {
 func (e *emulator) replace() error {
 	_ = e.process.stop() // however it ended: what it had acknowledged is in the database
 	e.client.CloseIdleConnections()
+	e.catalog.clear()
 	return e.start()
 }
 
@@ -104,7 +106,21 @@ func (e *emulator) forward(r *http.Request) (answer, *apiError) {
 	return a, fault
 }
 
+// send sends a request, unless the catalog has the answer to it.
 func (e *emulator) send(ctx context.Context, method, path string, header http.Header, body io.Reader) (answer, *apiError) {
+	if known, ok := e.catalog.find(path); ok && method == http.MethodGet {
+		return known, nil
+	}
+	a, fault := e.ask(ctx, method, path, header, body)
+	if method == http.MethodGet {
+		e.catalog.keep(path, a)
+	} else {
+		e.catalog.requested(path, a.code)
+	}
+	return a, fault
+}
+
+func (e *emulator) ask(ctx context.Context, method, path string, header http.Header, body io.Reader) (answer, *apiError) {
 	unreachable := func(err error) (answer, *apiError) {
 		return answer{}, &apiError{http.StatusServiceUnavailable, "backendError", fmt.Sprintf("the local warehouse does not answer: %v", err)}
 	}

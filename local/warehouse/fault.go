@@ -3,6 +3,7 @@ package warehouse
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 
 	bigquery "google.golang.org/api/bigquery/v2"
@@ -51,8 +52,14 @@ func refused(what string) *apiError {
 
 // limits are what the emulator's messages say of what it does not have and BigQuery does, with the sentence for it.
 var limits = []struct{ text, what string }{
-	{"currently doesn't support", "this flag of FORMAT"},
+	{"unsupported value: +Inf", "infinite numbers inside of an ARRAY or STRUCT"},
+	{"unsupported value: -Inf", "infinite numbers inside of an ARRAY or STRUCT"},
+	{"for function :CONTAINS_SUBSTR", "CONTAINS_SUBSTR of anything but a STRING"},
 	{"unimplemented", "this element of a time's format"},
+	{"no formatter registered", "a part of this statement"},
+	{"operator for interval value", "this operator of an INTERVAL"},
+	{"nil pointer dereference", "this function of these values"},
+	{"reflect: call of", "this function of these values"},
 	{"unsupported mul operator", "multiplication of an INTERVAL"},
 	{"unsupported div operator", "division of an INTERVAL"},
 	{"no such function: googlesqlite_", "this function"},
@@ -60,8 +67,12 @@ var limits = []struct{ text, what string }{
 	{"unsupported stmt", "this statement"},
 	{"unsupported cast", "this cast"},
 	{"invalid number of arguments: got", "this function with so many arguments"},
+	{"Cannot use array subquery with column of type ARRAY", "a subquery of type ARRAY as a value, unless it is LIMIT 1"},
 	{"MERGE: source must be", "MERGE from a query: make a table of it first"},
 }
+
+// unsupported is what the analyzer says of what is switched off in it.
+var unsupported = regexp.MustCompile(`failed to analyze: (.*?) (?:is |are )?not supported \[at`)
 
 // reasons are BigQuery's, by what the emulator's messages contain, most telling first.
 var reasons = []struct {
@@ -96,6 +107,9 @@ func faultOf(code int, body []byte, reason string) *apiError {
 		if strings.Contains(message, limit.text) {
 			return refused(limit.what)
 		}
+	}
+	if m := unsupported.FindStringSubmatch(message); m != nil {
+		return refused(m[1])
 	}
 	if m := nullFailure.FindStringSubmatch(message); m != nil {
 		return &apiError{code: http.StatusBadRequest, reason: reason, message: "Required field " + m[1] + " cannot be null"}

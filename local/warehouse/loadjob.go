@@ -163,7 +163,7 @@ func (s *rest) loadText(ctx context.Context, job map[string]any, l *loading) *ap
 	if fault == nil && answer.code >= http.StatusBadRequest {
 		fault = faultOf(answer.code, answer.body, "invalid")
 	}
-	s.runner.deleteJob(ctx, l.ref.ProjectId, l.ref.JobId)
+	s.runner.forgetJobs(ctx)
 	return fault
 }
 

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	bigquery "google.golang.org/api/bigquery/v2"
 )
@@ -27,8 +29,11 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &table) {
 		return
 	}
-	if schema, ok := table["schema"].(map[string]any); ok {
+	creates := r.Method == http.MethodPost
+	if schema, ok := table["schema"].(map[string]any); ok && creates {
 		mendTypes(schema["fields"])
+	} else if ok {
+		renamed(schema["fields"], apiNames)
 	}
 	body, err := json.Marshal(table)
 	if err != nil {
@@ -44,17 +49,36 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
+	before, known := s.emulator.catalog.find(r.URL.Path)
 	answer, fault := s.emulator.forward(r)
 	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
-	if fault == nil {
+	switch {
+	case fault == nil && creates:
 		s.renameTypes(detached(r), answer.body)
+	case fault == nil && known:
+		s.emulator.catalog.keep(r.URL.Path, withRows(answer, before))
 	}
 	s.gate.leave()
 	if fault != nil {
 		fault.write(w)
 		return
 	}
-	replyTable(w, answer.body)
+	s.replyTable(w, answer.body)
+}
+
+// withRows completes the answer to a change of a table's metadata: its rows are what they were.
+func withRows(changed, before answer) answer {
+	var table, was bigquery.Table
+	if json.Unmarshal(changed.body, &table) != nil || json.Unmarshal(before.body, &was) != nil {
+		return answer{}
+	}
+	table.NumRows = was.NumRows
+	body, err := json.Marshal(&table)
+	if err != nil {
+		return answer{}
+	}
+	changed.body = body
+	return changed
 }
 
 // createRequired makes a table of tables.insert that has required columns, and turns the request into one that gives it
@@ -95,7 +119,10 @@ func (s *rest) renameTypes(ctx context.Context, body []byte) {
 
 // mendTypes writes FLOAT64 for FLOAT, of which the emulator makes a 32-bit column that DML cannot fill, and all types
 // in upper case.
-func mendTypes(fields any) {
+func mendTypes(fields any) { renamed(fields, map[string]string{"FLOAT": "FLOAT64"}) }
+
+// renamed gives types of a schema other names.
+func renamed(fields any, names map[string]string) {
 	list, _ := fields.([]any)
 	for _, item := range list {
 		field, ok := item.(map[string]any)
@@ -103,17 +130,18 @@ func mendTypes(fields any) {
 			continue
 		}
 		if name, ok := field["type"].(string); ok {
-			if name = strings.ToUpper(name); name == "FLOAT" {
-				name = "FLOAT64"
-			}
-			field["type"] = name
+			name = strings.ToUpper(name)
+			field["type"] = cmp.Or(names[name], name)
 		}
-		mendTypes(field["fields"])
+		renamed(field["fields"], names)
 	}
 }
 
+// apiNames are the names that the API uses, by those that it takes, too.
+var apiNames = map[string]string{"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
+
 // replyTable answers with a table, the types of its columns by the names that the API uses.
-func replyTable(w http.ResponseWriter, body []byte) {
+func (s *rest) replyTable(w http.ResponseWriter, body []byte) {
 	var table bigquery.Table
 	if err := json.Unmarshal(body, &table); err != nil {
 		(&apiError{http.StatusBadRequest, "invalid", "reading the emulator's answer: " + err.Error()}).write(w)
@@ -125,7 +153,11 @@ func replyTable(w http.ResponseWriter, body []byte) {
 	if table.Location == "" {
 		table.Location = defaultLocation
 	}
-	table.CreationTime, table.LastModifiedTime = inMillis(table.CreationTime), uint64(inMillis(int64(table.LastModifiedTime)))
+	table.CreationTime = inMillis(table.CreationTime)
+	if ref := table.TableReference; ref != nil {
+		modified := s.emulator.catalog.modified(tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), time.UnixMilli(table.CreationTime))
+		table.LastModifiedTime = uint64(modified.UnixMilli())
+	}
 	table.ForceSendFields = []string{"NumRows"}
 	if table.View != nil {
 		table.View.ForceSendFields = []string{"UseLegacySql"}
@@ -145,11 +177,8 @@ func inMillis(t int64) int64 {
 }
 
 func nameTypes(fields []*bigquery.TableFieldSchema) {
-	names := map[string]string{"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
 	for _, f := range fields {
-		if name := names[f.Type]; name != "" {
-			f.Type = name
-		}
+		f.Type = cmp.Or(apiNames[f.Type], f.Type)
 		nameTypes(f.Fields)
 	}
 }
@@ -168,6 +197,10 @@ func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
+	if known, ok := s.emulator.catalog.find(r.URL.RequestURI()); ok {
+		s.replyTable(w, known.body)
+		return
+	}
 	if !s.enter(w, r) {
 		return
 	}
@@ -177,7 +210,7 @@ func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
-	replyTable(w, answer.body)
+	s.replyTable(w, answer.body)
 }
 
 // rowList is the answer to tabledata.list.

@@ -249,6 +249,7 @@ func (t *measured) rows() (total int64) {
 
 // grew says that rows were added to the table at path, or below it.
 func (m *meter) grew(path string) {
+	m.emulator.catalog.rows(path)
 	for known, t := range m.known {
 		t.grown = t.grown || known == path || strings.HasPrefix(known, path+"/")
 	}

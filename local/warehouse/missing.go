@@ -1,6 +1,9 @@
 package warehouse
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // missing says what of a query the emulator does not have but answers all the same, with something else or with
 // nothing, or "". Whoever is refused learns it from this text.
@@ -85,6 +88,8 @@ func missingParts(tokens []token) string {
 			calls = append(calls, before)
 		case t.text == ")" && len(calls) > 0:
 			calls = calls[:len(calls)-1]
+		case t.kind <= quoted && missingView(tokens[i:]) != "":
+			return missingView(tokens[i:])
 		case t.kind != word:
 		case keyword == "FORMAT" && (call == "CAST" || call == "SAFE_CAST") && following(1) != "(" && following(1) != "AS":
 			return "CAST with FORMAT: use FORMAT_DATE, FORMAT_TIMESTAMP, PARSE_DATE, TO_HEX and the like"
@@ -92,12 +97,57 @@ func missingParts(tokens []token) string {
 			return "APPROX_QUANTILES with RESPECT NULLS"
 		case (keyword == "SYSTEM_TIME" || keyword == "SYSTEM") && following(1) == "AS" && following(2) == "OF":
 			return "FOR SYSTEM_TIME AS OF: it keeps no history"
+		case following(1) == "(" && missingCall(tokens[i:]) != "":
+			return missingCall(tokens[i:])
+		case keyword == "IGNORE" && following(1) == "NULLS" && slices.Contains([]string{"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}, call):
+			return call + " with IGNORE NULLS"
+		case keyword == "HAVING" && (following(1) == "MAX" || following(1) == "MIN") && following(2) != "(" && call != "ANY_VALUE":
+			return call + " with HAVING MAX or HAVING MIN: use MAX_BY or MIN_BY"
+		case keyword == "KEY" && i > 0 && (tokens[i-1].keyword() == "PRIMARY" || tokens[i-1].keyword() == "FOREIGN"):
+			return tokens[i-1].keyword() + " KEY"
+		case keyword == "IS_PARTITIONING_COLUMN" || keyword == "CLUSTERING_ORDINAL_POSITION":
+			return "the column " + keyword + ": see tables.get"
 		case keyword == "TABLESAMPLE":
 			return "TABLESAMPLE"
 		case (keyword == "_PARTITIONTIME" || keyword == "_PARTITIONDATE") && !partitionBy(tokens[:i]):
 			return keyword + ": it does not know when a row came"
 		case len(keyword) > 2 && keyword[:2] == "@@":
 			return "the system variable " + t.text
+		}
+	}
+	return ""
+}
+
+// missingCall looks at a word before an open parenthesis.
+func missingCall(tokens []token) string {
+	inner := tokens[2:closing(tokens, 1)]
+	switch keyword := tokens[0].keyword(); {
+	case strings.HasPrefix(keyword, "ST_") || strings.HasPrefix(keyword, "S2_"):
+		return "GEOGRAPHY"
+	case (keyword == "ROLLUP" || keyword == "CUBE") && len(splitAt(inner, ",")) > 1:
+		return keyword + " of several columns: use GROUPING SETS"
+	case keyword == "GROUPING" && len(inner) > 0:
+		return "GROUPING"
+	case slices.Contains([]string{"STRING", "BYTES", "NUMERIC", "BIGNUMERIC", "DECIMAL", "BIGDECIMAL"}, keyword) && len(inner) > 0 &&
+		strings.Trim(inner[0].text, "0123456789") == "":
+		return keyword + " with a length or precision"
+	}
+	return ""
+}
+
+// informationSchema are the views of INFORMATION_SCHEMA that there are.
+var informationSchema = []string{"TABLES", "COLUMNS", "SCHEMATA"}
+
+// missingView reads a path that names a view of INFORMATION_SCHEMA, or the table of a dataset's tables.
+func missingView(tokens []token) string {
+	walk := reader{tokens: tokens}
+	path := walk.path()
+	for i, part := range path {
+		if strings.EqualFold(part, "INFORMATION_SCHEMA") && i+1 < len(path) && !slices.Contains(informationSchema, strings.ToUpper(path[i+1])) {
+			return "INFORMATION_SCHEMA." + strings.ToUpper(path[i+1])
+		}
+		if strings.EqualFold(part, "__TABLES__") {
+			return "__TABLES__: use INFORMATION_SCHEMA.TABLES or tables.list"
 		}
 	}
 	return ""

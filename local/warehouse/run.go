@@ -44,10 +44,13 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 		ctx = context.WithoutCancel(ctx)
 		defer r.tables.forget(changed(project, q, s))
 	}
+	if s.names() && len(s.path) == 1 && q.DefaultDataset == nil {
+		return nil, unqualified(s.path[0])
+	}
 	if len(s.children) > 0 {
 		return r.script(ctx, project, q, s.children)
 	}
-	if s.lenient && s.creates() && r.exists(ctx, project, q, s) {
+	if s.lenient && (s.creates() || s.kind == "CREATE_VIEW") && r.exists(ctx, project, q, s) {
 		return &outcome{Schema: &bigquery.TableSchema{}}, nil // the emulator fails
 	}
 	result, fault := r.dispatch(ctx, project, q, s)
@@ -70,6 +73,11 @@ func (r *runner) dispatch(ctx context.Context, project string, q query, s statem
 		return r.dropSchema(ctx, project, s)
 	case s.replace && !s.temp && (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT" || s.kind == "CREATE_VIEW"):
 		return r.replace(ctx, project, q, s)
+	}
+	if s.kind == "MERGE" {
+		if fault := r.checkMerge(ctx, project, q); fault != nil {
+			return nil, fault
+		}
 	}
 	// A SELECT changes nothing, so it may as well be rolled back: then the emulator makes no job that must be deleted.
 	return r.send(ctx, project, q, s.kind == "SELECT")
@@ -94,6 +102,13 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if what := missing(lex(q.SQL)); what != "" {
 		return nil, refused(what)
 	}
+	var fault *apiError
+	if q.SQL, fault = strict(q); fault != nil {
+		return nil, fault
+	}
+	if !dryRun {
+		r.emulator.catalog.statements(project, q)
+	}
 	q.SQL = withTypes(q.SQL)
 	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
@@ -106,21 +121,35 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if answer.code != http.StatusOK {
 		return nil, faultOf(answer.code, answer.body, "invalidQuery")
 	}
-	var result struct {
-		outcome
-		JobReference bigquery.JobReference `json:"jobReference"`
-	}
+	var result outcome
 	if err := json.Unmarshal(answer.body, &result); err != nil {
 		return nil, &apiError{code: http.StatusBadRequest, reason: "invalidQuery", message: fmt.Sprintf("reading the emulator's answer: %v", err)}
 	}
 	if !dryRun {
-		r.deleteJob(context.WithoutCancel(ctx), project, result.JobReference.JobId)
+		r.forgetJobs(context.WithoutCancel(ctx))
 	}
 	if result.Schema != nil {
 		nameColumns(result.Schema.Fields)
+		if name := duplicate(result.Schema.Fields); name != "" {
+			return nil, &apiError{http.StatusBadRequest, "invalidQuery",
+				"Duplicate column names in the result are not supported. Found duplicate(s): " + name}
+		}
 		result.Rows = mendTimestamps(result.Schema.Fields, result.Rows)
 	}
-	return &result.outcome, nil
+	return &result, nil
+}
+
+// duplicate is a name that two columns have, or "".
+func duplicate(fields []*bigquery.TableFieldSchema) string {
+	seen := map[string]bool{}
+	for _, f := range fields {
+		name := strings.ToLower(f.Name)
+		if seen[name] {
+			return f.Name
+		}
+		seen[name] = true
+	}
+	return ""
 }
 
 // nameColumns gives columns without a name the ones that BigQuery gives them: f0_, f1_, …
@@ -134,9 +163,9 @@ func nameColumns(fields []*bigquery.TableFieldSchema) {
 	}
 }
 
-// deleteJob makes the emulator forget a job. When that fails, all that is lost is some speed.
-func (r *runner) deleteJob(ctx context.Context, project, id string) {
-	_, _ = r.emulator.call(ctx, http.MethodDelete, "/projects/"+project+"/jobs/"+id+"/delete", nil)
+// forgetJobs makes the emulator forget its jobs. When that fails, all that is lost is some speed.
+func (r *runner) forgetJobs(ctx context.Context) {
+	_, _ = r.emulator.call(ctx, http.MethodPost, JobsPath, nil)
 }
 
 // sql runs a statement of the gateway's own.

@@ -35,6 +35,12 @@ func (s *statement) creates() bool {
 	return (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT") && !s.temp
 }
 
+// names says whether the statement makes or drops a table or view that stays.
+func (s *statement) names() bool {
+	return !s.temp && (strings.HasPrefix(s.kind, "CREATE_") || strings.HasPrefix(s.kind, "DROP_")) &&
+		(strings.HasSuffix(s.kind, "TABLE") || s.kind == "CREATE_TABLE_AS_SELECT" || strings.HasSuffix(s.kind, "VIEW"))
+}
+
 // scripting says whether the statement is the gateway's and not the emulator's.
 func (s *statement) scripting() bool {
 	switch s.kind {
@@ -181,6 +187,10 @@ func (r *reader) skip(keywords ...string) bool {
 func (r *reader) object() string {
 	word := r.next()
 	switch word {
+	case "TABLE":
+		if r.skip("FUNCTION") {
+			return "TABLE_FUNCTION"
+		}
 	case "MATERIALIZED", "EXTERNAL", "SNAPSHOT", "AGGREGATE":
 		return word + "_" + r.next()
 	}

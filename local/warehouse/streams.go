@@ -191,6 +191,9 @@ func (s *writeServer) BatchCommitWriteStreams(
 	if faults := s.streams.committable(request.GetWriteStreams()); len(faults) > 0 {
 		return &storagepb.BatchCommitWriteStreamsResponse{StreamErrors: faults}, nil
 	}
+	for _, name := range request.GetWriteStreams() {
+		s.tables.meter.grew(s.streams.created[name].path)
+	}
 	answer, err := s.emulator.write.BatchCommitWriteStreams(context.WithoutCancel(ctx), request)
 	if err != nil {
 		return nil, err
@@ -199,7 +202,6 @@ func (s *writeServer) BatchCommitWriteStreams(
 		answer.CommitTime = timestamppb.New(time.Now())
 		for _, name := range request.GetWriteStreams() {
 			s.streams.created[name].committed = true
-			s.tables.meter.grew(s.streams.created[name].path)
 		}
 	}
 	return answer, nil

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"bufio"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -93,13 +94,19 @@ func show(value bigquery.Value) string {
 	case string:
 		return strings.ReplaceAll(v, "\n", `\n`)
 	case []bigquery.Value:
-		parts := make([]string, len(v))
-		for i := range v {
-			parts[i] = show(v[i])
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
+		return "[" + strings.Join(showAll(v), ", ") + "]"
+	case []any:
+		return "[" + strings.Join(showAll(v), ", ") + "]"
 	}
 	return fmt.Sprint(value)
+}
+
+func showAll[V any](values []V) []string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = show(v)
+	}
+	return texts
 }
 
 func showFloat(f float64) string {
@@ -122,13 +129,58 @@ func showTime(t civil.Time) string {
 	return text
 }
 
-// tally counts what the examples were answered.
+// ask runs a statement with a client and returns the first row of its result, as show writes it, or nil.
+type ask func(ctx context.Context, sql string) ([]string, error)
+
+// askGo asks with Google's client for Go.
+func askGo(client *bigquery.Client) ask {
+	return func(ctx context.Context, sql string) ([]string, error) {
+		rows, err := tryRun(ctx, client, sql)
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		return showAll(rows[0]), nil
+	}
+}
+
+// tally runs the table with a client, and counts what the examples were answered.
 type tally struct {
 	t       *testing.T
-	client  *bigquery.Client
+	client  *bigquery.Client // makes the tables
+	ask     ask
+	inserts bool // whether a client inserts into some of the tables, too
 	right   int
 	refused map[int]string // what is refused, by line
 	example map[int]example
+}
+
+// tallied runs the whole table with the client that ask is of.
+func tallied(t *testing.T, client *bigquery.Client, ask ask, inserts bool) *tally {
+	t.Helper()
+	y := &tally{t: t, client: client, ask: ask, inserts: inserts, refused: map[int]string{}, example: map[int]example{}}
+	run(t, client, "create schema d; create table d.t as select 1 as n, 'a' as s union all select 2, 'b'; create table d.v (n int64, s string)")
+	all := examples(t)
+	var answered, failing []example
+	for _, e := range all {
+		switch {
+		case e.statement() != "":
+			y.hold("statement", e, y.statement(e.statement()))
+		case e.want == "ERROR":
+			failing = append(failing, e)
+		default:
+			answered = append(answered, e)
+		}
+	}
+	for part := range slices.Chunk(answered, batch) {
+		y.expressions(part)
+	}
+	for part := range slices.Chunk(failing, batch) {
+		y.expressions(part)
+	}
+	if most := len(all) / 10; len(y.refused) > most {
+		t.Errorf("%d of %d examples are refused, want %d at most", len(y.refused), len(all), most)
+	}
+	return y
 }
 
 // hold compares an answer with the reference.
@@ -145,32 +197,44 @@ func (y *tally) hold(how string, e example, got string) {
 	}
 }
 
-// answers runs expressions over a FROM clause, as many as possible in one statement, and returns a text for each: the
-// result, or "error: …".
-func answers(t testing.TB, client *bigquery.Client, from string, expressions []string) []string {
-	t.Helper()
+// answers runs expressions over a FROM clause, as many as possible in one statement. It returns a text
+// for each: the result, or "error: …".
+func (y *tally) answers(from string, expressions []string) []string {
+	y.t.Helper()
 	if len(expressions) == 0 {
 		return nil
 	}
-	list := make([]string, len(expressions))
-	for i, e := range expressions {
-		list[i] = fmt.Sprintf("%s AS r%d", e, i)
-	}
-	rows, err := tryRun(t.Context(), client, "SELECT "+strings.Join(list, ",\n")+from)
+	row, err := y.ask(y.t.Context(), selecting(from, expressions))
 	switch {
 	case err != nil && len(expressions) == 1:
 		return []string{"error: " + err.Error()}
 	case err != nil:
 		half := len(expressions) / 2
-		return append(answers(t, client, from, expressions[:half]), answers(t, client, from, expressions[half:])...)
-	case len(rows) != 1:
-		t.Fatalf("%d rows of %s", len(rows), list)
+		return append(y.answers(from, expressions[:half]), y.answers(from, expressions[half:])...)
+	case len(row) != len(expressions):
+		y.t.Fatalf("%d values of %d expressions", len(row), len(expressions))
 	}
-	out := make([]string, len(expressions))
-	for i, v := range rows[0] {
-		out[i] = show(v)
+	return row
+}
+
+func selecting(from string, expressions []string) string {
+	list := make([]string, len(expressions))
+	for i, e := range expressions {
+		list[i] = fmt.Sprintf("%s AS r%d", e, i)
 	}
-	return out
+	return "SELECT " + strings.Join(list, ",\n") + from
+}
+
+// statement is the answer to statements: the first value of the result, or nothing.
+func (y *tally) statement(sql string) string {
+	row, err := y.ask(y.t.Context(), sql)
+	switch {
+	case err != nil:
+		return "error: " + err.Error()
+	case len(row) == 0:
+		return ""
+	}
+	return row[0]
 }
 
 // batch is how many examples go into one statement.
@@ -181,51 +245,19 @@ const batch = 40
 // the reference's, or a sentence that says what is missing. docs/local-bigquery.md lists these: -update writes it.
 func TestTable_AnswersAsBigQueryDocuments(t *testing.T) {
 	w, _ := start(t, "")
-	y := &tally{t: t, client: restClient(t, w), refused: map[int]string{}, example: map[int]example{}}
-	run(t, y.client, "create schema d; create table d.t as select 1 as n, 'a' as s union all select 2, 'b'; create table d.v (n int64, s string)")
-	all := examples(t)
-	var answered, failing []example
-	for _, e := range all {
-		switch {
-		case e.statement() != "":
-			y.statements(e)
-		case e.want == "ERROR":
-			failing = append(failing, e)
-		default:
-			answered = append(answered, e)
-		}
+	client := restClient(t, w)
+	y := tallied(t, client, askGo(client), true)
+	all := len(examples(t))
+	if all < 400 {
+		t.Errorf("%d examples", all)
 	}
-	for part := range slices.Chunk(answered, batch) {
-		y.expressions(part)
-	}
-	for part := range slices.Chunk(failing, batch) {
-		y.expressions(part)
-	}
-	if most := len(all) / 10; len(y.refused) > most {
-		t.Errorf("%d of %d examples are refused, want %d at most", len(y.refused), len(all), most)
-	}
-	if len(all) < 400 {
-		t.Errorf("%d examples", len(all))
-	}
-	holdDocument(t, y, len(all))
-}
-
-func (y *tally) statements(e example) {
-	rows, err := tryRun(y.t.Context(), y.client, e.statement())
-	switch {
-	case err != nil:
-		y.hold("statement", e, "error: "+err.Error())
-	case len(rows) == 0:
-		y.hold("statement", e, "")
-	default:
-		y.hold("statement", e, show(rows[0][0]))
-	}
+	holdDocument(t, y, all)
 }
 
 // expressions runs a part of the table in its three forms.
 func (y *tally) expressions(part []example) {
 	y.t.Helper()
-	y.ask("over literals", part, "", example.literals)
+	y.form("over literals", part, "", example.literals)
 	var over []example
 	var values []string
 	for _, e := range part {
@@ -238,28 +270,32 @@ func (y *tally) expressions(part []example) {
 	}
 	made, loaded := fmt.Sprintf("made%d", part[0].line), fmt.Sprintf("loaded%d", part[0].line)
 	run(y.t, y.client, "CREATE TABLE d."+made+" AS SELECT "+strings.Join(values, ", "))
-	y.load(loaded, "SELECT * FROM d."+made)
-	for _, table := range []string{made, loaded} {
-		y.ask("over columns of "+table, over, " FROM d."+table, func(e example) string {
+	tables := []string{made}
+	if y.inserts {
+		y.load(loaded, "SELECT * FROM d."+made)
+		tables = append(tables, loaded)
+	}
+	for _, table := range tables {
+		y.form("over columns of "+table, over, " FROM d."+table, func(e example) string {
 			expression, _ := e.columns()
 			return expression
 		})
 	}
 }
 
-// ask runs examples and holds the answers: together, but those that fail each alone.
-func (y *tally) ask(how string, list []example, from string, form func(example) string) {
+// form runs examples in one form and holds the answers: together, but those that fail each alone.
+func (y *tally) form(how string, list []example, from string, form func(example) string) {
 	y.t.Helper()
 	var together []example
 	var expressions []string
 	for _, e := range list {
 		if e.want == "ERROR" || y.refused[e.line] != "" {
-			y.hold(how, e, answers(y.t, y.client, from, []string{form(e)})[0])
+			y.hold(how, e, y.answers(from, []string{form(e)})[0])
 			continue
 		}
 		together, expressions = append(together, e), append(expressions, form(e))
 	}
-	for i, got := range answers(y.t, y.client, from, expressions) {
+	for i, got := range y.answers(from, expressions) {
 		y.hold(how, together[i], got)
 	}
 }

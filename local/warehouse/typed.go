@@ -1,6 +1,9 @@
 package warehouse
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // withTypes gives the functions that write JSON the types of what they write: in the emulator a BOOL is a number, and
 // nothing else says that it is not. Package mend reads these structs.
@@ -25,7 +28,32 @@ func withTypes(sql string) string {
 	return out.String() + sql[copied:]
 }
 
-var writesJSON = map[string]bool{"TO_JSON_STRING": true, "TO_JSON": true, "JSON_ARRAY": true, "JSON_OBJECT": true}
+var writesJSON = map[string]bool{"TO_JSON_STRING": true, "TO_JSON": true, "JSON_ARRAY": true, "JSON_OBJECT": true, "FORMAT": true}
+
+// writesAny are the specifiers of FORMAT, of which t and T write values of any type, and * is an argument, too.
+var writesAny = regexp.MustCompile(`%[-+ #0']*(\*|\d+)?(?:\.(\*|\d*))?([a-zA-Z%])`)
+
+// anyOf says which arguments of FORMAT are written as any type.
+func anyOf(format []token) map[int]bool {
+	of := map[int]bool{}
+	if len(format) != 1 || format[0].kind != literal {
+		return of
+	}
+	at := 0
+	for _, m := range writesAny.FindAllStringSubmatch(format[0].text, -1) {
+		for _, star := range m[1:3] {
+			if star == "*" {
+				at++
+			}
+		}
+		if m[3] == "%" {
+			continue
+		}
+		at++
+		of[at] = m[3] == "t" || m[3] == "T"
+	}
+	return of
+}
 
 // typedArguments writes the arguments of a call again.
 func typedArguments(sql, name string, tokens []token) string {
@@ -34,6 +62,10 @@ func typedArguments(sql, name string, tokens []token) string {
 		parts = nil // none, or two arrays
 	}
 	var arguments []string
+	var asAny map[int]bool
+	if name == "FORMAT" && len(parts) > 0 {
+		asAny = anyOf(parts[0])
+	}
 	for i, part := range parts {
 		if len(part) == 0 {
 			continue
@@ -42,7 +74,7 @@ func typedArguments(sql, name string, tokens []token) string {
 		inner := withTypes(text)
 		typed := "STRUCT(" + inner + " AS __v, TYPEOF(" + inner + ") AS __t)"
 		switch {
-		case strings.HasPrefix(name, "TO_JSON") && i == 0:
+		case strings.HasPrefix(name, "TO_JSON") && i == 0, asAny[i]:
 			inner = typed
 		case name == "JSON_ARRAY" || name == "JSON_OBJECT" && i%2 == 1:
 			inner = "TO_JSON(" + typed + ")"

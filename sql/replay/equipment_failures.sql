@@ -20,7 +20,9 @@ insert into staging_data.equipment_failures (
   kafka_offset,
   kafka_timestamp,
   ingested_at,
-  batch_id
+  batch_id,
+  kafka_key,
+  schema_id
 )
 select
   lake.id,
@@ -36,7 +38,9 @@ select
   lake.kafka_offset,
   lake.kafka_timestamp,
   current_timestamp(),
-  lake.batch_id
+  lake.batch_id,
+  lake.kafka_key,
+  lake.schema_id
 from staging_data.equipment_failures_lake as lake
 where lake.dt between @from_day and @to_day
   and not exists (

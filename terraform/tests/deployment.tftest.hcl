@@ -141,3 +141,32 @@ run "standard_cluster" {
     confluent_cluster = { type = "standard", availability = "MULTI_ZONE" }
   }
 }
+
+run "confluents_registry" {
+  command = plan
+
+  variables {
+    schema_registry = { compatibility = "FULL", format = "PROTOBUF" }
+    simulate        = true
+  }
+
+  assert {
+    condition     = length(module.registry) == 1
+    error_message = "No registry is set up."
+  }
+}
+
+run "existing_registry" {
+  command = plan
+
+  variables {
+    kafka           = { bootstrap_servers = "10.0.0.5:9092", security_protocol = "PLAINTEXT" }
+    schema_registry = { url = "https://registry.example.com/apis/ccompat/v7", username = "u", password_secret = "registry-password" } # checkov:skip=CKV_SECRET_6:the name of a secret
+    simulate        = true
+  }
+
+  assert {
+    condition     = length(module.registry) == 0
+    error_message = "A registry is set up although one exists."
+  }
+}

@@ -188,6 +188,68 @@ run "eighth_validation_of_each_variable" {
   ]
 }
 
+# This one looks at kafka: it is judged where that is right.
+run "schema_registry_address" {
+  command = plan
+
+  variables {
+    schema_registry = { url = "registry:8081" }
+  }
+
+  expect_failures = [var.schema_registry]
+}
+
+run "schema_registry_none_with_a_cluster_of_ones_own" {
+  command = plan
+
+  variables {
+    kafka           = { bootstrap_servers = "a:9092", security_protocol = "PLAINTEXT" }
+    schema_registry = {}
+  }
+
+  expect_failures = [var.schema_registry]
+}
+
+run "schema_registry_user_without_a_password" {
+  command = plan
+
+  variables {
+    schema_registry = { url = "https://registry", username = "u" }
+  }
+
+  expect_failures = [var.schema_registry]
+}
+
+run "schema_registry_user_of_confluents" {
+  command = plan
+
+  variables {
+    schema_registry = { username = "u", password_secret = "s" }
+  }
+
+  expect_failures = [var.schema_registry]
+}
+
+run "schema_registry_format" {
+  command = plan
+
+  variables {
+    schema_registry = { format = "XML" }
+  }
+
+  expect_failures = [var.schema_registry]
+}
+
+run "schema_registry_compatibility" {
+  command = plan
+
+  variables {
+    schema_registry = { compatibility = "SOME" }
+  }
+
+  expect_failures = [var.schema_registry]
+}
+
 # Others look at these two: they are not judged while these are wrong.
 run "multi_region" {
   command = plan

@@ -21,7 +21,9 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    kafka_key,
+    schema_id
 from {{ source('staging', 'equipment_failures') }}
 where true
 {{ one_row_per_record() }}

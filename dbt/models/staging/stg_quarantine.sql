@@ -14,7 +14,8 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    schema_id
 from {{ source('staging', 'quarantine') }}
 where true
 {{ one_row_per_record() }}

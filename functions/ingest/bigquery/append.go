@@ -71,9 +71,11 @@ func without(pending []int, refused []rows.Refusal) []int {
 func (s *Sink) appendSome(ctx context.Context, to *stream, all rows.Set, pending []int) (sent int, refused []rows.Refusal, err error) {
 	err = fault.Retry(ctx, Fault, func() error {
 		r := requests.Get().(*Request)
-		r.Fill(to.encoder, all, pending, s.now().UnixMicro())
-		sent = len(r.Rows)
-		answer, err := to.send(ctx, r.Rows)
+		answer, err := to.send(ctx, func(encoder *Encoder) [][]byte {
+			r.Fill(encoder, all, pending, s.now().UnixMicro())
+			sent = len(r.Rows)
+			return r.Rows
+		})
 		if err == nil || answer != nil { // the library is done with the memory
 			requests.Put(r)
 		}

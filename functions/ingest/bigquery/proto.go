@@ -2,6 +2,7 @@ package bigquery
 
 import (
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -17,12 +18,14 @@ import (
 // pairs of types: a TIMESTAMP is an int64 of microseconds.
 type Encoder struct {
 	rows.Layout
-	tags []uint64 // field number and wire type, as they precede a value
+	tags  []uint64 // field number and wire type, as they precede a value
+	lacks []bool   // which columns the table does not have; nil for none
+	extra int      // the position of the column extra; -1 in the quarantine
 }
 
 // NewEncoder returns the encoder of a table's rows.
 func NewEncoder(l rows.Layout) *Encoder {
-	e := &Encoder{Layout: l}
+	e := &Encoder{Layout: l, extra: slices.IndexFunc(l.Columns, func(c event.Column) bool { return c.Name == "extra" })}
 	for i := range l.Columns {
 		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(l.Columns[i].Type)))
 	}
@@ -33,6 +36,9 @@ func NewEncoder(l rows.Layout) *Encoder {
 func (e *Encoder) Descriptor() *descriptorpb.DescriptorProto {
 	d := &descriptorpb.DescriptorProto{Name: proto.String("Row")}
 	for i := range e.Columns {
+		if e.lacks != nil && e.lacks[i] {
+			continue
+		}
 		label := descriptorpb.FieldDescriptorProto_LABEL_REQUIRED
 		if e.Columns[i].Nullable {
 			label = descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL
@@ -63,6 +69,9 @@ func (e *Encoder) appendShared(dst []byte, shared event.Row, stamp int64) []byte
 
 // appendOwn adds the part of the encoding that is the row's own.
 func (e *Encoder) appendOwn(dst []byte, row event.Row) []byte {
+	if e.lacks != nil {
+		return e.appendLacking(dst, row)
+	}
 	for i, at := range e.Own {
 		if at >= 0 {
 			dst = e.appendValue(dst, i, &row[at])

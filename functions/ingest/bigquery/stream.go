@@ -26,9 +26,11 @@ type stream struct {
 	timeout time.Duration   // of one attempt
 	life    context.Context // ends with the sink
 
-	turn    chan struct{} // holds a token; the caller that takes it may open a connection
-	mu      sync.Mutex
-	current *connection // nil when none is open
+	turn     chan struct{} // holds a token; the caller that takes it may open a connection
+	mu       sync.Mutex
+	current  *connection // nil when none is open
+	narrowed *Encoder    // of a table that lacks columns; nil for all of them
+	until    time.Time   // when all are tried again
 }
 
 func newStream(life context.Context, at bigquery.Config, table string, encoder *Encoder, timeout time.Duration) *stream {
@@ -45,26 +47,35 @@ func newStream(life context.Context, at bigquery.Config, table string, encoder *
 	return s
 }
 
-// send makes one attempt to append encoded rows, within the stream's time
+// send makes one attempt to append what fill encodes, within the stream's time
 // limit. After success the rows are durable and visible. Where the warehouse
 // refused them, its answer is returned with the error. After an error
 // without answer the rows may or may not have arrived, and the library may
 // still read their memory.
-func (s *stream) send(ctx context.Context, rows [][]byte) (*storagepb.AppendRowsResponse, error) {
+func (s *stream) send(ctx context.Context, fill func(*Encoder) [][]byte) (*storagepb.AppendRowsResponse, error) {
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	c, err := s.connect(limited)
-	if err != nil {
-		return nil, fmt.Errorf("opening the stream of %s: %w", s.table, err)
+	for again := false; ; again = true {
+		c, err := s.connect(limited)
+		if err != nil {
+			return nil, fmt.Errorf("opening the stream of %s: %w", s.table, err)
+		}
+		rows := fill(c.encoder)
+		answer, err := c.send(limited, rows)
+		if err == nil {
+			s.widen(c, answer)
+			return answer, nil
+		}
+		if isLacking(err) && !again {
+			if fault := s.narrow(limited, c); fault == nil && answer != nil { // else the library may still read the memory
+				continue
+			}
+		}
+		if answer == nil && ctx.Err() == nil { // it is not only the caller that gave up
+			s.discard(c)
+		}
+		return answer, fmt.Errorf("appending %d rows to %s: %w", len(rows), s.table, err)
 	}
-	answer, err := c.send(limited, rows)
-	if err == nil {
-		return answer, nil
-	}
-	if answer == nil && ctx.Err() == nil { // it is not only the caller that gave up
-		s.discard(c)
-	}
-	return answer, fmt.Errorf("appending %d rows to %s: %w", len(rows), s.table, err)
 }
 
 // connect returns the current connection, or opens one; of several callers
@@ -92,10 +103,30 @@ func (s *stream) connect(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
+// connected returns the connection that is open, unless it does without columns
+// that the table may have by now.
 func (s *stream) connected() *connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current
+	if s.narrowed == nil || time.Now().Before(s.until) {
+		return s.current
+	}
+	s.narrowed = nil
+	if c := s.current; c != nil {
+		s.current = nil
+		go func() { _ = c.end() }() // other calls may still use it: they try again
+	}
+	return nil
+}
+
+// encoding returns the encoder of the next connection.
+func (s *stream) encoding() *Encoder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.narrowed != nil {
+		return s.narrowed
+	}
+	return s.encoder
 }
 
 // discard closes the connection, so that the next caller opens another.
@@ -121,6 +152,7 @@ func (s *stream) end() error {
 // to other tables; closing a managed stream of a shared client would wait for
 // a reconnect in progress, which has no limit.
 type connection struct {
+	encoder *Encoder // of the rows that it takes
 	client  *managedwriter.Client
 	managed *managedwriter.ManagedStream
 	cancel  context.CancelFunc
@@ -136,16 +168,17 @@ func (s *stream) open(ctx context.Context) (*connection, error) {
 		cancel()
 		return nil, err
 	}
+	encoder := s.encoding()
 	managed, err := client.NewManagedStream(life,
 		managedwriter.WithType(managedwriter.DefaultStream),
 		managedwriter.WithDestinationTable(s.table),
-		managedwriter.WithSchemaDescriptor(s.encoder.Descriptor()),
+		managedwriter.WithSchemaDescriptor(encoder.Descriptor()),
 		managedwriter.WithTraceID("stationflow"))
 	if err != nil {
 		cancel()
 		return nil, errors.Join(err, client.Close())
 	}
-	c := &connection{client: client, managed: managed, cancel: cancel}
+	c := &connection{encoder: encoder, client: client, managed: managed, cancel: cancel}
 	if !keep() {
 		_ = c.end()
 		return nil, ctx.Err()

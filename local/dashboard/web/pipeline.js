@@ -30,6 +30,7 @@ export function drawPipeline(pipeline, figures) {
   drawOverall(pipeline, figures)
   drawAttention(pipeline.hops.filter(isBad))
   drawRefused(pipeline.refused)
+  drawNote("#new-fields", pipeline.new_fields)
   for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
   drawMeasures(pipeline)
   drawRun(pipeline.transform)
@@ -99,9 +100,13 @@ function drawTrouble(item, hop) {
 // drawRefused says that many records are refused: nothing is broken here, but
 // somebody sends what nobody can use.
 function drawRefused({ note, remedy }) {
-  const line = $("#refused")
-  line.hidden = note === ""
-  const text = `${note} ${remedy}`.trim()
+  drawNote("#refused", `${note} ${remedy}`.trim())
+}
+
+// drawNote shows a sentence, or nothing where there is none.
+function drawNote(id, text) {
+  const line = $(id)
+  line.hidden = text === ""
   if (line.dataset.note === text) return
   line.dataset.note = text
   line.replaceChildren(...withCode(text))

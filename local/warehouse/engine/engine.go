@@ -103,7 +103,7 @@ type restServer struct {
 
 // serve starts the emulator's own servers, because its gRPC service has no other entrance and its HTTP handler works
 // only then, and one more for the handler: the emulator's cuts statements off that take long.
-func serve(e *server.Server, measured http.Handler) (rest restServer, grpc string, served <-chan error, err error) {
+func serve(e *server.Server, measured *sizes) (rest restServer, grpc string, served <-chan error, err error) {
 	bound, ended := make(chan string, 1), make(chan error, 1)
 	e.SetListenCallback(func(_, address string) { bound <- address })
 	go func() { ended <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
@@ -118,6 +118,7 @@ func serve(e *server.Server, measured http.Handler) (rest restServer, grpc strin
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST "+warehouse.SizesPath, measured)
+	mux.HandleFunc("POST "+warehouse.JobsPath, measured.forgetJobs)
 	mux.Handle("/", e.Handler)
 	rest = restServer{&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
 	go func() { _ = rest.Serve(listener) }() // it ends with Shutdown, and its clients notice before anyone here

@@ -23,9 +23,10 @@ var storedTypes = map[string]int64{
 
 // sizes answers how many bytes a table's columns have, by partition. It reads the database itself: a query in GoogleSQL
 // would cost ten times as much.
+// It also clears what the emulator keeps of jobs, for the same reason.
 type sizes struct{ db *sql.DB }
 
-// openSizes opens the database once more, to read it only. The emulator's driver for it is registered with its package.
+// openSizes opens the database once more. The emulator's driver for it is registered with its package.
 func openSizes(dsn string) (*sizes, error) {
 	db, err := sql.Open("googlesqlite_sqlite3", dsn)
 	if err != nil {
@@ -33,6 +34,19 @@ func openSizes(dsn string) (*sizes, error) {
 	}
 	db.SetMaxOpenConns(1)
 	return &sizes{db}, nil
+}
+
+// noJobs is the emulator's empty list of ids.
+var noJobs = base64.StdEncoding.EncodeToString([]byte(`{"header":"array","body":"[]"}`))
+
+// forgetJobs makes the emulator forget all of its jobs, which it reads from the database with each request.
+func (s *sizes) forgetJobs(w http.ResponseWriter, r *http.Request) {
+	for _, statement := range []string{"UPDATE projects SET jobIDs = '" + noJobs + "'", "DELETE FROM jobs"} {
+		if _, err := s.db.ExecContext(r.Context(), statement); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
 }
 
 func (s *sizes) ServeHTTP(w http.ResponseWriter, r *http.Request) {

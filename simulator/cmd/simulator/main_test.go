@@ -310,10 +310,8 @@ func tallyFile(t *testing.T, topic, path string) simulator.Tally {
 	schema, _ := event.SchemaOf(topic)
 	decoder, row := event.NewDecoder(schema, time.UTC), make(event.Row, len(schema.Columns)+1)
 	tally := simulator.Tally{Bad: map[event.Reason]int{}}
-	for _, reason := range event.Reasons() {
-		if reason != event.RefusedByWarehouse {
-			tally.Bad[reason] = 0
-		}
+	for _, reason := range simulator.Reasons() {
+		tally.Bad[reason] = 0
 	}
 	seen := map[string]bool{}
 	for line := range bytes.Lines(text) {

@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/registry"
 	"github.com/stationflow/stationflow/simulator"
+	"github.com/stationflow/stationflow/simulator/sink"
 )
 
 // options say what to simulate, how fast, and where the events go.
@@ -24,6 +27,8 @@ type options struct {
 	folder   string        // of the JSON-lines files; "" for none
 	report   string        // the file for the numbers; "" for none
 	kafka    *kafka.Config // nil for none
+	format   sink.Format
+	registry *registry.Config // for formats other than JSON
 }
 
 const usage = `usage: simulator [FLAGS]
@@ -31,7 +36,8 @@ const usage = `usage: simulator [FLAGS]
 Plays railway stations, one step of five simulated minutes at a time, and
 writes their events to Kafka. KAFKA_BOOTSTRAP_SERVERS and the other KAFKA_
 variables say how Kafka is reached, STATION_TIMEZONE is the stations' time
-zone. A TIME is 2026-11-22T07:30, local to the stations, or with an offset, or
+zone. --format other than json writes as the serializers of a schema registry,
+which SCHEMA_REGISTRY_URL names. A TIME is 2026-11-22T07:30, local to the stations, or with an offset, or
 a date, or now.
 
 `
@@ -58,6 +64,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer, now time
 	flags.IntVar(&o.tooLarge, "too-large", 0, "`number` of records of 9 MiB, one in each of the first steps")
 	flags.StringVar(&o.report, "report", "", "JSON `file` for the numbers of records by topic and fault")
 	flags.StringVar(&o.folder, "json", "", "append the events to files in this `folder`, one per topic")
+	format := flags.String("format", string(sink.JSON), "`format` of the values in Kafka: json, avro, protobuf, jsonschema or mixed")
 	brokers := flags.String("kafka", "", "Kafka's `host:port`, instead of KAFKA_BOOTSTRAP_SERVERS")
 	noKafka := flags.Bool("no-kafka", false, "write no events to Kafka")
 	if err := program.Parse(flags, args, stdout, usage); err != nil {
@@ -78,6 +85,10 @@ func parse(args []string, getenv func(string) string, stdout io.Writer, now time
 	if !*noKafka {
 		config := kafka.FromEnv(r)
 		o.kafka = &config
+	}
+	o.format = sink.Format(*format)
+	if o.registry = registry.FromEnv(r); o.registry == nil && o.format != sink.JSON && r.Err() == nil {
+		r.Fault("SCHEMA_REGISTRY_URL", "is not set: --format %s needs a registry, http://host:port or https://host", *format)
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -138,6 +149,8 @@ func (o *options) check() error {
 	refuse(o.run.Steps < 0, "--steps is %d: set it to the number of steps, or 0 for no limit", o.run.Steps)
 	refuse(o.run.For < 0, "--for is %v: set it to how long to run, or 0 for no limit", o.run.For)
 	refuse(!(o.faults >= 0 && o.faults <= 1), "--faults is %v: set it to a share from 0 to 1, such as 0.05", o.faults)
+	refuse(!slices.Contains(sink.Formats(), string(o.format)), "--format is %q: set it to one of %s", o.format, strings.Join(sink.Formats(), ", "))
+	refuse(o.format != sink.JSON && o.kafka == nil, "--format %s is for Kafka: leave out --no-kafka, files are JSON", o.format)
 	refuse(o.tooLarge < 0, "--too-large is %d: set it to the number of records, or 0 for none", o.tooLarge)
 	return errors.Join(faults...)
 }

@@ -15,7 +15,9 @@ import (
 
 // sinks writes each step to all of its sinks, in order. Kafka comes first:
 // what is in the files, Kafka has acknowledged.
-type sinks []interface {
+type sinks []openSink
+
+type openSink interface {
 	simulator.Sink
 	io.Closer
 }
@@ -34,7 +36,11 @@ func openSinks(ctx context.Context, o options) (sinks, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, events)
+		inFormat, err := serialized(ctx, events, o)
+		if err != nil {
+			return nil, errors.Join(err, events.Close())
+		}
+		all = append(all, inFormat)
 	}
 	if o.folder != "" {
 		files, err := sink.OpenJSONLines(o.folder)
@@ -44,6 +50,18 @@ func openSinks(ctx context.Context, o options) (sinks, error) {
 		all = append(all, files)
 	}
 	return all, nil
+}
+
+// serialized returns the sink for events in JSON.
+func serialized(ctx context.Context, events *sink.Kafka, o options) (openSink, error) {
+	if o.format == sink.JSON {
+		return events, nil
+	}
+	writer, err := sink.Serialize(ctx, events, o.format, *o.registry)
+	return struct {
+		simulator.Sink
+		io.Closer
+	}{writer, events}, err
 }
 
 func (all sinks) Write(events []simulator.Event) error {

@@ -43,6 +43,7 @@ locals {
   readers = merge([for client, account in local.accounts : merge(
     var.kafka[client].password == null ? {} : { "${client} password" = { member = account, secret = var.kafka[client].password.secret } },
     { for name, secret in var.files : "${client} ${name}" => { member = account, secret = secret } },
+    client != "simulator" || var.registry.password == null ? {} : { "simulator registry" = { member = account, secret = var.registry.password.secret } },
   )]...)
   accounts = merge(
     { bridge = google_service_account.bridge.member },

@@ -23,7 +23,7 @@ locals {
         BRIDGE_HTTP_URL          = "${var.ingest.uri}/ingest"
       } : {},
     )
-    simulator = { STATION_TIMEZONE = var.station_timezone }
+    simulator = merge(var.registry.environment, { STATION_TIMEZONE = var.station_timezone })
   }
 
   # Where each variable of bridge and simulator comes from: a value, the path of
@@ -34,6 +34,7 @@ locals {
     },
     { for name in keys(var.files) : name => { value = "/secrets/${lower(name)}/content", secret = null } },
     kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = { value = null, secret = kafka.password } },
+    client != "simulator" || var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = { value = null, secret = var.registry.password } },
   ) }
 }
 

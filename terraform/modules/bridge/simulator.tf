@@ -39,7 +39,7 @@ resource "google_cloud_run_v2_job" "simulator" {
       containers {
         image   = local.image
         command = ["/simulator"]
-        args    = ["--speed=10", "--for=20m"]
+        args    = concat(["--speed=10", "--for=20m"], var.registry_format == null ? [] : ["--format=${var.registry_format}"])
 
         resources {
           limits = { cpu = "1", memory = "512Mi" }

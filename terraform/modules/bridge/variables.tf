@@ -81,6 +81,21 @@ variable "region" {
   type        = string
 }
 
+variable "registry" {
+  description = "How the simulator reaches the schema registry: variables, and the secret of the password; nothing where there is none."
+  type = object({
+    environment = map(string)
+    password    = object({ secret = string, version = string })
+  })
+  default = { environment = {}, password = null }
+}
+
+variable "registry_format" {
+  description = "What the simulator writes through the registry: avro, protobuf or jsonschema; null for JSON without one."
+  type        = string
+  default     = null
+}
+
 variable "repository" {
   description = "The registry: its id, and the address that image names begin with."
   type        = object({ address = string, id = string, name = string })

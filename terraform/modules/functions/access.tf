@@ -46,3 +46,12 @@ resource "google_project_iam_member" "transform_jobs" {
   role    = "roles/bigquery.jobUser" # there is no smaller place to grant it
   member  = google_service_account.function["transform"].member
 }
+
+resource "google_secret_manager_secret_iam_member" "registry" {
+  count = var.registry.password == null ? 0 : 1
+
+  project   = var.project
+  secret_id = var.registry.password.secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function["ingest"].member
+}

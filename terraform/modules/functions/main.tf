@@ -17,7 +17,8 @@ locals {
       max_instances = var.ingest.max_instances
       memory        = var.ingest.memory
       timeout       = var.ingest.timeout_seconds
-      environment = merge(var.ingest.settings, {
+      password      = var.registry.password
+      environment = merge(var.ingest.settings, var.registry.environment, {
         GOOGLE_CLOUD_PROJECT = var.project
         INGEST_CONCURRENCY   = tostring(var.ingest.concurrency)
         LAKE_BUCKET          = var.bucket
@@ -36,6 +37,7 @@ locals {
       ingress       = "ALLOW_INTERNAL_ONLY"
       max_instances = 1
       memory        = var.transform.memory
+      password      = null
       timeout       = 600 # a wait of 240 s, then a run of 300 s
       environment = merge({ TRANSFORM_ARTIFACTS = "gs://${var.bucket}/dbt" }, var.transform.settings, {
         GOOGLE_CLOUD_PROJECT = var.project
@@ -112,6 +114,16 @@ resource "google_cloudfunctions2_function" "function" {
     all_traffic_on_latest_revision   = true
     environment_variables            = each.value.environment
 
+    dynamic "secret_environment_variables" {
+      for_each = each.value.password == null ? [] : [each.value.password]
+      content {
+        key        = "SCHEMA_REGISTRY_PASSWORD"
+        project_id = var.project
+        secret     = secret_environment_variables.value.secret
+        version    = secret_environment_variables.value.version
+      }
+    }
+
     direct_vpc_egress = var.network == null ? null : "VPC_EGRESS_${var.network.egress}"
     dynamic "direct_vpc_network_interface" {
       for_each = var.network == null ? [] : [var.network.subnetwork]
@@ -126,6 +138,7 @@ resource "google_cloudfunctions2_function" "function" {
     google_bigquery_dataset_iam_member.ingest,
     google_bigquery_dataset_iam_member.transform,
     google_project_iam_member.transform_jobs,
+    google_secret_manager_secret_iam_member.registry,
     google_storage_bucket_iam_member.ingest,
     google_storage_bucket_iam_member.transform,
   ]

@@ -51,6 +51,15 @@ variable "region" {
   type        = string
 }
 
+variable "registry" {
+  description = "How ingest reaches the schema registry: variables, and the secret of the password; nothing where there is none."
+  type = object({
+    environment = map(string)
+    password    = object({ secret = string, version = string })
+  })
+  default = { environment = {}, password = null }
+}
+
 variable "repository" {
   description = "Full name of the registry that images are built into."
   type        = string

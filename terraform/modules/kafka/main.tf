@@ -20,6 +20,13 @@ locals {
 
 resource "confluent_environment" "this" {
   display_name = "stationflow"
+
+  dynamic "stream_governance" {
+    for_each = var.registry ? [1] : []
+    content {
+      package = "ESSENTIALS"
+    }
+  }
 }
 
 resource "confluent_kafka_cluster" "this" {

@@ -20,3 +20,9 @@ output "cluster" {
   description = "Id of the cluster."
   value       = confluent_kafka_cluster.this.id
 }
+
+output "environment" {
+  description = "Id of the environment, once it has the cluster, and with it the schema registry."
+  value       = confluent_environment.this.id
+  depends_on  = [confluent_kafka_cluster.this]
+}

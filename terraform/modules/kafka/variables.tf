@@ -33,6 +33,11 @@ variable "region" {
   type        = string
 }
 
+variable "registry" {
+  description = "Whether the environment has a schema registry."
+  type        = bool
+}
+
 variable "simulate" {
   description = "Whether there is a simulator that writes."
   type        = bool

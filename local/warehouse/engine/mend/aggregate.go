@@ -28,6 +28,9 @@ func replaceAggregates() error {
 				return &wholeMean{wholeSum{original: construct(original), seen: map[int64]bool{}}}
 			}
 		},
+		"string_agg": func(original any) any {
+			return func() *textsOnly { return &textsOnly{construct(original)} }
+		},
 		"approx_quantiles": func(any) any {
 			return func() *quantiles { return &quantiles{seen: map[any]bool{}} }
 		},
@@ -53,6 +56,16 @@ func hasOption(args []any, name string) bool {
 		text, ok := decode(arg).(string)
 		return ok && strings.HasPrefix(text, `{"type":"aggregate_`+name)
 	})
+}
+
+// textsOnly is STRING_AGG, which the emulator has of STRING alone.
+type textsOnly struct{ aggregate }
+
+func (a *textsOnly) Step(args ...any) error {
+	if _, isBytes := decode(args[0]).([]byte); isBytes {
+		return refuse("STRING_AGG of BYTES")
+	}
+	return a.aggregate.Step(args...)
 }
 
 // wholeSum is SUM: it adds whole numbers without overflow and fails if the result is too large. Others are the original's.

@@ -159,8 +159,34 @@ func divide(original scalar) scalar {
 		if len(args) == 2 && args[0] == int64(math.MinInt64) && args[1] == int64(-1) {
 			return nil, errOverflow
 		}
+		if len(args) == 2 && !anyNull(args) {
+			if result, done, err := divideNumerics(decodeAll(args)); done {
+				return encode(result), err
+			}
+		}
 		return original(args...)
 	}
+}
+
+// divideNumerics is DIV of numbers of which one at least is a NUMERIC.
+func divideNumerics(args []any) (any, bool, error) {
+	_, first := args[0].(numeric)
+	_, second := args[1].(numeric)
+	a, _, errA := toNumeric(args[0])
+	b, _, errB := toNumeric(args[1])
+	if !first && !second || errA != nil || errB != nil {
+		return nil, false, nil //nolint:nilerr // the original fails, too
+	}
+	x, okA := a.(numeric)
+	y, okB := b.(numeric)
+	if !okA || !okB {
+		return nil, false, nil
+	}
+	if y.Sign() == 0 {
+		return nil, true, errors.New("division by zero")
+	}
+	quotient := new(big.Rat).Quo(x.Rat, y.Rat)
+	return numeric{Rat: new(big.Rat).SetInt(new(big.Int).Quo(quotient.Num(), quotient.Denom()))}, true, nil
 }
 
 // shiftRight fills with zeros.

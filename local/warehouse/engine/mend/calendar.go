@@ -8,9 +8,10 @@ import (
 	googlesql "github.com/goccy/go-googlesql"
 )
 
-// units are the parts of a day, in microseconds.
+// units are the parts that are always as long, in microseconds. Clocks of a zone may have longer and shorter days, but
+// instants differ by days of 24 hours, and times without a zone have no others.
 var units = map[string]int64{
-	"MICROSECOND": 1, "MILLISECOND": 1e3, "SECOND": 1e6, "MINUTE": 60e6, "HOUR": 3600e6,
+	"MICROSECOND": 1, "MILLISECOND": 1e3, "SECOND": 1e6, "MINUTE": 60e6, "HOUR": 3600e6, "DAY": 24 * 3600e6,
 }
 
 var weekdays = map[string]time.Weekday{
@@ -31,6 +32,26 @@ func civilTime(v any) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// onClocks is what clocks show at a time: at an instant in the zone that is given, or in UTC. The result has that zone.
+func onClocks(v any, given []any) (t time.Time, ok bool, err error) {
+	at, instant := v.(timestamp)
+	if !instant {
+		t, ok = civilTime(v)
+		return t, ok, nil
+	}
+	l, err := zoneOf(given)
+	return time.Time(at).In(l), true, err
+}
+
+// zoneOf is the zone that a function is given as its last argument, or UTC.
+func zoneOf(given []any) (*time.Location, error) {
+	if len(given) == 0 {
+		return time.UTC, nil
+	}
+	name, _ := given[0].(string)
+	return zone(name)
+}
+
 // floorDiv divides and rounds down.
 func floorDiv(a, b int64) int64 {
 	if q := a / b; a%b == 0 || (a < 0) == (b < 0) {
@@ -40,7 +61,7 @@ func floorDiv(a, b int64) int64 {
 	}
 }
 
-func days(t time.Time) int64 { return floorDiv(t.Unix(), 24*3600) }
+func days(t time.Time) int64 { return floorDiv(t.UnixMicro(), units["DAY"]) }
 
 // boundaries numbers the spans of a part since some time, so that a difference counts the boundaries between two times.
 func boundaries(t time.Time, part string) (int64, error) {
@@ -51,8 +72,6 @@ func boundaries(t time.Time, part string) (int64, error) {
 		return floorDiv(days(t)+4-int64(first), 7), nil // the first day of 1970 was a Thursday
 	}
 	switch part {
-	case "DAY":
-		return days(t), nil
 	case "MONTH":
 		return int64(t.Year())*12 + int64(t.Month()) - 1, nil
 	case "QUARTER":
@@ -88,9 +107,6 @@ func elapsed(args []any) (any, bool, error) {
 	b, second := args[1].(timestamp)
 	part, third := args[2].(string)
 	unit := units[part]
-	if part == "DAY" {
-		unit = 24 * units["HOUR"]
-	}
 	if !first || !second || !third || unit == 0 {
 		return nil, false, nil
 	}
@@ -102,13 +118,11 @@ func floor(t time.Time, part string) (time.Time, error) {
 	if unit, ok := units[part]; ok {
 		return time.UnixMicro(floorDiv(t.UnixMicro(), unit) * unit).UTC(), nil
 	}
-	day := time.Unix(days(t)*24*3600, 0).UTC()
+	day := time.UnixMicro(days(t) * units["DAY"]).UTC()
 	if first, ok := weekdays[part]; ok {
 		return day.AddDate(0, 0, -int((day.Weekday()-first+7)%7)), nil
 	}
 	switch part {
-	case "DAY":
-		return day, nil
 	case "MONTH":
 		return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC), nil
 	case "QUARTER":
@@ -152,20 +166,9 @@ func like(v any, t time.Time) any {
 // extract reads a part of a time.
 func extract(args []any) (any, bool, error) {
 	part, _ := args[1].(string)
-	t, ok := civilTime(args[0])
-	if at, instant := args[0].(timestamp); instant {
-		l := time.UTC
-		if len(args) == 3 {
-			name, _ := args[2].(string)
-			var err error
-			if l, err = zone(name); err != nil {
-				return nil, true, err
-			}
-		}
-		t, ok = civilIn(time.Time(at), l), true
-	}
-	if !ok {
-		return nil, false, nil
+	t, ok, err := onClocks(args[0], args[2:])
+	if err != nil || !ok {
+		return nil, ok, err
 	}
 	if result := civilPart(t, part); result != nil {
 		return result, true, nil
@@ -225,7 +228,7 @@ func newDate(args []any) (any, bool, error) {
 		}
 		return date(t), true, nil
 	case timestamp:
-		t, err := inZone(v, args)
+		t, _, err := onClocks(v, args[1:])
 		return as(t, googlesql.TypeKindTypeDate), true, err
 	case string:
 		return textToTime(v, googlesql.TypeKindTypeDate)
@@ -237,7 +240,7 @@ func newDate(args []any) (any, bool, error) {
 func newDatetime(args []any) (any, bool, error) {
 	switch v := args[0].(type) {
 	case timestamp:
-		t, err := inZone(v, args)
+		t, _, err := onClocks(v, args[1:])
 		return datetime(t), true, err
 	case string:
 		return textToTime(v, googlesql.TypeKindTypeDatetime)
@@ -266,7 +269,7 @@ func newDatetime(args []any) (any, bool, error) {
 func newTime(args []any) (any, bool, error) {
 	switch v := args[0].(type) {
 	case timestamp:
-		t, err := inZone(v, args)
+		t, _, err := onClocks(v, args[1:])
 		return clock(t), true, err
 	case int64:
 		if len(args) == 3 {
@@ -280,28 +283,11 @@ func newTime(args []any) (any, bool, error) {
 	return nil, false, nil
 }
 
-// inZone is what clocks show at an instant in the zone that is the second argument, or in UTC.
-func inZone(at timestamp, args []any) (time.Time, error) {
-	l := time.UTC
-	if len(args) == 2 {
-		name, _ := args[1].(string)
-		var err error
-		if l, err = zone(name); err != nil {
-			return time.Time{}, err
-		}
-	}
-	return civilIn(time.Time(at), l), nil
-}
-
 // newTimestamp is TIMESTAMP.
 func newTimestamp(args []any) (any, bool, error) {
-	l := time.UTC
-	if len(args) == 2 {
-		name, _ := args[1].(string)
-		var err error
-		if l, err = zone(name); err != nil {
-			return nil, true, err
-		}
+	l, err := zoneOf(args[1:])
+	if err != nil {
+		return nil, true, err
 	}
 	switch v := args[0].(type) {
 	case string:
@@ -324,15 +310,10 @@ func newTimestamp(args []any) (any, bool, error) {
 func timestampString(args []any) (any, bool, error) {
 	switch v := args[0].(type) {
 	case timestamp:
-		l := time.UTC
-		if len(args) == 2 {
-			name, _ := args[1].(string)
-			var err error
-			if l, err = zone(name); err != nil {
-				return nil, true, err
-			}
-		}
-		return timestampText(time.Time(v).In(l)), true, nil
+		t, _, err := onClocks(v, args[1:])
+		return timestampText(t), true, err
+	case document:
+		return textOfJSON(v)
 	case date, datetime, clock:
 		return toText(v, 0)
 	}
@@ -346,9 +327,6 @@ func between(args []any) (any, bool, error) {
 	step, third := args[2].(int64)
 	part, fourth := args[3].(string)
 	unit := units[part]
-	if part == "DAY" {
-		unit = 24 * units["HOUR"]
-	}
 	if !first || !second || !third || !fourth || unit == 0 {
 		return nil, false, nil
 	}

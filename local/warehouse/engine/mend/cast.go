@@ -125,6 +125,8 @@ func floatText(f float64) string {
 		return "-inf"
 	case math.IsNaN(f):
 		return "nan"
+	case f == 0:
+		return "0" // without a sign
 	}
 	text := strconv.FormatFloat(f, 'g', 15, 64)
 	if same, err := strconv.ParseFloat(text, 64); err == nil && same == f {

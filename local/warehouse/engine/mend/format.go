@@ -13,20 +13,9 @@ func formatTime(args []any) (any, bool, error) {
 	if !ok {
 		return nil, false, nil
 	}
-	t, ok := civilTime(args[1])
-	if at, instant := args[1].(timestamp); instant {
-		l := time.UTC
-		if len(args) == 3 {
-			name, _ := args[2].(string)
-			var err error
-			if l, err = zone(name); err != nil {
-				return nil, true, err
-			}
-		}
-		t, ok = time.Time(at).In(l), true
-	}
-	if !ok {
-		return nil, false, nil
+	t, ok, err := onClocks(args[1], args[2:])
+	if err != nil || !ok {
+		return nil, ok, err
 	}
 	var out strings.Builder
 	for i := 0; i < len(layout); i++ {
@@ -131,7 +120,7 @@ func element(letter byte, t time.Time) (text string, known bool) {
 
 func isoDay(t time.Time) int {
 	begin, _ := floor(t, "ISOYEAR")
-	return int(days(t)-days(begin)) + 1
+	return int(days(inUTC(t))-days(begin)) + 1
 }
 
 // zoneName is the zone by its offset from UTC, as in UTC, UTC-8 and UTC+5:30.

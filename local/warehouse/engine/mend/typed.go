@@ -2,6 +2,8 @@ package mend
 
 import (
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -29,7 +31,10 @@ func typedJSON(v any, typ string) (string, error) {
 		return "null", nil
 	}
 	n, isNumber := v.(int64)
+	truth, isBool := v.(bool)
 	switch {
+	case isBool:
+		return strconv.FormatBool(truth), nil
 	case typ == "BOOL" && isNumber:
 		return map[bool]string{true: "true", false: "false"}[n != 0], nil
 	case strings.HasPrefix(typ, "FLOAT") || typ == "DOUBLE":
@@ -70,13 +75,16 @@ func typedParts(many other, typ string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		parts[i] = quoted(names[i]) + ":" + part
+		parts[i] = quoted(unnamed.ReplaceAllString(names[i], "")) + ":" + part
 	}
 	if names == nil {
 		return "[" + strings.Join(parts, ",") + "]", nil
 	}
 	return "{" + strings.Join(parts, ",") + "}", nil
 }
+
+// unnamed is the emulator's name of a field that has none.
+var unnamed = regexp.MustCompile(`^_field_[0-9]+$`)
 
 // fieldTypes reads the types of a STRUCT's fields, with names or without.
 func fieldTypes(text string) []string {

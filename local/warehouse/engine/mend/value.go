@@ -77,6 +77,17 @@ func decode(v any) any {
 	return other{text}
 }
 
+// bodyOf is what the emulator keeps of a value of a type.
+func bodyOf(v any, header string) (string, bool) {
+	text, _ := v.(string)
+	raw, err := base64.StdEncoding.DecodeString(text)
+	var e envelope
+	if err != nil || json.Unmarshal(raw, &e) != nil || e.Header != header {
+		return "", false
+	}
+	return e.Body, true
+}
+
 func decodeAll(args []any) []any {
 	out := make([]any, len(args))
 	for i, arg := range args {

@@ -106,9 +106,8 @@ func local(civil time.Time, l *time.Location) time.Time {
 	return time.Date(civil.Year(), civil.Month(), civil.Day(), civil.Hour(), civil.Minute(), civil.Second(), civil.Nanosecond(), l).UTC()
 }
 
-// civilIn is what clocks in a zone show at an instant, as a time in UTC.
-func civilIn(t time.Time, l *time.Location) time.Time {
-	t = t.In(l)
+// inUTC is a time in UTC at which clocks there show what clocks show at t in its zone.
+func inUTC(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 

@@ -21,7 +21,9 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    kafka_key,
+    schema_id
 from `some-project`.`staging_data`.`incidents`
 where true
 qualify row_number() over (

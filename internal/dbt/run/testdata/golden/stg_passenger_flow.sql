@@ -23,7 +23,9 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    kafka_key,
+    schema_id
 from `some-project`.`staging_data`.`passenger_flow`
 where true
 qualify row_number() over (

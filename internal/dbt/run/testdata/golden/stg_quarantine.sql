@@ -14,7 +14,8 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    schema_id
 from `some-project`.`staging_data`.`quarantine`
 where true
 qualify row_number() over (

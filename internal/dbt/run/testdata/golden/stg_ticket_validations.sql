@@ -19,7 +19,9 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    kafka_key,
+    schema_id
 from `some-project`.`staging_data`.`ticket_validations`
 where true
 qualify row_number() over (

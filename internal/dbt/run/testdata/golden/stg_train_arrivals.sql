@@ -22,7 +22,9 @@ select
     kafka_offset,
     kafka_timestamp,
     ingested_at,
-    batch_id
+    batch_id,
+    kafka_key,
+    schema_id
 from `some-project`.`staging_data`.`train_arrivals`
 where true
 qualify row_number() over (

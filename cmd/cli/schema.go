@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/event/payload"
+	"github.com/stationflow/stationflow/event/schemas"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/registry"
+)
+
+const schemaHelp = `usage: stationflow schema register|check [FLAGS] [TOPIC…]
+
+register puts the schemas of the topics' values into a schema registry, as
+subjects TOPIC-value; without a TOPIC those of all. check says of each whether
+the registry would take it, changes nothing, and ends with 1 if one is refused.
+With --file it is a schema of yours, for the subject that --subject names.
+
+SCHEMA_REGISTRY_URL says where the registry is, SCHEMA_REGISTRY_USERNAME and
+SCHEMA_REGISTRY_PASSWORD who asks.
+
+`
+
+// A schemaCommand is what the command line asks for.
+type schemaCommand struct {
+	api           *registry.API
+	out           io.Writer
+	check         bool
+	format        sr.SchemaType
+	compatibility sr.CompatibilityLevel // 0 leaves it as it is
+}
+
+// A wanted schema is one to register or check.
+type wanted struct {
+	subject string
+	schema  sr.Schema
+}
+
+func runSchema(ctx context.Context, args []string, streams Streams) error {
+	flags := flag.NewFlagSet("stationflow schema", flag.ContinueOnError)
+	format := flags.String("format", "avro", "`format` of the schemas: avro, protobuf or json")
+	level := flags.String("compatibility", "", "`level` that the subjects must have, which register sets: BACKWARD, FORWARD, FULL or NONE")
+	file := flags.String("file", "", "a schema of yours, instead of a topic's")
+	subject := flags.String("subject", "", "with --file: its `subject`")
+	verb := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		verb, args = args[0], args[1:]
+	}
+	if err := program.Parse(flags, args, streams.Out, schemaHelp); err != nil {
+		return err
+	}
+	c := schemaCommand{out: streams.Out, check: verb == "check"}
+	if verb != "register" && verb != "check" {
+		return program.Mistakef("%q is not what schema does: write stationflow schema register, or stationflow schema check", verb)
+	}
+	if err := c.read(*format, *level); err != nil {
+		return program.AsMistake(err)
+	}
+	all, err := c.wanted(flags.Args(), *file, *subject)
+	if err != nil {
+		return program.AsMistake(err)
+	}
+	r := env.NewReader(streams.Getenv)
+	config := registry.FromEnv(r)
+	if config == nil && r.Err() == nil {
+		r.Fault("SCHEMA_REGISTRY_URL", "is not set: set it to the registry's address, http://host:port or https://host")
+	}
+	if err := r.Err(); err != nil {
+		return err
+	}
+	if c.api, err = registry.NewAPI(*config); err != nil {
+		return err
+	}
+	return c.run(ctx, all)
+}
+
+// read reads the texts of flags.
+func (c *schemaCommand) read(format, level string) error {
+	if err := c.format.UnmarshalText([]byte(format)); err != nil || format == "" {
+		return fmt.Errorf("--format is %q: set it to avro, protobuf or json", format)
+	}
+	if level == "" {
+		return nil
+	}
+	if err := c.compatibility.UnmarshalText([]byte(level)); err != nil {
+		return fmt.Errorf("--compatibility is %q: set it to BACKWARD, FORWARD, FULL or NONE", level)
+	}
+	return nil
+}
+
+// wanted returns the schemas that the command is about.
+func (c *schemaCommand) wanted(topics []string, file, subject string) ([]wanted, error) {
+	if (file == "") != (subject == "") {
+		return nil, errors.New("--file and --subject go together: name both, or neither for the topics' own schemas")
+	}
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		return []wanted{{subject, sr.Schema{Type: c.format, Schema: string(text)}}}, nil
+	}
+	if len(topics) == 0 {
+		topics = event.Topics()
+	}
+	var all []wanted
+	for _, topic := range topics {
+		if !slices.Contains(event.Topics(), topic) {
+			return nil, fmt.Errorf("there is no topic %q: the topics are %s", topic, strings.Join(event.Topics(), ", "))
+		}
+		text, err := schemas.Of(topic, payload.Format(c.format.String()))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, wanted{schemas.Subject(topic), sr.Schema{Type: c.format, Schema: text}})
+	}
+	return all, nil
+}
+
+// run does each, and tells of each in one line.
+func (c *schemaCommand) run(ctx context.Context, all []wanted) error {
+	refused := 0
+	for _, w := range all {
+		do := c.register
+		if c.check {
+			do = c.may
+		}
+		fault, err := do(ctx, w)
+		if err != nil {
+			return err
+		}
+		if fault != "" {
+			refused++
+			fmt.Fprintf(c.out, "%-26s refused: %s\n", w.subject, fault)
+		}
+	}
+	if refused > 0 {
+		return fmt.Errorf("the registry refuses %d of %d schemas", refused, len(all))
+	}
+	return nil
+}
+
+// register returns why the registry refuses the schema, "" when it took it.
+func (c *schemaCommand) register(ctx context.Context, w wanted) (fault string, err error) {
+	if c.compatibility != 0 {
+		for _, set := range c.api.SetCompatibility(ctx, sr.SetCompatibility{Level: c.compatibility}, w.subject) {
+			if set.Err != nil {
+				return "", c.api.Explain(ctx, set.Err, "the compatibility of "+w.subject)
+			}
+		}
+	}
+	got, err := c.api.CreateSchema(ctx, w.subject, w.schema)
+	if fault = verdict(err); fault != "" {
+		return fault, nil
+	}
+	if err != nil {
+		return "", c.api.Explain(ctx, err, w.subject)
+	}
+	fmt.Fprintf(c.out, "%-26s version %d, id %d\n", w.subject, got.Version, got.ID)
+	return "", nil
+}
+
+// may returns why the registry would refuse the schema.
+func (c *schemaCommand) may(ctx context.Context, w wanted) (fault string, err error) {
+	latest, err := c.api.SchemaByVersion(ctx, w.subject, -1)
+	if code(err) == sr.ErrSubjectNotFound.Code {
+		fmt.Fprintf(c.out, "%-26s is not there yet\n", w.subject)
+		return "", nil
+	}
+	if err != nil {
+		return "", c.api.Explain(ctx, err, w.subject)
+	}
+	level := c.api.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), w.subject)[0]
+	if level.Err != nil {
+		return "", c.api.Explain(ctx, level.Err, "the compatibility of "+w.subject)
+	}
+	if c.compatibility != 0 && level.Level != c.compatibility {
+		return fmt.Sprintf("its compatibility is %s, not %s: set it by stationflow schema register --compatibility %s", level.Level, c.compatibility, c.compatibility), nil
+	}
+	got, err := c.api.CheckCompatibility(sr.WithParams(ctx, sr.Verbose), w.subject, -1, w.schema)
+	if fault = verdict(err); fault != "" {
+		return fault, nil
+	}
+	if err != nil {
+		return "", c.api.Explain(ctx, err, w.subject)
+	}
+	if !got.Is {
+		return fmt.Sprintf("it is not %s compatible with version %d: %s", level.Level, latest.Version, strings.Join(got.Messages, "; ")), nil
+	}
+	fmt.Fprintf(c.out, "%-26s is %s compatible with version %d\n", w.subject, level.Level, latest.Version)
+	return "", nil
+}
+
+// verdict returns what an answer says against the schema; "" for one that says
+// nothing of it.
+func verdict(err error) string {
+	if status := code(err); status == 409 || status/100 == 409 || status/100 == 422 {
+		return strings.Join(strings.Fields(err.Error()), " ")
+	}
+	return ""
+}
+
+// code is the registry's own of an error, 0 for others.
+func code(err error) int {
+	var answer *sr.ResponseError
+	if errors.As(err, &answer) {
+		return answer.ErrorCode
+	}
+	return 0
+}

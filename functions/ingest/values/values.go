@@ -1,0 +1,205 @@
+// Package values decodes the values of a topic's records, in whichever format
+// they were written: JSON, or what a schema registry's serializers write.
+package values
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/event/framing"
+	"github.com/stationflow/stationflow/event/payload"
+	"github.com/stationflow/stationflow/internal/registry"
+)
+
+// A Reader decodes batches of one topic, one after the other: Open, and then
+// Decode for each record. It is not safe for concurrent use. What its rows hold
+// is valid until the next Open and as long as the batch.
+type Reader struct {
+	topic    *event.Schema
+	reading  payload.Reading
+	registry *registry.Client // nil without one
+	json     *event.Decoder
+	writers  map[string]*writer // by the schema's id, also of earlier batches
+
+	records []batch.Record
+	framed  []framed                    // of each record; empty where none is framed
+	names   map[string]string           // of schemas, by what records have for them
+	schemas map[string]*registry.Schema // that the registry has
+	by      map[framing.Framer]int      // how many messages were read as whose
+	ways    []framing.Message           // memory
+}
+
+// NewReader returns a reader of the topic's values. client may be nil.
+func NewReader(topic *event.Schema, reading payload.Reading, client *registry.Client) *Reader {
+	r := &Reader{topic: topic, reading: reading, registry: client, json: event.NewDecoder(topic, reading.Location),
+		writers: map[string]*writer{}, names: map[string]string{}, by: map[framing.Framer]int{}}
+	r.json.ReadEpoch(reading.Epoch)
+	return r
+}
+
+// A framed value, and its schema's name.
+type framed struct {
+	framing.Framed
+	id string
+}
+
+// name returns SchemaID, made once for each schema.
+func (r *Reader) name(f *framing.Framed) string {
+	var number [8]byte
+	key := f.GUID
+	if key == nil {
+		binary.BigEndian.PutUint64(number[:], uint64(f.ID))
+		key = number[:]
+	}
+	name, known := r.names[string(key)]
+	if !known {
+		name = f.SchemaID()
+		r.names[string(key)] = name
+	}
+	return name
+}
+
+// maxWriters bounds how many schemas' decoders are kept from batch to batch.
+const maxWriters = 64
+
+// Open begins with the records of a batch, and has at hand every schema that they
+// name. An error is the registry's or the context's: none of the records is to
+// blame.
+func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
+	r.records, r.framed, r.schemas = records, r.framed[:0], nil
+	r.json.Reset()
+	clear(r.by)
+	if len(r.writers) > maxWriters {
+		clear(r.writers)
+	}
+	if len(r.names) > maxWriters {
+		clear(r.names)
+	}
+	for _, w := range r.writers {
+		w.reset()
+	}
+	ids := r.frame()
+	if len(ids) == 0 || r.registry == nil {
+		return nil
+	}
+	var err error
+	if r.schemas, err = r.registry.Resolve(ctx, ids); err != nil {
+		return fmt.Errorf("decoding the records: %w", err)
+	}
+	return nil
+}
+
+// frame reads the framing of all records where one is framed, and returns the
+// schemas that they name, each once.
+func (r *Reader) frame() (ids []string) {
+	seen := map[string]bool{}
+	for i := range r.records {
+		f := frame(&r.records[i])
+		if f.Form == framing.Plain {
+			continue
+		}
+		if len(r.framed) == 0 {
+			r.framed = slices.Grow(r.framed, len(r.records))[:len(r.records)]
+			clear(r.framed)
+		}
+		id := r.name(&f)
+		r.framed[i] = framed{f, id}
+		if f.Fault == "" && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// SchemaID is how a record names its schema; "" for one that does not.
+func SchemaID(record *batch.Record) string {
+	f := frame(record)
+	return f.SchemaID()
+}
+
+// frame reads the framing of a record's value.
+func frame(record *batch.Record) framing.Framed {
+	switch {
+	case record.Value == nil:
+		return framing.Framed{}
+	case len(record.Headers) == 0:
+		return framing.Prefixed(record.Value)
+	}
+	return framing.Of(framing.Value, record.Value, record.Header)
+}
+
+// SchemaID is how record i names its schema; "" for one that does not.
+func (r *Reader) SchemaID(i int) string {
+	if len(r.framed) == 0 {
+		return ""
+	}
+	return r.framed[i].id
+}
+
+// Framers are how many messages of Protobuf in the batch were taken to be framed
+// as whose serializers do, where that is not Confluent's.
+func (r *Reader) Framers() map[framing.Framer]int { return r.by }
+
+// Decode decodes record i of those that were opened, as event.Decoder says.
+func (r *Reader) Decode(row event.Row, i int, reference time.Time) *event.Rejection {
+	if len(r.framed) == 0 || r.framed[i].Form == framing.Plain {
+		return r.json.Decode(row, r.records[i].Value, reference)
+	}
+	f := &r.framed[i]
+	switch {
+	case f.Fault != "":
+		return &event.Rejection{Reason: event.Undecodable, Detail: f.Fault}
+	case r.registry == nil:
+		return r.unregistered(row, f, reference)
+	}
+	schema := r.schemas[f.id]
+	switch {
+	case schema == nil:
+		return &event.Rejection{Reason: event.UnknownSchema, Detail: "the schema registry does not have schema " + f.id}
+	case schema.Fault != nil:
+		return &event.Rejection{Reason: event.Undecodable, Detail: fmt.Sprintf("schema %s cannot be used: %v", f.id, schema.Fault)}
+	}
+	return r.registered(row, f, schema.Parsed, reference)
+}
+
+// unregistered decodes a framed value without a registry, which JSON needs none
+// for.
+func (r *Reader) unregistered(row event.Row, f *framed, reference time.Time) *event.Rejection {
+	refused := r.json.Decode(row, f.Body, reference)
+	if refused == nil || opens(f.Body) {
+		return refused
+	}
+	switch refused.Reason {
+	case event.Empty, event.NotUTF8, event.NotJSON:
+		return &event.Rejection{Reason: event.NoRegistry, Detail: fmt.Sprintf(
+			"the value names schema %s of a registry and is not JSON: set SCHEMA_REGISTRY_URL to the registry's address", f.id)}
+	}
+	return refused
+}
+
+// opens reports whether a body begins as an object of JSON does. Neither Avro
+// nor Protobuf that fits an event does: a text's length would be negative, a
+// field's type unknown.
+func opens(body []byte) bool { return len(body) > 0 && body[0] == '{' }
+
+func (r *Reader) registered(row event.Row, f *framed, schema *payload.Schema, reference time.Time) *event.Rejection {
+	if schema.Format == payload.JSONFormat {
+		return r.json.Decode(row, f.Body, reference)
+	}
+	w := r.writers[f.id]
+	if w == nil || w.schema != schema {
+		w = &writer{schema: schema, messages: map[string]payload.Decoder{}}
+		r.writers[f.id] = w
+	}
+	if schema.Format == payload.AvroFormat {
+		return w.decoder(r).Decode(row, f.Body, reference)
+	}
+	r.ways = f.Messages(r.ways[:0])
+	return w.message(r, row, reference)
+}

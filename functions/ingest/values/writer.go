@@ -1,0 +1,93 @@
+package values
+
+import (
+	"time"
+
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/event/framing"
+	"github.com/stationflow/stationflow/event/payload"
+)
+
+// A writer decodes what was written with one schema of Avro or Protobuf.
+type writer struct {
+	schema   *payload.Schema
+	avro     payload.Decoder
+	messages map[string]payload.Decoder // of Protobuf, by full name
+	first    payload.Decoder            // of the file's first message
+}
+
+func (w *writer) reset() {
+	if w.avro != nil {
+		w.avro.Reset()
+	}
+	for _, decoder := range w.messages {
+		decoder.Reset()
+	}
+}
+
+// decoder returns that of an Avro schema.
+func (w *writer) decoder(r *Reader) payload.Decoder {
+	if w.avro == nil {
+		w.avro = w.schema.Avro(r.topic, r.reading)
+	}
+	return w.avro
+}
+
+// message decodes a Protobuf body in the first of the ways whose message the
+// schema has and whose bytes fit that message.
+func (w *writer) message(r *Reader, row event.Row, reference time.Time) *event.Rejection {
+	refused := &event.Rejection{Reason: event.Undecodable, Detail: "the value names no message of its schema"}
+	tried := false
+	for i := range r.ways {
+		way := &r.ways[i]
+		decoder, err := w.messageDecoder(r, way)
+		if err != nil {
+			continue
+		}
+		verdict := decoder.Decode(row, way.Body, reference)
+		if verdict == nil || verdict.Reason != event.Undecodable {
+			return taken(r, way.By, verdict)
+		}
+		if !tried {
+			refused, tried = verdict, true
+		}
+	}
+	return refused
+}
+
+// taken notes whose framing was followed, and says so where the value is refused.
+func taken(r *Reader, by framing.Framer, verdict *event.Rejection) *event.Rejection {
+	if by == framing.Confluent {
+		return verdict
+	}
+	r.by[by]++
+	if verdict == nil {
+		return nil
+	}
+	return &event.Rejection{Reason: verdict.Reason, Detail: verdict.Detail + " (read as " + string(by) + " frames Protobuf)"}
+}
+
+func (w *writer) messageDecoder(r *Reader, way *framing.Message) (payload.Decoder, error) {
+	plain := way.Name == "" && len(way.Indexes) == 0
+	if plain && w.first != nil {
+		return w.first, nil
+	}
+	message, err := w.schema.MessageAt(way.Indexes)
+	if way.Name != "" {
+		message, err = w.schema.MessageNamed(way.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	decoder := w.messages[string(message.FullName())]
+	if decoder == nil {
+		if decoder, err = payload.NewProtobuf(r.topic, message, r.reading); err != nil {
+			return nil, err
+		}
+		w.messages[string(message.FullName())] = decoder
+	}
+	if plain {
+		w.first = decoder
+	}
+	return decoder, nil
+}
