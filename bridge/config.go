@@ -200,26 +200,7 @@ func (c HTTPConfig) refusedRetries() retry.Backoff {
 // value of the largest size may be on its way.
 func (c Config) memory(partitions int) *memory {
 	half := (c.MemoryBytes - batch.MaxEncodedBytes) / 2
-	return newMemory(half, min(int64(c.limits().bytes), half/int64(max(partitions, 1))))
-}
-
-// limits are those at which a batch is full.
-type limits struct{ records, bytes int }
-
-// limits are the settings, or where nothing wants rows those of the lake lane.
-func (c Config) limits() limits {
-	if c.Lanes[0] == batch.LakeLane {
-		return limits{batch.MaxRecords, batch.MaxEncodedBytes}
-	}
-	return limits{c.BatchRecords, c.BatchBytes}
-}
-
-// age is the one at which a batch of the lane leaves.
-func (c Config) age(lane batch.Lane) time.Duration {
-	if lane == batch.LakeLane {
-		return c.LakeAge
-	}
-	return c.BatchAge
+	return newMemory(half, min(int64(c.BatchBytes), half/int64(max(partitions, 1))))
 }
 
 // patience is how long a record waits on purpose without that being lag: only

@@ -19,7 +19,7 @@ import (
 // that is full before it is old leaves in both lanes at once; what is kept
 // leaves before it. So the batches of each lane leave in the order of the
 // offsets, and every record is in exactly one batch of each lane. Where only
-// one lane is sent nothing is kept.
+// one lane is sent, the other is left out of this.
 //
 // At most Config.InFlight batches of a lane are on their way. While they are,
 // an old batch goes on to be filled, and a full one makes the claims wait: the
@@ -31,7 +31,6 @@ type gatherer struct {
 	of     batch.Batch     // where the records come from; it holds none
 	work   context.Context // of all publishing
 	memory *memory
-	limits limits // of an open batch
 
 	// confirm waits until the topic is confirmed to be the same, see
 	// session.confirm; relieve makes all gatherers of the session give up
@@ -49,7 +48,7 @@ type gatherer struct {
 }
 
 func newGatherer(b *Bridge, of batch.Batch, work context.Context, memory *memory) *gatherer {
-	return &gatherer{bridge: b, of: of, work: work, memory: memory, limits: b.config.limits(),
+	return &gatherer{bridge: b, of: of, work: work, memory: memory,
 		confirm: func(context.Context, ...*partition) bool { return true }, relieve: func() {},
 		places: make(map[batch.Lane]int), changed: make(chan struct{})}
 }
@@ -82,7 +81,7 @@ func (g *gatherer) put(p *partition, r *batch.Record, size int) verdict {
 	if p.parts > 0 || p.lakeParts >= g.bridge.config.InFlight {
 		return alone
 	}
-	if e := g.open.encoder; e != nil && (g.full || e.Size()+size > g.limits.bytes || !e.FitsSize(r, size)) {
+	if e := g.open.encoder; e != nil && (g.full || e.Size()+size > g.bridge.config.BatchBytes || !e.FitsSize(r, size)) {
 		g.full = true
 		if g.settle(); !g.open.empty() {
 			return noPlace
@@ -105,7 +104,7 @@ func (g *gatherer) put(p *partition, r *batch.Record, size int) verdict {
 	of.next = r.Offset + 1
 	of.bytes += int64(size)
 	p.held += int64(size)
-	if g.open.encoder.Records() >= g.limits.records {
+	if g.open.encoder.Records() >= g.bridge.config.BatchRecords {
 		g.full = true
 		g.settle()
 	}
@@ -114,9 +113,9 @@ func (g *gatherer) put(p *partition, r *batch.Record, size int) verdict {
 
 // begin opens a batch for the record.
 func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
-	encoder := g.bridge.encoder(g.limits.bytes)
+	encoder := g.bridge.encoder(g.bridge.config.BatchBytes)
 	need := encoder.Size() + size
-	if need > g.limits.bytes || !encoder.FitsSize(r, size) {
+	if need > g.bridge.config.BatchBytes || !encoder.FitsSize(r, size) {
 		return tooLarge
 	}
 	if room := encoder.Room(); room >= need && g.memory.take(int64(room)) {
@@ -130,7 +129,7 @@ func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
 		g.open.leave() // nothing was taken yet
 		return v
 	}
-	age := g.bridge.config.age(g.leading())
+	age := g.bridge.config.BatchAge
 	g.open.begin(encoder, time.Now(), age, func() { g.aged(&g.open, age) })
 	return gathered
 }
@@ -143,7 +142,7 @@ func (g *gatherer) grow(p *partition, need, size int) verdict {
 	if need <= room {
 		return gathered
 	}
-	most := g.limits.bytes
+	most := g.bridge.config.BatchBytes
 	wanted := max(need, min(2*room, most), min(minRoom, most))
 	if !g.memory.take(int64(wanted - room)) {
 		switch {
@@ -179,23 +178,18 @@ func (g *gatherer) settle() {
 	if g.open.empty() || !g.open.due && !g.full {
 		return
 	}
-	if lane := g.allLanes(); lane != batch.BothLanes {
-		if g.place(lane) {
-			g.send(&g.open, lane)
-		}
-		return
-	}
-	if !g.full {
-		if !g.place(batch.RowsLane) {
-			return
-		}
-		if g.keep() || g.sendKept() && g.keep() {
+	all := g.allLanes()
+	rows, lake := all.Serves(batch.RowsLane), all.Serves(batch.LakeLane)
+	switch {
+	case rows && !g.place(batch.RowsLane):
+	case lake && !g.full && (g.keep() || g.sendKept() && g.keep()):
+		if rows {
 			g.send(&g.open, batch.RowsLane)
-			return
+		} else {
+			g.drop()
 		}
-	}
-	if g.sendKept() && g.place(batch.RowsLane) && g.place(batch.LakeLane) {
-		g.send(&g.open, batch.BothLanes)
+	case g.sendKept() && (!lake || g.place(batch.LakeLane)):
+		g.send(&g.open, all)
 	}
 }
 
@@ -238,15 +232,31 @@ func (g *gatherer) keep() bool {
 	return true
 }
 
-// send has a batch leave.
-func (g *gatherer) send(from *gathering, lane batch.Lane) {
+// leave empties the open batch or what is kept, and returns it.
+func (g *gatherer) leave(from *gathering) gathering {
 	if from == &g.open {
 		g.full = false
 		for _, r := range from.runs {
 			r.of.openTimestamp.Store(-1)
 		}
 	}
-	left := from.leave()
+	return from.leave()
+}
+
+// drop empties the open batch, which was added to what is kept: nothing takes
+// rows.
+func (g *gatherer) drop() {
+	left := g.leave(&g.open)
+	for _, r := range left.runs {
+		r.of.held -= r.bytes
+	}
+	g.memory.give(left.taken)
+	g.bridge.encoders.Put(left.encoder)
+}
+
+// send has a batch leave.
+func (g *gatherer) send(from *gathering, lane batch.Lane) {
+	left := g.leave(from)
 	for _, of := range g.bridge.config.Lanes {
 		if lane.Serves(of) {
 			g.places[of]++

@@ -122,7 +122,7 @@ func TestGatherer_CutsWithinTheLimits(t *testing.T) {
 				next++
 				size += batch.EncodedSize(&b.Records[i])
 			}
-			if size > c.limits.bytes && len(b.Records) > 1 {
+			if size > c.bridge.config.BatchBytes && len(b.Records) > 1 {
 				t.Fatalf("round %d: a batch of %d bytes", round, size)
 			}
 		}

@@ -145,7 +145,7 @@ func (p *partition) status(now time.Time) PartitionStatus {
 // a person. A batch whose refusals are still being counted needs none: it
 // ends as a dead letter by itself.
 func (p *partition) problem(now time.Time, lag int64) (problem string, stuck bool) {
-	long := func(d time.Duration) bool { return d > p.bridge.config.StuckAfter }
+	long := func(d time.Duration) bool { return d > p.bridge.config.StuckAfter+p.bridge.config.patience() }
 	idle := now.Sub(time.Unix(0, p.moved.Load()))
 	stopped, aside, waiting := p.stopped.Load(), p.failing.Load(), p.waiting.Load()
 	why, counting, since := p.window.failing()

@@ -85,8 +85,8 @@ func TestGatherer_RecordsAtTheLimits(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(test.want) {
 				t.Errorf("batches of %v, want %v", got, test.want)
 			}
-			if most > int64(c.limits.bytes) {
-				t.Errorf("an open batch had memory for %d bytes, its limit is %d", most, c.limits.bytes)
+			if most > int64(c.bridge.config.BatchBytes) {
+				t.Errorf("an open batch had memory for %d bytes, its limit is %d", most, c.bridge.config.BatchBytes)
 			}
 			if position := c.committable(); position != int64(len(test.messages)) || len(c.bridge.large) != 0 {
 				t.Errorf("%d are committable; the place for large batches is taken %d times", position, len(c.bridge.large))
