@@ -202,7 +202,7 @@ func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 }
 
 // What the bridge itself costs a record: from the library's channel to a
-// published batch of 5,000.
+// published batches of 2,500.
 func BenchmarkGatherer(b *testing.B) {
 	c := testClaim(b, func(c *Config) { c.MemoryBytes, c.Transport = 256<<20, "" }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)

@@ -313,7 +313,7 @@ func TestGatherer_FullLakeBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger(t, nil)
 		c := testClaims(t, t.Context(), 1, func(c *Config) { c.BatchAge, c.LakeAge = time.Second/2, time.Minute }, l)[0]
-		const seconds, perSecond = 60, 3000
+		const seconds, perSecond = 60, 2250 // eight batches of rows fit one of the lake
 		for offset := range int64(seconds * perSecond) {
 			if offset > 0 && offset%perSecond == 0 {
 				time.Sleep(time.Second)
@@ -322,7 +322,7 @@ func TestGatherer_FullLakeBatches(t *testing.T) {
 		}
 		c.drain()
 		l.check(0, seconds*perSecond, batch.RowsLane, batch.LakeLane)
-		if n := l.batches[batch.LakeLane]; n != seconds*perSecond/18_000 || l.batches[batch.BothLanes] > 1 {
+		if n := l.batches[batch.LakeLane]; n < 7 || n > 8 || l.batches[batch.BothLanes] > 1 {
 			t.Errorf("%d batches for the lake alone, %d for both, of %d records", n, l.batches[batch.BothLanes], seconds*perSecond)
 		}
 	})
