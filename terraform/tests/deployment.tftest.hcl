@@ -40,7 +40,7 @@ run "defaults" {
     error_message = "A dashboard table is no data source of the Looker Studio link."
   }
   assert {
-    condition     = length(output.alerts) == 9
+    condition     = length(output.alerts) == 10
     error_message = "There are ${length(output.alerts)} alerts."
   }
 }
@@ -131,6 +131,14 @@ run "warehouse_is_the_only_sink" {
   assert {
     condition     = join(",", local.lanes) == "rows"
     error_message = "Nothing takes files, and the bridge sends ${join(",", local.lanes)}."
+  }
+}
+
+run "a_bridge_that_stays" {
+  command = plan
+
+  variables {
+    bridge = { idle = "stay", min_instances = 2, max_instances = 4 }
   }
 }
 

@@ -61,6 +61,11 @@ variable "network" {
   type        = object({ egress = string, subnetwork = string })
 }
 
+variable "pool" {
+  description = "Name of the worker pool."
+  type        = string
+}
+
 variable "project" {
   description = "Id of the project."
   type        = string
@@ -77,7 +82,7 @@ variable "records_topic" {
 }
 
 variable "region" {
-  description = "Region of the service."
+  description = "Region of the worker pool."
   type        = string
 }
 
@@ -106,6 +111,11 @@ variable "repository_root" {
   type        = string
 }
 
+variable "scaler" {
+  description = "Member that sets the number of instances."
+  type        = string
+}
+
 variable "settings" {
   description = "Further environment variables of the bridge."
   type        = map(string)
@@ -117,8 +127,8 @@ variable "simulate" {
 }
 
 variable "size" {
-  description = "CPUs, memory and instances of the bridge."
-  type        = object({ cpu = string, max_instances = number, memory = string, min_instances = number })
+  description = "CPUs, memory and first instances of the bridge."
+  type        = object({ cpu = string, memory = string, min_instances = number })
 }
 
 variable "sources_hash" {
