@@ -15,45 +15,58 @@ const (
 	maxSchemaBytes = 64 << 10
 )
 
+// Memory is what reading one batch takes, kept for the next. The zero Memory
+// has none yet. It is not safe for concurrent use.
+type Memory struct {
+	records []Record
+	blocks  []byte // decompressed
+}
+
 // decode reads an Object Container File that holds exactly count records of
-// this package's schema, in any valid layout: several blocks, further
-// metadata, the schema in other words. Only the null codec is read. The records
-// are in memory if it has room for them.
-func decode(memory []Record, data []byte, count int) ([]Record, error) {
+// the schema, in any valid layout: several blocks, further metadata, the schema
+// in other words, compressed with deflate or not at all. The records of a file
+// with schemaV1 have the partition 0. Records share the memory and the data.
+func (m *Memory) decode(schema string, data []byte, count int) ([]Record, Ranges, error) {
 	if len(data) > MaxEncodedBytes {
-		return nil, malformed("data", "has %d bytes, the limit is %d", len(data), MaxEncodedBytes)
+		return nil, nil, malformed("data", "has %d bytes, the limit is %d", len(data), MaxEncodedBytes)
 	}
-	r := &reader{data: data}
-	sync := r.fileHeader()
+	r := &reader{data: data, v1: schema == schemaV1, memory: m, left: MaxEncodedBytes}
+	sync := r.fileHeader(schema)
 	if r.err != nil {
-		return nil, r.err
+		return nil, nil, r.err
 	}
-	if left := len(r.data) - r.at; count > left/minRecordBytes {
-		return nil, malformed(extensionRecordCount, "is %d, more than the data can hold", count)
+	if left := len(r.data) - r.at; !r.compressed && count > left/minRecordBytes {
+		return nil, nil, malformed(extensionRecordCount, "is %d, more than the data can hold", count)
 	}
-	if cap(memory) < count {
-		memory = make([]Record, count)
+	m.blocks = m.blocks[:0]
+	if cap(m.records) < count {
+		m.records = make([]Record, count)
 	}
-	records := memory[:0:count]
+	records := m.records[:0:count]
 	for r.err == nil && r.at < len(r.data) {
 		records = r.block(records, sync)
 	}
 	if r.err != nil {
-		return nil, r.err
+		return nil, nil, r.err
 	}
 	if len(records) != count {
-		return nil, malformed(extensionRecordCount, "is %d, but the data holds %d records", count, len(records))
+		return nil, nil, malformed(extensionRecordCount, "is %d, but the data holds %d records", count, len(records))
 	}
-	return records, nil
+	return records, r.ranges.ranges, nil
 }
 
 // A reader walks over the file. After its first fault err is set and every
 // method returns zero values.
 type reader struct {
-	data    []byte
-	at      int
-	err     error
-	headers []Header // of all records, each of which holds a part
+	data       []byte
+	at         int
+	err        error
+	v1         bool // records have no partition
+	compressed bool
+	memory     *Memory
+	left       int // bytes that blocks may still decompress to
+	ranges     rangesBuilder
+	headers    []Header // of all records, each of which holds a part
 }
 
 func (r *reader) fail(format string, args ...any) {
@@ -64,7 +77,7 @@ func (r *reader) fail(format string, args ...any) {
 }
 
 // fileHeader checks the header and returns the sync marker.
-func (r *reader) fileHeader() []byte {
+func (r *reader) fileHeader(want string) []byte {
 	if string(r.take(len(magic))) != magic {
 		r.fail("is not an Avro Object Container File")
 		return nil
@@ -77,22 +90,23 @@ func (r *reader) fileHeader() []byte {
 			case "avro.schema":
 				schema = value
 			case "avro.codec":
-				if codec := string(value); codec != "null" {
-					r.fail("is compressed with %.20q; only the codec null is read", codec)
+				codec := string(value)
+				if r.compressed = codec == codecDeflate; !r.compressed && codec != codecNull {
+					r.fail("is compressed with %.20q; the codecs null and deflate are read", codec)
 				}
 			}
 		}
 	}
-	if r.err == nil && !sameSchema(schema) {
+	if r.err == nil && !sameSchema(schema, want) {
 		r.fail("has another schema than a batch's records")
 	}
 	return r.take(len(syncMarker))
 }
 
-// sameSchema reports whether the schema is this package's, however it is
+// sameSchema reports whether the schema is the one wanted, however it is
 // written.
-func sameSchema(schema []byte) bool {
-	if string(schema) == schemaJSON {
+func sameSchema(schema []byte, want string) bool {
+	if string(schema) == want {
 		return true
 	}
 	if len(schema) > maxSchemaBytes {
@@ -102,7 +116,7 @@ func sameSchema(schema []byte) bool {
 	if err != nil {
 		return false
 	}
-	ours, err := avro.ParseWithCache(schemaJSON, "", &avro.SchemaCache{})
+	ours, err := avro.ParseWithCache(want, "", &avro.SchemaCache{})
 	return err == nil && theirs.Fingerprint() == ours.Fingerprint()
 }
 
@@ -117,25 +131,56 @@ func (r *reader) block(records []Record, sync []byte) []Record {
 		r.fail("ends within a block")
 		return records
 	}
-	end := r.at + int(size)
+	block := r.take(int(size))
+	if !bytes.Equal(r.take(len(sync)), sync) {
+		r.fail("has a block without its sync marker")
+		return records
+	}
+	if r.compressed {
+		block = r.decompress(block)
+	}
+	rest, at := r.data, r.at
+	if r.err == nil {
+		r.data, r.at = block, 0
+		records = r.records(records, n)
+		r.data, r.at = rest, at
+	}
+	return records
+}
+
+// decompress returns what the block holds, in the memory.
+func (r *reader) decompress(block []byte) []byte {
+	begin := len(r.memory.blocks)
+	var err error
+	if r.memory.blocks, err = decompress(r.memory.blocks, block, r.left); err != nil {
+		r.fail("has a compressed block that %v", err)
+		return nil
+	}
+	plain := r.memory.blocks[begin:]
+	r.left -= len(plain)
+	return plain
+}
+
+// records reads n records, which are all that the data holds.
+func (r *reader) records(records []Record, n int64) []Record {
 	for ; n > 0 && r.err == nil; n-- {
 		var record Record
 		r.record(&record)
-		if record.Offset < 0 || len(records) > 0 && record.Offset <= records[len(records)-1].Offset {
-			r.fail("has the offset %d out of order", record.Offset)
+		if r.err == nil && !r.ranges.add(record.Partition, record.Offset) {
+			r.fail("has the offset %d of partition %d out of order", record.Offset, record.Partition)
 		}
 		records = append(records, record)
 	}
-	if r.err == nil && r.at != end {
+	if r.err == nil && r.at != len(r.data) {
 		r.fail("has a block of another size than it says")
-	}
-	if !bytes.Equal(r.take(len(sync)), sync) {
-		r.fail("has a block without its sync marker")
 	}
 	return records
 }
 
 func (r *reader) record(to *Record) {
+	if !r.v1 {
+		to.Partition = r.int()
+	}
 	to.Offset = r.long()
 	to.Timestamp = -1
 	if r.branch() {
@@ -228,6 +273,14 @@ func (r *reader) long() int64 {
 	}
 	r.at += size
 	return n
+}
+
+func (r *reader) int() int32 {
+	n := r.long()
+	if n != int64(int32(n)) {
+		r.fail("has a number of more than 32 bits where it says int")
+	}
+	return int32(n)
 }
 
 func (r *reader) take(n int) []byte {

@@ -17,7 +17,9 @@ import (
 // extension is a string.
 const (
 	extensionTopicID     = "topicid"
-	extensionFirstOffset = "firstoffset"
+	extensionLane        = "lane"
+	extensionRanges      = "ranges"
+	extensionFirstOffset = "firstoffset" // of EventTypeV1, as is the next
 	extensionLastOffset  = "lastoffset"
 	extensionRecordCount = "recordcount"
 	extensionTraceParent = "traceparent"
@@ -39,25 +41,28 @@ func malformed(attribute, format string, args ...any) error {
 }
 
 // Event builds the CloudEvent of the batch, stamped with at. traceparent is
-// the W3C trace context, or "" for none. A batch that is empty, out of order
-// or over a limit is an error.
+// the W3C trace context, or "" for none. A batch that is empty, out of order,
+// over a limit or without a lane is an error.
 func (b *Batch) Event(at time.Time, traceparent string) (cloudevents.Event, error) {
 	var e Encoder
-	if len(b.Records) == 0 {
-		return cloudevents.Event{}, fmt.Errorf("building the event of %s: no records", b.source())
+	if len(b.Records) == 0 || !b.Lane.valid() || b.V1 {
+		return cloudevents.Event{}, fmt.Errorf("building the event of %s: no records, no lane, or a batch of an earlier form", b.source())
 	}
 	size := overhead
 	for i := range b.Records {
 		size += EncodedSize(&b.Records[i])
 	}
 	e.buf = make([]byte, 0, min(size, MaxEncodedBytes))
+	var ranges rangesBuilder
 	for i := range b.Records {
 		r := &b.Records[i]
-		if i > 0 && r.Offset <= e.last {
-			return cloudevents.Event{}, fmt.Errorf("building the event of %s: offset %d after %d", b.source(), r.Offset, e.last)
+		if !ranges.add(r.Partition, r.Offset) {
+			return cloudevents.Event{}, fmt.Errorf("building the event of %s: offset %d of partition %d is out of order",
+				b.source(), r.Offset, r.Partition)
 		}
 		if !e.Fits(r) {
-			return cloudevents.Event{}, fmt.Errorf("building the event of %s: the record at offset %d is beyond the limits of a batch", b.source(), r.Offset)
+			return cloudevents.Event{}, fmt.Errorf("building the event of %s: the record at offset %d of partition %d is beyond the limits of a batch",
+				b.source(), r.Offset, r.Partition)
 		}
 		e.Add(r)
 	}
@@ -65,19 +70,19 @@ func (b *Batch) Event(at time.Time, traceparent string) (cloudevents.Event, erro
 }
 
 // Event builds the CloudEvent of the records added, at least one. of names
-// where they come from; its Records are not looked at. The event's data
-// shares the encoder's buffer: it is valid until the encoder is Reset, and no
+// where they come from and their lane; its Records are not looked at. The
+// event's data shares the encoder's buffer: it is valid until the encoder is Reset, and no
 // record can be added before that.
 func (e *Encoder) Event(of *Batch, at time.Time, traceparent string) cloudevents.Event {
 	event := cloudevents.NewEvent()
-	event.SetID(of.id(e.first, e.last))
+	event.SetID(of.id(e.ranges.ranges))
 	event.SetSource(of.source())
 	event.SetType(EventType)
 	event.SetSubject(of.Topic)
 	event.SetTime(at)
 	event.SetExtension(extensionTopicID, of.TopicID)
-	event.SetExtension(extensionFirstOffset, strconv.FormatInt(e.first, 10))
-	event.SetExtension(extensionLastOffset, strconv.FormatInt(e.last, 10))
+	event.SetExtension(extensionLane, string(of.Lane))
+	event.SetExtension(extensionRanges, e.ranges.ranges.String())
 	event.SetExtension(extensionRecordCount, int32(e.records))
 	if traceparent != "" {
 		event.SetExtension(extensionTraceParent, traceparent)
@@ -107,15 +112,16 @@ func Attributes(e cloudevents.Event) map[string]string {
 	return attributes
 }
 
-// FromEvent reads the batch that an event carries. Keys, values and header
-// values share the event's data. An event that is not a batch, or contradicts
-// its data, is a *Malformed error.
-func FromEvent(e cloudevents.Event) (*Batch, error) { return FromEventIn(nil, e) }
+// FromEvent reads the batch that an event carries, of EventType or of
+// EventTypeV1. Keys, values and header values share the event's data where that
+// is not compressed. An event that is not a batch, or contradicts its data, is
+// a *Malformed error.
+func FromEvent(e cloudevents.Event) (*Batch, error) { return FromEventIn(&Memory{}, e) }
 
-// FromEventIn is FromEvent with the records in the given memory, or in new
-// memory where that is too small.
-func FromEventIn(memory []Record, e cloudevents.Event) (*Batch, error) {
-	b, err := originOf(e)
+// FromEventIn is FromEvent with the batch in the given memory, which grows
+// where it is too small. The batch is valid until the memory is used again.
+func FromEventIn(memory *Memory, e cloudevents.Event) (*Batch, error) {
+	b, partition, err := originOf(e)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +129,21 @@ func FromEventIn(memory []Record, e cloudevents.Event) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Records, err = decode(memory, e.Data(), count); err != nil {
+	schema := schemaJSON
+	if b.V1 {
+		schema = schemaV1
+	}
+	var ranges Ranges
+	if b.Records, ranges, err = memory.decode(schema, e.Data(), count); err != nil {
 		return nil, err
 	}
-	if err := compare(b, e); err != nil {
+	if b.V1 {
+		ranges[0].Partition = partition
+		for i := range b.Records {
+			b.Records[i].Partition = partition
+		}
+	}
+	if err := compare(b, ranges, e); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -135,47 +152,63 @@ func FromEventIn(memory []Record, e cloudevents.Event) (*Batch, error) {
 // Names as Kafka allows them: a topic's name
 // (org.apache.kafka.common.internals.Topic) and a partition.
 var (
-	sourcePattern  = regexp.MustCompile(`^//kafka/([^/]+)/([a-zA-Z0-9._-]{1,249})/(0|[1-9][0-9]{0,9})$`)
+	sourcePattern  = regexp.MustCompile(`^//kafka/([^/]+)/([a-zA-Z0-9._-]{1,249})(?:/(0|[1-9][0-9]{0,9}))?$`)
 	topicIDPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 )
 
-// originOf reads where the event's records come from.
-func originOf(e cloudevents.Event) (*Batch, error) {
+// originOf reads where the event's records come from, and for which lane; the
+// partition is that of an event of EventTypeV1.
+func originOf(e cloudevents.Event) (*Batch, int32, error) {
 	if e.SpecVersion() != cloudevents.VersionV1 {
-		return nil, malformed("specversion", "is %q, not %s", e.SpecVersion(), cloudevents.VersionV1)
+		return nil, 0, malformed("specversion", "is %q, not %s", e.SpecVersion(), cloudevents.VersionV1)
 	}
-	if e.Type() != EventType {
-		return nil, malformed("type", "is %q, not %s", e.Type(), EventType)
+	if e.Type() != EventType && e.Type() != EventTypeV1 {
+		return nil, 0, malformed("type", "is %q, not %s", e.Type(), EventType)
 	}
 	if media, _, err := mime.ParseMediaType(e.DataContentType()); err != nil || media != ContentType {
-		return nil, malformed("datacontenttype", "is %q, not %s", e.DataContentType(), ContentType)
+		return nil, 0, malformed("datacontenttype", "is %q, not %s", e.DataContentType(), ContentType)
 	}
-	b, err := Origin(e.Source())
+	b, partition, err := Origin(e.Source())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
+	}
+	if b.V1 != (e.Type() == EventTypeV1) {
+		return nil, 0, malformed("source", "is %q, which is not that of an event of type %s", e.Source(), e.Type())
 	}
 	b.TopicID = extension(e, extensionTopicID)
 	if e.Subject() != b.Topic {
-		return nil, malformed("subject", "is %q, but source names the topic %s", e.Subject(), b.Topic)
+		return nil, 0, malformed("subject", "is %q, but source names the topic %s", e.Subject(), b.Topic)
 	}
 	if !topicIDPattern.MatchString(b.TopicID) {
-		return nil, malformed(extensionTopicID, "is %q, not a lower-case UUID", b.TopicID)
+		return nil, 0, malformed(extensionTopicID, "is %q, not a lower-case UUID", b.TopicID)
 	}
-	return b, nil
+	if !b.V1 {
+		b.Lane = Lane(extension(e, extensionLane))
+	}
+	if !b.Lane.valid() {
+		return nil, 0, malformed(extensionLane, "is %q, not %s, %s or %s", string(b.Lane), RowsLane, LakeLane, BothLanes)
+	}
+	return b, partition, nil
 }
 
 // Origin reads an event's source: the batch that it returns has the cluster's
-// id, topic and partition. A source that names none is a *Malformed error.
-func Origin(source string) (*Batch, error) {
+// id and the topic. A source that names a partition is that of EventTypeV1,
+// whose batches serve both lanes. Any other is a *Malformed error.
+func Origin(source string) (of *Batch, partition int32, err error) {
 	part := sourcePattern.FindStringSubmatch(source)
 	if part == nil {
-		return nil, malformed("source", "is %q, not //kafka/<cluster id>/<topic>/<partition>", source)
+		return nil, 0, malformed("source", "is %q, not //kafka/<cluster id>/<topic>", source)
 	}
-	partition, err := strconv.ParseInt(part[3], 10, 32)
+	of = &Batch{ClusterID: part[1], Topic: part[2]}
+	if part[3] == "" {
+		return of, 0, nil
+	}
+	number, err := strconv.ParseInt(part[3], 10, 32)
 	if err != nil {
-		return nil, malformed("source", "is %q: no partition has that number", source)
+		return nil, 0, malformed("source", "is %q: no partition has that number", source)
 	}
-	return &Batch{ClusterID: part[1], Topic: part[2], Partition: int32(partition)}, nil
+	of.V1, of.Lane = true, BothLanes
+	return of, int32(number), nil
 }
 
 func recordCount(e cloudevents.Event) (int, error) {
@@ -187,18 +220,24 @@ func recordCount(e cloudevents.Event) (int, error) {
 	return count, nil
 }
 
-// compare checks that the event's offsets and id are those of the records.
-func compare(b *Batch, e cloudevents.Event) error {
-	for _, offset := range []struct {
-		extension string
-		want      int64
-	}{{extensionFirstOffset, b.FirstOffset()}, {extensionLastOffset, b.LastOffset()}} {
-		if is, want := extension(e, offset.extension), strconv.FormatInt(offset.want, 10); is != want {
-			return malformed(offset.extension, "is %q, but the data says %s", is, want)
+// compare checks that the event's ranges, or offsets, and id are those of the
+// records.
+func compare(b *Batch, ranges Ranges, e cloudevents.Event) error {
+	type claim struct{ extension, want string }
+	claims := []claim{{extensionRanges, ranges.String()}}
+	if b.V1 {
+		claims = []claim{{extensionFirstOffset, strconv.FormatInt(ranges[0].First, 10)}, {extensionLastOffset, strconv.FormatInt(ranges[0].Last, 10)}}
+	}
+	if size := len(claims[0].want); size > MaxRangesBytes {
+		return malformed(extensionRanges, "would have %d bytes, the limit is %d", size, MaxRangesBytes)
+	}
+	for _, c := range claims {
+		if is := extension(e, c.extension); is != c.want {
+			return malformed(c.extension, "is %.80q, but the data says %.80s", is, c.want)
 		}
 	}
-	if e.ID() != b.ID() {
-		return malformed("id", "is %q, but source, topicid and data make it %s", e.ID(), b.ID())
+	if id := b.id(ranges); e.ID() != id {
+		return malformed("id", "is %q, but source, topicid, lane and data make it %s", e.ID(), id)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -14,9 +15,9 @@ func FuzzBatch(f *testing.F) {
 	f.Add([]byte(nil), []byte(nil), "", []byte(nil), uint16(1), int64(0), int64(-1))
 	f.Add([]byte{}, []byte{}, "\xff", []byte{}, uint16(300), int64(1)<<61, int64(0))
 	f.Fuzz(func(t *testing.T, key, value []byte, header string, headerValue []byte, count uint16, first, timestamp int64) {
-		b := &Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: int32(count)}
+		b := &Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: LakeLane}
 		for i := range int64(count%500) + 1 {
-			r := Record{Offset: first&(1<<62-1) + i*(i+1), Timestamp: max(timestamp&(1<<62-1)+i, -1)}
+			r := Record{Partition: int32(i) % int32(count%7+1), Offset: first&(1<<62-1) + i*(i+1), Timestamp: max(timestamp&(1<<62-1)+i, -1)}
 			switch i % 4 { // null, empty, part and whole, in turn
 			case 1:
 				r.Key, r.Value = []byte{}, []byte{}
@@ -32,16 +33,18 @@ func FuzzBatch(f *testing.F) {
 		if err != nil {
 			t.Skip() // beyond the limits of a batch
 		}
-		received, err := FromMessage(Attributes(e), e.Data())
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := FromEvent(received)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(b, got); diff != "" {
-			t.Fatalf("(-sent +received):\n%s", diff)
+		for _, e := range []cloudevents.Event{e, compressed(t, b)} {
+			received, err := FromMessage(Attributes(e), e.Data())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := FromEvent(received)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(b, got); diff != "" {
+				t.Fatalf("(-sent +received):\n%s", diff)
+			}
 		}
 	})
 }
@@ -59,7 +62,7 @@ func TestFromHTTP_NoCloudEvent(t *testing.T) {
 		if _, err := FromHTTP(header, nil); err == nil {
 			t.Errorf("%s: took it", name)
 		} else if _, ok := err.(*Malformed); !ok {
-			t.Errorf("%s: %v is no *Malformed", name, err)
+			t.Errorf("%s: %v is not a *Malformed", name, err)
 		}
 	}
 }

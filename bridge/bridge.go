@@ -1,5 +1,5 @@
 // Package bridge carries records from Kafka to a Transport: it reads the
-// allowed topics in a consumer group, cuts each partition into batches, and
+// allowed topics in a consumer group, cuts each topic into batches, and
 // publishes every batch as one CloudEvent.
 //
 // Delivery is at least once. An offset is committed only behind a contiguous
@@ -49,7 +49,7 @@ type Bridge struct {
 	bucket   *storage.BucketHandle // nil without a lake
 	encoders sync.Pool             // of *batch.Encoder, with the memory of batches that are published
 	refusals refusals              // on batches that are not through yet
-	large    chan struct{}         // holds the one batch at a time that is larger than a partition's share
+	large    chan struct{}         // holds the one batch at a time that is larger than others may be
 
 	session atomic.Pointer[session] // nil while the group is not joined
 	begun   atomic.Bool             // it was joined once
@@ -124,10 +124,16 @@ func (b *Bridge) Run(ctx context.Context) (err error) {
 func (b *Bridge) encoder(most int) *batch.Encoder {
 	e, ok := b.encoders.Get().(*batch.Encoder)
 	if !ok || e.Room() > most {
-		return &batch.Encoder{}
+		return b.newEncoder()
 	}
 	e.Reset()
 	return e
+}
+
+// newEncoder returns one that compresses where bytes are paid for: every
+// record travels twice.
+func (b *Bridge) newEncoder() *batch.Encoder {
+	return &batch.Encoder{Compress: b.config.Transport == "pubsub"}
 }
 
 // connect makes what was not given: transport, lake and listener.

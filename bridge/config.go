@@ -28,12 +28,16 @@ type Config struct {
 	HTTP            HTTPConfig
 	LakeBucket      string // for values too large for a batch; "" stops a partition that has one
 
-	// A batch is published when it reaches one of these.
+	Lanes []batch.Lane // that are sent: rows and lake in this order, or one of them
+
+	// A batch leaves in the first lane when it is so old, or in all lanes
+	// when it reaches one of the limits.
 	BatchRecords int
 	BatchBytes   int // of the encoded batch
 	BatchAge     time.Duration
+	LakeAge      time.Duration // of a batch of the lake lane
 
-	InFlight       int   // most batches of one partition beyond the committable position
+	InFlight       int   // most batches of a topic that are on their way in one lane
 	MemoryBytes    int64 // most bytes of all batches, open and in flight
 	FetchBytes     int32 // most bytes Kafka answers at once
 	CommitInterval time.Duration
@@ -77,11 +81,13 @@ func FromEnv(getenv func(string) string) (Config, error) {
 
 		LakeBucket: r.String("LAKE_BUCKET", ""),
 
-		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 5000, 1, batch.MaxRecords)),
+		Lanes:        lanes(r),
+		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 2500, 1, batch.MaxRecords)),
 		BatchBytes:   int(r.Int("BRIDGE_BATCH_BYTES", 2<<20, 4<<10, batch.MaxEncodedBytes)),
-		BatchAge:     r.Duration("BRIDGE_BATCH_AGE", 500*time.Millisecond, time.Millisecond, time.Minute),
+		BatchAge:     r.Duration("BRIDGE_BATCH_AGE", 800*time.Millisecond, time.Millisecond, time.Minute),
+		LakeAge:      r.Duration("BRIDGE_LAKE_AGE", time.Minute, time.Millisecond, time.Hour),
 
-		InFlight:       int(r.Int("BRIDGE_IN_FLIGHT", 2, 1, 64)),
+		InFlight:       int(r.Int("BRIDGE_IN_FLIGHT", 4, 1, 64)),
 		MemoryBytes:    r.Int("BRIDGE_MEMORY_BYTES", 64<<20, 2*batch.MaxEncodedBytes, 8<<30),
 		FetchBytes:     int32(r.Int("BRIDGE_FETCH_BYTES", 1<<20, 64<<10, 64<<20)),
 		CommitInterval: r.Duration("BRIDGE_COMMIT_INTERVAL", time.Second, 10*time.Millisecond, time.Minute),
@@ -98,6 +104,18 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		return Config{}, fmt.Errorf("configuring the bridge: %w", err)
 	}
 	return c, nil
+}
+
+// lanes reads which lanes have someone who takes them.
+func lanes(r *env.Reader) []batch.Lane {
+	switch both := "rows,lake"; r.OneOf("BRIDGE_LANES", both, "rows", "lake") {
+	case both:
+		return []batch.Lane{batch.RowsLane, batch.LakeLane}
+	case "rows":
+		return []batch.Lane{batch.RowsLane}
+	default:
+		return []batch.Lane{batch.LakeLane}
+	}
 }
 
 // portAddress serves every interface where Cloud Run names a port, as for a
@@ -157,14 +175,20 @@ func (c HTTPConfig) refusedRetries() retry.Backoff {
 	return retry.Backoff{Min: c.RefusedMin, Max: c.RefusedMax}
 }
 
-// batchBytes is the size at which a batch is cut when so many partitions are
-// read: by then every partition may have one batch open and all others in
-// flight, and one value of the largest size may be on its way besides, and
-// the memory holds them all. One partition's trouble therefore never takes
-// the memory of another.
-func (c Config) batchBytes(partitions int) int {
-	share := (c.MemoryBytes - batch.MaxEncodedBytes) / int64(max(partitions, 1)*(c.InFlight+1))
-	return int(min(int64(c.BatchBytes), share))
+// memory is that of all batches when so many partitions are read. Besides, one
+// value of the largest size may be on its way.
+func (c Config) memory(partitions int) *memory {
+	half := (c.MemoryBytes - batch.MaxEncodedBytes) / 2
+	return newMemory(half, min(int64(c.BatchBytes), half/int64(max(partitions, 1))))
+}
+
+// patience is how long a record waits on purpose without that being lag: only
+// where there is no rows lane.
+func (c Config) patience() time.Duration {
+	if c.Lanes[0] == batch.LakeLane {
+		return c.LakeAge
+	}
+	return 0
 }
 
 func (c Config) validate() error {
@@ -176,9 +200,11 @@ func (c Config) validate() error {
 	case c.GroupID == "":
 		return fmt.Errorf("configuring the bridge: no consumer group")
 	case c.BatchRecords < 1 || c.BatchRecords > batch.MaxRecords || c.BatchBytes < 1 ||
-		c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0:
-		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes and %v are not possible",
-			c.BatchRecords, c.BatchBytes, c.BatchAge)
+		c.BatchBytes > batch.MaxEncodedBytes || c.BatchAge <= 0 || c.LakeAge <= 0:
+		return fmt.Errorf("configuring the bridge: batches of %d records, %d bytes, %v and %v are not possible",
+			c.BatchRecords, c.BatchBytes, c.BatchAge, c.LakeAge)
+	case len(c.Lanes) == 0:
+		return fmt.Errorf("configuring the bridge: no lanes")
 	case c.InFlight < 1 || c.MemoryBytes < 2*batch.MaxEncodedBytes:
 		return fmt.Errorf("configuring the bridge: %d batches in flight within %d bytes are not possible",
 			c.InFlight, c.MemoryBytes)

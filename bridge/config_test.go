@@ -78,8 +78,9 @@ func TestFromEnv_PortOfCloudRun(t *testing.T) {
 	}
 }
 
-// docs/settings.md says what size is in force with the defaults.
-func TestSettings_SayTheBatchSizeInForce(t *testing.T) {
+// docs/settings.md says what share of the memory a partition has with the
+// defaults.
+func TestSettings_SayThePartitionsShare(t *testing.T) {
 	page, err := os.ReadFile("../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
@@ -100,24 +101,24 @@ func TestSettings_SayTheBatchSizeInForce(t *testing.T) {
 		said[number(row[1])] = number(row[2])
 	}
 	for partitions, size := range said {
-		if c.batchBytes(partitions) != size {
-			t.Errorf("with %d partitions the page says %d bytes, the bridge cuts at %d", partitions, size, c.batchBytes(partitions))
+		if share := c.memory(partitions).share; share != int64(size) {
+			t.Errorf("with %d partitions the page says %d bytes, each has %d", partitions, size, share)
 		}
 	}
 	if all := 6 * len(event.Topics()); said[1] == 0 || said[all] == 0 {
-		t.Errorf("the page says the size for %v partitions, not for 1 and for %d", slices.Sorted(maps.Keys(said)), all)
+		t.Errorf("the page says the share for %v partitions, not for 1 and for %d", slices.Sorted(maps.Keys(said)), all)
 	}
 }
 
-// However many partitions there are, all their batches and one of the
-// greatest size fit the memory.
+// However many partitions there are, what is taken as there is need, the
+// shares of all, and one batch of the greatest size fit the memory.
 func TestConfig_BatchesFitTheMemory(t *testing.T) {
 	for _, partitions := range []int{0, 1, 6, 36, 1000} {
-		for _, inFlight := range []int{1, 2, 64} {
-			c := Config{MemoryBytes: 64 << 20, BatchBytes: batch.MaxEncodedBytes, InFlight: inFlight}
-			size := int64(c.batchBytes(partitions))
-			if total := size*int64(partitions*(inFlight+1)) + batch.MaxEncodedBytes; total > c.MemoryBytes || size < 100 {
-				t.Errorf("%d partitions with %d in flight: batches of %d bytes make %d", partitions, inFlight, size, total)
+		for _, lane := range []batch.Lane{batch.RowsLane, batch.LakeLane} {
+			c := Config{MemoryBytes: 64 << 20, BatchBytes: batch.MaxEncodedBytes, Lanes: []batch.Lane{lane}}
+			m := c.memory(partitions)
+			if total := m.common + m.share*int64(partitions) + batch.MaxEncodedBytes; total > c.MemoryBytes || m.share < 100 {
+				t.Errorf("%d partitions with %d bytes each make %d", partitions, m.share, total)
 			}
 		}
 	}

@@ -60,7 +60,7 @@ type PartitionStatus struct {
 	Open   *OpenTransaction `json:"open_transaction,omitempty"`
 
 	LagRecords  int64         `json:"lag_records"`     // Stable - Published, less offsets known to hold no record
-	Lag         time.Duration `json:"lag_nanoseconds"` // the age, by Kafka's timestamp, of the oldest record read but not published
+	Lag         time.Duration `json:"lag_nanoseconds"` // the age, by Kafka's timestamp, of the oldest record read but not published, less what it waits on purpose
 	InFlight    int           `json:"in_flight_batches"`
 	MemoryBytes int64         `json:"memory_bytes"` // of batches open or in flight
 	Problem     string        `json:"problem,omitempty"`
@@ -125,21 +125,21 @@ func (b *Bridge) Snapshot() Snapshot {
 }
 
 func (p *partition) status(now time.Time) PartitionStatus {
-	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.of.Partition,
-		Committed: p.committed.Load()}
+	s := PartitionStatus{Topic: p.of.Topic, TopicID: p.of.TopicID, Partition: p.number, Committed: p.committed.Load()}
 	var oldest int64
-	s.Published, s.InFlight, s.MemoryBytes, oldest = p.window.look()
-	s.End, s.Stable, s.Open = max(p.end.Load(), s.Published), max(p.stable.Load(), s.Published), p.open(now)
-	s.MemoryBytes += p.openBytes.Load()
+	s.Published, oldest, s.InFlight = p.window.look()
+	s.End, s.Stable, s.Open = max(p.end.Load(), s.Published), max(p.stable.Load(), s.Published), p.transaction(now)
+	p.mu.Lock()
+	s.MemoryBytes = p.held
+	p.mu.Unlock()
 	s.LagRecords = p.lag()
 	if oldest < 0 {
 		oldest = p.openTimestamp.Load()
 	}
 	if oldest >= 0 {
-		s.Lag = max(0, now.Sub(time.UnixMilli(oldest)))
+		s.Lag = max(0, now.Sub(time.UnixMilli(oldest))-p.bridge.config.patience())
 	}
-	idle := now.Sub(time.Unix(0, p.moved.Load()))
-	s.Problem, s.Stuck = p.problem(idle, s.LagRecords)
+	s.Problem, s.Stuck = p.problem(now, s.LagRecords)
 	s.Stopped = p.stopped.Load() != nil
 	return s
 }
@@ -147,20 +147,21 @@ func (p *partition) status(now time.Time) PartitionStatus {
 // problem says what keeps the partition from going on, and whether that needs
 // a person. A batch whose refusals are still being counted needs none: it
 // ends as a dead letter by itself.
-func (p *partition) problem(idle time.Duration, lag int64) (problem string, stuck bool) {
-	late := idle > p.bridge.config.StuckAfter
+func (p *partition) problem(now time.Time, lag int64) (problem string, stuck bool) {
+	long := func(d time.Duration) bool { return d > p.bridge.config.StuckAfter+p.bridge.config.patience() }
+	idle := now.Sub(time.Unix(0, p.moved.Load()))
 	stopped, aside, waiting := p.stopped.Load(), p.failing.Load(), p.waiting.Load()
-	why, counting := p.window.failing()
+	why, counting, since := p.window.failing()
 	switch {
 	case stopped != nil:
 		return *stopped, true
 	case why != "":
-		return why, late && !counting
+		return why, long(now.Sub(since)) && !counting
 	case aside != nil:
-		return *aside, late
-	case waiting != nil && late:
+		return *aside, long(idle)
+	case waiting != nil && long(idle):
 		return fmt.Sprintf("nothing was published for %v: %s", idle.Round(time.Second), *waiting), true
-	case lag > 0 && late:
+	case lag > 0 && long(idle):
 		return fmt.Sprintf("%d records wait, and nothing was published for %v", lag, idle.Round(time.Second)), true
 	}
 	return "", false

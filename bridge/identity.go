@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
@@ -25,49 +26,66 @@ import (
 // cannot be read any more.
 var errReplaced = errors.New("a topic is lost")
 
-// confirm waits until the partition's leader has said, to a question asked
-// after the call, that the topic still has the id under which its records are
-// published. It returns false when the topic has another one or may not be
-// read any more, which ends the session, or when the session or ctx ends
-// first.
-func (s *session) confirm(ctx context.Context, p *partition) bool {
-	for failed := 0; ctx.Err() == nil && !p.replaced.Load(); failed++ {
-		err := s.askLeader(ctx, p)
+// confirm waits until the leaders of a topic's partitions have said, to
+// questions asked after the call, that the topic still has the id under which
+// its records are published. It returns false when the topic has another one
+// or may not be read any more, which ends the session, or when the session or
+// ctx ends first.
+func (s *session) confirm(ctx context.Context, partitions ...*partition) bool {
+	g := partitions[0].gatherer
+	for failed := 0; ctx.Err() == nil && !g.replaced.Load(); failed++ {
+		err := s.askLeaders(ctx, partitions)
 		switch {
 		case err == nil:
 			return true
 		case errors.Is(err, errReplaced):
-			s.replaced(p.of.Topic, err)
+			s.replaced(g.of.Topic, err)
 			return false
 		case ctx.Err() != nil || errors.Is(err, errEnded):
 			return false
 		}
 		s.bridge.note(err)
-		_ = s.control.RefreshMetadata(p.of.Topic)
+		_ = s.control.RefreshMetadata(g.of.Topic)
 		_ = s.bridge.config.retries().Wait(ctx, failed)
 	}
 	return false
 }
 
-// askLeader returns nil when the leader confirms the topic's id, errReplaced
-// when there is another topic of that name, or none that may be read, and any
-// other error when that is not known.
-func (s *session) askLeader(ctx context.Context, p *partition) error {
-	leader, err := s.control.Leader(p.of.Topic, p.of.Partition)
-	if err != nil {
-		return fmt.Errorf("finding the leader of %s/%d: %w", p.of.Topic, p.of.Partition, err)
+// askLeaders returns nil when the leaders of all partitions, which are of one
+// topic, confirm its id, errReplaced when there is another topic of that name,
+// or none that may be read, and any other error when that is not known.
+func (s *session) askLeaders(ctx context.Context, partitions []*partition) error {
+	led := make(map[*sarama.Broker][]*partition)
+	for _, p := range partitions {
+		leader, err := s.control.Leader(p.of.Topic, p.number)
+		if err != nil {
+			return fmt.Errorf("finding the leader of %s/%d: %w", p.of.Topic, p.number, err)
+		}
+		led[leader] = append(led[leader], p)
 	}
+	var asking errgroup.Group
+	for leader, of := range led {
+		asking.Go(func() error { return s.askLeader(ctx, leader, of) })
+	}
+	return asking.Wait()
+}
+
+// askLeader asks one that leads all of the partitions.
+func (s *session) askLeader(ctx context.Context, leader *sarama.Broker, partitions []*partition) error {
 	one, _ := s.askers.LoadOrStore(leader.ID(), &asker{})
 	identity, err := one.(*asker).ask(ctx, s, leader)
 	if err != nil {
 		return err
 	}
-	topic := identity.Topics[p.of.Topic]
-	if err := sameTopic(p.of.Topic, p.of.TopicID, topic); err != nil {
+	of := partitions[0].of
+	topic := identity.Topics[of.Topic]
+	if err := sameTopic(of.Topic, of.TopicID, topic); err != nil {
 		return err
 	}
-	if topic.Leaders[p.of.Partition] != leader.ID() {
-		return fmt.Errorf("finding the leader of %s/%d: it moved", p.of.Topic, p.of.Partition)
+	for _, p := range partitions {
+		if topic.Leaders[p.number] != leader.ID() {
+			return fmt.Errorf("finding the leader of %s/%d: it moved", of.Topic, p.number)
+		}
 	}
 	return topic.Err
 }
@@ -91,7 +109,8 @@ func sameTopic(name, id string, now kafka.Topic) error {
 // next one reads the new topic from its first record, or leaves the topic out.
 func (s *session) replaced(topic string, why error) {
 	for at, p := range s.partitions {
-		if at.Topic == topic && !p.replaced.Swap(true) {
+		if at.Topic == topic {
+			p.replaced.Store(true)
 			p.window.revoke()
 		}
 	}
@@ -183,8 +202,7 @@ func (s *session) watchEnds() {
 // that the library never shows: a partition that ends with them would look
 // stuck for ever, and once they expire its position would look out of range.
 func (s *session) lookForRecords(at kafka.Partition, p *partition) {
-	from, _ := p.window.committable()
-	from = max(from, p.nothingBefore.Load())
+	from := max(p.window.published(), p.nothingBefore.Load())
 	block, err := kafka.Fetch(s.control, at, from, s.control.Config().Consumer.Fetch.Default)
 	if err != nil {
 		return
@@ -194,7 +212,7 @@ func (s *session) lookForRecords(at kafka.Partition, p *partition) {
 			next = records[0]
 		}
 		p.nothingBefore.Store(next)
-		p.window.pass(next)
+		p.window.pass(from, next)
 	}
 }
 

@@ -16,21 +16,21 @@ import (
 // their own, and so does its key when it is too large as well; headers of the
 // record that is left say where. It tries until the objects are durable or work
 // is done: the record is not passed over.
-func (b *batcher) putAside(work context.Context, r *batch.Record) error {
-	of := b.of
+func (c *claim) putAside(work context.Context, r *batch.Record) error {
+	of := c.of
 	of.Records = []batch.Record{*r}
 	digest := lake.Digest(&of)
 	put := func(name string, data []byte) (uri string, err error) {
-		return lake.URI(b.bridge.config.LakeBucket, name), b.store(work, name, digest, data)
+		return lake.URI(c.bridge.config.LakeBucket, name), c.store(work, name, digest, data)
 	}
-	uri, err := put(lake.QuarantineObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Value)
+	uri, err := put(lake.QuarantineObject(of.Topic, of.TopicID, c.number, r.Offset), r.Value)
 	if err != nil {
 		return err
 	}
 	own := r.Headers
 	r.ValueURI, r.ValueSize, r.Value, r.Headers = uri, int64(len(r.Value)), nil, nil
 	if len(own) > 0 {
-		uri, err := put(lake.QuarantineHeadersObject(of.Topic, of.TopicID, of.Partition, r.Offset), headersJSON(own))
+		uri, err := put(lake.QuarantineHeadersObject(of.Topic, of.TopicID, c.number, r.Offset), headersJSON(own))
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (b *batcher) putAside(work context.Context, r *batch.Record) error {
 	if empty.Fits(r) {
 		return nil
 	}
-	if uri, err = put(lake.QuarantineKeyObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Key); err != nil {
+	if uri, err = put(lake.QuarantineKeyObject(of.Topic, of.TopicID, c.number, r.Offset), r.Key); err != nil {
 		return err
 	}
 	r.Key, r.Headers = nil, append(r.Headers, batch.Header{Key: batch.HeaderKeyURI, Value: []byte(uri)})
@@ -68,31 +68,31 @@ func headersJSON(headers []batch.Header) []byte {
 // Kafka lets a record be.
 const asideTimeout = time.Minute
 
-func (b *batcher) store(work context.Context, name string, digest uint64, data []byte) error {
+func (c *claim) store(work context.Context, name string, digest uint64, data []byte) error {
 	for failed := 0; ; failed++ {
-		err := b.create(work, name, digest, data)
+		err := c.create(work, name, digest, data)
 		if err == nil {
-			b.failing.Store(nil)
+			c.failing.Store(nil)
 			return nil
 		}
 		if work.Err() != nil {
 			return err
 		}
-		b.failAside(name, failed, err)
-		if err := b.bridge.config.retries().Wait(work, failed); err != nil {
+		c.failAside(name, failed, err)
+		if err := c.bridge.config.retries().Wait(work, failed); err != nil {
 			return err
 		}
 	}
 }
 
-func (b *batcher) create(work context.Context, name string, digest uint64, data []byte) error {
-	if b.bridge.bucket == nil {
+func (c *claim) create(work context.Context, name string, digest uint64, data []byte) error {
+	if c.bridge.bucket == nil {
 		return errors.New("a value is too large for a batch and there is no lake to put it: set LAKE_BUCKET to the bucket's name")
 	}
 	ctx, cancel := context.WithTimeout(work, asideTimeout)
 	defer cancel()
 	object := lake.Object{Name: name, Digest: digest, Data: data}
-	if _, err := lake.CreateOnce(ctx, b.bridge.bucket, object); err != nil {
+	if _, err := lake.CreateOnce(ctx, c.bridge.bucket, object); err != nil {
 		return fmt.Errorf("putting a large value aside: %w", err)
 	}
 	return nil

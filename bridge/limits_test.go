@@ -26,7 +26,7 @@ func largestValue(m *sarama.ConsumerMessage) int {
 }
 
 // Records at the limits travel as they are, with memory within its bounds.
-func TestBatcher_RecordsAtTheLimits(t *testing.T) {
+func TestGatherer_RecordsAtTheLimits(t *testing.T) {
 	at := time.UnixMilli(1_795_000_000_000)
 	header := &sarama.RecordHeader{Key: []byte("k"), Value: []byte("v")}
 	largest := &sarama.ConsumerMessage{Offset: 0, Timestamp: at, Key: bytes.Repeat([]byte("k"), 10<<10)}
@@ -57,7 +57,7 @@ func TestBatcher_RecordsAtTheLimits(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var mu sync.Mutex
 			var got []int
-			c := testBatcher(t, func(c *Config) { c.BatchRecords, c.InFlight = batch.MaxRecords, 1 }, sink(func(e cloudevents.Event) error {
+			c := testClaim(t, func(c *Config) { c.BatchRecords, c.InFlight, c.Transport = batch.MaxRecords, 1, "" }, sink(func(e cloudevents.Event) error {
 				b, err := batch.FromEvent(e.Clone())
 				if err != nil {
 					t.Error(err)
@@ -76,19 +76,19 @@ func TestBatcher_RecordsAtTheLimits(t *testing.T) {
 			}))
 			most := int64(0)
 			for _, m := range test.messages {
-				c.add(m)
-				if c.open != nil && !c.exclusive {
-					most = max(most, int64(c.open.Room()))
+				c.add(m, nil)
+				if !c.gatherer.open.empty() {
+					most = max(most, int64(c.gatherer.open.encoder.Room()))
 				}
 			}
 			c.drain()
 			if fmt.Sprint(got) != fmt.Sprint(test.want) {
 				t.Errorf("batches of %v, want %v", got, test.want)
 			}
-			if most > int64(c.batchBytes) {
-				t.Errorf("an open batch had memory for %d bytes, its share is %d", most, c.batchBytes)
+			if most > int64(c.bridge.config.BatchBytes) {
+				t.Errorf("an open batch had memory for %d bytes, its limit is %d", most, c.bridge.config.BatchBytes)
 			}
-			if position, _ := c.window.committable(); position != int64(len(test.messages)) || len(c.bridge.large) != 0 {
+			if position := c.committable(); position != int64(len(test.messages)) || len(c.bridge.large) != 0 {
 				t.Errorf("%d are committable; the place for large batches is taken %d times", position, len(c.bridge.large))
 			}
 		})

@@ -4,150 +4,183 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync/atomic"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
-	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/deadletter"
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
 // publish hands the batch to the transport, again and again until it is
-// taken over, has become a dead letter, or work is done; in the last case it
-// returns false, and the position stays before the batch.
-func (p *partition) publish(work context.Context, e *batch.Encoder, f *inFlight) bool {
-	if work.Err() != nil {
-		return false
-	}
-	begin := time.Now()
-	event := e.Event(&p.of, begin, traceParent())
-	refused, ok := p.deliver(work, event, f, begin)
+// taken over, has become a dead letter, or goes on in parts, or work is done;
+// in the last case the positions stay before the batch.
+func (f *flight) publish() {
+	refused, ok := f.deliver()
 	if !ok {
-		return false
+		return
 	}
+	records := f.encoder.Records()
 	if refused == nil {
-		p.bridge.metrics.published(p.of.Topic, e.Records(), len(event.Data()), time.Since(begin))
+		f.bridge.metrics.published(f.of.Topic, f.counted(records), len(f.event.Data()), time.Since(f.began))
 	} else {
-		refused.Source = "bridge " + p.bridge.config.GroupID
-		if !p.deadLetter(work, event, f, e.Records(), *refused) {
-			return false
+		refused.Source = "bridge " + f.bridge.config.GroupID
+		if !f.deadLetter(*refused) {
+			return
 		}
 	}
-	p.bridge.refusals.forget(p.key(f))
-	p.finish(f)
-	return true
+	f.finish()
+	if !f.retried && !f.large && f.encoder.Room() <= f.bridge.config.BatchBytes { // otherwise the transport may be reading it still
+		f.bridge.encoders.Put(f.encoder)
+	}
+}
+
+// counted is the number of records that count with the batch: each counts
+// once, in the lane that lag is measured at.
+func (f *flight) counted(records int) int {
+	if f.lane.Serves(f.leading()) {
+		return records
+	}
+	return 0
 }
 
 // finish takes note that the batch needs no more attempts. Only when the
 // position moves that is progress: a batch that never gets through must not
 // be hidden by those behind it.
-func (p *partition) finish(f *inFlight) {
-	passed := p.window.finish(f)
-	if passed > 0 {
-		p.progress()
+func (f *flight) finish() {
+	again := f.retried
+	for _, r := range f.runs {
+		f.bridge.refusals.forget(r.key())
+		if r.of.window.finish(r) {
+			r.of.progress()
+		}
+		if why, _, _ := r.of.window.failing(); why != "" {
+			again = false
+		}
 	}
-	for range passed {
-		<-p.slots
-	}
-	if why, _ := p.window.failing(); why == "" && f.retried {
-		p.bridge.log.Info("publishing succeeds again", "topic", p.of.Topic, "partition", p.of.Partition)
+	if again {
+		f.bridge.log.Info("publishing succeeds again", "topic", f.of.Topic, "partition", f.runs[0].of.number,
+			"partitions", len(f.runs))
 	}
 }
 
 // deliver tries until the event is taken over (nil, true), was refused too
-// often (why, true), or work is done (nil, false).
-func (p *partition) deliver(work context.Context, event cloudevents.Event, f *inFlight,
-	begin time.Time) (refused *deadletter.Cause, ok bool) {
-	config := &p.bridge.config
+// often (why, true), or goes on in parts or work is done (nil, false).
+func (f *flight) deliver() (refused *deadletter.Cause, ok bool) {
 	for failed := 0; ; failed++ {
-		if p.awaitTurn(work) != nil {
+		if f.held() && !f.goesOnAlone() || f.part && f.runs[0].of.turn.await(f.work) != nil {
 			return nil, false
 		}
-		err := p.attempt(work, event)
+		err := f.attempt()
 		if err == nil {
 			return nil, true
 		}
-		if work.Err() != nil {
+		if f.work.Err() != nil {
 			return nil, false
 		}
 		f.retried = true
-		known, why := understand(err), err.Error()
-		counting := known.Refused && p.bridge.deadLetters != nil
-		wait := config.retries().After(failed)
-		if counting {
-			held, most := p.bridge.refusals.add(p.key(f), begin), config.HTTP.MaxAttempts
-			if held.count >= most {
-				refused = &deadletter.Cause{Attempts: held.count, Since: held.since, Reason: why}
-			}
-			wait = config.HTTP.refusedRetries().After(held.count - 1)
-			why = fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", held.count, most, why)
+		known := understand(err)
+		counting := known.Refused && f.bridge.deadLetters != nil
+		apart := counting || known.After > 0 || time.Since(f.began) >= partsAfter
+		if apart && len(f.runs) > 1 {
+			f.fail(failed, err.Error(), false)
 		}
-		p.failBatch(f, event.ID(), failed, why, counting)
+		if apart && !f.goesOnAlone() {
+			return nil, false
+		}
+		wait := f.bridge.config.retries().After(failed)
+		if counting {
+			refused, wait = f.refuse(failed, err.Error())
+		} else {
+			f.fail(failed, err.Error(), false)
+		}
 		if refused != nil {
 			return refused, true
 		}
-		p.hold(known.After)
-		if pause.For(work, wait) != nil {
+		f.runs[0].of.turn.hold(known.After)
+		if pause.For(f.work, wait) != nil {
 			return nil, false
 		}
 	}
 }
 
-// attempt is one try to publish.
-func (p *partition) attempt(work context.Context, event cloudevents.Event) error {
-	ctx, cancel := context.WithTimeout(work, p.bridge.config.PublishTimeout)
-	defer cancel()
-	return p.bridge.transport.Publish(ctx, event)
+// refuse counts a refusal of the part. It returns why the part is given up,
+// or how long it waits for the next attempt.
+func (f *flight) refuse(failed int, why string) (givenUp *deadletter.Cause, wait time.Duration) {
+	http := &f.bridge.config.HTTP
+	known := f.bridge.refusals.add(f.runs[0].key(), f.began)
+	if known.count >= http.MaxAttempts {
+		givenUp = &deadletter.Cause{Attempts: known.count, Since: known.since, Reason: why}
+	}
+	f.fail(failed, fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", known.count, http.MaxAttempts, why), true)
+	return givenUp, http.refusedRetries().After(known.count - 1)
 }
 
-// hold keeps the whole partition from publishing for so long, and a little
-// longer, so that partitions which were held together do not come back
-// together.
-func (p *partition) hold(d time.Duration) {
+// attempt is one try to publish.
+func (f *flight) attempt() error {
+	ctx, cancel := context.WithTimeout(f.work, f.bridge.config.PublishTimeout)
+	defer cancel()
+	return f.bridge.transport.Publish(ctx, f.event)
+}
+
+// A turn is when something may be published; the zero value is at once. It is
+// safe for concurrent use.
+type turn struct{ from atomic.Int64 } // in Unix nanoseconds
+
+// hold lets nothing be published for so long, and a little longer, so that
+// those who were held together do not come back together.
+func (t *turn) hold(d time.Duration) {
 	if d <= 0 {
 		return
 	}
 	until := time.Now().Add(d + rand.N(d/10+1)).UnixNano()
 	for {
-		before := p.heldUntil.Load()
-		if until <= before || p.heldUntil.CompareAndSwap(before, until) {
+		before := t.from.Load()
+		if until <= before || t.from.CompareAndSwap(before, until) {
 			return
 		}
 	}
 }
 
-// awaitTurn returns when nothing holds the partition, or with the context's
-// error.
-func (p *partition) awaitTurn(work context.Context) error {
-	for {
-		left := time.Until(time.Unix(0, p.heldUntil.Load()))
-		if left <= 0 {
-			return nil
-		}
-		if err := pause.For(work, left); err != nil {
+// left is for how long it has not come yet.
+func (t *turn) left() time.Duration { return time.Until(time.Unix(0, t.from.Load())) }
+
+// await returns when it has come, or with the context's error.
+func (t *turn) await(ctx context.Context) error {
+	for left := t.left(); left > 0; left = t.left() {
+		if err := pause.For(ctx, left); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// failBatch takes note of a failed try at a batch.
-func (p *partition) failBatch(f *inFlight, id string, failed int, why string, counting bool) {
-	p.noteFailure(id, failed, why, p.window.fail(f, why, counting))
+// held reports whether the other side asked one of the partitions to wait.
+func (f *flight) held() bool {
+	return slices.ContainsFunc(f.runs, func(r *run) bool { return r.of.turn.left() > 0 })
+}
+
+// fail takes note of a failed try at the batch.
+func (f *flight) fail(failed int, why string, counting bool) {
+	first := false
+	for _, r := range f.runs {
+		first = r.of.window.fail(r, why, counting) || first
+	}
+	f.bridge.noteFailure(f.runs[0].of, f.event.ID(), failed, why, first)
 }
 
 // failAside takes note of a failed try to put a large value aside.
 func (p *partition) failAside(object string, failed int, err error) {
 	why := err.Error()
-	p.noteFailure(object, failed, why, p.failing.Swap(&why) == nil)
+	p.bridge.noteFailure(p, object, failed, why, p.failing.Swap(&why) == nil)
 }
 
 // noteFailure counts a failed try, and logs one that begins a failure or
-// continues a long one.
-func (p *partition) noteFailure(what string, failed int, why string, first bool) {
-	p.bridge.metrics.failed(p.of.Topic)
+// continues a long one. Of a batch of several partitions it names the first.
+func (b *Bridge) noteFailure(p *partition, what string, failed int, why string, first bool) {
+	b.metrics.failed(p.of.Topic)
 	if first || failed%10 == 9 {
-		p.bridge.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.of.Partition,
+		b.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.number,
 			"batch", what, "attempts", failed+1, "error", why)
 	}
 }

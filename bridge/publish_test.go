@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/IBM/sarama"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
@@ -45,24 +46,17 @@ func (l *letters) count() int {
 // partition and whether that ended with the batch taken over or dead-lettered.
 func publishOne(t *testing.T, work context.Context, transport Transport, dead DeadLetters) (*partition, bool) {
 	t.Helper()
-	c := testBatcher(t, nil, transport)
+	c := testClaims(t, work, 1, nil, transport)[0]
 	c.bridge.deadLetters = dead
-	return c.partition, publishBatch(c.partition, work, 0)
+	return c.partition, c.publishBatch(0)
 }
 
-func publishBatch(p *partition, work context.Context, first int64) bool {
-	e := &batch.Encoder{}
+func (c *claim) publishBatch(first int64) bool {
 	for offset := first; offset < first+3; offset++ {
-		r := batch.Record{Offset: offset}
-		e.Grow(e.Size() + batch.EncodedSize(&r))
-		e.Add(&r)
+		c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil)
 	}
-	f := &inFlight{first: first, next: first + 3}
-	if p.takeSlot(work) != nil {
-		return false
-	}
-	p.window.add(f)
-	return p.publish(work, e, f)
+	c.drain()
+	return c.committable() >= first+3
 }
 
 func refusing(text string) error { return &PublishError{Err: errors.New(text), Refused: true} }
@@ -135,14 +129,14 @@ func TestPublish_CommitsNothingBeforeTheDeadLetter(t *testing.T) {
 	})
 }
 
-// What the other side asks for holds the partition, all its batches, and no
-// other partition.
+// What the other side asks for holds the partition whose batch it is, all its
+// batches, and no other partition.
 func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, first := time.Now(), true
 		var mu sync.Mutex
 		var at []time.Duration
-		c := testBatcher(t, nil, sink(func(e cloudevents.Event) error {
+		claims := testClaims(t, t.Context(), 2, nil, sink(func(e cloudevents.Event) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if first {
@@ -153,12 +147,11 @@ func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 			return nil
 		}))
 		var held sync.WaitGroup
-		held.Go(func() { publishBatch(c.partition, t.Context(), 0) })
+		held.Go(func() { claims[0].publishBatch(0) })
 		synctest.Wait()
-		held.Go(func() { publishBatch(c.partition, t.Context(), 3) })
+		held.Go(func() { claims[0].publishBatch(3) })
 		synctest.Wait()
-		other := newPartition(c.bridge, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 1}, position{}, c.batchBytes)
-		publishBatch(other, t.Context(), 0)
+		claims[1].publishBatch(0)
 		if time.Since(began) != 0 {
 			t.Errorf("the other partition waited %v", time.Since(began))
 		}
@@ -190,7 +183,7 @@ func TestPublish_RefusalsOutliveSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts atomic.Int64
 		dead := &letters{}
-		c := testBatcher(t, nil, sink(func(cloudevents.Event) error {
+		c := testClaim(t, nil, sink(func(cloudevents.Event) error {
 			attempts.Add(1)
 			return refusing("422: no batch")
 		}))
@@ -200,11 +193,11 @@ func TestPublish_RefusalsOutliveSessions(t *testing.T) {
 			if sessions == 20 {
 				t.Fatalf("no dead letter after %d attempts", attempts.Load())
 			}
-			p := newPartition(c.bridge, c.of, position{}, c.batchBytes)
-			p.end.Store(3)
 			work, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+			p := claimsOf(newGatherer(c.bridge, c.of, work, c.memory), 1)[0]
+			p.end.Store(3)
 			var publishing sync.WaitGroup
-			publishing.Go(func() { publishBatch(p, work, 0) })
+			publishing.Go(func() { p.publishBatch(0) })
 			synctest.Wait()
 			for work.Err() == nil && dead.count() == 0 {
 				time.Sleep(time.Second)
@@ -230,11 +223,11 @@ func TestPublish_RefusalsOutliveSessions(t *testing.T) {
 func TestRefusals_Bounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var v refusals
-		first := batchKey{topicID, 0, 0}
+		first := batchKey{topicID, 0, 0, batch.RowsLane}
 		v.add(first, time.Now())
 		for offset := range int64(maxRefused + 10) {
 			time.Sleep(time.Second)
-			v.add(batchKey{topicID, 1, offset}, time.Now())
+			v.add(batchKey{topicID, 1, offset, batch.RowsLane}, time.Now())
 			if offset%1000 == 0 {
 				v.add(first, time.Now())
 			}

@@ -6,8 +6,7 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/deadletter"
 )
 
@@ -31,11 +30,12 @@ type batchKey struct {
 	topicID   string
 	partition int32
 	offset    int64 // of the first record
+	lane      batch.Lane
 }
 
-// key names the batch.
-func (p *partition) key(f *inFlight) batchKey {
-	return batchKey{topicID: p.of.TopicID, partition: p.of.Partition, offset: f.first}
+// key names the batch that holds nothing but the run.
+func (r *run) key() batchKey {
+	return batchKey{topicID: r.of.of.TopicID, partition: r.of.number, offset: r.first, lane: r.lane}
 }
 
 // A refusal says how often one batch was refused.
@@ -86,28 +86,28 @@ func (r *refusals) forget(key batchKey) {
 // deadLetter puts the event into the dead letter topic. It tries until the
 // topic has taken it, because the offset must not be committed before, or until
 // work is done.
-func (p *partition) deadLetter(work context.Context, event cloudevents.Event, f *inFlight, records int,
-	why deadletter.Cause) bool {
+func (f *flight) deadLetter(why deadletter.Cause) bool {
 	for failed := 0; ; failed++ {
-		ctx, cancel := context.WithTimeout(work, deadLetterTimeout)
-		err := p.bridge.deadLetters.DeadLetter(ctx, event, why)
+		ctx, cancel := context.WithTimeout(f.work, deadLetterTimeout)
+		err := f.bridge.deadLetters.DeadLetter(ctx, f.event, why)
 		cancel()
 		if err == nil {
 			break
 		}
-		if work.Err() != nil {
+		if f.work.Err() != nil {
 			return false
 		}
 		problem := fmt.Sprintf("the batch was refused %d times (%s), and the dead letter topic does not take it: %v",
 			why.Attempts, why.Reason, err)
-		p.failBatch(f, event.ID(), failed, problem, false)
-		if p.bridge.config.retries().Wait(work, failed) != nil {
+		f.fail(failed, problem, false)
+		if f.bridge.config.retries().Wait(f.work, failed) != nil {
 			return false
 		}
 	}
-	p.bridge.metrics.deadLettered(p.of.Topic, records)
-	p.bridge.log.Error("batch dead-lettered", "batch", event.ID(), "topic", p.of.Topic, "partition", p.of.Partition,
-		"records", records, "attempts", why.Attempts, "reason", why.Reason)
+	records := f.encoder.Records()
+	f.bridge.metrics.deadLettered(f.of.Topic, f.counted(records))
+	f.bridge.log.Error("batch dead-lettered", "batch", f.event.ID(), "topic", f.of.Topic, "partition", f.runs[0].of.number,
+		"lane", string(f.lane), "records", records, "attempts", why.Attempts, "reason", why.Reason)
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,8 @@ type session struct {
 	topics     []string                       // those of the configuration that can be read
 	identity   kafka.Identity                 // of these topics
 	partitions map[kafka.Partition]*partition // written by Setup only
+	gatherers  []*gatherer                    // likewise
+	memory     *memory                        // of all batches
 
 	memberID   string
 	generation int32
@@ -60,14 +63,8 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 		return err
 	}
 	s.work, s.abandon = context.WithCancel(context.WithoutCancel(group.Context()))
-	s.partitions = make(map[kafka.Partition]*partition, len(positions))
-	batchBytes := b.config.batchBytes(len(positions))
+	s.divide(positions)
 	for at, from := range positions {
-		of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: at.Topic, TopicID: s.identity.Topics[at.Topic].ID,
-			Partition: at.Number}
-		p := newPartition(b, of, from, batchBytes)
-		p.confirm = func(ctx context.Context) bool { return s.confirm(ctx, p) }
-		s.partitions[at] = p
 		// Where the library begins, forward or back of what it believes. It
 		// is told in memory only: the library never commits, see commit.
 		group.MarkOffset(at.Topic, at.Number, from.offset, "")
@@ -87,8 +84,46 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	s.inBackground(func() { s.watch(ctx) })
 	b.attach(s)
 	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation,
-		"batch_bytes", batchBytes)
+		"batch_bytes", b.config.BatchBytes, "partition_bytes", s.memory.share)
 	return nil
+}
+
+// mostTogether is the partitions that share batches: so many ranges of
+// offsets fit the attribute that holds them (batch.MaxRangesBytes), and a batch
+// is not cut earlier for that.
+const mostTogether = 32
+
+// divide makes the partitions, and a gatherer for those of each topic, or more
+// of them where a topic has many.
+func (s *session) divide(positions map[kafka.Partition]position) {
+	b := s.bridge
+	s.memory = b.config.memory(len(positions))
+	s.partitions = make(map[kafka.Partition]*partition, len(positions))
+	s.gatherers = nil
+	numbers := make(map[string][]int32)
+	for at := range positions {
+		numbers[at.Topic] = append(numbers[at.Topic], at.Number)
+	}
+	for topic, all := range numbers {
+		slices.Sort(all)
+		for together := range slices.Chunk(all, mostTogether) {
+			of := batch.Batch{ClusterID: s.identity.ClusterID, Topic: topic, TopicID: s.identity.Topics[topic].ID}
+			g := newGatherer(b, of, s.work, s.memory)
+			g.confirm, g.relieve = s.confirm, s.relieve
+			s.gatherers = append(s.gatherers, g)
+			for _, number := range together {
+				at := kafka.Partition{Topic: topic, Number: number}
+				s.partitions[at] = newPartition(g, number, positions[at])
+			}
+		}
+	}
+}
+
+// relieve has all that is kept for the lake lane leave: the memory is short.
+func (s *session) relieve() {
+	for _, g := range s.gatherers {
+		g.giveUp()
+	}
 }
 
 // lost reports whether the session ended because the group has already gone
@@ -100,15 +135,15 @@ func lost(cause error) bool {
 }
 
 // ConsumeClaim carries one partition until the session ends.
-func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
-	p := s.partitions[kafka.Partition{Topic: claim.Topic(), Number: claim.Partition()}]
-	batcher := newBatcher(p, s.work)
+func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, claimed sarama.ConsumerGroupClaim) error {
+	p := s.partitions[kafka.Partition{Topic: claimed.Topic(), Number: claimed.Partition()}]
+	c := claim{partition: p}
 	done := group.Context().Done()
-	batcher.run(done, claim.Messages())
-	batcher.drain()
+	c.run(done, claimed.Messages())
+	p.gatherer.finish(p)
 	if group.Context().Err() == nil {
 		// The library stops reading a partition for good in one case only.
-		s.outOfRange(claim.Topic(), claim.Partition())
+		s.outOfRange(claimed.Topic(), claimed.Partition())
 	}
 	// Returning ends the session of every other partition too.
 	<-done
@@ -167,8 +202,7 @@ func (s *session) outOfRange(topic string, partition int32) {
 	if p == nil || s.work.Err() != nil || !s.confirm(s.work, p) {
 		return
 	}
-	position, _ := p.window.committable()
-	p.stop(s.describeRange(topic, partition, position))
+	p.stop(s.describeRange(topic, partition, p.window.published()))
 }
 
 // describeRange says what is wrong with an offset, and what a person can do.

@@ -23,10 +23,10 @@ func TestLag_OfTimestampsThatCannotBeTrue(t *testing.T) {
 		"seconds":      {now.Unix(), 0},
 		"microseconds": {now.UnixMicro(), 0},
 	} {
-		c := testBatcher(t, nil, sink(func(cloudevents.Event) error { return nil }))
+		c := testClaim(t, nil, sink(func(cloudevents.Event) error { return nil }))
 		r := &batch.Record{Offset: 7, Timestamp: test.timestamp}
-		if err := c.begin(r, batch.EncodedSize(r)); err != nil {
-			t.Fatal(err)
+		if v := c.put(c.partition, r, batch.EncodedSize(r)); v != gathered {
+			t.Fatal(v)
 		}
 		if lag := c.status(time.Now()).Lag; lag < test.least || lag > test.least+time.Minute {
 			t.Errorf("%s: the lag is %v, want %v and little more", name, lag, test.least)

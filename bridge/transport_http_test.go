@@ -45,7 +45,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 
 func eventOf(t testing.TB, records ...batch.Record) cloudevents.Event {
 	t.Helper()
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Records: records}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes, Records: records}
 	e, err := b.Event(time.Unix(1, 0), traceParent())
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func TestPubSub_OneMessageOneAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer transport.Close()
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Records: []batch.Record{{Offset: 7, Value: []byte("v")}}}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes, Records: []batch.Record{{Offset: 7, Value: []byte("v")}}}
 	event, err := b.Event(time.Unix(1, 0), "")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestPubSub_ReturnsWithItsContext(t *testing.T) {
 	defer transport.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Records: []batch.Record{{}}}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes, Records: []batch.Record{{}}}
 	event, err := b.Event(time.Unix(1, 0), "")
 	if err != nil {
 		t.Fatal(err)

@@ -3,25 +3,40 @@ package bridge
 import (
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
 )
 
-// A window follows the batches of one partition that are in flight. Batches
-// may be published in any order; the position moves only over a contiguous
-// prefix of published ones. It is safe for concurrent use.
+// A window follows the runs of one partition that are on their way, in each
+// lane. Runs may be published in any order; a lane's position moves only over
+// a contiguous prefix of published ones. It is safe for concurrent use.
 type window struct {
-	mu       sync.Mutex
-	position int64 // the first offset that is not known to be published
-	batches  []*inFlight
-	revoked  bool
+	mu      sync.Mutex
+	lanes   []laneWindow // those that are sent; lag is measured at the first
+	gap     gap
+	revoked bool
 }
 
-// An inFlight is one batch in flight.
-type inFlight struct {
-	first     int64 // the batch's first offset
-	next      int64 // the offset after the batch's last
-	bytes     int   // the memory it holds
-	timestamp int64 // since when its first record waits, in milliseconds
-	retried   bool  // an attempt failed; belongs to the goroutine that publishes it
+// A laneWindow is what the window knows of one lane.
+type laneWindow struct {
+	lane     batch.Lane
+	position int64 // the first offset that is not known to be published in this lane
+	runs     []*run
+	moved    time.Time // when the position last moved, or the first of the runs was added
+}
+
+// A gap is offsets that hold no record: from on, and before to.
+type gap struct{ from, to int64 }
+
+// A run is what one batch holds of one partition.
+type run struct {
+	of        *partition
+	lane      batch.Lane // that its batch is for, once it is cut
+	first     int64      // its first offset
+	next      int64      // the offset after its last
+	bytes     int64      // of its records, encoded
+	timestamp int64      // since when its first record waits, in milliseconds
 
 	// The window's.
 	published bool
@@ -29,96 +44,154 @@ type inFlight struct {
 	counting  bool   // failure counts towards giving the batch up
 }
 
-// add puts a batch behind all others.
-func (w *window) add(f *inFlight) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.batches = append(w.batches, f)
+func newWindow(position int64, lanes []batch.Lane) *window {
+	w := &window{}
+	for _, lane := range lanes {
+		w.lanes = append(w.lanes, laneWindow{lane: lane, position: position})
+	}
+	return w
 }
 
-// fail records that an attempt at a batch failed, and returns whether all
-// other batches are without failure.
-func (w *window) fail(f *inFlight, why string, counting bool) (first bool) {
+// add puts a run behind all others of its lanes.
+func (w *window) add(r *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first = w.oldestFailing() < 0
-	f.failure, f.counting = why, counting
+	for i := range w.lanes {
+		l := &w.lanes[i]
+		if !r.lane.Serves(l.lane) {
+			continue
+		}
+		if len(l.runs) == 0 {
+			l.moved = time.Now()
+		}
+		l.runs = append(l.runs, r)
+	}
+}
+
+// fail records that an attempt at a run's batch failed, and returns whether
+// all other runs are without failure.
+func (w *window) fail(r *run, why string, counting bool) (first bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first = !slices.ContainsFunc(w.lanes, func(l laneWindow) bool { return l.oldestFailing() >= 0 })
+	r.failure, r.counting = why, counting
 	return first
 }
 
-// failing returns the last failure of the oldest batch that has one, "" for
-// none, and whether that batch holds the position and its failures count
-// towards giving it up.
-func (w *window) failing() (why string, counting bool) {
+func (l *laneWindow) oldestFailing() int {
+	return slices.IndexFunc(l.runs, func(r *run) bool { return r.failure != "" })
+}
+
+// failing returns the last failure of the oldest run that has one, in the
+// first lane that has such a run, "" for none; whether that run holds the
+// position and its failures count towards giving it up; and since when the
+// position stands still.
+func (w *window) failing() (why string, counting bool, since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := w.oldestFailing()
-	if i < 0 {
-		return "", false
+	for _, l := range w.lanes {
+		if i := l.oldestFailing(); i >= 0 {
+			return l.runs[i].failure, i == 0 && l.runs[i].counting, l.moved
+		}
 	}
-	return w.batches[i].failure, i == 0 && w.batches[i].counting
+	return "", false, time.Time{}
 }
 
-func (w *window) oldestFailing() int {
-	return slices.IndexFunc(w.batches, func(f *inFlight) bool { return f.failure != "" })
-}
-
-// finish records that a batch is published, and returns how many the position
-// moved over. After revoke it changes nothing: a publish that ends once the
-// partition was revoked must not move what is committed for it.
-func (w *window) finish(f *inFlight) (passed int) {
+// finish records that a run is published, and returns whether the position
+// moved that lag is measured at. After revoke it changes nothing: a publish
+// that ends once the partition was revoked must not move what is committed
+// for it.
+func (w *window) finish(r *run) (moved bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f.published, f.failure = true, ""
+	r.published, r.failure = true, ""
 	if w.revoked {
-		return 0
+		return false
 	}
+	for i := range w.lanes {
+		if w.lanes[i].advance(w.gap) && i == 0 {
+			moved = true
+		}
+	}
+	return moved
+}
+
+// advance moves the position as far as it can.
+func (l *laneWindow) advance(over gap) (moved bool) {
 	done := 0
-	for done < len(w.batches) && w.batches[done].published {
-		w.position = w.batches[done].next
+	for done < len(l.runs) && l.runs[done].published {
+		l.position = l.runs[done].next
 		done++
 	}
-	w.batches = append(w.batches[:0], w.batches[done:]...)
-	return done
+	l.runs = append(l.runs[:0], l.runs[done:]...)
+	if l.position >= over.from && l.position < over.to {
+		l.position, moved = over.to, true
+	}
+	if moved = moved || done > 0; moved {
+		l.moved = time.Now()
+	}
+	return moved
 }
 
-// pass moves the position to next, when no offset before holds a record.
-func (w *window) pass(next int64) {
+// pass says that the offsets from the one up to the other hold no record. A
+// lane that lies behind moves over them once it gets there.
+func (w *window) pass(from, to int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.revoked {
-		w.position = max(w.position, next)
+	if from == w.gap.to {
+		from = w.gap.from
+	}
+	w.gap = gap{from, to}
+	if w.revoked {
+		return
+	}
+	for i := range w.lanes {
+		w.lanes[i].advance(w.gap)
 	}
 }
 
-// revoke says that the partition was revoked: the position stays.
+// revoke says that the partition was revoked: the positions stay.
 func (w *window) revoke() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.revoked = true
 }
 
-// committable returns the position, or false once the partition was revoked.
+// committable returns the offset before which every record is published in
+// every lane, or false once the partition was revoked.
 func (w *window) committable() (position int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.position, !w.revoked
+	position = w.lanes[0].position
+	for _, l := range w.lanes {
+		position = min(position, l.position)
+	}
+	return position, !w.revoked
 }
 
-// look returns the position, how many batches are in flight behind it with
-// how many bytes, and the timestamp of the oldest.
-func (w *window) look() (position int64, batches int, bytes int64, oldest int64) {
+// published returns the position that lag is measured at.
+func (w *window) published() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lanes[0].position
+}
+
+// look returns the position that lag is measured at, since when the oldest
+// record behind it waits (-1 for none on its way), and how many runs are on
+// their way in all lanes.
+func (w *window) look() (position, oldest int64, onTheirWay int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	oldest = -1
-	for i, f := range w.batches {
-		if i == 0 {
-			oldest = f.timestamp
-		}
-		if !f.published {
-			batches++
-			bytes += int64(f.bytes)
+	if runs := w.lanes[0].runs; len(runs) > 0 {
+		oldest = runs[0].timestamp
+	}
+	for i, l := range w.lanes {
+		for _, r := range l.runs {
+			if !r.published && (i == 0 || r.lane == l.lane) { // one for both lanes counts once
+				onTheirWay++
+			}
 		}
 	}
-	return w.position, batches, bytes, oldest
+	return w.lanes[0].position, oldest, onTheirWay
 }

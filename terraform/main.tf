@@ -11,6 +11,11 @@ locals {
   bucket   = coalesce(var.bucket, "${var.project}-stationflow-lake")
   group_id = lookup(var.bridge.settings, "KAFKA_GROUP_ID", "stationflow")
 
+  # The lanes that the bridge sends are those that one of ingest's sinks takes:
+  # the lake its own, all others that of the rows.
+  sinks = [for s in split(",", lookup(var.ingest.settings, "INGEST_SINKS", "lake,warehouse")) : trimspace(s)]
+  lanes = concat(length(setsubtract(local.sinks, ["lake"])) > 0 ? ["rows"] : [], contains(local.sinks, "lake") ? ["lake"] : [])
+
   # What is built changes when one of these files does. Tests are no part of
   # what runs.
   files = { for what, patterns in local.sources : what => sort([
@@ -204,6 +209,7 @@ module "bridge" {
   ingest              = module.functions.ingest
   kafka               = local.kafka_clients
   kms_key             = module.foundation.kms_key
+  lanes               = local.lanes
   network             = var.network
   pool                = local.deployment.bridge_pool
   project             = module.foundation.project

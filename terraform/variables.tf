@@ -53,10 +53,10 @@ variable "bridge" {
   }
   validation {
     condition = length(setintersection(keys(var.bridge.settings), [
-      "BRIDGE_ADDR", "BRIDGE_LOG", "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+      "BRIDGE_ADDR", "BRIDGE_LANES", "BRIDGE_LOG", "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
       "SCALE_IDLE", "SCALE_MAX_INSTANCES", "SCALE_MIN_INSTANCES", "SCALE_POOL",
     ])) == 0
-    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport, and bridge's own idle, min_instances and max_instances; the topics are the project's own."
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport, and bridge's own idle, min_instances and max_instances; the topics are the project's own, and the lanes follow ingest.settings."
   }
   validation {
     condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/batch/batchtest"
 	"github.com/stationflow/stationflow/internal/deadletter"
 )
 
@@ -67,14 +68,18 @@ func (emptyAtOnce) React(request any) (handled bool, answer any, err error) {
 	return false, nil, nil
 }
 
-// bury puts a batch at the offset into the dead letter topic.
+// bury puts a batch at the offset into the dead letter topic, the one at 10 in
+// the form of an earlier bridge.
 func (m *mail) bury(offset int64, more map[string]string) *pubsubpb.PubsubMessage {
 	m.t.Helper()
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 3,
-		Records: []batch.Record{{Offset: offset, Value: []byte("v")}, {Offset: offset + 1}}}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes,
+		Records: []batch.Record{{Partition: 3, Offset: offset, Value: []byte("v")}, {Partition: 3, Offset: offset + 1}}}
 	e, err := b.Event(time.Unix(1, 0), "")
 	if err != nil {
 		m.t.Fatal(err)
+	}
+	if offset == 10 {
+		e = batchtest.V1(m.t, b, time.Unix(1, 0))
 	}
 	original := &pubsubpb.PubsubMessage{Data: e.Data(), Attributes: batch.Attributes(e)}
 	buried := proto.Clone(original).(*pubsubpb.PubsubMessage)
@@ -143,12 +148,12 @@ func TestDeadLetters(t *testing.T) {
 	foreign := &pubsubpb.PubsubMessage{Data: []byte("hello"), Attributes: map[string]string{"a": "b"}}
 	m.publish(proto.Clone(foreign).(*pubsubpb.PubsubMessage))
 	for range 2 { // listing takes nothing away
-		m.mustSay(0, list, "incidents/3 10-11", topicID+"-3-10-11", "20", "answered 422: no batch",
-			"incidents/3 20-21", "7", "Pub/Sub gave up delivering to stationflow-ingest", "no CloudEvent", "3 dead letters with 4 records")
+		m.mustSay(0, list, "incidents 3:10-11", topicID+"-3-10-11", "20", "answered 422: no batch",
+			"incidents 3:20-21", "7", "Pub/Sub gave up delivering to stationflow-ingest", "no CloudEvent", "3 dead letters with 4 records")
 	}
 
 	m.mustSay(1, []string{"resend", "--wait", "1s", "nobody"}, "none of the dead letters is nobody", "0 dead letters sent again")
-	m.mustSay(0, []string{"resend", "--wait", "1s", topicID + "-3-20-21"}, "1 dead letters sent again")
+	m.mustSay(0, []string{"resend", "--wait", "1s", topicID + "-both-92d438cb6812b617"}, "1 dead letters sent again")
 	if got := m.resent(); len(got) != 1 || !proto.Equal(got[0], second) {
 		t.Errorf("sent %v, want %v", got, second)
 	}
@@ -272,7 +277,7 @@ func TestDeadLetters_ResendGoesOn(t *testing.T) {
 	}
 	m.publish(&pubsubpb.PubsubMessage{Data: []byte("hello")}) // no batch
 	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Ce-Firstoffset") == "20" {
+		if r.Header.Get("Ce-Ranges") == "3:20-21" {
 			http.Error(w, "not this one", http.StatusUnprocessableEntity)
 		}
 	}))

@@ -207,11 +207,15 @@ func (l *letter) records() int {
 
 // from is its topic, partition and offsets; "" when it names none.
 func (l *letter) from() string {
-	of, err := batch.Origin(l.attributes["ce-source"])
+	of, partition, err := batch.Origin(l.attributes["ce-source"])
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%s/%d %s-%s", of.Topic, of.Partition, l.attributes["ce-firstoffset"], l.attributes["ce-lastoffset"])
+	ranges := l.attributes["ce-ranges"]
+	if of.V1 {
+		ranges = fmt.Sprintf("%d:%s-%s", partition, l.attributes["ce-firstoffset"], l.attributes["ce-lastoffset"])
+	}
+	return of.Topic + " " + ranges
 }
 
 func (l *letter) why() string {

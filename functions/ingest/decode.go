@@ -33,7 +33,7 @@ func newTopic(config *Config, name string, client *registry.Client) *topic {
 // Its memory is reused for the next batch, of any topic; the rows also share
 // the memory of the batch.
 type decoded struct {
-	memory     []batch.Record            // of the batch
+	memory     batch.Memory              // of the batch
 	readers    map[string]*values.Reader // by topic
 	reader     *values.Reader            // of the present topic
 	values     []event.Value
@@ -58,14 +58,9 @@ func newDecoded() *decoded {
 	return &decoded{readers: make(map[string]*values.Reader), fields: make(map[string]int)}
 }
 
-// open is the function of that name with the memory kept for the next batch,
-// however small this one is.
+// open is the function of that name with the memory kept for the next batch.
 func (d *decoded) open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
-	b, e, err := open(d.memory, e)
-	if err == nil && cap(b.Records) > cap(d.memory) {
-		d.memory = b.Records
-	}
-	return b, e, err
+	return open(&d.memory, e)
 }
 
 // decode decides about every record of the batch: each becomes one row or one

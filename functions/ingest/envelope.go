@@ -113,8 +113,8 @@ func unwrap(body []byte) (cloudevents.Event, error) {
 }
 
 // open returns the batch that an event carries, also one within Eventarc's.
-// Its records are in memory if that has room for them.
-func open(memory []batch.Record, e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
+// It lies in the memory.
+func open(memory *batch.Memory, e cloudevents.Event) (*batch.Batch, cloudevents.Event, error) {
 	if e.Type() == messagePublished {
 		inner, err := unwrap(e.Data())
 		if err != nil {

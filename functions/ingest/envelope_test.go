@@ -14,6 +14,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/batch/batchtest"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 )
@@ -83,7 +84,7 @@ func TestReceive_Forms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		b, _, err := open(nil, got)
+		b, _, err := open(&batch.Memory{}, got)
 		if err != nil || len(b.Records) != 3 || b.ID() != e.ID() {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -150,7 +151,7 @@ func FuzzEnvelope(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := unwrap(body)
 		if err == nil {
-			_, _, err = open(nil, e)
+			_, _, err = open(&batch.Memory{}, e)
 		}
 		if err != nil {
 			checkRefusal(t, err)
@@ -166,21 +167,24 @@ func FuzzCloudEvent(f *testing.F) {
 		f.Fatal(err)
 	}
 	a := batch.Attributes(e)
-	f.Add(a["Content-Type"], "1.0", a["ce-id"], a["ce-source"], a["ce-type"], a["ce-subject"], a["ce-topicid"], a["ce-firstoffset"], a["ce-lastoffset"], a["ce-recordcount"], e.Data())
+	f.Add(a["Content-Type"], "1.0", a["ce-id"], a["ce-source"], a["ce-type"], a["ce-subject"], a["ce-topicid"], a["ce-ranges"], a["ce-lane"], a["ce-recordcount"], e.Data())
 	f.Add("application/cloudevents+json", "", "", "", "", "", "", "", "", "", structured)
 	f.Add("application/cloudevents+json", "1.0", "", "", "", "", "", "", "", "", []byte(`{"specversion":"1.0","data_base64":"!"}`))
 	f.Add("application/cloudevents-batch+json", "", "", "", "", "", "", "", "", "", []byte("["+string(structured)+"]"))
 	f.Add("application/json", "", "", "", "", "", "", "", "", "", wrapped(f, map[string]any{"attributes": a, "data": e.Data()}))
 	f.Add("application/json", "1.0", "7", "//pubsub.googleapis.com/t", messagePublished, "", "", "", "", "", wrapped(f, map[string]any{"attributes": a, "data": e.Data()}))
 	f.Add(a["Content-Type"], "0.3", a["ce-id"], a["ce-source"], a["ce-type"], "", "", "", "", "", []byte("Obj\x01"))
+	old := batchtest.V1(f, sampleBatch("incidents", 3, 1), noon)
+	a = batch.Attributes(old)
+	f.Add(a["Content-Type"], "1.0", a["ce-id"], a["ce-source"], a["ce-type"], a["ce-subject"], a["ce-topicid"], a["ce-firstoffset"], a["ce-lastoffset"], a["ce-recordcount"], old.Data())
 	topics, decoders := map[string]*topic{}, map[string]*decoded{}
 	for _, name := range event.Topics() {
 		topics[name], decoders[name] = offline(name)
 	}
-	f.Fuzz(func(t *testing.T, media, version, id, source, kind, subject, topicID, first, last, count string, body []byte) {
+	f.Fuzz(func(t *testing.T, media, version, id, source, kind, subject, topicID, ranges, lane, count string, body []byte) {
 		header := make(http.Header)
 		for name, value := range map[string]string{"Content-Type": media, "ce-specversion": version, "ce-id": id, "ce-source": source, "ce-type": kind,
-			"ce-subject": subject, "ce-topicid": topicID, "ce-firstoffset": first, "ce-lastoffset": last, "ce-recordcount": count} {
+			"ce-subject": subject, "ce-topicid": topicID, "ce-ranges": ranges, "ce-lane": lane, "ce-firstoffset": ranges, "ce-lastoffset": lane, "ce-recordcount": count} {
 			if value != "" {
 				header.Set(name, value)
 			}
@@ -188,7 +192,7 @@ func FuzzCloudEvent(f *testing.F) {
 		e, err := receive(header, bytes.Clone(body))
 		var b *batch.Batch
 		if err == nil {
-			b, _, err = open(nil, e)
+			b, _, err = open(&batch.Memory{}, e)
 		}
 		if err != nil {
 			checkRefusal(t, err)

@@ -96,7 +96,11 @@ func refusedFor(err error) string {
 	return ""
 }
 
-// An unstorable batch has something that is refused in whatever form.
-type unstorable struct{ detail string }
+// An unstorable batch has records that are refused in whatever form. All others
+// are durable.
+type unstorable struct {
+	partitions map[int32]bool // of those records
+	detail     string
+}
 
 func (u *unstorable) Error() string { return u.detail }

@@ -43,6 +43,7 @@ type Function struct {
 	quarantined *rows.Table
 	turns       chan struct{} // holds one for each request that is worked on
 	decoded     sync.Pool     // of *decoded
+	settled     settledRuns
 	counters    counters
 }
 
@@ -117,40 +118,71 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	if !known {
 		return &foreignTopic{topic: b.Topic}
 	}
-	s.whereabouts = whereabouts(b)
-	if err := d.decode(ctx, t, b, f.config.Now()); err != nil {
-		return err
+	refused := f.settled.leaveOut(b, f.config.Now())
+	if len(b.Records) == 0 {
+		s.apart = true
+		return refused
 	}
-	s.describe(b, e, d)
-	if err := f.store(ctx, t, b, d, s); err != nil {
-		return err
+	s.whereabouts = whereabouts(b)
+	var done progress
+	err = fault.Guard(func() error {
+		if err := d.decode(ctx, t, b, f.config.Now()); err != nil {
+			return err
+		}
+		s.describe(b, e, d)
+		return f.store(ctx, t, b, d, s, &done)
+	})
+	if err != nil {
+		if classify(err) != fault.OfBatch || len(b.Ranges()) == 1 {
+			return errors.Join(refused, err)
+		}
+		s.apart = true
+		return errors.Join(refused, f.storeApart(ctx, e, t, b, done, err))
 	}
 	s.quarantined = len(d.rejections)
 	s.durable = f.config.Now()
 	f.decoded.Put(d) // not after a failure, which may have been a panic
-	return nil
+	return refused
 }
 
-// store makes the decoded batch durable in every sink, and what is not good in
-// quarantine: also the rows that a sink of the lane rows refuses. Neither lane
-// waits for the other, because both can be done again without harm; nor does
-// the failure of one stop the other, which leaves less to do again.
-func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decoded, s *summary) error {
+// store makes the decoded batch durable in every sink of its lane, and what is
+// not good in quarantine: also the rows that a sink of the lane rows refuses.
+// Neither lane waits for the other, because both can be done again without
+// harm; nor does the failure of one stop the other, which leaves less to do
+// again. It leaves out what is done, and notes what it has done.
+func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decoded, s *summary, done *progress) error {
 	good := &rows.Batch{Batch: b, Table: t.table, Set: d.good, All: t.all}
-	var archived rows.Stored
+	var filed rows.Stored
 	var inLake error
 	var archiving sync.WaitGroup
-	archiving.Go(func() { archived, inLake = storeIn(ctx, f.sinks.lake, good) })
-	elsewhere := fault.Guard(func() error {
+	if b.Lane.Serves(batch.LakeLane) && !done.lake {
+		archiving.Go(func() { filed, inLake = storeIn(ctx, f.sinks.lake, good) })
+	}
+	elsewhere := fault.Guard(func() error { return f.storeRows(ctx, good, d, s, done) })
+	archiving.Wait()
+	done.lake, done.inLake = inLake == nil, inLake
+	s.duplicates += filed.Duplicates
+	s.became = f.sinks.become(b.Lane)
+	return errors.Join(inLake, elsewhere)
+}
+
+// storeRows is what store does but for the sinks of the lane lake.
+func (f *Function) storeRows(ctx context.Context, good *rows.Batch, d *decoded, s *summary, done *progress) error {
+	if good.Lane.Serves(batch.RowsLane) && !done.rows {
 		stored, err := storeIn(ctx, f.sinks.rows, good)
 		if err != nil {
 			return err
 		}
 		d.refuse(stored.Refused)
 		s.duplicates = stored.Duplicates
-		return f.quarantine(ctx, b, d.rejections)
-	})
-	archiving.Wait()
-	s.duplicates += archived.Duplicates
-	return errors.Join(inLake, elsewhere)
+		done.rows = true
+		done.refuse(good.Batch, d, stored.Refused)
+	}
+	if good.Lane.Serves(f.sinks.laneOfQuarantine()) && !done.quarantined {
+		if err := f.quarantine(ctx, good.Batch, d.rejections); err != nil {
+			return err
+		}
+		done.quarantined = true
+	}
+	return nil
 }

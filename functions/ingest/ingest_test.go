@@ -134,21 +134,3 @@ func TestFromEnv(t *testing.T) {
 		t.Error("New takes a configuration without anything")
 	}
 }
-
-// A small batch leaves the memory of a large one for those that follow.
-func TestDecoded_KeepsItsMemory(t *testing.T) {
-	d := newDecoded()
-	for _, records := range []int{500, 10, 500} {
-		e, err := sampleBatch("incidents", records, 1).Event(noon, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, _, err := d.open(e)
-		if err != nil || len(b.Records) != records {
-			t.Fatalf("%d records: opened %d, %v", records, len(b.Records), err)
-		}
-		if cap(d.memory) != 500 {
-			t.Errorf("after a batch of %d there is memory for %d", records, cap(d.memory))
-		}
-	}
-}

@@ -37,8 +37,13 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	}
 	if len(stored.Refused) > 0 {
 		first := stored.Refused[0]
-		return &unstorable{fmt.Sprintf("quarantining: the %s refuses %d rows, first that of offset %d: %s",
-			keeper.name, len(stored.Refused), b.Records[rejections[first.Row].record].Offset, first.Detail)}
+		record := &b.Records[rejections[first.Row].record]
+		failed := &unstorable{partitions: make(map[int32]bool), detail: fmt.Sprintf("quarantining: the %s refuses %d rows, first that of partition %d, offset %d: %s",
+			keeper.name, len(stored.Refused), record.Partition, record.Offset, first.Detail)}
+		for _, r := range stored.Refused {
+			failed.partitions[b.Records[rejections[r.Row].record].Partition] = true
+		}
+		return failed
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ import (
 
 // Counts are totals since the function was made.
 type Counts struct {
-	Batches          int64 // made durable
-	Records          int64 // in those batches
-	Valid            int64 // good records: in every sink
+	Batches          int64 // made durable, in either lane
+	Records          int64 // in the batches of the lane that the quarantine goes with: each once
+	Valid            int64 // of these, good records: in every sink of the lane
 	Quarantined      int64 // records in quarantine
 	DuplicateObjects int64 // found in the lake, made by an earlier delivery
 	Failed           int64 // deliveries answered with an error
@@ -50,6 +50,8 @@ func (f *Function) Counts() Counts {
 // batch, which belongs to the next one when the log is written.
 type summary struct {
 	whereabouts    []slog.Attr // none when the event carried no batch
+	became         string      // the message
+	apart          bool        // the batch was stored as several, each with a line of its own
 	records        int
 	bytes          int
 	quarantined    int
@@ -93,13 +95,18 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 		f.reportFailure(e, s, err)
 		return
 	}
+	if s.apart {
+		return
+	}
 	c := &f.counters
 	valid := s.records - s.quarantined
 	c.batches.Add(1)
-	c.records.Add(int64(s.records))
-	c.valid.Add(int64(valid))
-	c.quarantined.Add(int64(s.quarantined))
 	c.duplicates.Add(s.duplicates)
+	if s.became == ingested {
+		c.records.Add(int64(s.records))
+		c.valid.Add(int64(valid))
+		c.quarantined.Add(int64(s.quarantined))
+	}
 	attributes := append(s.whereabouts,
 		slog.Int("valid", valid),
 		slog.Int("quarantined", s.quarantined),
@@ -117,7 +124,7 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 		attributes = append(attributes, slog.Any("new_fields", s.fields)) // kept in extra
 	}
 	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
-	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, "batch ingested", attributes...)
+	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, s.became, attributes...)
 }
 
 // reportFailure counts, and logs at level ERROR what a person must look into,
@@ -170,9 +177,8 @@ func (f *Function) countFailure(err error) string {
 func whereabouts(b *batch.Batch) []slog.Attr {
 	return []slog.Attr{
 		slog.String("topic", b.Topic),
-		slog.Int("partition", int(b.Partition)),
-		slog.Int64("first_offset", b.FirstOffset()),
-		slog.Int64("last_offset", b.LastOffset()),
+		slog.String("lane", string(b.Lane)),
+		slog.String("ranges", b.Ranges().String()),
 		slog.Int("records", len(b.Records)),
 	}
 }

@@ -16,13 +16,13 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func sampleBatch(topic string, n int, seed uint64) *batch.Batch {
 	random := rand.New(rand.NewPCG(seed, 1))
 	b := &batch.Batch{
-		ClusterID: "test-cluster", Topic: topic, TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11", Partition: 3,
+		ClusterID: "test-cluster", Topic: topic, TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11", Lane: batch.BothLanes,
 	}
 	for i := range n {
 		id := fmt.Sprintf("%s-%d", topic[:3], i)
 		at := noon.Add(-time.Duration(random.IntN(120)) * time.Second)
 		b.Records = append(b.Records, batch.Record{
-			Offset: int64(1000 + i), Timestamp: noon.UnixMilli() + int64(i),
+			Partition: 3, Offset: int64(1000 + i), Timestamp: noon.UnixMilli() + int64(i),
 			Key: []byte(id), Value: []byte(sampleEvent(topic, id, at, random)),
 		})
 	}

@@ -121,6 +121,32 @@ func (s *sinks) all() []*sink { return slices.Concat(s.rows, s.lake) }
 // ofQuarantine returns the sink that keeps the quarantine.
 func (s *sinks) ofQuarantine() *sink { return s.all()[0] }
 
+// laneOfQuarantine returns the lane that the quarantine goes with.
+func (s *sinks) laneOfQuarantine() batch.Lane {
+	if len(s.rows) > 0 {
+		return batch.RowsLane
+	}
+	return batch.LakeLane
+}
+
+// What becomes of a batch, as the message of its log line.
+const (
+	ingested   = "batch ingested"    // its records are counted: in these batches each is once
+	archived   = "batch archived"    // so that its records are in files as well
+	passedOver = "batch passed over" // no sink takes its lane
+)
+
+// become returns what becomes of a batch of the lane.
+func (s *sinks) become(lane batch.Lane) string {
+	switch {
+	case lane.Serves(s.laneOfQuarantine()):
+		return ingested
+	case lane == batch.LakeLane && len(s.lake) > 0:
+		return archived
+	}
+	return passedOver
+}
+
 // end closes the sinks.
 func (s *sinks) end() error {
 	var errs []error

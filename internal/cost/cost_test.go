@@ -228,8 +228,11 @@ func TestModel_Settings(t *testing.T) {
 	if never := usd(cost.TransformSQL, func(w *cost.Workload) { w.Schedule = "0 0 30 2 *" }); never != 0 {
 		t.Errorf("a transform that never runs costs %v", never)
 	}
-	if slow, fast := usd(cost.Lake, func(w *cost.Workload) { w.BatchAge = 5 * time.Second }), usd(cost.Lake, asIs); slow >= fast/2 {
-		t.Errorf("the lake costs %v with batches of 5 s, %v with those of 0.5 s", slow, fast)
+	if slow, fast := usd(cost.Ingest, func(w *cost.Workload) { w.BatchAge = 5 * time.Second }), usd(cost.Ingest, asIs); slow >= fast/2 {
+		t.Errorf("ingest costs %v with batches of 5 s, %v with those of 0.8 s", slow, fast)
+	}
+	if slow, fast := usd(cost.Lake, asIs), usd(cost.Lake, func(w *cost.Workload) { w.LakeAge = time.Second }); slow >= fast/5 {
+		t.Errorf("the lake costs %v with batches of a minute, %v with those of 1 s", slow, fast)
 	}
 	if large, small := usd(cost.RowsIn, func(w *cost.Workload) { w.RecordBytes = 3000 }), usd(cost.RowsIn, asIs); large <= 5*small {
 		t.Errorf("rows of ten times the size cost %v, those of today %v", large, small)

@@ -52,7 +52,8 @@ type Workload struct {
 	Transport        string        // OverPubSub or OverHTTP
 	Schedule         string        // of the transform, in unix-cron
 	Partitions       int           // of all topics together
-	BatchAge         time.Duration // at which the bridge cuts a batch
+	BatchAge         time.Duration // at which a batch leaves the bridge in the rows lane
+	LakeAge          time.Duration // likewise in the lake lane
 	RetentionDays    float64       // of staging
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
@@ -61,7 +62,7 @@ type Workload struct {
 func DefaultWorkload(recordsPerSecond float64) Workload {
 	return Workload{
 		RecordsPerSecond: recordsPerSecond, RecordBytes: 300, Transport: OverPubSub, Schedule: "* * * * *",
-		Partitions: 36, BatchAge: 500 * time.Millisecond, RetentionDays: 90,
+		Partitions: 36, BatchAge: 800 * time.Millisecond, LakeAge: time.Minute, RetentionDays: 90,
 		BridgeIdle: BridgeStops,
 	}
 }
@@ -95,7 +96,22 @@ const KafkaDays = 7
 
 // batchOverhead is what a batch has besides its records, measured in the local
 // system: the container's schema, and the attributes of the event.
-const batchOverhead = 1400 // bytes
+const batchOverhead = 1450 // bytes
+
+// compressed is the share of a batch's bytes that is left of its records over
+// Pub/Sub, measured from 3 records a batch on.
+const compressed = 1.0 / 6
+
+// partitionsTogether is how many partitions of a topic share batches.
+const partitionsTogether = 32
+
+// What fills a batch before it is old: of the rows lane, which then leaves in
+// both lanes at once, and of the lake lane.
+const (
+	rowsRecords = 2500
+	lakeRecords = 20_000
+	lakeBytes   = 8 << 20
+)
 
 // Sizes of a record on its way, measured at 300 bytes in Kafka: in a batch 250,
 // in a row of BigQuery 250, in a Parquet object 60.
@@ -114,8 +130,8 @@ func (w Workload) check() error {
 		return fmt.Errorf("the transport must be %s or %s, not %q", OverPubSub, OverHTTP, w.Transport)
 	case w.BridgeIdle != BridgeStops && w.BridgeIdle != BridgeStays:
 		return fmt.Errorf("what becomes of the idle bridge must be %s or %s, not %q", BridgeStops, BridgeStays, w.BridgeIdle)
-	case w.Partitions < 1 || w.BatchAge <= 0 || !(w.RetentionDays > 0):
-		return errors.New("partitions, batch age and retention must be more than 0")
+	case w.Partitions < 1 || w.BatchAge <= 0 || w.LakeAge <= 0 || !(w.RetentionDays > 0):
+		return errors.New("partitions, the ages of batches and retention must be more than 0")
 	}
 	return nil
 }
@@ -148,16 +164,28 @@ func (w Workload) runsWithNews(runs, share float64) float64 {
 	return runs * (1 - math.Exp(-w.RecordsPerSecond*share*Month/runs))
 }
 
-// batches is how many the bridge sends a second. A batch of a partition begins
+// batches is how many the bridge sends a second, how many of them become
+// objects in the lake, and how many records all of them hold: each is in a
+// batch of each lane, or in one that serves both. A batch of a topic begins
 // with a record, takes what comes while it ages, and the next one begins with
 // the record after that.
-func (w Workload) batches() (batches float64) {
+func (w Workload) batches() (sent, objects, records float64) {
 	each := float64(w.Partitions) / float64(len(topicShares)) // partitions of a topic
+	gatherers := max(1, math.Ceil(each/partitionsTogether))
 	for _, share := range topicShares {
-		rate := w.RecordsPerSecond * share / each
-		batches += each * rate / (1 + rate*w.BatchAge.Seconds())
+		rate := w.RecordsPerSecond * share / gatherers
+		if rows := 1 + rate*w.BatchAge.Seconds(); rows < rowsRecords {
+			lake := min(1+rate*w.LakeAge.Seconds(), lakeRecords, lakeBytes/w.batchBytes())
+			sent += gatherers * (rate/rows + rate/lake)
+			objects += gatherers * rate / lake
+			records += gatherers * 2 * rate
+		} else { // one batch serves both lanes
+			sent += gatherers * rate / rowsRecords
+			objects += gatherers * rate / rowsRecords
+			records += gatherers * rate
+		}
 	}
-	return batches
+	return sent, objects, records
 }
 
 // bridgeSeconds is how long a month the bridge runs. Records that come by chance
@@ -181,13 +209,14 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		return nil, err
 	}
 	busyRuns := w.runsWithNews(runs, 1)
-	records, calls := w.RecordsPerSecond*Month, w.batches()*Month
+	sent, objects, sentRecords := w.batches()
+	records, calls := w.RecordsPerSecond*Month, sent*Month
 	transforming := busyRuns*runSeconds + (runs-busyRuns)*idleRunSeconds
-	ingesting := Month * max(1-math.Exp(-callSeconds*w.batches()), callSeconds*w.batches()/callsAtOnce)
+	ingesting := Month * max(1-math.Exp(-callSeconds*sent), callSeconds*sent/callsAtOnce)
 	const checks = Month / 60
 	carried := 0.0
 	if w.Transport == OverPubSub {
-		carried = 2 * max(calls*p.Minimums["pubsub_request_bytes"].Bytes, calls*batchOverhead+records*w.batchBytes())
+		carried = 2 * max(calls*p.Minimums["pubsub_request_bytes"].Bytes, calls*batchOverhead+sentRecords*Month*w.batchBytes()*compressed)
 	}
 	least := p.Minimums["bigquery_table_bytes"].Bytes
 	scanned := busyRuns * tablesRead * least
@@ -210,7 +239,7 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Ingest, "run_requests", calls},
 		{Ingest, "run_request_cpu_second", ingesting},
 		{Ingest, "run_request_gib_second", ingesting},
-		{Lake, "storage_writes", calls + artifactObjects*busyRuns},
+		{Lake, "storage_writes", objects*Month + artifactObjects*busyRuns},
 		{Lake, "storage_byte_months", records * w.lakeBytes()},
 		{RowsIn, "bigquery_append_bytes", records * w.rowBytes()},
 		{RowsIn, "bigquery_byte_months", w.RecordsPerSecond * w.RetentionDays * 24 * 3600 * w.rowBytes()},

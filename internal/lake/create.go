@@ -15,6 +15,7 @@ import (
 // Keys of an object's metadata.
 const (
 	digestKey    = "stationflow-digest"
+	rangesKey    = "stationflow-ranges"
 	selectionKey = "stationflow-selection"
 )
 
@@ -28,7 +29,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // comparing the records.
 type Conflict struct {
 	Name       string
-	Have, Want string // digests: the stored one ("" when it has none), and ours; both "" where the digests are not what differs
+	Partitions []int32 // those with other records; none where that is not known
+	Have, Want string  // digests: the stored one ("" when it has none), and ours; both "" where the digests are not what differs
 }
 
 func (c *Conflict) Error() string {
@@ -52,6 +54,7 @@ type Object struct {
 	Name      string
 	Digest    uint64 // of the batch that the name is derived from, see Digest
 	Selection uint64 // of the batch's records that the object holds, see Selection; 0 for all there are
+	Ranges    string // of the batch, as text; "" for an object of one record
 	Data      []byte
 }
 
@@ -70,6 +73,9 @@ func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, o Object) (du
 	metadata := map[string]string{digestKey: hexadecimal(o.Digest)}
 	if o.Selection != 0 {
 		metadata[selectionKey] = hexadecimal(o.Selection)
+	}
+	if o.Ranges != "" {
+		metadata[rangesKey] = o.Ranges
 	}
 	object := bucket.Object(o.Name).Retryer(storage.WithPolicy(storage.RetryNever))
 	err = create(ctx, object.If(storage.Conditions{DoesNotExist: true}), metadata, o.Data)

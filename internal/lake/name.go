@@ -19,9 +19,18 @@ import (
 // hour: hour is any moment within it, taken in UTC. The batch has at least
 // one record.
 func RawObject(b *batch.Batch, hour time.Time) string {
-	return fmt.Sprintf("raw/%s/dt=%s/%s-%s-%05d-%020d-%020d.parquet",
-		b.Topic, hour.UTC().Format("2006-01-02/hour=15"),
-		b.Topic, topicIDPrefix(b.TopicID), b.Partition, b.FirstOffset(), b.LastOffset())
+	return fmt.Sprintf("raw/%s/dt=%s/%s.parquet", b.Topic, hour.UTC().Format("2006-01-02/hour=15"), batchName(b))
+}
+
+// batchName is the last part of the names of a batch's objects. It does not
+// depend on the lane.
+func batchName(b *batch.Batch) string {
+	topic := b.Topic + "-" + topicIDPrefix(b.TopicID)
+	if b.V1 {
+		r := b.Ranges()[0]
+		return fmt.Sprintf("%s-%05d-%020d-%020d", topic, r.Partition, r.First, r.Last)
+	}
+	return topic + "-" + b.RangesHash()
 }
 
 // QuarantineObject names the object that holds the bytes of one record's
@@ -47,8 +56,7 @@ func QuarantineHeadersObject(topic, topicID string, partition int32, offset int6
 // QuarantineBatch names the Parquet object that holds the quarantined records
 // of a batch where only the lake keeps them. The batch has at least one record.
 func QuarantineBatch(b *batch.Batch) string {
-	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-%020d-%020d.parquet",
-		b.Topic, b.Topic, topicIDPrefix(b.TopicID), b.Partition, b.FirstOffset(), b.LastOffset())
+	return fmt.Sprintf("quarantine/%s/%s.parquet", b.Topic, batchName(b))
 }
 
 // URI returns the gs:// address of an object.

@@ -43,6 +43,7 @@ type run struct {
 
 	functions, bridge       *process
 	functionsURL, bridgeURL string
+	probed                  string // in the names of the objects of the try before the run
 
 	result Result
 }
@@ -215,6 +216,8 @@ func (r *run) environment() ([]string, error) {
 	}
 	if r.warehouse != nil {
 		environment = append(environment, "BIGQUERY_STORAGE_EMULATOR_HOST="+r.warehouse.address)
+	} else {
+		environment = append(environment, "BRIDGE_LANES=lake", "BRIDGE_LAKE_AGE=800ms") // the last records need not wait for a minute
 	}
 	for _, name := range adjustable {
 		if value := r.getenv(name); value != "" {
@@ -230,7 +233,7 @@ func (r *run) environment() ([]string, error) {
 
 // adjustable are variables that change how the programs work, not with whom.
 var adjustable = []string{
-	"BRIDGE_BATCH_RECORDS", "BRIDGE_BATCH_BYTES", "BRIDGE_BATCH_AGE", "BRIDGE_IN_FLIGHT", "BRIDGE_MEMORY_BYTES",
+	"BRIDGE_BATCH_RECORDS", "BRIDGE_BATCH_BYTES", "BRIDGE_BATCH_AGE", "BRIDGE_LAKE_AGE", "BRIDGE_IN_FLIGHT", "BRIDGE_MEMORY_BYTES",
 	"BRIDGE_FETCH_BYTES", "BRIDGE_COMMIT_INTERVAL", "BRIDGE_PUBLISH_TIMEOUT",
 	"INGEST_CONCURRENCY", "INGEST_APPEND_TIMEOUT", "INGEST_CALL_TIMEOUT", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG",
 }
@@ -240,15 +243,17 @@ func (r *run) reported(line []byte) {
 	if !bytes.Contains(line, []byte("batch ingested")) {
 		return
 	}
-	var batch struct {
-		Topic       string `json:"topic"`
-		Partition   int32  `json:"partition"`
-		FirstOffset int64  `json:"first_offset"`
-		LastOffset  int64  `json:"last_offset"`
-		DurableMS   int64  `json:"durable_ms"`
+	var ingested struct {
+		Topic     string `json:"topic"`
+		Ranges    string `json:"ranges"`
+		DurableMS int64  `json:"durable_ms"`
 	}
-	if json.Unmarshal(line, &batch) == nil {
-		r.ledger.durable(place{batch.Topic, batch.Partition}, batch.FirstOffset, batch.LastOffset, batch.DurableMS)
+	if json.Unmarshal(line, &ingested) != nil {
+		return
+	}
+	ranges, _ := batch.ParseRanges(ingested.Ranges)
+	for _, of := range ranges {
+		r.ledger.durable(place{ingested.Topic, of.Partition}, of.First, of.Last, ingested.DurableMS)
 	}
 }
 
@@ -256,10 +261,11 @@ func (r *run) reported(line []byte) {
 // started, take it.
 func (r *run) probe(ctx context.Context) error {
 	topic := event.Topics()[0]
-	b := batch.Batch{ClusterID: "probe", Topic: topic, TopicID: r.ledger.topicIDs[topic], Partition: probePartition, Records: []batch.Record{{
-		Timestamp: time.Now().UnixMilli(), Key: []byte("probe"), Value: fmt.Appendf(nil,
+	b := batch.Batch{ClusterID: "probe", Topic: topic, TopicID: r.ledger.topicIDs[topic], Lane: batch.BothLanes, Records: []batch.Record{{
+		Partition: probePartition, Timestamp: time.Now().UnixMilli(), Key: []byte("probe"), Value: fmt.Appendf(nil,
 			`{"id":"probe","type":"Technique","station":"Station A","location":"Dock 1","timestamp":%q,"severity":"Minor","duration":1}`, time.Now().UTC().Format(time.RFC3339)),
 	}}}
+	r.probed = b.RangesHash()
 	e, err := b.Event(time.Now(), "")
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (r *run) check() error {
 func (r *run) checkLake(t *tally) error {
 	for _, topic := range event.Topics() {
 		err := r.lake.objects("raw/"+topic, func(name, path string) error {
-			if strings.Contains(name, fmt.Sprintf("-%05d-", probePartition)) {
+			if strings.Contains(name, r.probed) {
 				return nil
 			}
 			info, err := os.Stat(path)

@@ -67,8 +67,8 @@ func watchCommits(cluster *kfake.Cluster, transport *recorder) *commits {
 			for _, p := range t.Partitions {
 				w.count++
 				for offset := range p.Offset {
-					if transport.seen[coordinate{id, p.Partition, offset}] == 0 {
-						w.faults = append(w.faults, "an offset was committed before it was published")
+					if at := (coordinate{id, p.Partition, offset}); transport.seen[at] == 0 || transport.lake[at] == 0 {
+						w.faults = append(w.faults, "an offset was committed before it was published in both lanes")
 						break
 					}
 				}

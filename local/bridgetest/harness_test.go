@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,7 @@ func config(cluster *kfake.Cluster) bridge.Config {
 			"KAFKA_TOPICS":            topic,
 			"BRIDGE_BATCH_RECORDS":    "50",
 			"BRIDGE_BATCH_AGE":        "10ms",
+			"BRIDGE_LAKE_AGE":         "50ms",
 			"BRIDGE_COMMIT_INTERVAL":  "20ms",
 			"BRIDGE_RETRY_MAX":        "100ms",
 			"BRIDGE_STUCK_AFTER":      "1s",
@@ -117,7 +119,8 @@ type recorder struct {
 
 	mu      sync.Mutex
 	changed chan struct{}
-	seen    map[coordinate]int // how often
+	seen    map[coordinate]int // how often in the rows lane
+	lake    map[coordinate]int // likewise in the lake lane
 	batches []*batch.Batch
 	faults  []error
 }
@@ -129,7 +132,7 @@ type coordinate struct {
 }
 
 func newRecorder(before func(context.Context, *batch.Batch) error) *recorder {
-	return &recorder{before: before, changed: make(chan struct{}), seen: map[coordinate]int{}}
+	return &recorder{before: before, changed: make(chan struct{}), seen: map[coordinate]int{}, lake: map[coordinate]int{}}
 }
 
 func (r *recorder) Publish(ctx context.Context, e cloudevents.Event) error {
@@ -153,20 +156,31 @@ func (r *recorder) take(b *batch.Batch, err error) {
 	} else {
 		r.batches = append(r.batches, b)
 		for i := range b.Records {
-			r.seen[coordinate{b.TopicID, b.Partition, b.Records[i].Offset}]++
+			at := coordinate{b.TopicID, b.Records[i].Partition, b.Records[i].Offset}
+			if b.Lane.Serves(batch.RowsLane) {
+				r.seen[at]++
+			}
+			if b.Lane.Serves(batch.LakeLane) {
+				r.lake[at]++
+			}
 		}
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// wait returns once so many different records were published.
+// holds reports whether the batch has a record of the partition.
+func holds(b *batch.Batch, partition int32) bool {
+	return slices.ContainsFunc(b.Ranges(), func(r batch.Range) bool { return r.Partition == partition })
+}
+
+// wait returns once so many different records were published in both lanes.
 func (r *recorder) wait(t testing.TB, records int) {
 	t.Helper()
 	timeout := time.After(patience)
 	for {
 		r.mu.Lock()
-		have, changed := len(r.seen), r.changed
+		have, changed := min(len(r.seen), len(r.lake)), r.changed
 		r.mu.Unlock()
 		if have >= records {
 			return
@@ -196,8 +210,8 @@ func (r *recorder) check(t testing.TB, cluster *kfake.Cluster, topic string, par
 	}
 	id := topicID(cluster, topic)
 	for offset := from; offset < next; offset++ {
-		if r.seen[coordinate{id, partition, offset}] == 0 {
-			t.Errorf("offset %d of partition %d was never published", offset, partition)
+		if at := (coordinate{id, partition, offset}); r.seen[at] == 0 || r.lake[at] == 0 {
+			t.Errorf("offset %d of partition %d was published %d times in the rows lane, %d in the lake lane", offset, partition, r.seen[at], r.lake[at])
 			return
 		}
 	}

@@ -2,7 +2,9 @@ package bridgetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,10 +25,10 @@ func TestHTTP_PublishesEveryRecordAndCommits(t *testing.T) {
 	d := newDeadTopic(t, nil)
 	t.Setenv("PUBSUB_EMULATOR_HOST", d.address)
 	f.before = func(w http.ResponseWriter, _ *http.Request, b *batch.Batch) bool {
-		if b.Partition == 2 {
+		if holds(b, 2) {
 			http.Error(w, "no", http.StatusUnprocessableEntity)
 		}
-		return b.Partition != 2
+		return !holds(b, 2)
 	}
 	for p := range int32(6) {
 		produce(t, cluster, topic, p, 500+int(p))
@@ -99,6 +101,11 @@ func TestHTTP_PassingFaults(t *testing.T) {
 	}
 }
 
+// holdsPoison reports whether the batch has offset 70 of partition 3.
+func holdsPoison(b *batch.Batch) bool {
+	return slices.ContainsFunc(b.Records, func(r batch.Record) bool { return r.Partition == 3 && r.Offset == 70 })
+}
+
 // What the function refuses for good is in the dead letter topic before its
 // offset is committed; other batches and partitions go on.
 func TestHTTP_PoisonIsBuriedBeforeTheCommit(t *testing.T) {
@@ -107,8 +114,10 @@ func TestHTTP_PoisonIsBuriedBeforeTheCommit(t *testing.T) {
 	d := newDeadTopic(t, f.recorder)
 	var refused atomic.Int64
 	f.before = func(w http.ResponseWriter, _ *http.Request, b *batch.Batch) bool {
-		if b.Partition == 3 && b.FirstOffset() <= 70 && b.LastOffset() >= 70 {
-			refused.Add(1)
+		if holdsPoison(b) {
+			if len(b.Ranges()) == 1 {
+				refused.Add(1)
+			}
 			http.Error(w, "the batch\nis poison\x00", http.StatusUnprocessableEntity)
 			return false
 		}
@@ -126,31 +135,37 @@ func TestHTTP_PoisonIsBuriedBeforeTheCommit(t *testing.T) {
 	m.stop(t)
 	watch.check(t)
 
-	messages := d.messages()
-	if len(messages) != 1 || refused.Load() != 3 {
-		t.Fatalf("%d batches are buried after %d refusals, want 1 after 3", len(messages), refused.Load())
+	messages := d.messages() // one for both lanes, or one for each
+	if lanes := len(messages); lanes < 1 || lanes > 2 || refused.Load() != int64(3*lanes) {
+		t.Fatalf("%d batches are buried after %d refusals, want 3 for each", len(messages), refused.Load())
 	}
-	a := messages[0].Attributes
-	e, err := batch.FromMessage(a, messages[0].Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := batch.FromEvent(e)
-	if err != nil || b.FirstOffset() > 70 || b.LastOffset() < 70 {
-		t.Errorf("buried %s, %v", e.ID(), err)
-	}
-	if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "3" || a["stationflow-dead-letter-source"] != "bridge stationflow" ||
-		!strings.HasSuffix(a["stationflow-dead-letter-reason"], "422 Unprocessable Entity: the batch is poison\x00") || a["CloudPubSubDeadLetterSourceTopicPublishTime"] == "" {
-		t.Errorf("the attributes are %q", a)
+	var buried int64
+	for _, message := range messages {
+		a := message.Attributes
+		e, err := batch.FromMessage(a, message.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := batch.FromEvent(e)
+		if err != nil || !holdsPoison(b) || len(b.Ranges()) != 1 || len(messages) == 1 && b.Lane != batch.BothLanes {
+			t.Fatalf("buried %s, %v", e.ID(), err)
+		}
+		if b.Lane.Serves(batch.RowsLane) {
+			buried += int64(len(b.Records))
+		}
+		if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "3" || a["stationflow-dead-letter-source"] != "bridge stationflow" ||
+			!strings.HasSuffix(a["stationflow-dead-letter-reason"], "422 Unprocessable Entity: the batch is poison\x00") || a["CloudPubSubDeadLetterSourceTopicPublishTime"] == "" {
+			t.Errorf("the attributes are %q", a)
+		}
 	}
 	var now bridge.Snapshot
 	if err := json.Unmarshal([]byte(get(t, m.Bridge, "/status", http.StatusOK)), &now); err != nil {
 		t.Fatal(err)
 	}
-	if now.DeadLetteredBatches != 1 || now.DeadLetteredRecords != int64(len(b.Records)) || now.Records != 1800-int64(len(b.Records)) {
+	if now.DeadLetteredBatches != int64(len(messages)) || now.DeadLetteredRecords != buried || now.Records != 1800-buried {
 		t.Errorf("the status is %+v", now)
 	}
-	if metrics := get(t, m.Bridge, "/metrics", http.StatusOK); !strings.Contains(metrics, `bridge_dead_lettered_batches_total{topic="incidents"} 1`) {
+	if metrics := get(t, m.Bridge, "/metrics", http.StatusOK); !strings.Contains(metrics, fmt.Sprintf(`bridge_dead_lettered_batches_total{topic="incidents"} %d`, len(messages))) {
 		t.Error("the metrics do not count the dead letter")
 	}
 }
@@ -208,7 +223,7 @@ func TestHTTP_TimeoutAfterSuccess(t *testing.T) {
 	}
 	produce(t, cluster, topic, 0, 20)
 	c := httpConfig(config(cluster), f.url)
-	c.PublishTimeout = 100 * time.Millisecond
+	c.PublishTimeout = 500 * time.Millisecond
 	d := newDeadTopic(t, nil)
 	m := startHTTP(t, c, d)
 	f.wait(t, 20)
@@ -233,7 +248,7 @@ func TestHTTP_RetryAfterPausesThePartition(t *testing.T) {
 	cluster, f := newCluster(t), newFunction(t)
 	var asked atomic.Int64
 	f.before = func(w http.ResponseWriter, _ *http.Request, b *batch.Batch) bool {
-		if b.Partition != 3 {
+		if !holds(b, 3) {
 			return true
 		}
 		asked.Add(1)

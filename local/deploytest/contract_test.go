@@ -119,8 +119,8 @@ func TestContract_Tables(t *testing.T) {
 func TestContract_Lake(t *testing.T) {
 	p := planOf(t, "defaults")
 	b := &batch.Batch{
-		Partition: 3, TopicID: "0f1e2d3c-0000-4000-8000-000000000000",
-		Records: []batch.Record{{Offset: 42}},
+		TopicID: "0f1e2d3c-0000-4000-8000-000000000000",
+		Records: []batch.Record{{Partition: 3, Offset: 42}},
 	}
 	for _, topic := range event.Topics() {
 		b.Topic = topic
@@ -181,6 +181,9 @@ func TestContract_Delivery(t *testing.T) {
 	}
 	if got := environments(p)["bridge"]["BRIDGE_PUBSUB_TOPIC"].value; got != d.RecordsTopic {
 		t.Errorf("the bridge publishes to %s", got)
+	}
+	if got := environments(p)["bridge"]["BRIDGE_LANES"].value; got != "rows,lake" {
+		t.Errorf("the bridge sends the lanes %s", got)
 	}
 	dead := p.one(t, "module.transport.google_pubsub_subscription.dead_letter")
 	if dead.text("name") != d.DeadLetterSubscription {

@@ -118,7 +118,7 @@ func TestUpload_FunctionsAnswer(t *testing.T) {
 	}
 
 	ingest := serve(t, program, "ingest", environment...)
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11", Records: []batch.Record{{
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11", Lane: batch.BothLanes, Records: []batch.Record{{
 		Offset: 7, Timestamp: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).UnixMilli(), Key: []byte("i-1"),
 		Value: []byte(`{"id":"i-1","type":"Technique","station":"A","location":"Dock 2","timestamp":"2026-11-22T11:30:00Z","severity":"Minor","duration":12}`),
 	}}}

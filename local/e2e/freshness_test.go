@@ -91,24 +91,28 @@ func visible(b *testing.B, log string, appended map[coordinate]time.Time) []time
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line struct {
-			Msg         string `json:"msg"`
-			Topic       string `json:"topic"`
-			Partition   int64  `json:"partition"`
-			FirstOffset int64  `json:"first_offset"`
-			LastOffset  int64  `json:"last_offset"`
-			DurableMS   int64  `json:"durable_ms"`
+			Msg       string `json:"msg"`
+			Topic     string `json:"topic"`
+			Ranges    string `json:"ranges"`
+			DurableMS int64  `json:"durable_ms"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			b.Fatalf("reading the log: %v", err)
 		}
-		if line.Msg != "batch ingested" || line.LastOffset-line.FirstOffset >= batch.MaxRecords {
+		if line.Msg != "batch ingested" {
 			continue
 		}
-		for offset := line.FirstOffset; offset <= line.LastOffset; offset++ {
-			at := coordinate{line.Topic, line.Partition, offset}
-			if since, waiting := appended[at]; waiting {
-				latencies = append(latencies, time.UnixMilli(line.DurableMS).Sub(since))
-				delete(appended, at)
+		ranges, err := batch.ParseRanges(line.Ranges)
+		if err != nil {
+			b.Fatalf("reading the log: %v", err)
+		}
+		for _, of := range ranges {
+			for offset := of.First; offset <= of.Last; offset++ {
+				at := coordinate{line.Topic, int64(of.Partition), offset}
+				if since, waiting := appended[at]; waiting {
+					latencies = append(latencies, time.UnixMilli(line.DurableMS).Sub(since))
+					delete(appended, at)
+				}
 			}
 		}
 	}

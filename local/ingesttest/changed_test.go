@@ -77,10 +77,10 @@ func TestIngest_RecordAcceptedByALaterDelivery(t *testing.T) {
 			if got, want := l.archived(t, "raw/"), (map[int64]int{100: 1, 101: 1, 102: 1, 103: 1}); !maps.Equal(got, want) {
 				t.Errorf("raw/ holds %v, want %v", got, want)
 			}
-			hour := "raw/incidents/dt=2026-11-23/hour=12/incidents-0f9b3c52-00003-"
+			hour := "raw/incidents/dt=2026-11-23/hour=12/incidents-0f9b3c52-"
 			if got, want := l.lake.objects(t, "raw/"), []string{
-				hour + "00000000000000000100-00000000000000000103.parquet",
-				hour + "00000000000000000101-00000000000000000102.parquet",
+				hour + "4f45ea987516f54d.parquet", // 3:101-102
+				hour + "bb6773f0b489b2ab.parquet", // 3:100-103
 			}; !slices.Equal(got, want) {
 				t.Errorf("objects %q, want %q", got, want)
 			}

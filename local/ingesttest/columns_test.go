@@ -16,7 +16,7 @@ func TestColumns_TableLacksSome(t *testing.T) {
 	l.warehouse.lacks = map[string]string{"ticket_validations": "kafka_key,schema_id,rejected"}
 	ticket := func(offset int64, more string) *batch.Batch {
 		value := fmt.Sprintf(`{"id":"t-%d","train_id":"train-1","station":"Station B","timestamp":"2026-11-22T11:30:00Z","validations":240%s}`, offset, more)
-		return &batch.Batch{ClusterID: "c", Topic: "ticket_validations", TopicID: topicID, Records: []batch.Record{
+		return &batch.Batch{ClusterID: "c", Topic: "ticket_validations", TopicID: topicID, Lane: batch.BothLanes, Records: []batch.Record{
 			{Offset: offset, Timestamp: noon.UnixMilli(), Key: []byte("k"), Value: []byte(value)}}}
 	}
 	l.mustDeliver(t, ticket(1, `,"rejected":3`))

@@ -52,7 +52,7 @@ func TestIngest_PassingFaultsOfTheWarehouse(t *testing.T) {
 				t.Errorf("%d connections, want %d", n, test.connections)
 			}
 			// The stream works on: the next batch needs no new connection.
-			b.Partition++
+			move(b, b.Records[0].Partition+1)
 			l.mustDeliver(t, b)
 			if n := l.warehouse.opened(); n != test.connections {
 				t.Errorf("%d connections after another batch, want %d", n, test.connections)

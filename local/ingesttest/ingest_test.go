@@ -25,7 +25,7 @@ func TestIngest_GoodRecordsLandInLakeAndWarehouse(t *testing.T) {
 		t.Fatalf("%d rows in staging and %d in quarantine, want 50 and 0", len(staged), len(l.warehouse.rows("quarantine")))
 	}
 	names := l.lake.objects(t, "raw/")
-	want := "raw/incidents/dt=2026-11-22/hour=11/incidents-0f9b3c52-00003-00000000000000000100-00000000000000000149.parquet"
+	want := "raw/incidents/dt=2026-11-22/hour=11/incidents-0f9b3c52-45e3c29b153dc7c3.parquet" // 3:100-149
 	if !slices.Equal(names, []string{want}) {
 		t.Fatalf("objects %q, want only %q", names, want)
 	}
@@ -50,7 +50,7 @@ func TestIngest_GoodRecordsLandInLakeAndWarehouse(t *testing.T) {
 	for column, want := range map[string]any{
 		"id": "inc-0", "station": "Châtelet", "severity": "Minor", "duration": 12.5,
 		"kafka_topic": "incidents", "kafka_topic_id": topicID, "kafka_partition": int64(3), "kafka_offset": int64(100),
-		"kafka_timestamp": noon.UnixMicro(), "batch_id": topicID + "-3-100-149",
+		"kafka_timestamp": noon.UnixMicro(), "batch_id": topicID + "-both-45e3c29b153dc7c3",
 	} {
 		if first[column] != want {
 			t.Errorf("%s is %v, want %v", column, first[column], want)

@@ -104,13 +104,20 @@ func eventOf(t *testing.T, b *batch.Batch) cloudevents.Event {
 
 // batchOf returns a batch of incidents with the values, at offsets from 100.
 func batchOf(values ...string) *batch.Batch {
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Partition: 3}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes}
 	for i, value := range values {
 		b.Records = append(b.Records, batch.Record{
-			Offset: int64(100 + i), Timestamp: noon.UnixMilli() + int64(i), Key: fmt.Appendf(nil, "k%d", i), Value: []byte(value),
+			Partition: 3, Offset: int64(100 + i), Timestamp: noon.UnixMilli() + int64(i), Key: fmt.Appendf(nil, "k%d", i), Value: []byte(value),
 		})
 	}
 	return b
+}
+
+// move puts all records of the batch into the partition.
+func move(b *batch.Batch, partition int32) {
+	for i := range b.Records {
+		b.Records[i].Partition = partition
+	}
 }
 
 func incident(id string, at time.Time) string {

@@ -56,7 +56,7 @@ func (h *handler) Handle(ctx context.Context, line slog.Record) error {
 func (m *Meter) call(line slog.Record) {
 	var function *instances
 	switch line.Message {
-	case "batch ingested", "batch failed":
+	case "batch ingested", "batch archived", "batch passed over", "batch failed":
 		function = &m.ingest
 	case "transform finished":
 		function = &m.transform

@@ -243,7 +243,7 @@ func (r *recorder) Publish(_ context.Context, e cloudevents.Event) error {
 		r.seen = map[coordinate]int{}
 	}
 	for i := range b.Records {
-		r.seen[coordinate{b.TopicID, b.Partition, b.Records[i].Offset}]++
+		r.seen[coordinate{b.TopicID, b.Records[i].Partition, b.Records[i].Offset}]++
 	}
 	return nil
 }

@@ -51,11 +51,7 @@ type state struct {
 
 // A batchKey tells batches apart; a batch that could not be read has its
 // CloudEvent's id alone.
-type batchKey struct {
-	topic            string
-	partition, first int64
-	id               string
-}
+type batchKey struct{ topic, lane, ranges, id string }
 
 type failure struct {
 	at    time.Time
@@ -150,6 +146,8 @@ func (w *Watcher) Handle(ctx context.Context, line slog.Record) error {
 	switch line.Message {
 	case "batch ingested":
 		w.batch(attributes(line))
+	case "batch archived", "batch passed over": // its records are counted in the other lane
+		w.batchDone(attributes(line))
 	case "batch failed":
 		w.batchFailed(attributes(line))
 	case "model finished":
@@ -204,6 +202,12 @@ func (s *state) batch(line map[string]slog.Value) {
 	}
 }
 
+func (s *state) batchDone(line map[string]slog.Value) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.failing, keyOf(line))
+}
+
 func (s *state) newField(topic, name string, records int64) {
 	at := slices.IndexFunc(s.fields, func(f NewField) bool { return f.Topic == topic && f.Name == name })
 	if at < 0 && len(s.fields) < maxNewFields {
@@ -229,7 +233,7 @@ func (s *state) batchFailed(line map[string]slog.Value) {
 // keyOf names the batch of a line.
 func keyOf(line map[string]slog.Value) batchKey {
 	if topic, read := line["topic"]; read {
-		return batchKey{topic: topic.String(), partition: number(line["partition"]), first: number(line["first_offset"])}
+		return batchKey{topic: topic.String(), lane: line["lane"].String(), ranges: line["ranges"].String()}
 	}
 	return batchKey{id: line["batch"].String()}
 }

@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -68,7 +69,7 @@ func TestWatcher_FailingBatches(t *testing.T) {
 	w := telemetry.Watch(slog.DiscardHandler, func() time.Time { return now }, nil)
 	log := slog.New(w)
 	batch := func(message string, first int, more ...any) {
-		log.Info(message, append(more, "topic", "incidents", "partition", 3, "first_offset", first, "records", 1)...)
+		log.Info(message, append(more, "topic", "incidents", "lane", "both", "ranges", fmt.Sprintf("3:%d-%d", first, first), "records", 1)...)
 	}
 	expect := func(when string, failures, failing int64, cause string) {
 		t.Helper()

@@ -114,6 +114,26 @@ run "straight_to_the_function" {
   }
 }
 
+run "lake_is_the_only_sink" {
+  command = plan
+  variables { ingest = { settings = { INGEST_SINKS = "lake" } } }
+
+  assert {
+    condition     = join(",", local.lanes) == "lake"
+    error_message = "Nothing takes rows, and the bridge sends ${join(",", local.lanes)}."
+  }
+}
+
+run "warehouse_is_the_only_sink" {
+  command = plan
+  variables { ingest = { settings = { INGEST_SINKS = "warehouse" } } }
+
+  assert {
+    condition     = join(",", local.lanes) == "rows"
+    error_message = "Nothing takes files, and the bridge sends ${join(",", local.lanes)}."
+  }
+}
+
 run "a_bridge_that_stays" {
   command = plan
 

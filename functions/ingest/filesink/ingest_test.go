@@ -50,9 +50,9 @@ func start(t *testing.T, s *sink, log io.Writer) string {
 // first offset is 100.
 func deliver(t *testing.T, address string, partition int32, values ...string) int {
 	t.Helper()
-	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11", Partition: partition}
+	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11", Lane: batch.BothLanes}
 	for i, value := range values {
-		b.Records = append(b.Records, batch.Record{Offset: int64(100 + i), Timestamp: noon.UnixMilli(), Value: []byte(value)})
+		b.Records = append(b.Records, batch.Record{Partition: partition, Offset: int64(100 + i), Timestamp: noon.UnixMilli(), Value: []byte(value)})
 	}
 	e, err := b.Event(noon, "")
 	if err != nil {

@@ -37,12 +37,12 @@ func (b *Bucket) Close() error { return b.client.Close() }
 // SetAsideValue makes the value of the batch's record durable as an object of
 // its own, for a quarantine row that has no room for it, and returns its URI.
 func (b *Bucket) SetAsideValue(ctx context.Context, of *batch.Batch, r *batch.Record) (string, error) {
-	return b.setAside(ctx, of, r, lake.QuarantineObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Value)
+	return b.setAside(ctx, of, r, lake.QuarantineObject(of.Topic, of.TopicID, r.Partition, r.Offset), r.Value)
 }
 
 // SetAsideKey is SetAsideValue for the record's key.
 func (b *Bucket) SetAsideKey(ctx context.Context, of *batch.Batch, r *batch.Record) (string, error) {
-	return b.setAside(ctx, of, r, lake.QuarantineKeyObject(of.Topic, of.TopicID, of.Partition, r.Offset), r.Key)
+	return b.setAside(ctx, of, r, lake.QuarantineKeyObject(of.Topic, of.TopicID, r.Partition, r.Offset), r.Key)
 }
 
 func (b *Bucket) setAside(ctx context.Context, of *batch.Batch, r *batch.Record, name string, data []byte) (string, error) {

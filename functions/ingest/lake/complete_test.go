@@ -13,7 +13,7 @@ func TestContents_SameRecord(t *testing.T) {
 		for i, v := range values {
 			row[i] = parquet.ValueOf(v)
 		}
-		return &contents{columns: columns, rows: map[int64]parquet.Row{7: row}}
+		return &contents{columns: columns, rows: map[coordinates]parquet.Row{{3, 7}: row}}
 	}
 	old := []string{"id", "extra", "kafka_offset", "ingested_at", "batch_id"}
 	young := []string{"id", "platform", "extra", "kafka_offset", "ingested_at", "batch_id"}
@@ -32,7 +32,7 @@ func TestContents_SameRecord(t *testing.T) {
 		"without the record":       {&contents{columns: old}, false},
 		"with nothing but its own": {file([]string{"kafka_offset"}, int64(7)), true},
 	} {
-		if got := held.sameRecord(test.other, 7); got != test.want {
+		if got := held.sameRecord(test.other, coordinates{3, 7}); got != test.want {
 			t.Errorf("%s: %t, want %t", name, got, test.want)
 		}
 	}

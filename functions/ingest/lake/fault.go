@@ -50,6 +50,30 @@ func IsConflict(err error) bool {
 	return errors.As(err, &conflict)
 }
 
+// Conflicts returns the partitions whose records the lake holds otherwise, each
+// with its error, and whether that is all that went wrong: then the records of
+// all other partitions are durable.
+func Conflicts(err error) (of map[int32]error, only bool) {
+	of, only = make(map[int32]error), true
+	var look func(error)
+	look = func(err error) {
+		var conflict *lake.Conflict
+		if parts := fault.Parts(err); parts != nil {
+			for _, part := range parts {
+				look(part)
+			}
+		} else if !errors.As(err, &conflict) || len(conflict.Partitions) == 0 {
+			only = false
+		} else {
+			for _, partition := range conflict.Partitions {
+				of[partition] = err
+			}
+		}
+	}
+	look(err)
+	return of, only
+}
+
 // ofHTTP knows two answers that are about the request: that it is bad, and
 // that it is too large. A page of HTML is a proxy's, which cannot tell.
 func ofHTTP(refused *googleapi.Error) fault.Kind {

@@ -92,7 +92,7 @@ func NewLayout(columns []event.Column) Layout {
 	l := Layout{Columns: columns, Own: make([]int, len(columns)), Stamp: Position(columns, IngestedAt)}
 	for i := range columns {
 		switch columns[i].Name {
-		case "kafka_topic", "kafka_topic_id", "kafka_partition", IngestedAt, "batch_id":
+		case "kafka_topic", "kafka_topic_id", IngestedAt, "batch_id":
 			l.Own[i] = -1
 		default:
 			l.Own[i] = l.Width
@@ -112,12 +112,13 @@ func Position(columns []event.Column, name string) int {
 	panic("ingest: no column " + name)
 }
 
-// Offsets returns the rows' kafka_offset, in their order.
-func (l *Layout) Offsets(own []event.Row) iter.Seq[int64] {
-	at := l.Own[Position(l.Columns, "kafka_offset")]
-	return func(yield func(int64) bool) {
+// Coordinates returns the rows' kafka_partition and kafka_offset, in their
+// order.
+func (l *Layout) Coordinates(own []event.Row) iter.Seq2[int32, int64] {
+	partition, offset := l.Own[Position(l.Columns, "kafka_partition")], l.Own[Position(l.Columns, "kafka_offset")]
+	return func(yield func(int32, int64) bool) {
 		for _, row := range own {
-			if !yield(row[at].Int()) {
+			if !yield(int32(row[partition].Int()), row[offset].Int()) {
 				return
 			}
 		}
@@ -133,8 +134,6 @@ func (l *Layout) Shared(b *batch.Batch) event.Row {
 			row[i] = event.StringValue([]byte(b.Topic))
 		case "kafka_topic_id":
 			row[i] = event.StringValue([]byte(b.TopicID))
-		case "kafka_partition":
-			row[i] = event.IntValue(int64(b.Partition))
 		case "batch_id":
 			row[i] = event.StringValue([]byte(b.ID()))
 		}
@@ -144,7 +143,7 @@ func (l *Layout) Shared(b *batch.Batch) event.Row {
 
 // AppendCoordinates adds the kafka_ columns that a record's row does not share.
 func AppendCoordinates(values []event.Value, r *batch.Record) []event.Value {
-	return append(values, event.IntValue(r.Offset), kafkaTimestamp(r))
+	return append(values, event.IntValue(int64(r.Partition)), event.IntValue(r.Offset), kafkaTimestamp(r))
 }
 
 // LastMillis is the last millisecond of the year 9999, where BigQuery's

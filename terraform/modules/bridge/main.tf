@@ -12,6 +12,7 @@ locals {
     bridge = merge(
       {
         BRIDGE_ADDR          = ":${local.port}"
+        BRIDGE_LANES         = join(",", var.lanes)
         BRIDGE_LOG           = "cloud"
         BRIDGE_PUBSUB_TOPIC  = var.records_topic
         BRIDGE_TRANSPORT     = var.transport

@@ -51,6 +51,11 @@ variable "kms_key" {
   type        = string
 }
 
+variable "lanes" {
+  description = "Lanes of batches that ingest takes: rows, lake or both in this order."
+  type        = list(string)
+}
+
 variable "network" {
   description = "Subnetwork and egress of the traffic, or null."
   type        = object({ egress = string, subnetwork = string })

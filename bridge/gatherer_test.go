@@ -23,9 +23,10 @@ func (s sink) Publish(_ context.Context, e cloudevents.Event) error { return s(e
 
 const topicID = "0f9b3c1e-5a7d-4e21-8c44-d2b6a1907e53"
 
-func testBatcher(t testing.TB, change func(*Config), transport Transport) *batcher {
+// testClaims returns the claims of so many partitions of a topic.
+func testClaims(t testing.TB, work context.Context, partitions int, change func(*Config), transport Transport) []*claim {
 	t.Helper()
-	c, err := FromEnv(environment(map[string]string{"BRIDGE_BATCH_AGE": "1m"}))
+	c, err := FromEnv(environment(map[string]string{"BRIDGE_BATCH_AGE": "1m", "BRIDGE_LAKE_AGE": "1h"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,18 +37,53 @@ func testBatcher(t testing.TB, change func(*Config), transport Transport) *batch
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID}
-	return newBatcher(newPartition(b, of, position{}, c.batchBytes(6)), context.Background())
+	return claimsOf(newGatherer(b, batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID}, work, c.memory(partitions)), partitions)
+}
+
+func claimsOf(g *gatherer, partitions int) (claims []*claim) {
+	for number := range int32(partitions) {
+		claims = append(claims, &claim{partition: newPartition(g, number, position{})})
+	}
+	return claims
+}
+
+// testClaim is testClaims of one partition whose work ends with the test.
+func testClaim(t testing.TB, change func(*Config), transport Transport) *claim {
+	t.Helper()
+	return testClaims(t, t.Context(), 1, change, transport)[0]
+}
+
+// addOne adds a record that makes a batch of its own.
+func (c *claim) addOne(offset int64, size int) {
+	c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat([]byte{byte('a' + offset)}, size)}, nil)
+	c.leave()
+}
+
+// leave has everything leave.
+func (c *claim) leave() {
+	g := c.gatherer
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hurry()
+}
+
+// drain waits until all is published.
+func (c *claim) drain() { c.gatherer.finish(c.partition) }
+
+func (c *claim) committable() int64 {
+	position, _ := c.window.committable()
+	return position
 }
 
 // Whatever the sizes of the records, every one is in a batch, in order, and
 // every batch is within its limits.
-func TestBatcher_CutsWithinTheLimits(t *testing.T) {
+func TestGatherer_CutsWithinTheLimits(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for round := range 30 {
 		var mu sync.Mutex
 		var batches []*batch.Batch
-		c := testBatcher(t, func(c *Config) {
+		c := testClaim(t, func(c *Config) {
+			c.Transport = "" // sizes are before compression
 			c.BatchRecords = 1 + random.IntN(100)
 			c.BatchBytes = 4<<10 + random.IntN(64<<10)
 			c.InFlight = 1 // in order, so that the test can look
@@ -86,11 +122,11 @@ func TestBatcher_CutsWithinTheLimits(t *testing.T) {
 				next++
 				size += batch.EncodedSize(&b.Records[i])
 			}
-			if size > c.batchBytes && len(b.Records) > 1 {
+			if size > c.bridge.config.BatchBytes && len(b.Records) > 1 {
 				t.Fatalf("round %d: a batch of %d bytes", round, size)
 			}
 		}
-		if position, _ := c.window.committable(); next != 1000 || position != 1000 {
+		if position := c.committable(); next != 1000 || position != 1000 {
 			t.Fatalf("round %d: %d records were published, and %d are committable", round, next, position)
 		}
 		if len(c.bridge.large) != 0 {
@@ -101,14 +137,14 @@ func TestBatcher_CutsWithinTheLimits(t *testing.T) {
 
 // A batch is published when its first record has waited long enough, full or
 // not.
-func TestBatcher_CutsByAge(t *testing.T) {
+func TestGatherer_CutsByAge(t *testing.T) {
 	published := make(chan int64, 1)
-	c := testBatcher(t, func(c *Config) { c.BatchAge = time.Millisecond }, sink(func(e cloudevents.Event) error {
+	c := testClaim(t, func(c *Config) { c.BatchAge, c.Lanes = time.Millisecond, c.Lanes[:1] }, sink(func(e cloudevents.Event) error {
 		b, err := batch.FromEvent(e.Clone())
 		if err != nil {
 			t.Error(err)
 		}
-		published <- b.LastOffset()
+		published <- b.Records[len(b.Records)-1].Offset
 		return nil
 	}))
 	messages := make(chan *sarama.ConsumerMessage)
@@ -128,18 +164,18 @@ func TestBatcher_CutsByAge(t *testing.T) {
 
 // Without a lake a record that fits no batch is not passed over: neither it
 // nor anything behind it is published or committable.
-func TestBatcher_StopsBeforeARecordItCannotCarry(t *testing.T) {
+func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	var published []int64
-	c := testBatcher(t, nil, sink(func(e cloudevents.Event) error {
+	c := testClaim(t, nil, sink(func(e cloudevents.Event) error {
 		b, err := batch.FromEvent(e.Clone())
 		if err != nil {
 			t.Error(err)
 		}
-		published = append(published, b.LastOffset())
+		published = append(published, b.Records[len(b.Records)-1].Offset)
 		return nil
 	}))
 	work, abandon := context.WithCancel(context.Background())
-	c.work = work
+	c.gatherer.work = work
 	messages := make(chan *sarama.ConsumerMessage, 3)
 	for offset, size := range []int{1, batch.MaxEncodedBytes, 1} {
 		messages <- &sarama.ConsumerMessage{Offset: int64(offset), Value: make([]byte, size), Timestamp: time.UnixMilli(1)}
@@ -147,13 +183,17 @@ func TestBatcher_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	close(messages)
 	var running sync.WaitGroup
 	running.Go(func() { c.run(nil, messages) })
-	for position, _ := c.window.committable(); position == 0 || c.failing.Load() == nil; position, _ = c.window.committable() {
-		time.Sleep(time.Millisecond) // until the first is published and the second has failed
+	for c.failing.Load() == nil {
+		time.Sleep(time.Millisecond) // until the second has failed
+	}
+	c.leave()
+	for c.committable() == 0 {
+		time.Sleep(time.Millisecond) // until the first is published
 	}
 	abandon()
 	running.Wait()
 	c.drain()
-	if position, _ := c.window.committable(); fmt.Sprint(published) != "[0]" || position != 1 {
+	if position := c.committable(); fmt.Sprint(published) != "[0]" || position != 1 {
 		t.Errorf("published %v, committable %d", published, position)
 	}
 	if s := c.status(time.Now()); s.Problem != "a value is too large for a batch and there is no lake to put it: set LAKE_BUCKET to the bucket's name" {
@@ -162,9 +202,9 @@ func TestBatcher_StopsBeforeARecordItCannotCarry(t *testing.T) {
 }
 
 // What the bridge itself costs a record: from the library's channel to a
-// published batch of 5,000.
-func BenchmarkBatcher(b *testing.B) {
-	c := testBatcher(b, func(c *Config) { c.MemoryBytes = 256 << 20 }, sink(func(cloudevents.Event) error { return nil }))
+// published batches of 2,500.
+func BenchmarkGatherer(b *testing.B) {
+	c := testClaim(b, func(c *Config) { c.MemoryBytes, c.Transport = 256<<20, "" }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)
 	messages := make(chan *sarama.ConsumerMessage, 5000)
 	all := make([]*sarama.ConsumerMessage, 5000)
@@ -181,9 +221,10 @@ func BenchmarkBatcher(b *testing.B) {
 			messages <- m
 		}
 		b.StartTimer()
-		c.add(<-messages)
-		c.addWaiting(messages)
-		_ = c.publishing.Wait()
+		for len(messages) > 0 {
+			c.add(<-messages, messages)
+		}
+		c.drain()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")
 }
