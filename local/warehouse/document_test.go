@@ -64,8 +64,8 @@ test.
 ## What differs
 
 - COALESCE evaluates all of its arguments: one that fails is a failure, although an earlier one has a value.
-- `max(x) over (…)` of a TIMESTAMP compares encoded text and may give another row's moment; `max` without `over` is right. Take
-  `timestamp_micros(max(unix_micros(x)) over (…))`.
+- MAX of a TIMESTAMP with OVER compares encoded text and may give another row's moment; without OVER it is right. Take
+  MAX of UNIX_MICROS with OVER, and TIMESTAMP_MICROS of that.
 - A script's statements that are refused are found when it comes to them: what ran before stays, as with any failure.
 - Sessions are not kept: each request has its own variables and temporary tables.
 `)
