@@ -11,6 +11,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/cloudlog"
 )
@@ -20,5 +21,6 @@ func init() {
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}
 	functions.HTTP("ingest", ingest.Handle)
+	functions.HTTP("scale", scale.Handle)
 	functions.HTTP("transform", transform.Handle)
 }

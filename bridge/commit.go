@@ -20,7 +20,7 @@ import (
 func (s *session) commitLoop(ctx context.Context) {
 	for pause.For(ctx, s.bridge.config.CommitInterval) == nil {
 		if err := s.commit(); err != nil {
-			s.bridge.metrics.commitFailures.Inc()
+			s.bridge.metrics.commitFailed()
 			s.bridge.note(err)
 		}
 	}
@@ -36,7 +36,7 @@ func (s *session) lastCommit() {
 		if err == nil {
 			return
 		}
-		s.bridge.metrics.commitFailures.Inc()
+		s.bridge.metrics.commitFailed()
 		s.bridge.note(err)
 		if fenced(err) || failed == 3 || lastCommitRetries.Wait(s.work, failed) != nil {
 			return
@@ -85,7 +85,7 @@ func (s *session) sendCommit(request *sarama.OffsetCommitRequest,
 	check func(*sarama.OffsetCommitResponse) error) error {
 	group := s.bridge.config.GroupID
 	doing := "commit in group " + group + " (KAFKA_GROUP_ID)"
-	err := s.coordinator(func(broker *sarama.Broker) error {
+	err := kafka.AtCoordinator(s.control, group, func(broker *sarama.Broker) error {
 		response, err := broker.CommitOffset(request)
 		if err != nil {
 			return err

@@ -3,13 +3,12 @@ package bridge
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/batch"
-	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/cloudlog"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/retry"
@@ -43,7 +42,8 @@ type Config struct {
 	StuckAfter     time.Duration // without progress despite lag, health fails
 	DrainTimeout   time.Duration // from the end of Run's context to its return
 
-	Addr string // of the HTTP endpoints, host:port; "" serves none
+	Addr     string // of the HTTP endpoints, host:port; "" serves none
+	CloudLog bool   // log lines are as Cloud Logging reads them
 }
 
 // HTTPConfig is what the http transport needs to know.
@@ -71,8 +71,8 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	c := Config{
 		Kafka:   kafka.FromEnv(r),
-		Topics:  topics(r),
-		GroupID: r.String("KAFKA_GROUP_ID", "stationflow"),
+		Topics:  kafka.TopicsFromEnv(r),
+		GroupID: kafka.GroupFromEnv(r),
 		Start:   start(r),
 
 		LakeBucket: r.String("LAKE_BUCKET", ""),
@@ -89,7 +89,8 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		StuckAfter:     r.Duration("BRIDGE_STUCK_AFTER", 2*time.Minute, time.Second, time.Hour),
 		DrainTimeout:   r.Duration("BRIDGE_DRAIN_TIMEOUT", 8*time.Second, time.Second, time.Minute),
 
-		Addr: r.String("BRIDGE_ADDR", portAddress(r)),
+		Addr:     r.String("BRIDGE_ADDR", portAddress(r)),
+		CloudLog: r.OneOf("BRIDGE_LOG", "auto", "cloud") == "cloud" || cloudlog.IsRead(getenv),
 	}
 	c.Project = r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
 	c.transportFromEnv(r)
@@ -99,30 +100,8 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	return c, nil
 }
 
-func topics(r *env.Reader) []string {
-	const name, remedy = "KAFKA_TOPICS", "set it to names of topics, separated by commas, or leave it out for all"
-	topics := slices.Sorted(slices.Values(r.List(name, event.Topics()...)))
-	if len(topics) == 0 {
-		r.Fault(name, "names no topic: %s", remedy)
-	}
-	for _, topic := range topics {
-		if !legal(topic) {
-			r.Fault(name, "names %q, which cannot be a topic: %s", topic, remedy)
-		}
-	}
-	return slices.Compact(topics)
-}
-
-// legal reports whether Kafka takes the name for a topic
-// (org.apache.kafka.common.internals.Topic).
-func legal(topic string) bool {
-	return len(topic) <= 249 && topic != "." && topic != ".." && !strings.ContainsFunc(topic, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-'
-	})
-}
-
-// portAddress serves every interface where Cloud Run names a port, and only
-// this machine elsewhere.
+// portAddress serves every interface where Cloud Run names a port, as for a
+// service, and only this machine elsewhere.
 func portAddress(r *env.Reader) string {
 	if port := r.String("PORT", ""); port != "" {
 		return ":" + port

@@ -122,3 +122,28 @@ func TestConfig_BatchesFitTheMemory(t *testing.T) {
 		}
 	}
 }
+
+// Where Cloud Run runs the bridge as a worker pool it names no port: Terraform
+// says where the probes look, and that Cloud Logging reads the lines.
+func TestFromEnv_WhereItRuns(t *testing.T) {
+	for environment, want := range map[string]struct {
+		addr  string
+		cloud bool
+	}{
+		"":                                   {"127.0.0.1:8080", false},
+		"BRIDGE_ADDR=:8080 BRIDGE_LOG=cloud": {":8080", true},
+		"PORT=9000 K_SERVICE=bridge":         {":9000", true},
+		"CLOUD_RUN_WORKER_POOL=bridge":       {"127.0.0.1:8080", true},
+		"BRIDGE_LOG=auto":                    {"127.0.0.1:8080", false},
+	} {
+		values := map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "GOOGLE_CLOUD_PROJECT": "p"}
+		for _, variable := range strings.Fields(environment) {
+			name, value, _ := strings.Cut(variable, "=")
+			values[name] = value
+		}
+		c, err := FromEnv(func(name string) string { return values[name] })
+		if err != nil || c.Addr != want.addr || c.CloudLog != want.cloud {
+			t.Errorf("%s: %s, %v (%v), want %s, %v", environment, c.Addr, c.CloudLog, err, want.addr, want.cloud)
+		}
+	}
+}

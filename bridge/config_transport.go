@@ -10,7 +10,7 @@ import (
 
 // transportFromEnv reads what concerns the way from the bridge to the
 // function. Names and the patience with a batch that is refused are those of
-// the deployment, so that both transports give up alike.
+// the deployment.
 func (c *Config) transportFromEnv(r *env.Reader) {
 	deployment, err := terraform.ReadDeployment()
 	if err != nil {
@@ -31,7 +31,7 @@ func (c *Config) transportFromEnv(r *env.Reader) {
 	c.PublishTimeout = r.Duration("BRIDGE_PUBLISH_TIMEOUT", timeout, 100*time.Millisecond, 10*time.Minute)
 
 	c.HTTP.Audience = r.String("BRIDGE_HTTP_AUDIENCE", c.HTTP.URL)
-	c.HTTP.MaxAttempts = int(r.Int("BRIDGE_HTTP_MAX_ATTEMPTS", int64(deployment.PushMaxDeliveryAttempts), 1, 10_000))
+	c.HTTP.MaxAttempts = int(r.Int("BRIDGE_HTTP_MAX_ATTEMPTS", int64(deployment.HTTPMaxRefusals), 1, 10_000))
 	c.HTTP.RefusedMax = r.Duration("BRIDGE_HTTP_REFUSED_MAX", seconds(deployment.PushMaximumBackoff), time.Millisecond,
 		10*time.Minute)
 	c.HTTP.RefusedMin = min(seconds(deployment.PushMinimumBackoff), c.HTTP.RefusedMax)

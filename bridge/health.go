@@ -32,6 +32,8 @@ type Snapshot struct {
 	// the published.
 	DeadLetteredRecords int64 `json:"dead_lettered_records"`
 	DeadLetteredBatches int64 `json:"dead_lettered_batches"`
+
+	CommitFailures int64 `json:"commit_failures"` // commits of offsets that Kafka did not take
 }
 
 // An UnreadTopic is one of KAFKA_TOPICS that is left out, because it does not
@@ -107,6 +109,7 @@ func (b *Bridge) Snapshot() Snapshot {
 	current.Bytes, current.Retries = b.metrics.totalBytes.Load(), b.metrics.totalRetries.Load()
 	current.DeadLetteredRecords = b.metrics.totalDeadLetteredRecords.Load()
 	current.DeadLetteredBatches = b.metrics.totalDeadLetteredBatches.Load()
+	current.CommitFailures = b.metrics.totalCommitFailures.Load()
 	if session == nil {
 		return current
 	}
@@ -244,17 +247,29 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client is gone
 }
 
-// summarize logs one line a minute in which something was published, and one
-// in which health fails.
+// happened says what has been done since before, with what /metrics has of it:
+// in a worker pool nobody can ask for that.
+func (s Snapshot) happened(before Snapshot) []any {
+	var memory int64
+	for _, p := range s.Partitions {
+		memory += p.MemoryBytes
+	}
+	return []any{"batches", s.Batches - before.Batches, "records", s.Records - before.Records,
+		"bytes", s.Bytes - before.Bytes, "retries", s.Retries - before.Retries, "commit_failures", s.CommitFailures - before.CommitFailures,
+		"dead_lettered_batches", s.DeadLetteredBatches - before.DeadLetteredBatches,
+		"dead_lettered_records", s.DeadLetteredRecords - before.DeadLetteredRecords,
+		"partitions", len(s.Partitions), "memory_bytes", memory,
+		"lag_records", s.LagRecords(), "lag_ms", s.Lag().Milliseconds()}
+}
+
+// summarize logs one line a minute in which something was published or given
+// up, and one in which health fails.
 func (b *Bridge) summarize(ctx context.Context) {
 	before := b.Snapshot()
 	for pause.For(ctx, time.Minute) == nil {
 		now := b.Snapshot()
-		if now.Batches > before.Batches {
-			b.log.Info("batches published", "batches", now.Batches-before.Batches,
-				"records", now.Records-before.Records, "bytes", now.Bytes-before.Bytes,
-				"retries", now.Retries-before.Retries,
-				"lag_records", now.LagRecords(), "lag_ms", now.Lag().Milliseconds())
+		if now.Batches > before.Batches || now.DeadLetteredBatches > before.DeadLetteredBatches {
+			b.log.Info("batches published", now.happened(before)...)
 		}
 		for _, p := range now.Partitions {
 			if p.Open != nil && p.Open.For > b.config.StuckAfter {

@@ -20,6 +20,7 @@ type metrics struct {
 
 	totalRecords, totalBatches, totalBytes, totalRetries atomic.Int64
 	totalDeadLetteredRecords, totalDeadLetteredBatches   atomic.Int64
+	totalCommitFailures                                  atomic.Int64
 }
 
 func newMetrics(b *Bridge) *metrics {
@@ -55,6 +56,11 @@ func (m *metrics) published(topic string, records, bytes int, took time.Duration
 	m.totalRecords.Add(int64(records))
 	m.totalBatches.Add(1)
 	m.totalBytes.Add(int64(bytes))
+}
+
+func (m *metrics) commitFailed() {
+	m.commitFailures.Inc()
+	m.totalCommitFailures.Add(1)
 }
 
 func (m *metrics) failed(topic string) {

@@ -28,18 +28,6 @@ type position struct {
 	broken   string // why it cannot begin there; "" if it can
 }
 
-// A commitment is what the group has committed for a partition.
-type commitment struct {
-	offset  int64  // -1 for nothing
-	topicID string // of the topic that it was committed for; "" when a tool did it, or an older bridge
-}
-
-// holds reports whether the group goes on there: the commit is of the topic
-// that has the id now, or of someone who knew what they did.
-func (c commitment) holds(topicID string) bool {
-	return c.offset >= 0 && (c.topicID == topicID || c.topicID == "")
-}
-
 // starts returns where each claimed partition begins: at the group's
 // committed offset, whatever has become of it. Where there is none for the
 // topic as it is now, the member that holds the first partition of the first
@@ -52,7 +40,7 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[ka
 	deadline := time.Now().Add(startPatience)
 	var chosen map[kafka.Partition]int64
 	for {
-		committed, err := s.commitments()
+		committed, err := kafka.Commits(s.control, s.bridge.config.GroupID, s.identity.Topics)
 		if err != nil {
 			return nil, err
 		}
@@ -82,11 +70,11 @@ func (s *session) starts(ctx context.Context, claims map[string][]int32) (map[ka
 
 // missing returns the partitions for which the group has nothing committed
 // that holds.
-func (s *session) missing(committed map[kafka.Partition]commitment) (missing []kafka.Partition) {
+func (s *session) missing(committed map[kafka.Partition]kafka.Commit) (missing []kafka.Partition) {
 	for topic, known := range s.identity.Topics {
 		for partition := range known.Leaders {
 			at := kafka.Partition{Topic: topic, Number: partition}
-			if !committed[at].holds(known.ID) {
+			if !committed[at].Holds(known.ID) {
 				missing = append(missing, at)
 			}
 		}
@@ -100,11 +88,11 @@ func (s *session) missing(committed map[kafka.Partition]commitment) (missing []k
 // readBack compares what was committed with what Kafka returns: the answer to
 // a commit tells only that it was taken, not that it was not overwritten by a
 // client outside the group, or taken by a broker that lost it.
-func (s *session) readBack(chosen map[kafka.Partition]int64, committed map[kafka.Partition]commitment) error {
+func (s *session) readBack(chosen map[kafka.Partition]int64, committed map[kafka.Partition]kafka.Commit) error {
 	for at, offset := range chosen {
-		if now := committed[at]; now.offset != offset || now.topicID != s.identity.Topics[at.Topic].ID {
+		if now := committed[at]; now.Offset != offset || now.TopicID != s.identity.Topics[at.Topic].ID {
 			return fmt.Errorf("reading back the start of %s/%d in group %s: %d was committed, and %d is: another client commits in this group",
-				at.Topic, at.Number, s.bridge.config.GroupID, offset, now.offset)
+				at.Topic, at.Number, s.bridge.config.GroupID, offset, now.Offset)
 		}
 	}
 	return nil
@@ -116,12 +104,12 @@ func (s *session) readBack(chosen map[kafka.Partition]int64, committed map[kafka
 // partition without a commit is new, or was created again: nobody has seen its
 // first record, and it begins there.
 func (s *session) choose(missing []kafka.Partition,
-	committed map[kafka.Partition]commitment) (map[kafka.Partition]int64, error) {
+	committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]int64, error) {
 	b := s.bridge
 	begun := b.begun.Load()
 	seen := make(map[string]bool) // the topics with a commit
 	for at, c := range committed {
-		if c.offset >= 0 {
+		if c.Offset >= 0 {
 			begun, seen[at.Topic] = true, true
 		}
 	}
@@ -189,7 +177,7 @@ func (s *session) begin(starts map[kafka.Partition]Start) (map[kafka.Partition]i
 
 // positions takes over the commits of the claimed partitions.
 func (s *session) positions(claims map[string][]int32,
-	committed map[kafka.Partition]commitment) (map[kafka.Partition]position, error) {
+	committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]position, error) {
 	oldest, newest := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
 	for topic, partitions := range claims {
 		for _, partition := range partitions {
@@ -215,70 +203,11 @@ func (s *session) positions(claims map[string][]int32,
 	positions := make(map[kafka.Partition]position, len(begins))
 	for at := range begins {
 		c := committed[at]
-		p := position{offset: c.offset, labelled: c.topicID != "", end: ends[at], stable: stable[at]}
-		if c.offset < begins[at] || c.offset > p.end {
-			p.broken = s.describeRange(at.Topic, at.Number, c.offset)
+		p := position{offset: c.Offset, labelled: c.TopicID != "", end: ends[at], stable: stable[at]}
+		if c.Offset < begins[at] || c.Offset > p.end {
+			p.broken = s.describeRange(at.Topic, at.Number, c.Offset)
 		}
 		positions[at] = p
 	}
 	return positions, nil
-}
-
-// commitments returns what the group has committed for every partition of the
-// topics.
-func (s *session) commitments() (map[kafka.Partition]commitment, error) {
-	asked := make(map[string][]int32)
-	for name, topic := range s.identity.Topics {
-		asked[name] = slices.Collect(maps.Keys(topic.Leaders))
-	}
-	group := s.bridge.config.GroupID
-	var response *sarama.OffsetFetchResponse
-	err := s.coordinator(func(broker *sarama.Broker) (err error) {
-		response, err = broker.FetchOffset(sarama.NewOffsetFetchRequest(s.control.Config().Version, group, asked))
-		if err == nil && response.GroupError() != sarama.ErrNoError {
-			err = response.GroupError()
-		}
-		return err
-	})
-	if err != nil {
-		return nil, kafka.Explain(fmt.Errorf("reading the committed offsets of group %s: %w", group, err),
-			"use group "+group+" (KAFKA_GROUP_ID)")
-	}
-	committed := make(map[kafka.Partition]commitment)
-	for topic, partitions := range asked {
-		for _, partition := range partitions {
-			block := response.GetBlock(topic, partition)
-			switch {
-			case block == nil:
-				err = sarama.ErrIncompleteResponse
-			case block.Err != sarama.ErrNoError:
-				err = kafka.Explain(block.Err, "read topic "+topic)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("reading the committed offset of %s/%d in group %s: %w",
-					topic, partition, group, err)
-			}
-			committed[kafka.Partition{Topic: topic, Number: partition}] = commitment{block.Offset, block.Metadata}
-		}
-	}
-	return committed, nil
-}
-
-// coordinator runs a request at the group's coordinator; after an error the
-// next request looks the coordinator up again, on a new connection unless the
-// error was the broker's answer.
-func (s *session) coordinator(request func(*sarama.Broker) error) error {
-	broker, err := s.control.Coordinator(s.bridge.config.GroupID)
-	if err != nil {
-		return err
-	}
-	if err := request(broker); err != nil {
-		var answer sarama.KError
-		if !errors.As(err, &answer) {
-			_ = broker.Close()
-		}
-		_ = s.control.RefreshCoordinator(s.bridge.config.GroupID)
-		return err
-	}
-	return nil
 }

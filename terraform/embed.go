@@ -19,6 +19,9 @@ var files embed.FS
 type Deployment struct {
 	TransformSchedule        string `json:"transform_schedule"` // unix cron, in UTC
 	TransformAttemptDeadline int    `json:"transform_attempt_deadline_seconds"`
+	ScaleSchedule            string `json:"scale_schedule"` // likewise
+	ScaleAttemptDeadline     int    `json:"scale_attempt_deadline_seconds"`
+	BridgePool               string `json:"bridge_pool"`
 	RecordsTopic             string `json:"records_topic"`
 	IngestSubscription       string `json:"ingest_subscription"`
 	DeadLetterTopic          string `json:"dead_letter_topic"`
@@ -27,6 +30,7 @@ type Deployment struct {
 	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
 	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
 	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
+	HTTPMaxRefusals          int    `json:"http_max_refusals"` // by the function, of a batch that the bridge posts itself
 
 	// A person is told when more than this share of the records of so many
 	// minutes was refused.
@@ -37,6 +41,11 @@ type Deployment struct {
 // TransformDeadline is how long the scheduler waits for one run's answer.
 func (d Deployment) TransformDeadline() time.Duration {
 	return time.Duration(d.TransformAttemptDeadline) * time.Second
+}
+
+// ScaleDeadline is how long the scheduler waits for the answer of one check.
+func (d Deployment) ScaleDeadline() time.Duration {
+	return time.Duration(d.ScaleAttemptDeadline) * time.Second
 }
 
 // AckDeadline is how long Pub/Sub waits for the answer of one delivery.

@@ -36,6 +36,14 @@ locals {
     )
     password = var.kafka.sasl_password_secret == null ? null : { secret = var.kafka.sasl_password_secret, version = "latest" }
   }
+  kafka_clients = var.kafka == null ? module.kafka[0].clients : { bridge = local.kafka_given, simulator = local.kafka_given }
+  kafka_files   = var.kafka == null ? {} : var.kafka.files
+
+  # The settings of the bridge that its check reads: its own, and those that say
+  # how to reach Kafka.
+  scale_settings = { for name, value in var.bridge.settings : name => value
+    if startswith(name, "SCALE_") || startswith(name, "KAFKA_") && name != "KAFKA_START"
+  }
 
   # Confluent's registry comes with the cluster that is made here. Clients of an
   # existing one have the same user.
@@ -112,14 +120,26 @@ module "functions" {
     # waits.
     timeout_seconds = local.deployment.push_ack_deadline_seconds - 10
   }
-  kms_key            = module.foundation.kms_key
-  network            = var.network
-  prod_dataset       = module.warehouse.prod_dataset
-  project            = module.foundation.project
-  region             = var.region
-  registry           = local.registry.ingest
-  repository         = module.foundation.repository.name
-  repository_root    = local.root
+  kms_key             = module.foundation.kms_key
+  network             = var.network
+  prod_dataset        = module.warehouse.prod_dataset
+  project             = module.foundation.project
+  propagation_seconds = var.propagation_seconds
+  region              = var.region
+  registry            = local.registry.ingest
+  repository          = module.foundation.repository.name
+  repository_root     = local.root
+  scale = {
+    files         = local.kafka_files
+    group_id      = local.group_id
+    idle          = var.bridge.idle
+    kafka         = local.kafka_clients["bridge"]
+    max_instances = var.bridge.max_instances
+    min_instances = var.bridge.min_instances
+    pool          = local.deployment.bridge_pool
+    settings      = local.scale_settings
+    topics        = local.topics
+  }
   sources_hash       = local.hashes.functions
   staging_dataset    = module.warehouse.staging_dataset
   station_epoch_unit = var.station_epoch_unit
@@ -177,13 +197,14 @@ module "bridge" {
   build_bucket        = module.foundation.build_bucket
   builder             = module.foundation.builder
   dead_letter_topic   = module.transport.dead_letter_topic
-  files               = var.kafka == null ? {} : var.kafka.files
+  files               = local.kafka_files
   group_id            = local.group_id
   image               = var.bridge_image
   ingest              = module.functions.ingest
-  kafka               = var.kafka == null ? module.kafka[0].clients : { bridge = local.kafka_given, simulator = local.kafka_given }
+  kafka               = local.kafka_clients
   kms_key             = module.foundation.kms_key
   network             = var.network
+  pool                = local.deployment.bridge_pool
   project             = module.foundation.project
   propagation_seconds = var.propagation_seconds
   records_topic       = module.transport.records_topic
@@ -192,7 +213,8 @@ module "bridge" {
   registry_format     = var.schema_registry == null ? null : lower(replace(var.schema_registry.format, "JSON", "JSONSCHEMA"))
   repository          = module.foundation.repository
   repository_root     = local.root
-  settings            = var.bridge.settings
+  scaler              = module.functions.scale.member
+  settings            = { for name, value in var.bridge.settings : name => value if !startswith(name, "SCALE_") }
   simulate            = var.simulate
   size                = var.bridge
   sources_hash        = local.hashes.image
@@ -207,6 +229,7 @@ module "scheduling" {
   deployment = local.deployment
   project    = module.foundation.project
   region     = var.region
+  scale      = module.functions.scale
   transform  = module.functions.transform
 }
 
@@ -214,7 +237,7 @@ module "observability" {
   source = "./modules/observability"
 
   alert_emails             = var.alert_emails
-  bridge                   = module.bridge.service
+  bridge                   = module.bridge.pool
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
   ingest_subscription      = module.transport.ingest_subscription

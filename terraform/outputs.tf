@@ -40,6 +40,7 @@ output "functions" {
   description = "Address of each function. Only the callers that Terraform knows may call them."
   value = {
     ingest    = "${module.functions.ingest.uri}/ingest"
+    scale     = "${module.functions.scale.uri}/scale"
     transform = "${module.functions.transform.uri}/transform"
   }
 }
@@ -52,8 +53,9 @@ output "kafka_cluster" {
 output "logs" {
   description = "Commands that show what happens."
   value = {
-    bridge    = "gcloud run services logs read ${module.bridge.service} --region=${var.region} --project=${var.project}"
+    bridge    = "gcloud run worker-pools logs read ${module.bridge.pool} --region=${var.region} --project=${var.project}"
     ingest    = "gcloud functions logs read ingest --gen2 --region=${var.region} --project=${var.project}"
+    scale     = "gcloud functions logs read scale --gen2 --region=${var.region} --project=${var.project}"
     transform = "gcloud functions logs read transform --gen2 --region=${var.region} --project=${var.project}"
   }
 }

@@ -25,12 +25,14 @@ variable "alert_emails" {
 
 variable "bridge" {
   description = <<-EOT
-    The service that reads Kafka. min_instances run always; each takes its share of the partitions, so more than one is
-    for throughput and for a faster takeover. settings are further environment variables of the bridge (BRIDGE_… or
-    KAFKA_…, see docs/settings.md).
+    The worker pool that reads Kafka. With idle = "stop" it has no instance once nothing has come for 15 minutes, and
+    starts again within a minute of the next record; "stay" keeps it on. While it runs there are min_instances at least,
+    and up to max_instances while it lags; each takes its share of the partitions. settings are further environment
+    variables of the bridge and of what starts it (BRIDGE_…, KAFKA_… or SCALE_…, see docs/settings.md).
   EOT
   type = object({
     cpu           = optional(string, "1")
+    idle          = optional(string, "stop")
     max_instances = optional(number, 2)
     memory        = optional(string, "512Mi")
     min_instances = optional(number, 1)
@@ -43,17 +45,18 @@ variable "bridge" {
       var.bridge.min_instances >= 1 && var.bridge.max_instances >= var.bridge.min_instances
       && var.bridge.max_instances <= length(local.topics) * local.partitions
     )
-    error_message = "bridge needs 1 <= min_instances <= max_instances <= ${length(local.topics) * local.partitions}: with none nothing reads Kafka, and more than there are partitions would idle."
+    error_message = "bridge needs 1 <= min_instances <= max_instances <= ${length(local.topics) * local.partitions}: with none nothing reads Kafka (idle = \"stop\" is what lets it sleep), and more than there are partitions would idle."
   }
   validation {
-    condition     = alltrue([for name in keys(var.bridge.settings) : can(regex("^(BRIDGE|KAFKA)_[A-Z_]+$", name))])
-    error_message = "bridge.settings takes BRIDGE_… and KAFKA_… variables only: everything else has a variable of its own."
+    condition     = alltrue([for name in keys(var.bridge.settings) : can(regex("^(BRIDGE|KAFKA|SCALE)_[A-Z_]+$", name))])
+    error_message = "bridge.settings takes BRIDGE_…, KAFKA_… and SCALE_… variables only: everything else has a variable of its own."
   }
   validation {
     condition = length(setintersection(keys(var.bridge.settings), [
-      "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+      "BRIDGE_ADDR", "BRIDGE_LOG", "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+      "SCALE_IDLE", "SCALE_MAX_INSTANCES", "SCALE_MIN_INSTANCES", "SCALE_POOL",
     ])) == 0
-    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport; the topics are the project's own."
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport, and bridge's own idle, min_instances and max_instances; the topics are the project's own."
   }
   validation {
     condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])
@@ -70,6 +73,10 @@ variable "bridge" {
       mib >= 256 + 2 * tonumber(lookup(var.bridge.settings, "BRIDGE_MEMORY_BYTES", "67108864")) / 1024 / 1024
     ]), false)
     error_message = "bridge.memory is too small for BRIDGE_MEMORY_BYTES, a whole number of bytes: give it twice as much and 256Mi besides."
+  }
+  validation {
+    condition     = contains(["stop", "stay"], var.bridge.idle)
+    error_message = "bridge.idle is stop or stay: whether the bridge ends while nothing comes."
   }
 }
 

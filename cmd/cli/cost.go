@@ -37,6 +37,7 @@ func runCost(_ context.Context, args []string, streams Streams) error {
 	flags.StringVar(&w.Schedule, "schedule", w.Schedule, "when the transform runs, a `CRON` text")
 	flags.IntVar(&w.Partitions, "partitions", w.Partitions, "Kafka partitions of all topics together, `N`")
 	flags.DurationVar(&w.BatchAge, "batch-age", w.BatchAge, "BRIDGE_BATCH_AGE, a `DURATION`")
+	flags.StringVar(&w.BridgeIdle, "idle", w.BridgeIdle, "what becomes of the bridge while nothing comes: stop or stay")
 	freeTiers := flags.Bool("free-tiers", false, "take off what an account gets for nothing each month")
 	file := flags.String("prices", "", "take the prices from `FILE`")
 	show := flags.Bool("show-prices", false, "print the file of prices, with the source of each, and end")

@@ -9,19 +9,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"syscall"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
-const usage = `functions serves the Cloud Functions ingest and transform on one port. It takes no
-arguments; it is configured by environment variables:
+const usage = `functions serves the Cloud Functions ingest, transform and scale on one port. It takes
+no arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
   FUNCTION_HOST          the address to listen on; 127.0.0.1 by default, every interface where PORT is set
@@ -32,6 +34,8 @@ arguments; it is configured by environment variables:
   STATION_TIMEZONE       the network's time zone, UTC by default
   STATION_EPOCH_UNIT     what timestamps count that are numbers: s, ms, us or ns;
                          none by default, which refuses them
+  SCALE_POOL             the bridge's worker pool; without it scale is not set up
+  KAFKA_...              of scale, as for the bridge
 `
 
 func main() { program.Main("functions", usage, run) }
@@ -69,12 +73,17 @@ func address(getenv func(string) string) (host, port string) {
 func check(getenv func(string) string) error {
 	functions := map[string]func() error{
 		"ingest":    func() error { _, err := ingest.FromEnv(getenv); return err },
+		"scale":     func() error { _, err := scale.FromEnv(getenv); return err },
 		"transform": func() error { _, err := transform.FromEnv(getenv); return err },
 	}
 	served := []string{"ingest", "transform"}
+	if getenv("SCALE_POOL") != "" { // most who serve functions have no pool
+		served = append(served, "scale")
+	}
 	if target := getenv("FUNCTION_TARGET"); target != "" {
 		if functions[target] == nil {
-			return fmt.Errorf("configuring the functions: FUNCTION_TARGET is %q: set it to one of %s, or leave it out for both", target, strings.Join(served, ", "))
+			all := strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
+			return fmt.Errorf("configuring the functions: FUNCTION_TARGET is %q: set it to one of %s, or leave it out for all", target, all)
 		}
 		served = []string{target}
 	}

@@ -8,8 +8,11 @@ import (
 )
 
 // IsRead tells whether Cloud Logging reads the output of this process, as it
-// does on Cloud Run, which sets K_SERVICE.
-func IsRead(getenv func(string) string) bool { return getenv("K_SERVICE") != "" }
+// does on Cloud Run, which sets K_SERVICE for a service or a function, and
+// CLOUD_RUN_WORKER_POOL in a worker pool.
+func IsRead(getenv func(string) string) bool {
+	return getenv("K_SERVICE") != "" || getenv("CLOUD_RUN_WORKER_POOL") != ""
+}
 
 // New returns a logger that writes one JSON object a line to w, with the
 // field names that Cloud Logging gives a meaning

@@ -186,6 +186,7 @@ func TestModel_Mistakes(t *testing.T) {
 		{"empty records", func(w *cost.Workload) { w.RecordBytes = 0 }, "more than 0"},
 		{"transport", func(w *cost.Workload) { w.Transport = "pigeon" }, "pubsub or http"},
 		{"schedule", func(w *cost.Workload) { w.Schedule = "each minute" }, "unix-cron"},
+		{"bridge", func(w *cost.Workload) { w.BridgeIdle = "sleep" }, "stop or stay"},
 		{"partitions", func(w *cost.Workload) { w.Partitions = 0 }, "more than 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -222,6 +223,36 @@ func TestModel_Settings(t *testing.T) {
 	}
 	if large, small := usd(cost.RowsIn, func(w *cost.Workload) { w.RecordBytes = 3000 }), usd(cost.RowsIn, asIs); large <= 5*small {
 		t.Errorf("rows of ten times the size cost %v, those of today %v", large, small)
+	}
+}
+
+// A bridge that stops while nothing comes costs by how often something comes:
+// next to nothing while idle, and as much as one that stays from a record every
+// few minutes on.
+func TestModel_TheBridgeCostsWhileItRuns(t *testing.T) {
+	prices := cost.ListPrices()
+	usd := func(rate float64, idle string) float64 {
+		w := cost.DefaultWorkload(rate)
+		w.BridgeIdle = idle
+		return bill(t, prices, w, false).Components[cost.Bridge]
+	}
+	check := 1.1 // the function that starts and stops it, each minute
+	always := 30.75 + check
+	for _, c := range []struct {
+		rate, want float64
+		idle       string
+	}{
+		{0, 0.2 + check, cost.BridgeStops}, // ten minutes a day
+		{1.0 / 86400, 0.5 + check, cost.BridgeStops},
+		{1.0 / 900, 19.5 + check, cost.BridgeStops},
+		{1, always, cost.BridgeStops},
+		{1000, always, cost.BridgeStops},
+		{0, always, cost.BridgeStays},
+		{1, always, cost.BridgeStays},
+	} {
+		if got := usd(c.rate, c.idle); math.Abs(got-c.want) > 0.1 {
+			t.Errorf("at %g records a second a bridge that shall %s costs %.2f, want %.2f", c.rate, c.idle, got, c.want)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Rest}
 
 var priceNames = []string{
-	"run_always_cpu_second", "run_always_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
+	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
 	"pubsub_bytes", "storage_writes", "storage_byte_months", "bigquery_query_bytes", "bigquery_append_bytes", "bigquery_byte_months",
 	"kafka_bytes", "kafka_byte_months", "alert_conditions", "alert_series", "log_bytes", "scheduler_jobs", "secret_versions", "registry_byte_months",
 }
@@ -39,6 +39,12 @@ const (
 	OverHTTP   = "http"
 )
 
+// What becomes of the bridge while nothing comes, as SCALE_IDLE says it.
+const (
+	BridgeStops = "stop"
+	BridgeStays = "stay"
+)
+
 // A Workload is what the system has to do, and how it is set up to do it.
 type Workload struct {
 	RecordsPerSecond float64       // of all topics together
@@ -48,6 +54,7 @@ type Workload struct {
 	Partitions       int           // of all topics together
 	BatchAge         time.Duration // at which the bridge cuts a batch
 	RetentionDays    float64       // of staging
+	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
 
 // DefaultWorkload is a deployment with nothing set.
@@ -55,6 +62,7 @@ func DefaultWorkload(recordsPerSecond float64) Workload {
 	return Workload{
 		RecordsPerSecond: recordsPerSecond, RecordBytes: 300, Transport: OverPubSub, Schedule: "* * * * *",
 		Partitions: 36, BatchAge: 500 * time.Millisecond, RetentionDays: 90,
+		BridgeIdle: BridgeStops,
 	}
 }
 
@@ -69,7 +77,16 @@ const (
 	columnsRead     = 0.6 // the share of a row's bytes that a transform reads
 	artifactObjects = 2   // that a transform with something to do writes
 	logBytes        = 1000
-	alertConditions = 9
+	alertConditions = 10
+	checkSeconds    = 1   // of a check whether the bridge shall run, each minute
+	checkLogBytes   = 300 // that it logs
+)
+
+// How long the bridge stays after a record, and runs each day at least, in
+// seconds; functions/scale decides by these.
+const (
+	bridgeIdleAfter = 15 * 60
+	bridgeDailyRun  = 10 * 60
 )
 
 // KafkaDays is how long Kafka keeps a record.
@@ -94,6 +111,8 @@ func (w Workload) check() error {
 		return errors.New("the bytes of a record must be more than 0")
 	case w.Transport != OverPubSub && w.Transport != OverHTTP:
 		return fmt.Errorf("the transport must be %s or %s, not %q", OverPubSub, OverHTTP, w.Transport)
+	case w.BridgeIdle != BridgeStops && w.BridgeIdle != BridgeStays:
+		return fmt.Errorf("what becomes of the idle bridge must be %s or %s, not %q", BridgeStops, BridgeStays, w.BridgeIdle)
 	case w.Partitions < 1 || w.BatchAge <= 0 || !(w.RetentionDays > 0):
 		return errors.New("partitions, batch age and retention must be more than 0")
 	}
@@ -131,6 +150,16 @@ func (w Workload) batches() (batches float64) {
 	return batches
 }
 
+// bridgeSeconds is how long a month the bridge runs. Records that come by chance
+// leave no pause that is long enough with the probability e^(-rate * pause).
+func (w Workload) bridgeSeconds() float64 {
+	if w.BridgeIdle == BridgeStays {
+		return Month
+	}
+	asleep := math.Exp(-w.RecordsPerSecond*bridgeIdleAfter) * (1 - bridgeDailyRun/(24*3600.0))
+	return Month * (1 - asleep)
+}
+
 // Model says what a workload uses in a month. Its error is a mistake in the
 // workload, in one sentence.
 func (p Prices) Model(w Workload) ([]Item, error) {
@@ -148,6 +177,7 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 	records, calls := w.RecordsPerSecond*Month, w.batches()*Month
 	transforming := busyRuns*runSeconds + (runs-busyRuns)*idleRunSeconds
 	ingesting := Month * max(1-math.Exp(-callSeconds*w.batches()), callSeconds*w.batches()/callsAtOnce)
+	const checks = Month / 60
 	carried := 0.0
 	if w.Transport == OverPubSub {
 		carried = 2 * max(calls*p.Minimums["pubsub_request_bytes"].Bytes, calls*batchOverhead+records*w.batchBytes())
@@ -157,8 +187,11 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 	return []Item{
 		{Kafka, "kafka_bytes", 2 * records * w.RecordBytes},
 		{Kafka, "kafka_byte_months", w.RecordsPerSecond * KafkaDays * 24 * 3600 * w.RecordBytes},
-		{Bridge, "run_always_cpu_second", Month},
-		{Bridge, "run_always_gib_second", Month * 0.5},
+		{Bridge, "run_pool_cpu_second", w.bridgeSeconds()},
+		{Bridge, "run_pool_gib_second", w.bridgeSeconds() * 0.5},
+		{Bridge, "run_requests", checks},
+		{Bridge, "run_request_cpu_second", checks * checkSeconds},
+		{Bridge, "run_request_gib_second", checks * checkSeconds * 0.5},
 		{PubSub, "pubsub_bytes", carried},
 		{Transform, "run_requests", runs},
 		{Transform, "run_request_cpu_second", transforming},
@@ -173,9 +206,9 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{TransformSQL, "bigquery_query_bytes", scanned},
 		{Rest, "alert_conditions", alertConditions},
 		{Rest, "alert_series", alertConditions * Month / 60},
-		{Rest, "scheduler_jobs", 1},
+		{Rest, "scheduler_jobs", 2},
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
-		{Rest, "log_bytes", calls * logBytes},
+		{Rest, "log_bytes", calls*logBytes + checks*checkLogBytes},
 	}, nil
 }

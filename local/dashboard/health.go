@@ -46,7 +46,7 @@ type Health struct {
 func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
 	return map[Hop]Health{
 		Kafka:         p.kafkaHealth(),
-		Bridge:        p.bridgeHealth(),
+		Bridge:        p.bridgeHealth(now),
 		Transport:     p.transportHealth(),
 		Ingest:        p.ingestHealth(),
 		Staging:       p.stagingHealth(),
@@ -70,9 +70,15 @@ func (p *Pipeline) kafkaHealth() Health {
 	return p.moving(flow, "appended")
 }
 
-func (p *Pipeline) bridgeHealth() Health {
+// maxWake is how long a record may wait for a bridge that sleeps: until the next
+// check, within a minute, and for the start.
+const maxWake = 2 * time.Minute
+
+func (p *Pipeline) bridgeHealth(now time.Time) Health {
 	flow := p.Flows[Bridge]
 	switch {
+	case flow.Fault == "" && !flow.Asleep.IsZero():
+		return flow.asleep(now)
 	case flow.Fault != "":
 		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "The bridge's /status names the partition and what it waits for.")}
 	case flow.Held != "":
@@ -87,6 +93,18 @@ func (p *Pipeline) bridgeHealth() Health {
 		return Health{NothingYet, "No record has been published.", ""}
 	}
 	return p.moving(flow, "published")
+}
+
+// asleep judges a hop that does not run because nothing comes.
+func (f *Flow) asleep(now time.Time) Health {
+	since := "Asleep since " + clock(f.Asleep, now)
+	switch {
+	case f.Waiting == nil || f.Waiting.Records == 0:
+		return Health{Idle, since + ", wakes when a record comes.", ""}
+	case f.Waiting.Age > maxWake:
+		return Health{Behind, since + ", though " + f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, check failed)."}
+	}
+	return Health{Idle, since + "; " + f.Waiting.sentence() + " The next check, within a minute, wakes it.", ""}
 }
 
 func (p *Pipeline) transportHealth() Health {

@@ -44,6 +44,7 @@ func waits(records int64, age time.Duration) func(*Flow) {
 
 func fails(why string) func(*Flow) { return func(f *Flow) { f.Fault = why } }
 func nothing(f *Flow)              { *f = Flow{} }
+func sleeps(f *Flow)               { f.Asleep = evening.Add(-30 * time.Minute) }
 func still(f *Flow)                { f.PerSecond, f.Waiting = new(0.0), nil }
 
 // fresh is a snapshot read and computed a moment ago.
@@ -76,6 +77,10 @@ func TestHealth(t *testing.T) {
 		"bridge idle":            {Bridge, on(Bridge, still), Idle, "No record was published"},
 		"still, but some wait":   {Bridge, on(Bridge, func(f *Flow) { f.PerSecond = new(0.0) }), Flowing, ""},
 		"late and standing":      {Bridge, func(p *Pipeline) { on(Bridge, still)(p); on(Bridge, waits(3, time.Minute))(p) }, Behind, "3 records wait"},
+		"asleep":                 {Bridge, func(p *Pipeline) { on(Bridge, still)(p); on(Bridge, sleeps)(p) }, Idle, "Asleep since 19:00:00, wakes when a record comes."},
+		"about to wake":          {Bridge, func(p *Pipeline) { on(Bridge, waits(1, time.Minute))(p); on(Bridge, sleeps)(p) }, Idle, "Asleep since 19:00:00; 1 record waits, the oldest for 60 s. The next check, within a minute, wakes it."},
+		"asleep and late":        {Bridge, func(p *Pipeline) { on(Bridge, waits(1, 3*time.Minute))(p); on(Bridge, sleeps)(p) }, Behind, "Asleep since 19:00:00, though 1 record waits"},
+		"asleep, no check":       {Bridge, func(p *Pipeline) { on(Bridge, fails("no check."))(p); on(Bridge, sleeps)(p) }, Failing, "no check"},
 		"open transaction":       {Bridge, on(Bridge, func(f *Flow) { f.Held = "A transaction is open." }), Behind, "A transaction is open."},
 		"bridge fault":           {Bridge, on(Bridge, fails("topic gone.")), Failing, "topic gone; 10 records wait, the oldest for 1 s."},
 

@@ -75,6 +75,8 @@ type Flow struct {
 	Retries  *int64 // attempts that failed and were made again; nil where there are none to make
 	Failures *int64 // what was given up or needs a person; nil where nothing can be
 
+	Asleep time.Time // since when it does not run, because nothing comes; zero while it runs
+
 	Held   string // why records that are there cannot pass yet, through no fault of the hop; "" when they can
 	Fault  string // why the last attempt failed; "" once one worked
 	Remedy string // what to do about the fault; "" leaves that to the page

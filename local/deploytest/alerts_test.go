@@ -26,11 +26,18 @@ func TestAlerts_LookAtWhatIsLogged(t *testing.T) {
 			logged.Write(text)
 		}
 	}
-	services := map[string]bool{"stationflow-bridge": true, "ingest": true, "transform": true}
+	workloads := map[string]bool{
+		`resource.type="cloud_run_worker_pool" AND resource.labels.worker_pool_name="stationflow-bridge"`: true,
+		`resource.type="cloud_run_revision" AND resource.labels.service_name="ingest"`:                    true,
+		`resource.type="cloud_run_revision" AND resource.labels.service_name="scale"`:                     true,
+		`resource.type="cloud_run_revision" AND resource.labels.service_name="transform"`:                 true,
+	}
 	metrics := map[string]bool{}
 	words := regexp.MustCompile(`jsonPayload\.(\w+)(?:!?="([^"]+)")?`)
+	resources := map[string]string{} // of each metric: the monitored resource whose lines are counted
 	for _, metric := range p.all("google_logging_metric") {
 		metrics[metric.text("name")] = true
+		resources[metric.text("name")] = regexp.MustCompile(`resource\.type="(\w+)"`).FindStringSubmatch(metric.text("filter"))[1]
 		text := metric.text("filter") + metric.text("value_extractor")
 		for _, found := range words.FindAllStringSubmatch(text, -1) {
 			if found[1] != "message" && !strings.Contains(logged.String(), `"`+found[1]+`"`) {
@@ -40,17 +47,53 @@ func TestAlerts_LookAtWhatIsLogged(t *testing.T) {
 				t.Errorf("%s waits for %q, which nothing logs", metric.text("name"), found[2])
 			}
 		}
-		if service := regexp.MustCompile(`service_name="([^"]+)"`).FindStringSubmatch(text); service == nil || !services[service[1]] {
-			t.Errorf("%s reads the log of no service: %s", metric.text("name"), text)
+		if of, _, _ := strings.Cut(text, " AND jsonPayload"); !workloads[of] {
+			t.Errorf("%s reads the log of no workload: %s", metric.text("name"), text)
 		}
 	}
-	used := regexp.MustCompile(`logging_googleapis_com:user_(\w+?)(?:_sum|_bucket)?\{`)
+	used := regexp.MustCompile(`logging_googleapis_com:user_(\w+?)(?:_sum|_bucket)?\{monitored_resource="(\w+)"`)
 	for _, alert := range p.all("google_monitoring_alert_policy") {
 		query := alert.text("conditions.0.condition_prometheus_query_language.0.query")
 		for _, found := range used.FindAllStringSubmatch(query, -1) {
 			if !metrics[found[1]] {
 				t.Errorf("%s looks at %s, which is no metric", alert.Address, found[1])
 			}
+			if found[2] != resources[found[1]] {
+				t.Errorf("%s looks for %s at a %s, and its lines come from a %s", alert.Address, found[1], found[2], resources[found[1]])
+			}
+		}
+	}
+}
+
+// A bridge that sleeps does not alarm, and one that is dead does: the alarm counts
+// the checks that miss the bridge, and another one misses the checks.
+func TestAlerts_TellAsleepFromDead(t *testing.T) {
+	p := planOf(t, "defaults")
+	query := func(name string) string {
+		return p.one(t, `module.observability.google_monitoring_alert_policy.alert["`+name+`"]`).text("conditions.0.condition_prometheus_query_language.0.query")
+	}
+	if got := query("stopped-bridge"); !strings.Contains(got, "user_stationflow_bridge_missing") || strings.Contains(got, "vector(0)") {
+		t.Errorf("stopped-bridge is %s, want checks that miss the bridge, and nothing where there are none", got)
+	}
+	filter := p.one(t, `module.observability.google_logging_metric.metric["stationflow_bridge_missing"]`).text("filter")
+	for _, part := range []string{`service_name="scale"`, "jsonPayload.before>0", "jsonPayload.members=0"} {
+		if !strings.Contains(filter, part) {
+			t.Errorf("a bridge is missed where %s, want %s too", filter, part)
+		}
+	}
+	if got := query("missing-checks"); !strings.Contains(got, "user_stationflow_checks") || !strings.Contains(got, "or vector(0)) < 1") {
+		t.Errorf("missing-checks is %s", got)
+	}
+	if got := query("function-errors"); !strings.Contains(got, "scale") {
+		t.Errorf("function-errors looks at %s, which leaves scale out", got)
+	}
+}
+
+// Requests that ingest answered well are not kept; what failed is.
+func TestLogs_KeepWhatFailed(t *testing.T) {
+	for _, want := range []string{`service_name="ingest"`, `log_id("run.googleapis.com/requests")`, "httpRequest.status<400"} {
+		if filter := planOf(t, "defaults").one(t, "module.observability.google_logging_project_exclusion.ingest_requests").text("filter"); !strings.Contains(filter, want) {
+			t.Errorf("excluded is %s, want %s in it", filter, want)
 		}
 	}
 }

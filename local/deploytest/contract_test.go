@@ -243,12 +243,20 @@ func TestContract_FunctionsAndSchedule(t *testing.T) {
 		t.Errorf("functions are %v, registered are %v", planned, names)
 	}
 
-	job := p.one(t, "module.scheduling.google_cloud_scheduler_job.transform")
-	if job.text("schedule") != d.TransformSchedule || job.text("time_zone") != "Etc/UTC" {
-		t.Errorf("transform runs at %s %s, locally at %s", job.text("schedule"), job.text("time_zone"), d.TransformSchedule)
-	}
-	if job.text("attempt_deadline") != fmt.Sprintf("%ds", d.TransformAttemptDeadline) || job.text("http_target.0.http_method") != "POST" {
-		t.Errorf("the scheduler waits %s for %s", job.text("attempt_deadline"), job.text("http_target.0.http_method"))
+	for name, want := range map[string]struct {
+		schedule string
+		deadline int
+	}{
+		"scale":     {d.ScaleSchedule, d.ScaleAttemptDeadline},
+		"transform": {d.TransformSchedule, d.TransformAttemptDeadline},
+	} {
+		job := p.one(t, "module.scheduling.google_cloud_scheduler_job."+name)
+		if job.text("schedule") != want.schedule || job.text("time_zone") != "Etc/UTC" {
+			t.Errorf("%s runs at %s %s, locally at %s", name, job.text("schedule"), job.text("time_zone"), want.schedule)
+		}
+		if job.text("attempt_deadline") != fmt.Sprintf("%ds", want.deadline) || job.text("http_target.0.http_method") != "POST" {
+			t.Errorf("the scheduler waits %s for %s of %s", job.text("attempt_deadline"), job.text("http_target.0.http_method"), name)
+		}
 	}
 }
 
@@ -311,11 +319,6 @@ func TestRunbooks_AreThereForEveryAlert(t *testing.T) {
 		if !alert.from("notification_channels", "google_monitoring_notification_channel.email") {
 			t.Errorf("%s tells nobody", alert.Address)
 		}
-	}
-	// Cloud Run calls an instance idle that has no request to answer, and the
-	// bridge never has one.
-	if query := p.one(t, `module.observability.google_monitoring_alert_policy.alert["stopped-bridge"]`).text("conditions.0.condition_prometheus_query_language.0.query"); !strings.Contains(query, "container_instance_count") || strings.Contains(query, "state=") {
-		t.Errorf("stopped-bridge looks at %s, want instances in every state", query)
 	}
 	slices.Sort(told)
 	slices.Sort(linked)

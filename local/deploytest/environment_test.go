@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
@@ -36,9 +38,19 @@ func environments(p *plan) map[string]map[string]setting {
 			text, _ := value.(string)
 			variables[name] = setting{value: text}
 		}
+		later, _ := at(f.unknown, "service_config.0.environment_variables").(map[string]any)
+		for name := range later {
+			variables[name] = setting{}
+		}
+		list, _ := f.get("service_config.0.secret_environment_variables").([]any)
+		for _, item := range list {
+			name, _ := at(item, "key").(string)
+			secret, _ := at(item, "secret").(string)
+			variables[name] = setting{secret: secret}
+		}
 		all[f.text("name")] = variables
 	}
-	for _, r := range p.all("google_cloud_run_v2_service") {
+	for _, r := range p.all("google_cloud_run_v2_worker_pool") {
 		all["bridge"] = container(r, "template.0.containers.0.env")
 	}
 	for _, r := range p.all("google_cloud_run_v2_job") {
@@ -64,6 +76,7 @@ func container(r *resource, path string) map[string]setting {
 var readers = map[string]func(getenv func(string) string) (any, error){
 	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
 	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
+	"scale":  func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
 	"transform": func(getenv func(string) string) (any, error) {
 		config, err := transform.FromEnv(getenv)
 		config.Getenv = nil // no two functions are the same
@@ -79,13 +92,14 @@ var readers = map[string]func(getenv func(string) string) (any, error){
 
 // notOurs are variables that Terraform does not set: the platform does, or
 // the local system, where emulators stand for the cloud.
-var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|FUNCTION_[A-Z]+|[A-Z_]+_EMULATOR_HOST)$`)
+var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|CLOUD_RUN_[A-Z_]+|FUNCTION_[A-Z]+|[A-Z_]+_EMULATOR_HOST)$`)
 
 // tunable are variables with good defaults that a user may set in the maps
 // called settings, and files in kafka.files.
 var tunable = map[string]*regexp.Regexp{
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
 	"ingest":    regexp.MustCompile(`^INGEST_`),
+	"scale":     regexp.MustCompile(`^(SCALE|KAFKA)_`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
 	"simulator": regexp.MustCompile(`^KAFKA_`),
 }
@@ -120,7 +134,7 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 				}
 			}
 		}
-		want := []string{"bridge", "ingest", "transform"}
+		want := []string{"bridge", "ingest", "scale", "transform"}
 		if got := len(environments(p)); got != len(want) && scenarios[scenario]["simulate"] == nil {
 			t.Errorf("%d workloads have an environment", got)
 		}
@@ -172,4 +186,61 @@ func certificate(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// In a worker pool Cloud Run names no port and perhaps no service: the bridge
+// listens where the probes look, on every interface, and its log lines are those
+// that alerts count.
+func TestEnvironment_OfAWorkerPool(t *testing.T) {
+	authority := certificate(t)
+	each(t, func(t *testing.T, _ string, p *plan) {
+		variables := environments(p)["bridge"]
+		config, err := bridge.FromEnv(func(name string) string {
+			v, set := variables[name]
+			return stand(name, v, set, authority)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !config.CloudLog {
+			t.Error("log lines are not those that Cloud Logging reads")
+		}
+		pool := p.one(t, "module.bridge.google_cloud_run_v2_worker_pool.bridge")
+		for _, probe := range []string{"startup_probe", "liveness_probe"} {
+			at := "template.0.containers.0." + probe + ".0.http_get.0."
+			if port := fmt.Sprintf(":%v", pool.number(at+"port")); port != config.Addr || pool.text(at+"path") != "/livez" {
+				t.Errorf("the %s asks %s%s, and the bridge listens at %s", probe, port, pool.text(at+"path"), config.Addr)
+			}
+		}
+	})
+}
+
+// The check reads Kafka as the bridge does, and sets the pool that there is, as
+// the variable says.
+func TestEnvironment_OfTheCheck(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		all := environments(p)
+		scale, bridge := all["scale"], all["bridge"]
+		for name, v := range bridge {
+			if strings.HasPrefix(name, "KAFKA_") && name != "KAFKA_START" && scale[name] != v {
+				t.Errorf("%s is %v for the bridge and %v for scale", name, v, scale[name])
+			}
+		}
+		idle, least, most := "stop", "1", "2"
+		if scenario == "everything" {
+			idle, least, most = "stay", "2", "4"
+		}
+		pool := p.one(t, "module.bridge.google_cloud_run_v2_worker_pool.bridge")
+		for name, want := range map[string]string{
+			"SCALE_IDLE": idle, "SCALE_MIN_INSTANCES": least, "SCALE_MAX_INSTANCES": most,
+			"SCALE_POOL": "projects/my-stations-4711/locations/europe-west1/workerPools/" + pool.text("name"),
+		} {
+			if got := scale[name].value; got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		if got := fmt.Sprint(pool.number("scaling.0.manual_instance_count")); got != least {
+			t.Errorf("the pool begins with %s instances, want %s", got, least)
+		}
+	})
 }

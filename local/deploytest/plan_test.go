@@ -26,6 +26,7 @@ type resource struct {
 	Address     string
 	Type        string
 	values      map[string]any
+	unknown     map[string]any // true where a value is known only after apply
 	expressions map[string]any
 }
 
@@ -45,7 +46,10 @@ func readPlan(out []byte) (*plan, error) {
 			Address string
 			Mode    string
 			Type    string
-			Change  struct{ After map[string]any }
+			Change  struct {
+				After   map[string]any
+				Unknown map[string]any `json:"after_unknown"`
+			}
 		} `json:"resource_changes"`
 		Configuration struct {
 			Root struct {
@@ -62,7 +66,7 @@ func readPlan(out []byte) (*plan, error) {
 	p := &plan{variables: shown.Configuration.Root.Variables}
 	for _, c := range shown.Changes {
 		if c.Mode == "managed" && c.Change.After != nil {
-			p.resources = append(p.resources, &resource{Address: c.Address, Type: c.Type, values: c.Change.After, expressions: expressions[unindexed(c.Address)]})
+			p.resources = append(p.resources, &resource{Address: c.Address, Type: c.Type, values: c.Change.After, unknown: c.Change.Unknown, expressions: expressions[unindexed(c.Address)]})
 		}
 	}
 	return p, nil

@@ -1,6 +1,8 @@
 package deploytest
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -35,6 +37,37 @@ func TestSecurity_RightsAreNarrow(t *testing.T) {
 		sources := p.one(t, "module.foundation.google_project_iam_member.builder_sources")
 		if !strings.Contains(sources.text("condition.0.expression"), "buckets/gcf-v2-sources-") {
 			t.Errorf("the builder reads more than the sources of functions")
+		}
+	})
+}
+
+// The check may read and update the bridge's pool, act as the identity that the
+// pool runs as, which updating takes, and nothing else but read its secrets.
+func TestSecurity_TheCheckSetsOnePool(t *testing.T) {
+	each(t, func(t *testing.T, _ string, p *plan) {
+		roles := p.all("google_project_iam_custom_role")
+		if len(roles) != 1 || fmt.Sprint(roles[0].get("permissions")) != "[run.workerpools.get run.workerpools.update]" {
+			t.Errorf("there are %d roles of our own, want one that reads and updates worker pools", len(roles))
+		}
+		member := p.one(t, "module.bridge.google_cloud_run_v2_worker_pool_iam_member.scaler")
+		if !member.from("role", "google_project_iam_custom_role.scaler.name") || !member.from("name", "google_cloud_run_v2_worker_pool.bridge.name") {
+			t.Errorf("the role is granted on %v", member.references("name"))
+		}
+		granted := map[string]bool{}
+		for _, r := range p.resources {
+			for _, reference := range append(r.references("member"), r.Address) {
+				if reference == "var.scaler" || strings.HasPrefix(reference, `module.functions.google_secret_manager_secret_iam_member.reader["scale `) {
+					granted[unindexed(r.Address)+" "+r.text("role")] = true
+				}
+			}
+		}
+		want := map[string]bool{
+			"module.bridge.google_cloud_run_v2_worker_pool_iam_member.scaler ":                                   true, // the role's name is known after apply
+			"module.bridge.google_service_account_iam_member.scaler roles/iam.serviceAccountUser":                true,
+			"module.functions.google_secret_manager_secret_iam_member.reader roles/secretmanager.secretAccessor": true,
+		}
+		if !maps.Equal(granted, want) {
+			t.Errorf("scale may %v, want %v", granted, want)
 		}
 	})
 }
@@ -97,7 +130,7 @@ func TestSecurity_NoKeysAndNothingPublic(t *testing.T) {
 // workload.
 var identities = map[string]string{
 	"google_cloudfunctions2_function": "service_config.0.service_account_email",
-	"google_cloud_run_v2_service":     "template.0.service_account",
+	"google_cloud_run_v2_worker_pool": "template.0.service_account",
 	"google_cloud_run_v2_job":         "template.0.template.0.service_account",
 	"google_cloud_scheduler_job":      "http_target.0.oidc_token.0.service_account_email",
 	"google_pubsub_subscription":      "push_config.0.oidc_token.0.service_account_email",
@@ -141,6 +174,7 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 			"module.transport.google_cloud_run_v2_service_iam_member.push":       "google_service_account.push.member",
 			"module.scheduling.google_cloud_run_v2_service_iam_member.scheduler": "google_service_account.scheduler.member",
 		}
+		want["module.scheduling.google_cloud_run_v2_service_iam_member.scale_scheduler"] = "google_service_account.scale_scheduler.member"
 		http := scenario == "http" || scenario == "everything"
 		if http {
 			want["module.bridge.google_cloud_run_v2_service_iam_member.bridge"] = "google_service_account.bridge.member"
@@ -163,9 +197,11 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		if !push.from("push_config.0.oidc_token.0.audience", "var.ingest.uri") {
 			t.Error("Pub/Sub's tokens name no audience")
 		}
-		job := p.one(t, "module.scheduling.google_cloud_scheduler_job.transform")
-		if !job.from("http_target.0.oidc_token.0.audience", "var.transform.uri") {
-			t.Error("the scheduler's tokens name no audience")
+		for _, function := range []string{"scale", "transform"} {
+			job := p.one(t, "module.scheduling.google_cloud_scheduler_job."+function)
+			if !job.from("http_target.0.oidc_token.0.audience", "var."+function+".uri") {
+				t.Errorf("the scheduler's tokens for %s name no audience", function)
+			}
 		}
 
 		ingress := map[string]string{}
@@ -176,11 +212,8 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		if scenario == "http" { // the bridge's calls come over the Internet without a network
 			wanted = "ALLOW_ALL"
 		}
-		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" {
+		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" || ingress["scale"] != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("functions take calls from %v", ingress)
-		}
-		if got := p.one(t, "module.bridge.google_cloud_run_v2_service.bridge").text("ingress"); got != "INGRESS_TRAFFIC_INTERNAL_ONLY" {
-			t.Errorf("the bridge takes calls from %s", got)
 		}
 	})
 }
@@ -196,8 +229,10 @@ func TestSecurity_SecretsAreReferences(t *testing.T) {
 				}
 			}
 		}
-		if environments(p)["bridge"]["KAFKA_SASL_PASSWORD"].secret == "" {
-			t.Error("the bridge has no password")
+		for _, workload := range []string{"bridge", "scale"} {
+			if environments(p)[workload]["KAFKA_SASL_PASSWORD"].secret == "" {
+				t.Errorf("the %s has no password", workload)
+			}
 		}
 		for name, v := range p.variables {
 			given := secretName.MatchString(name) && name != "kms_key" // a name, not a key
@@ -246,14 +281,14 @@ func TestSecurity_EverythingHasALimit(t *testing.T) {
 				t.Errorf("%s has no limit of memory or CPU", f.Address)
 			}
 		}
-		bridge := p.one(t, "module.bridge.google_cloud_run_v2_service.bridge")
-		for _, limit := range []string{"template.0.scaling.0.max_instance_count", "template.0.max_instance_request_concurrency"} {
-			if bridge.number(limit) < 1 {
-				t.Errorf("the bridge has no %s", limit)
+		bridge := p.one(t, "module.bridge.google_cloud_run_v2_worker_pool.bridge")
+		for _, limit := range []string{"cpu", "memory"} {
+			if at(bridge.get("template.0.containers.0.resources.0.limits"), limit) == nil {
+				t.Errorf("the bridge has no limit of %s", limit)
 			}
 		}
-		if bridge.text("template.0.timeout") == "" || at(bridge.get("template.0.containers.0.resources.0.limits"), "memory") == nil {
-			t.Error("the bridge has no limit of time or memory")
+		if most := environments(p)["scale"]["SCALE_MAX_INSTANCES"].value; most == "" {
+			t.Error("the bridge has no limit of instances")
 		}
 		quota := p.one(t, "module.warehouse.google_cloud_quotas_quota_preference.query")
 		if quota.text("quota_id") != "QueryUsagePerDay" || quota.text("quota_config.0.preferred_value") == "" {
@@ -272,7 +307,7 @@ var keyed = map[string]string{
 	"google_artifact_registry_repository": "kms_key_name",
 	"google_bigquery_dataset":             "default_encryption_configuration.0.kms_key_name",
 	"google_cloud_run_v2_job":             "template.0.template.0.encryption_key",
-	"google_cloud_run_v2_service":         "template.0.encryption_key",
+	"google_cloud_run_v2_worker_pool":     "template.0.encryption_key",
 	"google_cloudfunctions2_function":     "kms_key_name",
 	"google_pubsub_topic":                 "kms_key_name",
 	"google_secret_manager_secret":        "replication.0.user_managed.0.replicas.0.customer_managed_encryption.0.kms_key_name",
@@ -306,7 +341,7 @@ func TestSecurity_OneVariableSendsTrafficThroughANetwork(t *testing.T) {
 		subnetwork, _ := network["subnetwork"].(string)
 		paths := map[string]string{
 			"google_cloud_run_v2_job":         "template.0.template.0.vpc_access.0.network_interfaces.0.subnetwork",
-			"google_cloud_run_v2_service":     "template.0.vpc_access.0.network_interfaces.0.subnetwork",
+			"google_cloud_run_v2_worker_pool": "template.0.vpc_access.0.network_interfaces.0.subnetwork",
 			"google_cloudfunctions2_function": "service_config.0.direct_vpc_network_interface.0.subnetwork",
 		}
 		for kind, path := range paths {

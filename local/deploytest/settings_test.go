@@ -35,7 +35,7 @@ func settings(t *testing.T) map[string]documented {
 // surroundings are environments that together have the programs read all they
 // ever read.
 func surroundings() []map[string]string {
-	base := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "KAFKA_BOOTSTRAP_SERVERS": "k:9092"}
+	base := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCALE_POOL": "projects/p/locations/l/workerPools/w"}
 	with := func(more map[string]string) map[string]string {
 		all := maps.Clone(base)
 		maps.Copy(all, more)
@@ -73,7 +73,7 @@ func TestSettings_AreWhatProgramsRead(t *testing.T) {
 		}
 		for name, row := range rows {
 			// Google's clients and the programs' mains read these themselves.
-			if strings.HasSuffix(name, "_EMULATOR_HOST") || name == "K_SERVICE" {
+			if strings.HasSuffix(name, "_EMULATOR_HOST") || name == "K_SERVICE" || name == "CLOUD_RUN_WORKER_POOL" {
 				continue
 			}
 			if slices.Contains(row.readBy, program) && !got[name] {

@@ -74,7 +74,7 @@ func TestAdvice(t *testing.T) {
 	system.awaitStatus("the page tells of a message that nobody takes", func(s dashboard.Status) bool {
 		for _, hop := range s.Hops {
 			if hop.Hop == dashboard.Transport && hop.State == dashboard.Failing {
-				return strings.Contains(hop.Note, "1 message is not taken by ") && regexp.MustCompile(`, attempt \d+ of 20 failed: .*422`).MatchString(hop.Note) &&
+				return strings.Contains(hop.Note, "1 message is not taken by ") && regexp.MustCompile(`, attempt \d+ of 100 failed: .*422`).MatchString(hop.Note) &&
 					strings.Contains(hop.Remedy, "a message is a dead letter: `stationflow deadletters list` shows it then")
 			}
 		}

@@ -7,12 +7,10 @@ import (
 )
 
 // Month is what a month would use that goes on as the time of a reading's
-// counts did. What does not depend on records, such as the bridge's instance
-// and the alerts, is the model's.
+// counts did. What is not counted, the bridge's hours and the alerts, is the
+// model's.
 func (r Reading) Month(took time.Duration, w cost.Workload, prices cost.Prices) ([]cost.Item, error) {
-	idle := w
-	idle.RecordsPerSecond = 0
-	fixed, err := prices.Model(idle)
+	modelled, err := prices.Model(w)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +35,7 @@ func (r Reading) Month(took time.Duration, w cost.Workload, prices cost.Prices) 
 		{Component: cost.TransformSQL, Price: "bigquery_query_bytes", Amount: of(r.BilledBytes)},
 		{Component: cost.Rest, Price: "log_bytes", Amount: of(r.LogBytes)},
 	}
-	for _, item := range fixed {
+	for _, item := range modelled {
 		if item.Component == cost.Bridge || item.Component == cost.Rest && item.Price != "log_bytes" {
 			items = append(items, item)
 		}

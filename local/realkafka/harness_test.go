@@ -192,7 +192,7 @@ func (s *suite) config(t testing.TB, topic string, more ...string) bridge.Config
 // run runs a bridge until stop is called, or the test ends.
 func run(t testing.TB, c bridge.Config, transport bridge.Transport) (b *bridge.Bridge, stop func()) {
 	t.Helper()
-	b, err := bridge.New(c, bridge.Dependencies{Transport: transport, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))})
+	b, err := bridge.New(c, bridge.Dependencies{Transport: transport, Logger: log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +210,8 @@ func run(t testing.TB, c bridge.Config, transport bridge.Transport) (b *bridge.B
 	t.Cleanup(stop)
 	return b, stop
 }
+
+func log(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(testWriter{t}, nil)) }
 
 type testWriter struct{ t testing.TB }
 

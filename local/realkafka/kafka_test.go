@@ -27,6 +27,7 @@ func TestKafka(t *testing.T) {
 			t.Run("offset out of range", s.testOutOfRange)
 			t.Run("latest with several members", s.testLatest)
 			t.Run("open transaction", s.testOpenTransaction)
+			t.Run("sleeps and wakes", s.testSleep)
 			t.Run("the simulator goes on when a topic is made again", s.testSimulatorGoesOn)
 			t.Run("broker killed under load", s.testKilled)
 		})

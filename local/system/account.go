@@ -167,6 +167,9 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	if s.options.without("bridge") {
 		bridge = "not started: see below"
 	}
+	if s.options.Idle == "stop" {
+		bridge += ", asleep while nothing comes"
+	}
 	fmt.Fprintf(out, "ready after %.1f s\n\n", took.Seconds())
 	for _, line := range [][2]string{
 		{"look here", e.Dashboard},

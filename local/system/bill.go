@@ -21,8 +21,8 @@ func (s *System) Metered() meter.Reading {
 	if s.pubsub != nil {
 		r.PubSubBytes = s.pubsub.Stats().BilledBytes
 	}
-	if s.bridge != nil {
-		r.Records = s.bridge.Snapshot().Records
+	if s.bridges != nil {
+		r.Records = s.bridges.Snapshot().Records
 	}
 	if bytes, err := s.broker.logSize(); err == nil { // without it Kafka is left out of the bill
 		r.KafkaBytes = bytes

@@ -28,7 +28,8 @@ func (s *System) configure(getenv func(string) string) error {
 	s.refused.view = r.String("STAGING_DATASET", "staging_data") + ".quarantine_records"
 	chosen, err := choosePorts(s.options.Port, func(name string) bool {
 		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name)) &&
-			!(name == "schema_registry" && s.options.SchemaRegistry != "")
+			!(name == "schema_registry" && s.options.SchemaRegistry != "") &&
+			!(name == "admin" && s.options.Idle != "stop")
 	}, s.options.without)
 	if err != nil {
 		return err
@@ -62,6 +63,9 @@ func (s *System) configure(getenv func(string) string) error {
 			return err
 		}
 		s.settings = append(s.settings, "KAFKA_GROUP_ID="+group)
+	}
+	if s.admin = chosen["admin"]; s.admin != "" {
+		s.settings = append(s.settings, "SCALE_POOL="+s.poolName(), "RUN_EMULATOR_HOST=http://"+s.admin)
 	}
 	s.getenv = overlay(getenv, s.settings)
 	if s.options.without("bridge") {

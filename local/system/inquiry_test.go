@@ -92,7 +92,7 @@ func TestBridgeFlow_OpenTransaction(t *testing.T) {
 	open := func(d time.Duration) []bridge.PartitionStatus {
 		return []bridge.PartitionStatus{{Topic: "incidents", Partition: 4, Open: &bridge.OpenTransaction{Offset: 41, Offsets: 7, For: d}}}
 	}
-	s := &System{bridge: new(bridge.Bridge)}
+	s := &System{}
 	got := s.bridgeFlow(reading{bridge: bridge.Snapshot{Joined: true, Partitions: open(time.Minute)}})
 	if want := "A transaction is open in incidents/4 since offset 41: what follows, 7 offsets so far, can be read once"; !strings.HasPrefix(got.Held, want) {
 		t.Errorf("%q, want %q", got.Held, want)

@@ -30,6 +30,7 @@ type Options struct {
 	Transport string        // from the bridge to the functions: pubsub or http
 
 	SchemaRegistry string // URL of a registry to use; "" starts one
+	Idle           string // what becomes of the bridge while nothing comes: stay or stop
 
 	// Without names parts that run as processes of their own: bridge,
 	// functions. Functions must then be served at FunctionsURL.
@@ -54,6 +55,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.StringVar(&o.Kafka, "kafka", "", "read this broker, `HOST:PORT`, instead of starting one")
 	flags.StringVar(&o.SchemaRegistry, "schema-registry", "", "use the schema registry at this `URL` instead of starting one")
 	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub, or http without it in between")
+	flags.StringVar(&o.Idle, "idle", "stay", "what becomes of the bridge while nothing comes: stay, or stop as it does when deployed, until a record comes")
 	flags.Func("without", "leave out `PART`, bridge or functions, to run it yourself as a process of its own; repeatable", func(part string) error {
 		o.Without = append(o.Without, part)
 		return nil
@@ -108,6 +110,12 @@ func (o Options) validate() error {
 	}
 	if o.Transport != "pubsub" && o.Transport != "http" {
 		fault("--transport is %q: use pubsub or http", o.Transport)
+	}
+	switch {
+	case o.Idle != "stay" && o.Idle != "stop":
+		fault("--idle is %q: use stay or stop", o.Idle)
+	case o.Idle == "stop" && o.without("bridge"):
+		fault("--idle stop starts and stops the bridge of this process: leave out --without bridge, or --idle")
 	}
 	if o.Speed <= 0 {
 		fault("--speed is %v: use a number above 0", o.Speed)

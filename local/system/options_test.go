@@ -22,6 +22,8 @@ func TestParseOptions(t *testing.T) {
 		"up has none":              {"up", nil, func(o system.Options) bool { return !o.Simulate && o.Transport == "pubsub" }},
 		"up with stations":         {"up", []string{"--simulate", "--for", "60s"}, func(o system.Options) bool { return o.Simulate && o.For == time.Minute }},
 		"straight to the function": {"up", []string{"--transport", "http"}, func(o system.Options) bool { return o.Transport == "http" }},
+		"a bridge that stays":      {"up", nil, func(o system.Options) bool { return o.Idle == "stay" }},
+		"a bridge that sleeps":     {"up", []string{"--idle", "stop"}, func(o system.Options) bool { return o.Idle == "stop" }},
 		"functions run elsewhere":  {"up", []string{"--without", "functions", "--functions", "http://127.0.0.1:1"}, func(o system.Options) bool { return o.FunctionsURL == "http://127.0.0.1:1" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,6 +47,8 @@ func TestParseOptions_NamesMistakes(t *testing.T) {
 		"a variable not set":      {[]string{"--data", "", "--kafka="}, []string{"--data is empty", "--kafka is empty"}},
 		"pace of nothing":         {[]string{"--speed", "5", "--seed", "2"}, []string{"--speed is for the simulated stations: add --simulate", "--seed is for"}},
 		"unknown part":            {[]string{"--without", "kafka"}, []string{`--without is "kafka"`}},
+		"unknown rest":            {[]string{"--idle", "sleep"}, []string{`--idle is "sleep": use stay or stop`}},
+		"nothing to stop":         {[]string{"--idle", "stop", "--without", "bridge"}, []string{"leave out --without bridge"}},
 		"functions without a URL": {[]string{"--without", "functions"}, []string{"--functions http://host:port"}},
 		"a URL without need":      {[]string{"--functions", "http://127.0.0.1:1"}, []string{"--functions goes with"}},
 	} {

@@ -93,6 +93,14 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 		}
 		return flow
 	}
+	if s.bridges != nil {
+		flow.Asleep = s.bridges.asleep()
+	}
+	if why := s.checkFails(); why != "" {
+		flow.Fault = "Nothing looks whether it shall run: " + why
+		flow.Remedy = "The bridge stays as it is, asleep or awake, until a check succeeds; there is one each minute."
+		return flow
+	}
 	flow.Held = held(now.bridge)
 	var stuck int64
 	for _, one := range now.bridge.Partitions {
@@ -116,6 +124,13 @@ func (s *System) bridgeFlow(now reading) dashboard.Flow {
 		flow.Retries = &now.bridge.Retries
 	}
 	return flow
+}
+
+// checkFails says why the last check failed; "" when it did not.
+func (s *System) checkFails() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unchecked
 }
 
 // held names the transaction that has been open for longest, once that is
@@ -168,7 +183,7 @@ func (s *System) transportFlow(now reading, ingestFails bool) dashboard.Flow {
 	flow.Waiting = &dashboard.Lag{}
 	if now.ingest.Outstanding > 0 {
 		waiting := now.ingest.Outstanding // a batch has a record at least
-		if s.bridge != nil {              // of one elsewhere only commitments may be known, which come late
+		if s.bridges != nil {             // of one elsewhere only commitments may be known, which come late
 			waiting = max(waiting, now.published-now.ingested()-s.rates.settled.Load())
 		}
 		flow.Waiting = &dashboard.Lag{Records: waiting, Age: now.ingest.OldestUnacked}

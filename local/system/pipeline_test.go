@@ -128,15 +128,15 @@ func TestTransportFlow_Unreachable(t *testing.T) {
 		want        string
 	}{
 		"well":          {3, pubsub.Failing{}, false, ""},
-		"away":          {3, failing(3, 2, refused), false, "No answer from http://f/ingest: connection refused; attempt 2 of 20 failed."},
-		"one refused":   {3, failing(1, 7, "push endpoint answered 422"), false, "1 message is not taken by http://f/ingest, attempt 7 of 20 failed: push endpoint answered 422"},
-		"refused":       {3, failing(3, 7, "push endpoint answered 404"), false, "3 messages are not taken by http://f/ingest, attempt 7 of 20 of one of them failed: push endpoint answered 404"},
+		"away":          {3, failing(3, 2, refused), false, "No answer from http://f/ingest: connection refused; attempt 2 of 100 failed."},
+		"one refused":   {3, failing(1, 7, "push endpoint answered 422"), false, "1 message is not taken by http://f/ingest, attempt 7 of 100 failed: push endpoint answered 422"},
+		"refused":       {3, failing(3, 7, "push endpoint answered 404"), false, "3 messages are not taken by http://f/ingest, attempt 7 of 100 of one of them failed: push endpoint answered 404"},
 		"ingest fails":  {3, failing(1, 1, "push endpoint answered 500"), true, ""},
 		"nothing waits": {0, pubsub.Failing{}, false, ""},
 	} {
 		s := &System{Endpoints: endpoints.Endpoints{Functions: "http://f"}, options: Options{Without: []string{"functions"}}, deployment: deployment}
 		got := s.transportFlow(reading{arrivals: arrivals{ingest: pubsub.SubscriptionStats{Outstanding: test.waiting, Failing: test.failing}}}, test.ingestFails)
-		if got.Fault != test.want || got.Fault != "" && !strings.Contains(got.Remedy, "After attempt 20, some 14 minutes after the first, a message is a dead letter") {
+		if got.Fault != test.want || got.Fault != "" && !strings.Contains(got.Remedy, "After attempt 100, some 94 minutes after the first, a message is a dead letter") {
 			t.Errorf("%s: %+v, want the fault %q and what comes after it", name, got, test.want)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 )
 
 // portNames are what listens, in the order of the ports that follow --port.
-var portNames = []string{"dashboard", "functions", "bridge", "bigquery", "bigquery_grpc", "storage", "pubsub", "kafka", "schema_registry"}
+var portNames = []string{
+	"dashboard", "functions", "bridge", "bigquery", "bigquery_grpc", "storage", "pubsub", "kafka", "schema_registry", "admin",
+}
 
 // ports gives each listener its loopback address.
 type ports map[string]string

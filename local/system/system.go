@@ -16,7 +16,6 @@ import (
 	"cloud.google.com/go/bigquery"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
-	"github.com/stationflow/stationflow/bridge"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/serve"
@@ -59,10 +58,11 @@ type System struct {
 	bigquery  *bigquery.Client
 	warehouse *warehouse.Warehouse
 	pubsub    *pubsub.Server
-	bridge    *bridge.Bridge // nil when it runs elsewhere
-	inquiry   *inquiry       // of the bridge that does
-	functions *probe         // whether those that run elsewhere answer; nil without any
-	answers   *probe         // whether the warehouse does
+	bridges   *bridges // nil when it runs elsewhere
+	admin     string   // host:port at which the check sets their number; "" without it
+	inquiry   *inquiry // of the bridge that does
+	functions *probe   // whether those that run elsewhere answer; nil without any
+	answers   *probe   // whether the warehouse does
 	dashboard *dashboard.Dashboard
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
@@ -79,6 +79,7 @@ type System struct {
 	mu          sync.Mutex
 	running     time.Time       // since when the scheduler's attempt is under way; zero when none is
 	failure     string          // of the last attempt
+	unchecked   string          // why the last check failed; "" when it did not
 	transformed seen            // by the last run that succeeded
 	metered     []meter.Reading // of the last minutes, oldest first
 
@@ -145,6 +146,9 @@ func (s *System) steps() []step {
 		steps = append(steps, step{"bridge", s.startBridge})
 	}
 	steps = append(steps, step{"dashboard", s.startDashboard}, step{"scheduler", s.startScheduler})
+	if s.options.Idle == "stop" {
+		steps = append(steps, step{"check", s.startChecks})
+	}
 	if s.options.Simulate {
 		steps = append(steps, step{"one day of events", s.startStations})
 	}
@@ -262,28 +266,6 @@ func (s *System) startFunctions(ctx context.Context) error {
 	running, stop := context.WithCancel(context.Background())
 	s.watch(func() error { return server.Wait(running) })
 	s.started("functions", func(context.Context) error { stop(); return nil })
-	return nil
-}
-
-func (s *System) startBridge(context.Context) error {
-	config, err := bridge.FromEnv(overlay(s.getenv, s.bridgeSettings()))
-	if err != nil {
-		return err
-	}
-	if s.bridge, err = bridge.New(config, bridge.Dependencies{Logger: s.log}); err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	drained := make(chan struct{})
-	s.watch(func() error {
-		defer close(drained)
-		return s.bridge.Run(ctx)
-	})
-	s.started("bridge", func(context.Context) error {
-		stop()
-		<-drained
-		return nil
-	})
 	return nil
 }
 

@@ -23,8 +23,8 @@ func (s *System) arrived() (a arrivals) {
 func (s *System) read() reading {
 	r := reading{arrivals: s.arrived()}
 	switch {
-	case s.bridge != nil:
-		r.bridge = s.bridge.Snapshot()
+	case s.bridges != nil:
+		r.bridge = s.bridges.Snapshot()
 	case s.inquiry != nil:
 		last := s.inquiry.answer()
 		if r.bridge, r.unanswered = last.bridge, last.silence; r.unanswered.failure == "" {
@@ -32,7 +32,7 @@ func (s *System) read() reading {
 		}
 	}
 	r.kafka = s.broker.offsets().progress(r.bridge.Partitions)
-	if r.published = r.kafka.passed; s.bridge != nil { // which knows what it buried, and counts on over expired records
+	if r.published = r.kafka.passed; s.bridges != nil { // which knows what it buried, and counts on over expired records
 		r.published = s.kept.valid + s.kept.quarantined + r.bridge.Records
 	}
 	return r

@@ -40,7 +40,7 @@ run "defaults" {
     error_message = "A dashboard table is no data source of the Looker Studio link."
   }
   assert {
-    condition     = length(output.alerts) == 9
+    condition     = length(output.alerts) == 10
     error_message = "There are ${length(output.alerts)} alerts."
   }
 }
@@ -111,6 +111,14 @@ run "straight_to_the_function" {
 
   variables {
     transport = "http"
+  }
+}
+
+run "a_bridge_that_stays" {
+  command = plan
+
+  variables {
+    bridge = { idle = "stay", min_instances = 2, max_instances = 4 }
   }
 }
 

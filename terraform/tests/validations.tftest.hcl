@@ -188,6 +188,18 @@ run "eighth_validation_of_each_variable" {
   ]
 }
 
+run "ninth_validation_of_each_variable" {
+  command = plan
+
+  variables {
+    bridge = { idle = "sleep" }
+  }
+
+  expect_failures = [
+    var.bridge,
+  ]
+}
+
 # This one looks at kafka: it is judged where that is right.
 run "schema_registry_address" {
   command = plan

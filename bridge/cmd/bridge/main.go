@@ -24,6 +24,7 @@ arguments; it is configured by environment variables:
   BRIDGE_HTTP_URL           with http: the ingest function's address
   LAKE_BUCKET               the bucket for records too large for a batch
   BRIDGE_ADDR               where health, metrics and status are served
+  BRIDGE_LOG                cloud writes logs as Cloud Logging reads them
 `
 
 func main() { program.Main("bridge", usage, run) }
@@ -33,7 +34,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	b, err := bridge.New(config, bridge.Dependencies{Logger: logger(getenv)})
+	b, err := bridge.New(config, bridge.Dependencies{Logger: logger(config)})
 	if err != nil {
 		return err
 	}
@@ -41,8 +42,8 @@ func run(ctx context.Context, getenv func(string) string) error {
 }
 
 // logger writes JSON, on Cloud Run with the names that Cloud Logging knows.
-func logger(getenv func(string) string) *slog.Logger {
-	if cloudlog.IsRead(getenv) {
+func logger(config bridge.Config) *slog.Logger {
+	if config.CloudLog {
 		return cloudlog.New(os.Stderr)
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, nil))

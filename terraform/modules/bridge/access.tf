@@ -75,3 +75,29 @@ resource "terraform_data" "granted" {
     google_storage_bucket_iam_member.bridge,
   ]
 }
+
+# What the check needs to set the number of instances, on this pool alone. There
+# is no smaller right than to update the pool, and for an update Cloud Run asks
+# for the right to act as the pool's identity, too: docs/deploy.md says what else
+# its holder could do.
+resource "google_project_iam_custom_role" "scaler" {
+  project     = var.project
+  role_id     = "stationflowScaler"
+  title       = "stationflow: sets the bridge's instances"
+  description = "Reads and updates a worker pool. Granted on the bridge's alone."
+  permissions = ["run.workerpools.get", "run.workerpools.update"]
+}
+
+resource "google_cloud_run_v2_worker_pool_iam_member" "scaler" {
+  project  = var.project
+  location = var.region
+  name     = google_cloud_run_v2_worker_pool.bridge.name
+  role     = google_project_iam_custom_role.scaler.name
+  member   = var.scaler
+}
+
+resource "google_service_account_iam_member" "scaler" {
+  service_account_id = google_service_account.bridge.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = var.scaler
+}

@@ -1,14 +1,18 @@
-# The one service that always runs: it reads Kafka and hands batches on. And,
-# if asked for, simulated stations, from the same image.
+# The worker pool that reads Kafka and hands batches on. How many instances it
+# has is set by the function scale, none while nothing comes. And, if asked for,
+# simulated stations, from the same image.
 
 locals {
   image = var.image == null ? data.google_artifact_registry_docker_image.built[0].self_link : var.image
   tag   = substr(var.sources_hash, 0, 16)
 
   http = var.transport == "http"
+  port = 8080 # of the probes: a pool serves nothing else
   own = {
     bridge = merge(
       {
+        BRIDGE_ADDR          = ":${local.port}"
+        BRIDGE_LOG           = "cloud"
         BRIDGE_PUBSUB_TOPIC  = var.records_topic
         BRIDGE_TRANSPORT     = var.transport
         GOOGLE_CLOUD_PROJECT = var.project
@@ -75,26 +79,22 @@ data "google_artifact_registry_docker_image" "built" {
   depends_on = [terraform_data.image]
 }
 
-resource "google_cloud_run_v2_service" "bridge" {
+resource "google_cloud_run_v2_worker_pool" "bridge" {
   project             = var.project
   location            = var.region
-  name                = "stationflow-bridge"
+  name                = var.pool
   description         = "Reads Kafka, hands batches of records on."
-  ingress             = "INGRESS_TRAFFIC_INTERNAL_ONLY"
-  deletion_protection = false  # holds nothing; offsets are in Kafka
-  launch_stage        = "BETA" # readiness probes are in preview
+  deletion_protection = false # holds nothing; offsets are in Kafka
+
+  # It begins awake, and commits where every partition begins. From then on the
+  # number is the check's.
+  scaling {
+    manual_instance_count = var.size.min_instances
+  }
 
   template {
-    service_account                  = google_service_account.bridge.email
-    encryption_key                   = var.kms_key
-    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
-    timeout                          = "30s"
-    max_instance_request_concurrency = 10
-
-    scaling {
-      min_instance_count = var.size.min_instances
-      max_instance_count = var.size.max_instances
-    }
+    service_account = google_service_account.bridge.email
+    encryption_key  = var.kms_key
 
     dynamic "vpc_access" {
       for_each = var.network == null ? [] : [var.network]
@@ -110,12 +110,7 @@ resource "google_cloud_run_v2_service" "bridge" {
       image = local.image
 
       resources {
-        limits            = { cpu = var.size.cpu, memory = var.size.memory }
-        cpu_idle          = false # it works without requests
-        startup_cpu_boost = true
-      }
-      ports {
-        container_port = 8080
+        limits = { cpu = var.size.cpu, memory = var.size.memory }
       }
 
       dynamic "env" {
@@ -143,14 +138,14 @@ resource "google_cloud_run_v2_service" "bridge" {
       }
 
       # Not alive is what a restart may heal; /healthz also fails for what
-      # only a person can. Not ready is not yet, or no longer, in the
-      # consumer group.
+      # only a person can.
       startup_probe {
         period_seconds    = 5
         timeout_seconds   = 3
         failure_threshold = 24
         http_get {
           path = "/livez"
+          port = local.port
         }
       }
       liveness_probe {
@@ -159,15 +154,7 @@ resource "google_cloud_run_v2_service" "bridge" {
         failure_threshold = 3
         http_get {
           path = "/livez"
-        }
-      }
-      readiness_probe {
-        period_seconds    = 15
-        timeout_seconds   = 5
-        failure_threshold = 3
-        success_threshold = 1
-        http_get {
-          path = "/readyz"
+          port = local.port
         }
       }
     }
@@ -188,7 +175,7 @@ resource "google_cloud_run_v2_service" "bridge" {
   }
 
   lifecycle {
-    ignore_changes = [launch_stage] # the API answers GA once the feature is
+    ignore_changes = [scaling[0].manual_instance_count]
   }
   depends_on = [terraform_data.granted]
 }

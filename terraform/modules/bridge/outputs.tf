@@ -3,9 +3,9 @@ output "image" {
   value       = local.image
 }
 
-output "service" {
-  description = "Name of the service."
-  value       = google_cloud_run_v2_service.bridge.name
+output "pool" {
+  description = "Name of the worker pool."
+  value       = google_cloud_run_v2_worker_pool.bridge.name
 }
 
 output "simulator" {

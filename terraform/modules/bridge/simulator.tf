@@ -86,5 +86,5 @@ resource "google_cloud_run_v2_job" "simulator" {
   }
 
   # The bridge is there first, so that the events are seen to arrive.
-  depends_on = [google_cloud_run_v2_service.bridge]
+  depends_on = [google_cloud_run_v2_worker_pool.bridge]
 }

@@ -56,6 +56,11 @@ variable "network" {
   type        = object({ egress = string, subnetwork = string })
 }
 
+variable "pool" {
+  description = "Name of the worker pool."
+  type        = string
+}
+
 variable "project" {
   description = "Id of the project."
   type        = string
@@ -72,7 +77,7 @@ variable "records_topic" {
 }
 
 variable "region" {
-  description = "Region of the service."
+  description = "Region of the worker pool."
   type        = string
 }
 
@@ -101,6 +106,11 @@ variable "repository_root" {
   type        = string
 }
 
+variable "scaler" {
+  description = "Member that sets the number of instances."
+  type        = string
+}
+
 variable "settings" {
   description = "Further environment variables of the bridge."
   type        = map(string)
@@ -112,8 +122,8 @@ variable "simulate" {
 }
 
 variable "size" {
-  description = "CPUs, memory and instances of the bridge."
-  type        = object({ cpu = string, max_instances = number, memory = string, min_instances = number })
+  description = "CPUs, memory and first instances of the bridge."
+  type        = object({ cpu = string, memory = string, min_instances = number })
 }
 
 variable "sources_hash" {

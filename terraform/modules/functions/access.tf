@@ -47,11 +47,32 @@ resource "google_project_iam_member" "transform_jobs" {
   member  = google_service_account.function["transform"].member
 }
 
-resource "google_secret_manager_secret_iam_member" "registry" {
-  count = var.registry.password == null ? 0 : 1
+# Functions read secrets: ingest the registry's password, scale those with which
+# the bridge reaches Kafka. By key, because names of secrets that Terraform makes
+# are not known before.
+locals {
+  readers = merge([for function, secrets in {
+    ingest = { for name, password in local.passwords.ingest : name => password.secret }
+    scale  = merge({ for name, password in local.passwords.scale : name => password.secret }, local.files.scale)
+  } : { for name, secret in secrets : "${function} ${name}" => { function = function, secret = secret } }]...)
+}
+
+resource "google_secret_manager_secret_iam_member" "reader" {
+  for_each = local.readers
 
   project   = var.project
-  secret_id = var.registry.password.secret
+  secret_id = each.value.secret
   role      = "roles/secretmanager.secretAccessor"
-  member    = google_service_account.function["ingest"].member
+  member    = google_service_account.function[each.value.function].member
+}
+
+# Cloud Run refuses a revision whose identity cannot read its secrets yet.
+resource "terraform_data" "granted" {
+  triggers_replace = keys(local.readers)
+
+  provisioner "local-exec" {
+    command = "sleep ${length(local.readers) == 0 ? 0 : var.propagation_seconds}"
+  }
+
+  depends_on = [google_secret_manager_secret_iam_member.reader]
 }

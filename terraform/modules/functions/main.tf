@@ -1,4 +1,4 @@
-# Both functions, built from one upload. Each has its own identity and the
+# All functions, built from one upload. Each has its own identity and the
 # rights it needs on the lake and the datasets; who may call them is said
 # where the callers are (transport, scheduling).
 
@@ -17,7 +17,6 @@ locals {
       max_instances = var.ingest.max_instances
       memory        = var.ingest.memory
       timeout       = var.ingest.timeout_seconds
-      password      = var.registry.password
       environment = merge(var.ingest.settings, var.registry.environment, {
         GOOGLE_CLOUD_PROJECT = var.project
         INGEST_CONCURRENCY   = tostring(var.ingest.concurrency)
@@ -37,7 +36,6 @@ locals {
       ingress       = "ALLOW_INTERNAL_ONLY"
       max_instances = 1
       memory        = var.transform.memory
-      password      = null
       timeout       = 600 # a wait of 240 s, then a run of 300 s
       environment = merge({ TRANSFORM_ARTIFACTS = "gs://${var.bucket}/dbt" }, var.transform.settings, {
         GOOGLE_CLOUD_PROJECT = var.project
@@ -46,7 +44,37 @@ locals {
         STATION_TIMEZONE     = var.station_timezone
       })
     }
+    # Each call takes a second or so, each minute.
+    scale = {
+      concurrency   = 1
+      cpu           = "1"
+      description   = "Sets how many bridges run: none while nothing comes."
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      max_instances = 1
+      memory        = "512Mi"
+      timeout       = 60
+      environment = merge(
+        var.scale.settings,
+        var.scale.kafka.environment,
+        { for name in keys(var.scale.files) : name => "/secrets/${lower(name)}/content" },
+        {
+          KAFKA_GROUP_ID      = var.scale.group_id
+          KAFKA_TOPICS        = join(",", var.scale.topics)
+          SCALE_IDLE          = var.scale.idle
+          SCALE_MAX_INSTANCES = tostring(var.scale.max_instances)
+          SCALE_MIN_INSTANCES = tostring(var.scale.min_instances)
+          SCALE_POOL          = "projects/${var.project}/locations/${var.region}/workerPools/${var.scale.pool}"
+        },
+      )
+    }
   }
+
+  # Secrets that a function reads: as a variable, and as a file.
+  passwords = {
+    ingest = var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password }
+    scale  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
+  }
+  files = { scale = var.scale.files }
 }
 
 resource "terraform_data" "upload" {
@@ -115,12 +143,24 @@ resource "google_cloudfunctions2_function" "function" {
     environment_variables            = each.value.environment
 
     dynamic "secret_environment_variables" {
-      for_each = each.value.password == null ? [] : [each.value.password]
+      for_each = lookup(local.passwords, each.key, {})
       content {
-        key        = "SCHEMA_REGISTRY_PASSWORD"
+        key        = secret_environment_variables.key
         project_id = var.project
         secret     = secret_environment_variables.value.secret
         version    = secret_environment_variables.value.version
+      }
+    }
+    dynamic "secret_volumes" {
+      for_each = lookup(local.files, each.key, {})
+      content {
+        mount_path = "/secrets/${lower(secret_volumes.key)}"
+        project_id = var.project
+        secret     = secret_volumes.value
+        versions {
+          path    = "content"
+          version = "latest"
+        }
       }
     }
 
@@ -138,8 +178,8 @@ resource "google_cloudfunctions2_function" "function" {
     google_bigquery_dataset_iam_member.ingest,
     google_bigquery_dataset_iam_member.transform,
     google_project_iam_member.transform_jobs,
-    google_secret_manager_secret_iam_member.registry,
     google_storage_bucket_iam_member.ingest,
     google_storage_bucket_iam_member.transform,
+    terraform_data.granted,
   ]
 }

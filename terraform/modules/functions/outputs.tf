@@ -6,6 +6,15 @@ output "ingest" {
   }
 }
 
+output "scale" {
+  description = "The function's service, and its identity: name, URI without a path, member."
+  value = {
+    member  = google_service_account.function["scale"].member
+    service = google_cloudfunctions2_function.function["scale"].name
+    uri     = google_cloudfunctions2_function.function["scale"].service_config[0].uri
+  }
+}
+
 output "service_accounts" {
   description = "E-mail addresses of the functions' identities."
   value       = { for name, a in google_service_account.function : name => a.email }

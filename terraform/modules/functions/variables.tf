@@ -46,6 +46,11 @@ variable "project" {
   type        = string
 }
 
+variable "propagation_seconds" {
+  description = "How long to wait for newly granted rights."
+  type        = number
+}
+
 variable "region" {
   description = "Region of the functions."
   type        = string
@@ -68,6 +73,21 @@ variable "repository" {
 variable "repository_root" {
   description = "Folder of this repository, where the upload is made."
   type        = string
+}
+
+variable "scale" {
+  description = "The bridge's worker pool: its name, how many instances it may have, and how it reads Kafka."
+  type = object({
+    files         = map(string)
+    group_id      = string
+    idle          = string
+    kafka         = object({ environment = map(string), password = object({ secret = string, version = string }) })
+    max_instances = number
+    min_instances = number
+    pool          = string
+    settings      = map(string)
+    topics        = list(string)
+  })
 }
 
 variable "sources_hash" {

@@ -4,42 +4,61 @@
 
 locals {
   run        = "monitored_resource=\"cloud_run_revision\""
+  pool       = "monitored_resource=\"cloud_run_worker_pool\""
   quarantine = "[${var.deployment.quarantine_alert_minutes}m]"
+
+  # What the lines of each workload have in common.
+  logs = merge(
+    { bridge = "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"${var.bridge}\"" },
+    { for f in ["ingest", "scale", "transform"] : f => "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${f}\"" },
+  )
 
   metrics = {
     stationflow_bridge_lag_ms = {
       description = "Age of the oldest record that the bridge has read and not handed on, once a minute."
-      filter      = "resource.labels.service_name=\"${var.bridge}\" AND jsonPayload.message=\"batches published\""
+      filter      = "${local.logs.bridge} AND jsonPayload.message=\"batches published\""
       extract     = "EXTRACT(jsonPayload.lag_ms)"
       unit        = "ms"
     }
+    stationflow_bridge_missing = {
+      description = "Checks, once a minute, that found nobody in the bridge's consumer group although the pool shall have instances."
+      filter      = "${local.logs.scale} AND jsonPayload.message=\"pool checked\" AND jsonPayload.before>0 AND jsonPayload.members=0"
+      extract     = null
+      unit        = "1"
+    }
     stationflow_bridge_unhealthy = {
       description = "Minutes in which the health of the bridge fails."
-      filter      = "resource.labels.service_name=\"${var.bridge}\" AND jsonPayload.message=\"the bridge is unhealthy\""
+      filter      = "${local.logs.bridge} AND jsonPayload.message=\"the bridge is unhealthy\""
+      extract     = null
+      unit        = "1"
+    }
+    stationflow_checks = {
+      description = "Checks, once a minute, of how many bridges shall run."
+      filter      = "${local.logs.scale} AND jsonPayload.message=\"pool checked\""
       extract     = null
       unit        = "1"
     }
     stationflow_quarantined_records = {
       description = "Records of a batch that ingest refused, tombstones left out."
-      filter      = "resource.labels.service_name=\"ingest\" AND jsonPayload.message=\"batch ingested\""
+      filter      = "${local.logs.ingest} AND jsonPayload.message=\"batch ingested\""
       extract     = "EXTRACT(jsonPayload.refused)"
       unit        = "1"
     }
     stationflow_records = {
       description = "Records of a batch that ingest took."
-      filter      = "resource.labels.service_name=\"ingest\" AND jsonPayload.message=\"batch ingested\""
+      filter      = "${local.logs.ingest} AND jsonPayload.message=\"batch ingested\""
       extract     = "EXTRACT(jsonPayload.records)"
       unit        = "1"
     }
     stationflow_transform_failures = {
       description = "Runs of the transform that failed."
-      filter      = "resource.labels.service_name=\"transform\" AND jsonPayload.message=\"transform finished\" AND jsonPayload.status!=\"success\""
+      filter      = "${local.logs.transform} AND jsonPayload.message=\"transform finished\" AND jsonPayload.status!=\"success\""
       extract     = null
       unit        = "1"
     }
     stationflow_transform_successes = {
       description = "Runs of the transform that succeeded."
-      filter      = "resource.labels.service_name=\"transform\" AND jsonPayload.message=\"transform finished\" AND jsonPayload.status=\"success\""
+      filter      = "${local.logs.transform} AND jsonPayload.message=\"transform finished\" AND jsonPayload.status=\"success\""
       extract     = null
       unit        = "1"
     }
@@ -68,13 +87,19 @@ locals {
     function-errors = {
       title    = "A function answers with errors"
       severity = "WARNING"
-      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"ingest|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
       duration = "300s"
     }
     lag = {
       title    = "The bridge lags behind Kafka"
       severity = "ERROR"
-      query    = "histogram_quantile(0.5, sum by (le) (increase(logging_googleapis_com:user_stationflow_bridge_lag_ms_bucket{${local.run}}[5m]))) > 60000"
+      query    = "histogram_quantile(0.5, sum by (le) (increase(logging_googleapis_com:user_stationflow_bridge_lag_ms_bucket{${local.pool}}[5m]))) > 60000"
+      duration = "300s"
+    }
+    missing-checks = {
+      title    = "Nothing has checked for 15 minutes whether the bridge shall run"
+      severity = "CRITICAL"
+      query    = "(sum(increase(logging_googleapis_com:user_stationflow_checks{${local.run}}[15m])) or vector(0)) < 1"
       duration = "300s"
     }
     missing-transforms = {
@@ -89,16 +114,18 @@ locals {
       query    = "sum(increase(logging_googleapis_com:user_stationflow_quarantined_records_sum{${local.run}}${local.quarantine})) / sum(increase(logging_googleapis_com:user_stationflow_records_sum{${local.run}}${local.quarantine})) > ${var.deployment.quarantine_alert_share}"
       duration = "300s"
     }
+    # A bridge that sleeps is not in its group either: only where the pool shall
+    # have instances it is missed.
     stopped-bridge = {
       title    = "The bridge does not stay up"
       severity = "CRITICAL"
-      query    = "(sum(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.bridge}\"}) or vector(0)) < 1" # in whatever state: without requests it is idle
-      duration = "300s"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_bridge_missing{${local.run}}[10m])) >= 5"
+      duration = "0s"
     }
     unhealthy-bridge = {
       title    = "Part of what the bridge reads stands still"
       severity = "ERROR"
-      query    = "sum(increase(logging_googleapis_com:user_stationflow_bridge_unhealthy{${local.run}}[5m])) >= 2"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_bridge_unhealthy{${local.pool}}[5m])) >= 2"
       duration = "0s"
     }
   }
@@ -110,7 +137,7 @@ resource "google_logging_metric" "metric" {
   project         = var.project
   name            = each.key
   description     = each.value.description
-  filter          = "resource.type=\"cloud_run_revision\" AND ${each.value.filter}"
+  filter          = each.value.filter
   value_extractor = each.value.extract
 
   metric_descriptor {
@@ -130,6 +157,15 @@ resource "google_logging_metric" "metric" {
       }
     }
   }
+}
+
+# Cloud Run logs each request. Those of batches that ingest took say nothing
+# that its own line does not, and are most of all logs; what failed is kept.
+resource "google_logging_project_exclusion" "ingest_requests" {
+  project     = var.project
+  name        = "stationflow-ingest-requests"
+  description = "Requests that ingest answered well."
+  filter      = "${local.logs.ingest} AND log_id(\"run.googleapis.com/requests\") AND httpRequest.status<400"
 }
 
 resource "google_monitoring_notification_channel" "email" {

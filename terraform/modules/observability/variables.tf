@@ -4,7 +4,7 @@ variable "alert_emails" {
 }
 
 variable "bridge" {
-  description = "Name of the bridge's service."
+  description = "Name of the bridge's worker pool."
   type        = string
 }
 

@@ -1,6 +1,8 @@
 variable "deployment" {
-  description = "Schedule and deadline, from deployment.json."
+  description = "Schedules and deadlines, from deployment.json."
   type = object({
+    scale_attempt_deadline_seconds     = number
+    scale_schedule                     = string
     transform_attempt_deadline_seconds = number
     transform_schedule                 = string
   })
@@ -12,8 +14,13 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the job."
+  description = "Region of the jobs."
   type        = string
+}
+
+variable "scale" {
+  description = "Service name of scale, and its URI without a path."
+  type        = object({ service = string, uri = string })
 }
 
 variable "transform" {
