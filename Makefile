@@ -11,7 +11,7 @@ VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
 # The tests that wait for leases and time limits, by name.
-LONG = ^(TestFaults_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_)
+LONG = ^(TestFaults_|TestWalk_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_)
 
 .PHONY: help demo up bench build check test faults topic advice clients race kafka registry format vet lint generate release clean
 

@@ -15,7 +15,8 @@ const maxEnvelopes = 4
 // A member is a name with its value, which is JSON.
 type member struct{ name, value []byte }
 
-// members returns those of a JSON object that is known to be valid.
+// members returns those of a JSON object that is known to be valid, up to one
+// that only a value of another format can have: with a key twice, or too deep.
 func members(object []byte) []member {
 	var all []member
 	s := scanner{data: object}
@@ -23,6 +24,9 @@ func members(object []byte) []member {
 	for more {
 		name, value := s.key(at)
 		end := s.skip(value, 1)
+		if end < 0 {
+			break
+		}
 		all = append(all, member{name, object[value:end]})
 		at, more = s.next(end)
 	}

@@ -19,7 +19,8 @@ var files embed.FS
 type Deployment struct {
 	TransformSchedule        string `json:"transform_schedule"` // unix cron, in UTC
 	TransformAttemptDeadline int    `json:"transform_attempt_deadline_seconds"`
-	ScaleSchedule            string `json:"scale_schedule"` // likewise
+	StagingPartitions        string `json:"staging_partitions"` // of ingested_at: BigQuery's word
+	ScaleSchedule            string `json:"scale_schedule"`     // likewise
 	ScaleAttemptDeadline     int    `json:"scale_attempt_deadline_seconds"`
 	BridgePool               string `json:"bridge_pool"`
 	RecordsTopic             string `json:"records_topic"`

@@ -92,6 +92,7 @@ module "warehouse" {
 
   bucket          = module.lake.bucket
   demo            = var.demo
+  deployment      = local.deployment
   kms_key         = module.foundation.kms_key
   prod_dataset    = var.prod_bq_dataset
   project         = module.foundation.project

@@ -326,13 +326,17 @@ variable "stg_bq_dataset" {
 }
 
 variable "stg_retention_days" {
-  description = "How long staging tables keep rows, by the day they arrived. What marts have aggregated stays, and the lake keeps the records."
+  description = "How many days staging tables keep rows, by the hour they arrived: at most 400. What marts have aggregated stays, and the lake keeps the records."
   type        = number
   default     = 90
 
   validation {
-    condition     = var.stg_retention_days >= 2 && var.stg_retention_days <= 3650
-    error_message = "stg_retention_days is from 2 to 3650: the transform looks back over the rows of the last day."
+    condition     = var.stg_retention_days >= 2
+    error_message = "stg_retention_days must be 2 or more: the transform looks back over the rows of the last day."
+  }
+  validation {
+    condition     = var.stg_retention_days <= 400
+    error_message = "stg_retention_days must be 400 or less: staging has a partition for each hour, and BigQuery allows a table 10,000. The lake keeps records for longer."
   }
 }
 

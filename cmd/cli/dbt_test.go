@@ -26,7 +26,7 @@ func dbt(t *testing.T, line string) (code int, out, errs string) {
 
 func TestDbt_ListsWhatIsSelected(t *testing.T) {
 	code, out, errs := dbt(t, "ls --select 1+train_dashboard,resource_type:model incident_dashboard --output name --exclude test_type:singular test_type:generic")
-	if diff := cmp.Diff("incident_dashboard\ntrain_movements_hourly\ntrain_dashboard\n", out); code != 0 || diff != "" {
+	if diff := cmp.Diff("station_hours\nincident_dashboard\ntrain_movements_hourly\ntrain_dashboard\n", out); code != 0 || diff != "" {
 		t.Errorf("%d %s %s", code, errs, diff)
 	}
 	code, out, _ = dbt(t, "ls --select source:staging.quarantine+ --exclude resource_type:test")
@@ -34,7 +34,7 @@ func TestDbt_ListsWhatIsSelected(t *testing.T) {
 		t.Error(diff)
 	}
 	code, out, _ = dbt(t, "ls -s incidents_hourly,resource_type:model --output json")
-	want := `{"alias":"incidents_hourly","config":{"materialized":"incremental"},"depends_on":{"nodes":["source.stationflow.staging.incidents"]},` +
+	want := `{"alias":"incidents_hourly","config":{"materialized":"view"},"depends_on":{"nodes":["model.stationflow.station_hours"]},` +
 		`"name":"incidents_hourly","original_file_path":"models/marts/incidents_hourly.sql","package_name":"stationflow","resource_type":"model","tags":[],"unique_id":"model.stationflow.incidents_hourly"}`
 	if line, _, _ := strings.Cut(out, "\n"); code != 0 || line != want {
 		t.Errorf("%d %s", code, line)

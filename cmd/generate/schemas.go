@@ -70,11 +70,12 @@ func protobufSchema(schema *event.Schema) []byte {
 	return []byte(b.String() + "}\n")
 }
 
+// jsonSchema gives timestamps no format: date-time refuses those without an
+// offset, and some validators do not know it.
 func jsonSchema(schema *event.Schema) ([]byte, error) {
 	type property struct {
 		Description string   `json:"description"`
 		Type        any      `json:"type"`
-		Format      string   `json:"format,omitempty"`
 		MinLength   int      `json:"minLength,omitempty"`
 		Minimum     *float64 `json:"minimum,omitempty"`
 		Over        *float64 `json:"exclusiveMinimum,omitempty"`
@@ -91,9 +92,6 @@ func jsonSchema(schema *event.Schema) ([]byte, error) {
 			p.Type = []string{of, "null"}
 		} else {
 			required = append(required, c.Name)
-		}
-		if c.Type == event.Timestamp {
-			p.Format = "date-time"
 		}
 		if c.NonEmpty {
 			p.MinLength = 1

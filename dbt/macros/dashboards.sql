@@ -58,7 +58,7 @@ select
     dimension_value,
     cast({{ value }} as float64) as metric_value,
     '{{ unit }}' as unit,
-    current_timestamp() as computed_at
+    (select coalesce(max(computed_at), current_timestamp()) from {{ ref('station_hours') }} where local_date = {{ notes_date() }}) as computed_at
 from {{ relation }}
 where dimension is null or dimension in ('{{ dimensions | join("', '") }}')
 {%- endmacro %}

@@ -372,6 +372,8 @@ func FuzzAvro(f *testing.F) {
 	writer := avroOf(schemaOf(f, "incidents"))
 	good := encode(f, writer, map[string]any{"id": "i", "type": "t", "station": "s", "location": "l", "timestamp": reference, "severity": "Major", "duration": 1.0})
 	f.Add(writer, good)
+	f.Add(strings.TrimSuffix(writer, "]}")+`,{"name":"more","type":["null","long"]}]}`,
+		[]byte(`{"id":"i","type":"t","station":"s","location":"l","timestamp":1795332600000000,"severity":"Major","duration":1,"more":{"long":1}}`))
 	more := strings.TrimSuffix(writer, "]}") + `,{"name":"more","type":%s}]}`
 	for of, bytes := range map[string]string{`{"type":"array","items":["null","R"]}`: "\x00", `{"type":"map","values":"long"}`: "\x02\x02a\x04\x00",
 		`{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}`: "\x02\x00", `{"type":"fixed","name":"F","size":2}`: "ab",
@@ -391,6 +393,10 @@ func FuzzAvro(f *testing.F) {
 		if (first == nil) != (second == nil) || first != nil && *first != *second {
 			t.Fatalf("first %v, then %v", first, second)
 		}
+		if decoder.DecodeJSON(again, value, reference) == nil && !again[len(again)-1].Null() && !json.Valid(again[len(again)-1].Text()) {
+			t.Fatalf("from JSON extra is %s", again[len(again)-1].Text())
+		}
+		decoder.Decode(again, value, reference)
 		if first == nil {
 			if show(row) != show(again) {
 				t.Fatalf("first %s, then %s", show(row), show(again))

@@ -116,8 +116,9 @@ func (w *wire) bytesOf(of *node) []byte {
 
 // moment reads a timestamp, in microseconds; what is finer is cut off. One in
 // milliseconds that is beyond all dates comes out as the last or the first.
-func (w *wire) moment(of kind) int64 {
-	n := w.long()
+func (w *wire) moment(of kind) int64 { return inMicros(of, w.long()) }
+
+func inMicros(of kind, n int64) int64 {
 	switch of {
 	case millis, localMillis:
 		return max(min(n, math.MaxInt64/1000), math.MinInt64/1000) * 1000

@@ -70,13 +70,14 @@ func DefaultWorkload(recordsPerSecond float64) Workload {
 // Assumptions of the model that no setting says. A figure is an assumption
 // until a meter measured it.
 const (
-	callSeconds     = 0.1 // that ingest works on a batch
-	callsAtOnce     = 8   // of one ingest instance
-	runSeconds      = 10  // of a transform with something to do
-	idleRunSeconds  = 1   // of a transform without
-	tablesRead      = 80  // by the statements of a transform; a test counts them
-	columnsRead     = 0.6 // the share of a row's bytes that a transform reads
-	artifactObjects = 2   // that a transform with something to do writes
+	callSeconds     = 0.1  // that ingest works on a batch
+	callsAtOnce     = 8    // of one ingest instance
+	runSeconds      = 10   // of a transform with something to do
+	idleRunSeconds  = 1    // of a transform without
+	tablesRead      = 5    // by a transform, besides staging's of each topic with news; a test counts them
+	columnsRead     = 0.6  // the share of a row's bytes that a transform reads
+	secondsRead     = 2400 // of arrivals: those of the hour, and for ten minutes those of the hour before
+	artifactObjects = 2    // that a transform with something to do writes
 	logBytes        = 1000
 	alertConditions = 10
 	checkSeconds    = 1   // of a check whether the bridge shall run, each minute
@@ -154,6 +155,15 @@ func (w Workload) runs() (float64, error) {
 // in an hour of service.
 var topicShares = []float64{0.28, 0.26, 0.255, 0.203, 0.0015, 0.0005}
 
+// runsWithNews is how many of the runs find a new record, of those that are
+// such a share of all.
+func (w Workload) runsWithNews(runs, share float64) float64 {
+	if runs == 0 {
+		return 0
+	}
+	return runs * (1 - math.Exp(-w.RecordsPerSecond*share*Month/runs))
+}
+
 // batches is how many the bridge sends a second, how many of them become
 // objects in the lake, and how many records all of them hold: each is in a
 // batch of each lane, or in one that serves both. A batch of a topic begins
@@ -198,10 +208,7 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	busyRuns := 0.0 // those that find a new record
-	if runs > 0 {
-		busyRuns = runs * (1 - math.Exp(-w.RecordsPerSecond*Month/runs))
-	}
+	busyRuns := w.runsWithNews(runs, 1)
 	sent, objects, sentRecords := w.batches()
 	records, calls := w.RecordsPerSecond*Month, sent*Month
 	transforming := busyRuns*runSeconds + (runs-busyRuns)*idleRunSeconds
@@ -211,8 +218,12 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 	if w.Transport == OverPubSub {
 		carried = 2 * max(calls*p.Minimums["pubsub_request_bytes"].Bytes, calls*batchOverhead+sentRecords*Month*w.batchBytes()*compressed)
 	}
-	scanned := busyRuns * max(tablesRead*p.Minimums["bigquery_table_bytes"].Bytes,
-		w.RecordsPerSecond*12*3600*w.rowBytes()*columnsRead)
+	least := p.Minimums["bigquery_table_bytes"].Bytes
+	scanned := busyRuns * tablesRead * least
+	for _, share := range topicShares {
+		news := w.RecordsPerSecond * share * secondsRead * w.rowBytes() * columnsRead
+		scanned += w.runsWithNews(runs, share) * max(least, news)
+	}
 	return []Item{
 		{Kafka, "kafka_bytes", 2 * records * w.RecordBytes},
 		{Kafka, "kafka_byte_months", w.RecordsPerSecond * KafkaDays * 24 * 3600 * w.RecordBytes},

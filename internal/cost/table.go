@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// replacedUSDMonth is what the always-on stack costs in whose place this system
+// is: a Spark cluster, an orchestrator's server and one for dbt, at any rate.
+const replacedUSDMonth = 840
+
 // Table renders what workloads cost as a table in Markdown: a column for each,
 // a row for each component, and the sums.
 func (p Prices) Table(workloads ...Workload) (string, error) {
@@ -34,6 +38,7 @@ func (p Prices) Table(workloads ...Workload) (string, error) {
 	total := func(b Bill) float64 { return b.TotalUSDMonth }
 	row("**all**", " | **%.0f**", list, total)
 	row("**all, less the free tiers**", " | **%.0f**", free, total)
+	row("the stack that this replaces", " | %.0f", list, func(Bill) float64 { return replacedUSDMonth })
 	return out.String(), nil
 }
 

@@ -99,7 +99,7 @@ func TestContract_Tables(t *testing.T) {
 				t.Errorf("%s: column %d is %v, want %s %s", table, i, got, c.Name, c.Type)
 			}
 		}
-		if r.text("time_partitioning.0.field") != "ingested_at" || r.text("time_partitioning.0.type") != "DAY" || r.number("time_partitioning.0.expiration_ms") != 90*24*60*60*1000 {
+		if r.text("time_partitioning.0.field") != "ingested_at" || r.text("time_partitioning.0.type") != "HOUR" || r.number("time_partitioning.0.expiration_ms") != 90*24*60*60*1000 {
 			t.Errorf("%s is partitioned by %v", table, r.get("time_partitioning"))
 		}
 		if got, _ := r.get("clustering").([]any); !slices.Equal(got, clustering) {

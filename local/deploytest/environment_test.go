@@ -22,6 +22,7 @@ import (
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // A setting is an environment variable as planned: its value, or the secret
@@ -86,7 +87,7 @@ var readers = map[string]func(getenv func(string) string) (any, error){
 	"simulator": func(getenv func(string) string) (any, error) {
 		r := env.NewReader(getenv)
 		location := r.Location("STATION_TIMEZONE", "UTC")
-		return []any{kafka.FromEnv(r), location}, r.Err()
+		return []any{kafka.FromEnv(r), registry.FromEnv(r), location}, r.Err()
 	},
 }
 
@@ -95,13 +96,13 @@ var readers = map[string]func(getenv func(string) string) (any, error){
 var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|CLOUD_RUN_[A-Z_]+|FUNCTION_[A-Z]+|[A-Z_]+_EMULATOR_HOST)$`)
 
 // tunable are variables with good defaults that a user may set in the maps
-// called settings, and files in kafka.files.
+// called settings, files in kafka.files, and those of schema_registry.
 var tunable = map[string]*regexp.Regexp{
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
-	"ingest":    regexp.MustCompile(`^INGEST_`),
+	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
 	"scale":     regexp.MustCompile(`^(SCALE|KAFKA)_`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
-	"simulator": regexp.MustCompile(`^KAFKA_`),
+	"simulator": regexp.MustCompile(`^(KAFKA|SCHEMA_REGISTRY)_`),
 }
 
 // What Terraform sets is what the program reads, and the other way round; and

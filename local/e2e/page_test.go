@@ -110,8 +110,8 @@ func (l *local) checkModels(page *html.Node) {
 			l.t.Errorf("model %s is shown with %s rows, the warehouse has %s", name, size, want)
 		}
 	}
-	if tables < 10 {
-		l.t.Errorf("the page shows %d models with rows, want 10 at least", tables)
+	if tables < 1 {
+		l.t.Error("the page shows no model with rows")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,19 +38,25 @@ type Warehouse struct {
 
 	t        testing.TB
 	appender *appender
+
+	mu     sync.Mutex
+	billed []warehouse.Metered
 }
 
 // Start starts a warehouse with the dataset of the staging tables and those
 // of the models, which are empty. It ends with the test.
 func Start(t testing.TB, models ...string) *Warehouse {
 	t.Helper()
-	started, err := warehouse.Start(t.Context(), warehouse.Config{Project: Project, Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}})
+	w := &Warehouse{t: t}
+	started, err := warehouse.Start(t.Context(), warehouse.Config{
+		Project: Project, Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}, Metered: w.meter,
+	})
 	check(t, err)
 	t.Cleanup(func() { check(t, started.Close()) })
-	w := &Warehouse{t: t, Config: bqconfig.Config{
+	w.Config = bqconfig.Config{
 		Project: Project, StagingDataset: Staging, ProdDataset: Prod,
 		RESTEndpoint: started.RESTURL(), GRPCEndpoint: started.GRPCAddr(),
-	}}
+	}
 	w.Client, err = bigquery.NewClient(t.Context(), Project, w.Config.RESTOptions()...)
 	check(t, err)
 	t.Cleanup(func() { check(t, w.Client.Close()) })
@@ -57,10 +64,20 @@ func Start(t testing.TB, models ...string) *Warehouse {
 		check(t, w.Client.Dataset(dataset).Create(t.Context(), nil))
 	}
 	for _, table := range append(event.Topics(), "quarantine") {
-		check(t, w.Client.Dataset(Staging).Table(table).Create(t.Context(), &bigquery.TableMetadata{Schema: schemaOf(t, table)}))
+		check(t, w.Client.Dataset(Staging).Table(table).Create(t.Context(), TableOf(t, table)))
 	}
 	w.appender = newAppender(t, w.Config)
 	return w
+}
+
+// TableOf is a staging table as Terraform makes it.
+func TableOf(t testing.TB, table string) *bigquery.TableMetadata {
+	t.Helper()
+	deployment, err := terraform.ReadDeployment()
+	check(t, err)
+	return &bigquery.TableMetadata{Schema: schemaOf(t, table), TimePartitioning: &bigquery.TimePartitioning{
+		Type: bigquery.TimePartitioningType(deployment.StagingPartitions), Field: "ingested_at",
+	}}
 }
 
 func schemaOf(t testing.TB, table string) bigquery.Schema {
@@ -85,6 +102,25 @@ func (w *Warehouse) Append(ingestedAt time.Time, records ...expect.Record) {
 		}
 		w.appender.write(topic, rows)
 	}
+}
+
+// meter keeps what a query of the transform was billed by.
+func (w *Warehouse) meter(m warehouse.Metered) {
+	if m.Labels["component"] == "transform" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.billed = append(w.billed, m)
+	}
+}
+
+// Billed returns what the transform's queries since the last call were billed
+// by.
+func (w *Warehouse) Billed() []warehouse.Metered {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	billed := w.billed
+	w.billed = nil
+	return billed
 }
 
 // Context is that of the test.

@@ -181,7 +181,7 @@ func (s *System) startWarehouse(ctx context.Context) error {
 		return fmt.Errorf("connecting to BigQuery: %w", err)
 	}
 	s.started("BigQuery client", func(context.Context) error { return s.bigquery.Close() })
-	if err := createTables(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset, lake); err != nil {
+	if err := createTables(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset, s.deployment.StagingPartitions, lake); err != nil {
 		return err
 	}
 	s.started("ledger", s.account)

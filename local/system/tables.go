@@ -16,8 +16,9 @@ import (
 
 // createTables makes the datasets, the staging tables, the views with one row
 // for each record, and the tables over the lake, as Terraform does and from the
-// same schemas. What exists is kept.
-func createTables(ctx context.Context, client *bigquery.Client, staging, prod string, lake []*lakeTable) error {
+// same schemas. partitions is by what the staging tables are partitioned. What
+// exists is kept.
+func createTables(ctx context.Context, client *bigquery.Client, staging, prod, partitions string, lake []*lakeTable) error {
 	for _, dataset := range []string{staging, prod} {
 		if err := client.Dataset(dataset).Create(ctx, nil); err != nil && !exists(err) {
 			return fmt.Errorf("creating dataset %s: %w", dataset, err)
@@ -28,7 +29,9 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod st
 		if err != nil {
 			return err
 		}
-		metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{Field: "ingested_at"}}
+		metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{
+			Type: bigquery.TimePartitioningType(partitions), Field: "ingested_at",
+		}}
 		if err := client.Dataset(staging).Table(table).Create(ctx, metadata); err != nil && !exists(err) {
 			return fmt.Errorf("creating table %s.%s: %w", staging, table, err)
 		}

@@ -109,8 +109,8 @@ func TestTransform_DoesNothingWithoutNewRows(t *testing.T) {
 	}
 	s.Append(s.now, incident)
 	got := statuses(s.run(), "created", "replaced")
-	if len(got) != 2 || got[0] != "incident_dashboard" || got[1] != "incidents_hourly" {
-		t.Errorf("an incident had %v built, want its mart and its dashboard", got)
+	if len(got) != 1 || got[0] != "station_hours" {
+		t.Errorf("an incident had %v built, want the table of hours", got)
 	}
 	s.verify("after an incident")
 }

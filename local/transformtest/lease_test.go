@@ -31,7 +31,7 @@ func TestFaults_LeaseIsKeptWhileATableIsMadeAnew(t *testing.T) {
 	var once sync.Once
 	var renewed atomic.Bool
 	p.set(func(_ http.ResponseWriter, _ *http.Request, body string, _ func()) bool {
-		if strings.Contains(body, "create or replace table") && strings.Contains(body, "`incident_dashboard`") {
+		if strings.Contains(body, "create or replace table") && strings.Contains(body, "`station_hours`\\npartition") {
 			once.Do(func() {
 				for before, patience := expiry(), time.Now().Add(10*time.Second); !renewed.Load() && time.Now().Before(patience); {
 					renewed.Store(expiry().After(before))

@@ -4,8 +4,10 @@ package transformtest
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,9 +60,26 @@ func (s *system) run() *run.Report {
 	s.t.Helper()
 	report := s.transform.Run(s.t.Context())
 	if report == nil || !report.OK() {
-		s.t.Fatalf("the run failed: %+v", report)
+		s.t.Fatalf("the run failed: %s", faults(report))
 	}
 	return report
+}
+
+// faults says what went wrong in a run.
+func faults(report *run.Report) string {
+	if report == nil {
+		return "no report"
+	}
+	all := []string{report.Message}
+	for _, model := range report.Models {
+		if model.Message != "" {
+			all = append(all, model.Name+" "+model.Status+": "+model.Message)
+		}
+	}
+	for _, test := range report.Tests {
+		all = append(all, fmt.Sprintf("%s %s: %d failures %s", test.Name, test.Status, test.Failures, test.Message))
+	}
+	return strings.Join(all, "\n")
 }
 
 // verify compares every row of the dashboard tables with what is expected of

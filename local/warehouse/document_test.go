@@ -64,7 +64,8 @@ test.
 ## What differs
 
 - COALESCE evaluates all of its arguments: one that fails is a failure, although an earlier one has a value.
-- A STRUCT of a column and of a text without a name is never equal to a STRUCT of literals: give the fields names.
+- `max(x) over (…)` of a TIMESTAMP compares encoded text and may give another row's moment; `max` without `over` is right. Take
+  `timestamp_micros(max(unix_micros(x)) over (…))`.
 - A script's statements that are refused are found when it comes to them: what ran before stays, as with any failure.
 - Sessions are not kept: each request has its own variables and temporary tables.
 `)

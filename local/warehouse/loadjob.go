@@ -75,6 +75,11 @@ func (l *loading) target() (project, dataset, table string) {
 
 // loadNow loads, and removes a table that a failed load has made. Hold the gate.
 func (s *rest) loadNow(ctx context.Context, job map[string]any, l *loading) (rows int64, fault *apiError) {
+	if project, dataset, _ := l.target(); dataset == resultDataset {
+		if fault := s.makeResultDataset(ctx, project); fault != nil {
+			return 0, fault
+		}
+	}
 	existing, fault := s.existing(ctx, l)
 	if fault != nil {
 		return 0, fault

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
+	"google.golang.org/api/iterator"
 )
 
 type lakeRow struct {
@@ -203,5 +205,43 @@ func TestLoad_ThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
 	copier := client.Dataset("s").Table("copy").CopierFrom(client.Dataset("s").Table("other"))
 	if _, err := copier.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "CREATE TABLE ... AS SELECT") {
 		t.Errorf("a copy job: %v", err)
+	}
+}
+
+// TestLoad_IntoTheHiddenDataset loads where a client finds query results to be: the tables of ibis' memtables are there.
+func TestLoad_IntoTheHiddenDataset(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	job, err := client.Query("select 1 as n").Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := job.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := client.Dataset(config.(*bigquery.QueryConfig).Dst.DatasetID).Table("memory")
+	for _, row := range []string{"1\n", "2\n"} {
+		source := bigquery.NewReaderSource(strings.NewReader(row))
+		source.Schema = bigquery.Schema{{Name: "n", Type: bigquery.IntegerFieldType}}
+		load, err := table.LoaderFrom(source).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, err := load.Wait(t.Context()); err != nil || status.Err() != nil {
+			t.Fatalf("loading: %v, %v", err, status.Err())
+		}
+	}
+	if got := count(t, client, "select sum(n) from `"+table.DatasetID+".memory`"); got != 3 {
+		t.Errorf("the sum of what was loaded is %d", got)
+	}
+	if meta, err := table.Metadata(t.Context()); err != nil || len(meta.Schema) != 1 {
+		t.Errorf("the table's metadata are %+v, %v", meta, err)
+	}
+	if listed, err := client.Datasets(t.Context()).Next(); !errors.Is(err, iterator.Done) {
+		t.Errorf("datasets.list has %v, %v", listed, err)
+	}
+	if rows, err := job.Read(t.Context()); err != nil || rows.TotalRows != 1 {
+		t.Errorf("the query's result is lost: %v", err)
 	}
 }

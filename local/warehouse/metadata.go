@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // resultDataset holds, in name only, the results of SELECT jobs: clients ask for the table that a job names as its
-// destination.
+// destination. As in BigQuery's hidden dataset, tables that a client loads may be in it, too.
 const resultDataset = "_results"
 
 func resultTable(ref *bigquery.JobReference) *bigquery.TableReference {
@@ -183,14 +184,53 @@ func nameTypes(fields []*bigquery.TableFieldSchema) {
 	}
 }
 
+// resultOf is the job whose result a table is, or nil.
+func (s *rest) resultOf(dataset, table string) *job {
+	if dataset != resultDataset {
+		return nil
+	}
+	return s.jobs.find(table)
+}
+
+// makeResultDataset makes the hidden dataset, in which a client loads a table. Hold the gate.
+func (s *rest) makeResultDataset(ctx context.Context, project string) *apiError {
+	answer, fault := s.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/datasets", bigquery.Dataset{
+		DatasetReference: &bigquery.DatasetReference{ProjectId: project, DatasetId: resultDataset},
+	})
+	if fault != nil || answer.code == http.StatusOK {
+		return fault
+	}
+	if fault = faultOf(answer.code, answer.body, "invalid"); fault.code == http.StatusConflict {
+		return nil // it is there
+	}
+	return fault
+}
+
+// listDatasets answers datasets.list, without the hidden one.
+func (s *rest) listDatasets(w http.ResponseWriter, r *http.Request) {
+	if !s.enter(w, r) {
+		return
+	}
+	answer, fault := s.emulator.forward(r)
+	s.gate.leave()
+	if fault != nil {
+		fault.write(w)
+		return
+	}
+	var list bigquery.DatasetList
+	if json.Unmarshal(answer.body, &list) == nil {
+		list.Datasets = slices.DeleteFunc(list.Datasets, func(d *bigquery.DatasetListDatasets) bool {
+			return d.DatasetReference != nil && d.DatasetReference.DatasetId == resultDataset
+		})
+		writeJSON(w, http.StatusOK, &list)
+		return
+	}
+	s.reply(w, answer)
+}
+
 // getTable answers tables.get, for the result of a job too.
 func (s *rest) getTable(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("dataset") == resultDataset {
-		j := s.jobs.find(r.PathValue("table"))
-		if j == nil {
-			jobNotFound(r).write(w)
-			return
-		}
+	if j := s.resultOf(r.PathValue("dataset"), r.PathValue("table")); j != nil {
 		writeJSON(w, http.StatusOK, &bigquery.Table{
 			Kind: "bigquery#table", Type: "TABLE", Location: defaultLocation, TableReference: resultTable(j.resource.JobReference),
 			Schema: j.schema, NumRows: uint64(len(j.rows)), NumBytes: int64(j.bytes), ForceSendFields: []string{"NumRows", "NumBytes"},
@@ -231,12 +271,7 @@ func (s *rest) listRows(w http.ResponseWriter, r *http.Request) {
 		fault.write(w)
 		return
 	}
-	if r.PathValue("dataset") == resultDataset {
-		j := s.jobs.find(r.PathValue("table"))
-		if j == nil {
-			jobNotFound(r).write(w)
-			return
-		}
+	if j := s.resultOf(r.PathValue("dataset"), r.PathValue("table")); j != nil {
 		page := j.page(options, "")
 		writeJSON(w, http.StatusOK, &rowList{"bigquery#tableDataList", page.TotalRows, page.PageToken, page.Rows})
 		return

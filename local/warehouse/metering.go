@@ -185,7 +185,7 @@ func (m *meter) find(ctx context.Context, ref bigquery.TableReference) *measured
 		}
 		found.table.Schema = &bigquery.TableSchema{}
 	}
-	found.request = SizesRequest{Table: strings.Join([]string{ref.ProjectId, ref.DatasetId, ref.TableId}, "_")}
+	found.request = SizesRequest{Table: storedName(ref)}
 	for _, f := range found.table.Schema.Fields {
 		name := strings.ToLower(f.Name)
 		found.columns = append(found.columns, name)

@@ -66,7 +66,7 @@ func (s *rest) run(ctx context.Context, ref *bigquery.JobReference, q query) *jo
 	for _, row := range j.rows {
 		j.bytes += len(row)
 	}
-	s.describe(j, q, outline)
+	s.describe(j, q, outline, result.changes)
 	s.account(j, q, metered)
 	return j
 }
@@ -117,7 +117,7 @@ func (s *rest) account(j *job, q query, m Metered) {
 
 // describe completes a successful job: where its result is and what it did. A SELECT's result has the name of a
 // table that only the gateway knows.
-func (s *rest) describe(j *job, q query, outline statement) {
+func (s *rest) describe(j *job, q query, outline statement, changes map[string]Changes) {
 	stats, config := j.resource.Statistics.Query, j.resource.Configuration.Query
 	if q.DryRun {
 		stats.Schema = j.schema
@@ -132,6 +132,9 @@ func (s *rest) describe(j *job, q query, outline statement) {
 	}
 	if !strings.HasPrefix(outline.kind, "DROP_") {
 		config.DestinationTable = &ref
+	}
+	if outline.changesRows() && !q.DryRun {
+		countChanges(stats, changes[storedName(ref)])
 	}
 	if !outline.ddl() {
 		return

@@ -78,11 +78,10 @@ func (s *readServer) open(ctx context.Context, wanted *storagepb.ReadSession) (*
 	}
 	options := wanted.GetReadOptions()
 	session := &readSession{}
-	if parts[3] == resultDataset {
-		j := s.rest.jobs.find(parts[5])
+	if j := s.rest.resultOf(parts[3], parts[5]); j != nil {
 		switch {
-		case j == nil || j.schema == nil:
-			return nil, status.Errorf(codes.NotFound, "Not found: Job %s:%s (the local warehouse remembers the last jobs only)", parts[1], parts[5])
+		case j.schema == nil:
+			return nil, status.Errorf(codes.NotFound, "Not found: Job %s:%s has no result", parts[1], parts[5])
 		case options.GetRowRestriction() != "":
 			return nil, status.Error(codes.Unimplemented, "the local warehouse takes a row_restriction of tables only, not of a query's result")
 		}

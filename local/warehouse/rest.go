@@ -46,6 +46,7 @@ func (s *rest) handler() http.Handler {
 	mux.HandleFunc("GET /projects/{project}/jobs/{job}", s.getJob)
 	mux.HandleFunc("POST /projects/{project}/jobs/{job}/cancel", s.cancelJob)
 	mux.HandleFunc("DELETE /projects/{project}/jobs/{job}/delete", s.deleteJob)
+	mux.HandleFunc("GET /projects/{project}/datasets", s.listDatasets)
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/routines", s.listRoutines)
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/tables/{table}", s.getTable)
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/tables/{table}/data", s.listRows)

@@ -54,6 +54,10 @@ type resultPage struct {
 	CacheHit            bool                   `json:"cacheHit"`
 	StatementType       string                 `json:"statementType,omitempty"`
 	Location            string                 `json:"location,omitempty"`
+
+	// Of DML only.
+	ChangedRows string                  `json:"numDmlAffectedRows,omitempty"`
+	Changes     *bigquery.DmlStatistics `json:"dmlStats,omitempty"`
 }
 
 func (j *job) page(options pageOptions, kind string) *resultPage {
@@ -69,6 +73,9 @@ func (j *job) page(options pageOptions, kind string) *resultPage {
 	if j.resource.Statistics != nil && j.resource.Statistics.Query != nil {
 		p.StatementType = j.resource.Statistics.Query.StatementType
 		p.TotalBytesProcessed = strconv.FormatInt(j.resource.Statistics.Query.TotalBytesProcessed, 10)
+		if changes := j.resource.Statistics.Query.DmlStats; changes != nil {
+			p.ChangedRows = strconv.FormatInt(j.resource.Statistics.Query.NumDmlAffectedRows, 10)
+		}
 	}
 	return p
 }

@@ -26,6 +26,8 @@ type query struct {
 type outcome struct {
 	Schema *bigquery.TableSchema `json:"schema"`
 	Rows   []json.RawMessage     `json:"rows"`
+
+	changes map[string]Changes // of rows, by the emulator's name of the table
 }
 
 // runner runs statements in the emulator. Hold the gate for every call.
@@ -71,6 +73,8 @@ func (r *runner) dispatch(ctx context.Context, project string, q query, s statem
 		return r.createSchema(ctx, project, s)
 	case s.kind == "DROP_SCHEMA":
 		return r.dropSchema(ctx, project, s)
+	case s.kind == "TRUNCATE_TABLE": // which would not count its rows
+		q.SQL = "DELETE FROM `" + strings.Join(s.path, ".") + "` WHERE TRUE"
 	case s.replace && !s.temp && (s.kind == "CREATE_TABLE" || s.kind == "CREATE_TABLE_AS_SELECT" || s.kind == "CREATE_VIEW"):
 		return r.replace(ctx, project, q, s)
 	}
@@ -111,20 +115,15 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	}
 	q.SQL = withTypes(q.SQL)
 	q.DryRun, q.MaximumBytes = dryRun, ""
-	answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
-		query
-		FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
-	}{q, bigquery.DataFormatOptions{UseInt64Timestamp: true}})
+	answer, fault := r.ask(ctx, project, q)
 	if fault != nil {
 		return nil, fault
-	}
-	if answer.code != http.StatusOK {
-		return nil, faultOf(answer.code, answer.body, "invalidQuery")
 	}
 	var result outcome
 	if err := json.Unmarshal(answer.body, &result); err != nil {
 		return nil, &apiError{code: http.StatusBadRequest, reason: "invalidQuery", message: fmt.Sprintf("reading the emulator's answer: %v", err)}
 	}
+	result.changes = changesOf(answer.header)
 	if !dryRun {
 		r.forgetJobs(context.WithoutCancel(ctx))
 	}
@@ -137,6 +136,25 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 		result.Rows = mendTimestamps(result.Schema.Fields, result.Rows)
 	}
 	return &result, nil
+}
+
+// ask has the emulator run a query, and gives each NULL in it the type that the analyzer misses.
+func (r *runner) ask(ctx context.Context, project string, q query) (answer, *apiError) {
+	for {
+		answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
+			query
+			FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
+		}{q, bigquery.DataFormatOptions{UseInt64Timestamp: true}})
+		if fault != nil || answer.code == http.StatusOK {
+			return answer, fault
+		}
+		fault = faultOf(answer.code, answer.body, "invalidQuery")
+		sql, ok := typedNull(q.SQL, fault.message)
+		if !ok {
+			return answer, fault
+		}
+		q.SQL = sql
+	}
 }
 
 // duplicate is a name that two columns have, or "".

@@ -13,6 +13,7 @@ variables {
   region          = "europe-west1"
   retention_days  = null
 
+  deployment      = { staging_partitions = "HOUR" }
   prod_dataset    = "prod_data"
   query_limit_tib = 1
   records_view    = "../sql/views/records.sql"

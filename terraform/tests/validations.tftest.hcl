@@ -80,6 +80,8 @@ run "second_validation_of_each_variable" {
     network           = { subnetwork = "projects/p/regions/us-east1/subnetworks/s" }
     prod_bq_dataset   = "staging_data"
     transform         = { query_limit_tib = 0 }
+
+    stg_retention_days = 401
   }
 
   expect_failures = [
@@ -91,6 +93,7 @@ run "second_validation_of_each_variable" {
     var.kms_key,
     var.network,
     var.prod_bq_dataset,
+    var.stg_retention_days,
     var.transform,
   ]
 }

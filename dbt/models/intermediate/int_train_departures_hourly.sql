@@ -1,44 +1,10 @@
-{%- set touched = run_query(touched_dates(source('staging', 'train_departures'))).rows[0] if is_incremental() else none -%}
-{%- set touched = run_query(touched_dates(source('staging', 'train_departures'), touched)).rows[0] if touched and touched.is_old == 'yes' else touched -%}
-{%- set partitions = [touched.local_dates] if touched else [] -%}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='insert_overwrite',
-    partition_by={'field': 'local_date', 'data_type': 'date'},
-    partitions=partitions,
-    cluster_by=['station'],
-    meta={'timezone': var('timezone')}
-) }}
-
-with records as (
-    select
-        {{ local_hour('timestamp') }} as local_hour,
-        station,
-        passengers,
-        ingested_at
-    from {{ source('staging', 'train_departures') }}
-    where {{ is_touched(touched) | indent(4) }}
-    {{ one_row_per_record() | indent(4) }}
-),
-
-hours as (
-    select
-        local_hour,
-        station,
-        count(*) as train_departures,
-        sum(cast(passengers as float64)) as departing_passengers,
-        min(ingested_at) as first_ingested_at,
-        max(ingested_at) as latest_ingested_at
-    from records
-    group by 1, 2
-)
-
 select
-    date(local_hour) as local_date,
+    local_date,
     local_hour,
     station,
-    train_departures,
-    departing_passengers,
+    records as train_departures,
+    passengers as departing_passengers,
     first_ingested_at,
     latest_ingested_at
-from hours
+from {{ ref('station_hours') }}
+where row_kind = 'hour' and topic = 'train_departures'

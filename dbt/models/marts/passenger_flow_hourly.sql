@@ -1,5 +1,3 @@
-{{ config(partition_by={'field': 'local_date', 'data_type': 'date'}, cluster_by=['station']) }}
-
 with sources as (
     select
         local_date,

@@ -1,49 +1,12 @@
-{%- set touched = run_query(touched_dates(source('staging', 'ticket_validations'))).rows[0] if is_incremental() else none -%}
-{%- set touched = run_query(touched_dates(source('staging', 'ticket_validations'), touched)).rows[0] if touched and touched.is_old == 'yes' else touched -%}
-{%- set partitions = [touched.local_dates] if touched else [] -%}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='insert_overwrite',
-    partition_by={'field': 'local_date', 'data_type': 'date'},
-    partitions=partitions,
-    cluster_by=['station'],
-    meta={'timezone': var('timezone')}
-) }}
-
-with records as (
-    select
-        {{ local_hour('timestamp') }} as local_hour,
-        station,
-        validations,
-        rejected,
-        ingested_at
-    from {{ source('staging', 'ticket_validations') }}
-    where {{ is_touched(touched) | indent(4) }}
-    {{ one_row_per_record() | indent(4) }}
-),
-
-hours as (
-    select
-        local_hour,
-        station,
-        count(*) as validation_records,
-        sum(cast(validations as float64)) as tickets_validated,
-        sum(cast(rejected as float64)) as tickets_rejected,
-        sum(if(rejected is null, null, cast(validations as float64))) as tickets_validated_where_rejected_known,
-        min(ingested_at) as first_ingested_at,
-        max(ingested_at) as latest_ingested_at
-    from records
-    group by 1, 2
-)
-
 select
-    date(local_hour) as local_date,
+    local_date,
     local_hour,
     station,
-    validation_records,
+    records as validation_records,
     tickets_validated,
     tickets_rejected,
     tickets_validated_where_rejected_known,
     first_ingested_at,
     latest_ingested_at
-from hours
+from {{ ref('station_hours') }}
+where row_kind = 'hour' and topic = 'ticket_validations'

@@ -7,6 +7,7 @@
     out. Sums of very large numbers differ in their last digits with the order
     of summing. -#}
 {% test reconciles(model, staging, local_moment, measures) %}
+{{ config(meta={'looks_at': 'everything'}) }}
 with sums as (
     select
         local_date,

@@ -198,7 +198,12 @@ func (r *Reader) registered(row event.Row, f *framed, schema *payload.Schema, re
 		r.writers[f.id] = w
 	}
 	if schema.Format == payload.AvroFormat {
-		return w.decoder(r).Decode(row, f.Body, reference)
+		decoder := w.decoder(r)
+		refused := decoder.Decode(row, f.Body, reference)
+		if refused != nil && refused.Reason == event.Undecodable && opens(f.Body) {
+			return decoder.DecodeJSON(row, f.Body, reference)
+		}
+		return refused
 	}
 	r.ways = f.Messages(r.ways[:0])
 	return w.message(r, row, reference)

@@ -36,7 +36,8 @@ const (
 			int64 validations = 5; optional int64 rejected = 6; int32 gate = 7; }
 		message Other { bool nothing = 1; message Inner { TicketValidation x = 1; } message Ticket { string id = 1; string train_id = 2; string station = 3;
 			google.protobuf.Timestamp timestamp = 4; int64 validations = 5; optional int64 rejected = 6; int32 gate = 7; } }`
-	text = `{"id":"t-1","train_id":"train-1","station":"Station B","timestamp":"2026-11-22T07:30:00Z","validations":240,"rejected":3,"gate":5}`
+	avroText = `{"id":"t-1","train_id":"train-1","station":"Station B","timestamp":1795332600000000,"validations":240,"rejected":{"long":3},"gate":5}`
+	text     = `{"id":"t-1","train_id":"train-1","station":"Station B","timestamp":"2026-11-22T07:30:00Z","validations":240,"rejected":3,"gate":5}`
 )
 
 func inAvro(t testing.TB) []byte {
@@ -137,6 +138,8 @@ func TestReader_EveryFraming(t *testing.T) {
 		{"Avro, a GUID in a header", guid, batch.Record{Value: av, Headers: []batch.Header{header("x", nil), header("__value_schema_id", guidBytes)}}},
 		{"Avro, eight bytes", "7", batch.Record{Value: append([]byte{0, 0, 0, 0, 0}, framedBy(7, av)[1:]...)}},
 		{"Avro, Apicurio's header", "7", batch.Record{Value: av, Headers: []batch.Header{contentID(7), header("apicurio.value.encoding", []byte("BINARY"))}}},
+		{"Avro's JSON, Apicurio's", "7", batch.Record{Value: framedBy(7, []byte(avroText))}},
+		{"Avro's JSON, Apicurio's header", "7", batch.Record{Value: []byte(avroText), Headers: []batch.Header{contentID(7), header("apicurio.value.encoding", []byte("JSON"))}}},
 		{"Protobuf", "8", batch.Record{Value: framedBy(8, []byte{0}, pb)}},
 		{"Protobuf, an id that looks like UTF-32", "300", batch.Record{Value: framedBy(300, []byte{0}, pb)}},
 		{"Protobuf, a message in another", "8", batch.Record{Value: framedBy(8, []byte{4, 2, 2}, pb)}},
@@ -190,6 +193,10 @@ func TestReader_Refusals(t *testing.T) {
 		{"a GUID that nobody has", batch.Record{Value: av, Headers: []batch.Header{header("__value_schema_id", append([]byte{1}, make([]byte, 16)...))}}, true, event.UnknownSchema, "00000000-0000"},
 		{"a schema that is none", batch.Record{Value: framedBy(10, av)}, true, event.Undecodable, "schema 10 cannot be used"},
 		{"Avro that is cut off", batch.Record{Value: framedBy(7, av[:9])}, true, event.Undecodable, "do not fit the schema"},
+		{"Avro's JSON with a type of another", batch.Record{Value: framedBy(7, []byte(strings.Replace(avroText, "240", `"240"`, 1)))}, true, event.Undecodable, "the field validations is of another type in its JSON"},
+		{"Avro's JSON that lacks a field", batch.Record{Value: framedBy(7, []byte(strings.Replace(avroText, `"gate":5`, `"door":5`, 1)))}, true, event.Undecodable, "its JSON lacks the field gate"},
+		{"Avro's JSON with a fault", batch.Record{Value: framedBy(7, []byte(strings.Replace(avroText, "240", "-1", 1)))}, true, event.OutOfRange, "validations"},
+		{"Avro's JSON that is cut off", batch.Record{Value: framedBy(7, []byte(avroText[:50]))}, true, event.Undecodable, "unexpected end"},
 		{"Avro as Protobuf", batch.Record{Value: framedBy(8, av)}, true, event.Undecodable, ""},
 		{"Protobuf that is cut off", batch.Record{Value: framedBy(8, []byte{0}, pb[:len(pb)-1])}, true, event.Undecodable, "ends early"},
 		{"no such message", batch.Record{Value: framedBy(8, []byte{2, 8}, pb)}, true, event.Undecodable, ""},

@@ -11,7 +11,7 @@ import (
 // A writer decodes what was written with one schema of Avro or Protobuf.
 type writer struct {
 	schema   *payload.Schema
-	avro     payload.Decoder
+	avro     *payload.Avro
 	messages map[string]payload.Decoder // of Protobuf, by full name
 	first    payload.Decoder            // of the file's first message
 }
@@ -26,7 +26,7 @@ func (w *writer) reset() {
 }
 
 // decoder returns that of an Avro schema.
-func (w *writer) decoder(r *Reader) payload.Decoder {
+func (w *writer) decoder(r *Reader) *payload.Avro {
 	if w.avro == nil {
 		w.avro = w.schema.Avro(r.topic, r.reading)
 	}
@@ -36,8 +36,7 @@ func (w *writer) decoder(r *Reader) payload.Decoder {
 // message decodes a Protobuf body in the first of the ways whose message the
 // schema has and whose bytes fit that message.
 func (w *writer) message(r *Reader, row event.Row, reference time.Time) *event.Rejection {
-	refused := &event.Rejection{Reason: event.Undecodable, Detail: "the value names no message of its schema"}
-	tried := false
+	var refused *event.Rejection // for the first way
 	for i := range r.ways {
 		way := &r.ways[i]
 		decoder, err := w.messageDecoder(r, way)
@@ -48,9 +47,12 @@ func (w *writer) message(r *Reader, row event.Row, reference time.Time) *event.R
 		if verdict == nil || verdict.Reason != event.Undecodable {
 			return taken(r, way.By, verdict)
 		}
-		if !tried {
-			refused, tried = verdict, true
+		if refused == nil {
+			refused = verdict
 		}
+	}
+	if refused == nil {
+		return &event.Rejection{Reason: event.Undecodable, Detail: "the value names no message of its schema"}
 	}
 	return refused
 }

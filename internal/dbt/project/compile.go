@@ -19,6 +19,8 @@ type Compilation struct {
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
 	Relation func(*Model) string
+	// This is the model's own relation, in its file; "" is what Relation says.
+	This string
 	// StoreFailures is what should_store_failures() answers.
 	StoreFailures bool
 }
@@ -77,6 +79,22 @@ func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
 	}
 	if test.Limit > 0 {
 		sql += "\nlimit " + strconv.FormatInt(test.Limit, 10)
+	}
+	return sql, nil
+}
+
+// Memory is the question that a model's macro (meta.memory) makes of a
+// relation with its columns; "" for none.
+func (p *Project) Memory(model *Model, relation string, c Compilation) (string, error) {
+	macro, _ := model.Config.Meta["memory"].(string)
+	if macro == "" {
+		return "", nil
+	}
+	c.This = relation
+	r := &rendering{project: p, compilation: c, model: model, config: map[string]any{}, file: model.Path}
+	sql, err := p.templates.text(model.Path, "{{ "+macro+"(this) }}", r)
+	if err != nil {
+		return "", fmt.Errorf("making the question of meta.memory: %w", r.explain(err))
 	}
 	return sql, nil
 }

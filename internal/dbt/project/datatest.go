@@ -21,6 +21,9 @@ type Test struct {
 	Limit         int64  // rows looked at; 0 for all
 	FailCalc      string // what counts the failures
 	StoreFailures bool   // keep the rows in a table named as the test
+	// OfChanges (meta.looks_at is "changes"): what it finds is found in the
+	// partitions that have it, so those that do not change need no look.
+	OfChanges bool
 
 	compile func(*rendering) (string, error)
 }
@@ -143,7 +146,10 @@ func (t *Test) configure(key string, value any) error {
 		t.StoreFailures, ok = value.(bool)
 	case "tags":
 		t.Tags, ok = stringList(value)
-	case "where", "meta", "description": // where belongs to generic tests, which read it themselves
+	case "meta":
+		fields, _ := value.(map[string]any)
+		t.OfChanges = fields["looks_at"] == "changes"
+	case "where", "description": // where belongs to generic tests, which read it themselves
 	default:
 		return fmt.Errorf("config %q is not supported", key)
 	}

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -79,7 +80,7 @@ func (r *rendering) functions() map[string]any {
 		"none": nil, "true": true, "false": false,
 	}
 	if r.model != nil {
-		functions["this"] = r.compilation.relation(r.project, r.model)
+		functions["this"] = cmp.Or(r.compilation.This, r.compilation.relation(r.project, r.model))
 	}
 	maps.Copy(functions, r.extra)
 	return functions

@@ -22,6 +22,10 @@ const (
 	widerSuffix = "__wider" // a copy, while columns or partitions change
 )
 
+// keptSuffix ends the name under which a table is kept whose model is a view
+// from now on. No run reads or removes it.
+const keptSuffix = "__table"
+
 // beside is the name of one of a model's own relations.
 func (r *run) beside(model *project.Model, suffix string) string {
 	return model.Table() + suffix + r.mark

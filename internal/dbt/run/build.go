@@ -50,6 +50,9 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if model.Config.Materialized == project.View {
 		return r.buildView(ctx, model)
 	}
+	if r.overwrites(model) {
+		return r.overwrite(ctx, model)
+	}
 	relation := r.project.RelationOf(r.nextOf(model))
 	declared := model
 	keeps, model, err := r.keeps(ctx, model)
@@ -217,24 +220,34 @@ func (r *run) copyPublished(ctx context.Context, model *project.Model, definitio
 // changeColumns does what on_schema_change says, and returns the model with
 // the columns that it then has.
 func (r *run) changeColumns(ctx context.Context, model *project.Model) (*project.Model, error) {
-	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
+	as, added, err := r.changedColumns(ctx, model, r.nextOf(model))
+	if err != nil || len(added) == 0 {
+		return as, err
+	}
+	return as, r.widen(ctx, as, added)
+}
+
+// changedColumns decides by on_schema_change which columns a model is stored
+// with, and which of them its table lacks.
+func (r *run) changedColumns(ctx context.Context, model *project.Model, table string) (as *project.Model, added []project.Column, err error) {
+	columns, err := r.warehouse.columns(ctx, table)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	added, gone := without(model.Columns, columns), without(columns, model.Columns)
-	changed := *model
 	switch model.Config.OnSchemaChange {
 	case project.IgnoreChange:
+		changed := *model
 		changed.Columns = columns
-		return &changed, nil
+		return &changed, nil, nil
 	case project.FailOnChange:
-		return nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to make the table anew",
+		return nil, nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to make the table anew",
 			columnList(added), columnList(gone))
 	}
 	if len(gone) > 0 {
-		return nil, fmt.Errorf("on_schema_change is append_new_columns, and the model has no column [%s] any more: declare and select it, if only as NULL", columnList(gone))
+		return nil, nil, fmt.Errorf("on_schema_change is append_new_columns, and the model has no column [%s] any more: declare and select it, if only as NULL", columnList(gone))
 	}
-	return model, r.widen(ctx, model, added)
+	return model, added, nil
 }
 
 // widen appends columns by making the table anew from itself, through a

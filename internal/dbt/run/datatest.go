@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/project"
@@ -23,7 +22,7 @@ func (r *run) test(ctx context.Context) {
 			tests = append(tests, test)
 		}
 	}
-	runTasks(schedule(r.project, nil, tests), r.threads, func(t *task) { r.testOne(ctx, t.test) })
+	runTasks(schedule(r.project, nil, r.groups(tests, nil)), r.threads, func(t *task) { r.testGroup(ctx, t.tests) })
 }
 
 // isUntested tells whether what is published has not passed the tests of this
@@ -51,24 +50,15 @@ func (r *run) provenBy(isNew bool) string {
 	return r.tested
 }
 
-// testOne runs a test when something that it reads changed.
-func (r *run) testOne(ctx context.Context, test *project.Test) {
-	r.mu.Lock()
-	needed := r.outage == nil && r.isTestNeeded(test)
-	r.mu.Unlock()
-	if !needed {
-		return
-	}
-	start := time.Now()
-	var failures int64
-	var sql string
-	err := guarded(func() (err error) { failures, sql, err = r.failures(ctx, test); return err })
-	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: failures, TookMS: time.Since(start).Milliseconds()}
-	entry.result = artifact.Result{ID: test.ID, Started: start, Failures: &failures, SQL: r.asPublished(sql)}
-	verdict := test.Verdict(failures)
+// noteTest keeps what a test found. One that failed holds back what it reads:
+// of a view also the tables behind it, because it shows their rows by itself.
+func (r *run) noteTest(test *project.Test, found finding) {
+	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: found.failures, TookMS: found.took.Milliseconds()}
+	entry.result = artifact.Result{ID: test.ID, Started: found.start, Failures: &found.failures, SQL: r.asPublished(found.sql)}
+	verdict := test.Verdict(found.failures)
 	switch {
-	case err != nil:
-		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, err)
+	case found.err != nil:
+		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, found.err)
 	case verdict == project.Fail:
 		entry.Status = failed
 	case verdict == project.Warn:
@@ -77,7 +67,7 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.TestsRun++
-	r.noteOutage(err)
+	r.noteOutage(found.err)
 	if entry.Status == project.Pass {
 		r.report.passed = append(r.report.passed, entry)
 		return
@@ -85,7 +75,7 @@ func (r *run) testOne(ctx context.Context, test *project.Test) {
 	r.report.Tests = append(r.report.Tests, entry)
 	if entry.Status == failed && !r.options.NoModels {
 		r.unproven = r.unproven || !r.isOfBuilt(test)
-		for _, id := range r.project.Through(test.Reads) {
+		for _, id := range slices.Concat(r.project.Through(test.Reads), r.basesOf(test.Reads)) {
 			if model := r.project.Model(nameOf(id)); model != nil && model.ID == id {
 				r.block(id, "its test "+test.Name+" failed")
 			}
@@ -104,8 +94,15 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 	return r.isUntested() || slices.ContainsFunc(reads, func(id string) bool {
 		model := r.project.Model(nameOf(id))
 		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
-			model != nil && model.ID == id && !model.Stored() && len(r.plan.inputs[model.Name].sources) > 0 // a view shows new rows by itself
+			model != nil && model.ID == id && !model.Stored() && r.showsNews(model)
 	})
+}
+
+// showsNews tells whether a view has new rows by itself: of a source, or of a
+// model that changed.
+func (r *run) showsNews(view *project.Model) bool {
+	in := r.plan.inputs[view.Name]
+	return len(in.sources) > 0 || slices.ContainsFunc(in.models, func(name string) bool { return r.changed[r.project.Model(name).ID] })
 }
 
 // failures counts the rows that must not be, and keeps them where the test

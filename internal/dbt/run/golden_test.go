@@ -27,23 +27,19 @@ func loadProject(t *testing.T) *project.Project {
 	return loaded
 }
 
-// answers stands for the warehouse while an incremental model asks which
-// dates were touched; it notes the questions. When some of the dates are old,
-// staging has lost rows of the first.
+// answers stands for the warehouse while a model asks what arrived; it notes
+// the questions. When some hours are old, staging has lost rows of one.
 func answers(isOld string, questions *[]string) func(string) ([]map[string]any, error) {
 	return func(sql string) ([]map[string]any, error) {
 		*questions = append(*questions, sql)
-		if strings.HasPrefix(sql, "select cast(coalesce(max(unix_micros(latest_ingested_at))") {
-			return []map[string]any{{"newest": "1795334400000000"}}, nil
+		rows := []map[string]any{
+			{"source": "incidents", "known_until": "1795333800000000", "read_from": "1795240800000000", "local_dates": "date '2026-11-21', date '2026-11-22'", "is_old": isOld},
+			{"source": "train_arrivals", "known_until": "1795333800000000", "read_from": "1795302000000000", "local_dates": "date '2026-11-22'", "is_old": isOld},
 		}
-		answer := map[string]any{
-			"local_dates": "date '2026-11-21', date '2026-11-22'", "ingested_from": "1795240800000000", "known_until": "1795333800000000",
-			"records": "42", "newest": "1795334460000000", "is_old": isOld,
+		if strings.Contains(sql, "kept as (") {
+			return rows[1:], nil
 		}
-		if strings.Contains(sql, "min(known_from) >=") {
-			answer["local_dates"], answer["ingested_from"], answer["records"] = "date '2026-11-22'", "1795302000000000", "40"
-		}
-		return []map[string]any{answer}, nil
+		return rows, nil
 	}
 }
 
@@ -73,6 +69,19 @@ func TestCompile_Golden(t *testing.T) {
 				golden(t, model.Name+".questions"+suffix, strings.Join(questions, ";\n\n"))
 				golden(t, model.Name+".replace"+suffix, replacement(loaded.Relation(model), model, next.SQL, next.Config.Partitions))
 			}
+			memory := []any{map[string]any{
+				"source": "incidents", "known_until": "1795333800000000", "read_from": "1795302000000000", "local_dates": "date '2026-11-22'", "must_ask": "no",
+			}}
+			remembered, err := loaded.Compile(model, project.Compilation{Incremental: true, Vars: map[string]any{"memory": memory}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, model.Name+".remembered.sql", replacement(loaded.Relation(model)+"__next", model, remembered.SQL, everything))
+			question, err := loaded.Memory(model, loaded.Relation(model)+"__next", project.Compilation{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, model.Name+".memory.sql", question)
 		})
 	}
 }

@@ -126,11 +126,9 @@ func (l *Lease) create(ctx context.Context) error {
 // it returns nil when another run holds it, or is changing its row.
 func (l *Lease) Acquire(ctx context.Context, run string) (*state, error) {
 	holder := run + "-" + rand.Text()[:holderDigits]
-	rows, err := l.warehouse.query(ctx, fmt.Sprintf(`%s
-
-select token, holder, interrupted, coalesce(state, '') as state from %s;`, transaction(fmt.Sprintf(`update %s
+	_, err := l.warehouse.query(ctx, transaction(fmt.Sprintf(`update %s
 set token = token + 1, interrupted = interrupted or holder != '', holder = '%s', expires_at = timestamp_add(current_timestamp(), interval %d millisecond)
-where holder = '' or expires_at < current_timestamp();`, l.relation, holder, l.duration.Milliseconds())), l.relation))
+where holder = '' or expires_at < current_timestamp();`, l.relation, holder, l.duration.Milliseconds())))
 	if isConflict(err) {
 		return nil, nil
 	}
@@ -140,23 +138,24 @@ where holder = '' or expires_at < current_timestamp();`, l.relation, holder, l.d
 		}
 		return l.Acquire(ctx, run)
 	}
-	if err != nil {
+	var now *row
+	if err == nil {
+		now, err = l.read(ctx) // costs nothing, as a query would
+	}
+	switch {
+	case err != nil:
 		if isInterrupted(ctx) { // it may have been taken all the same
 			l.giveUp(ctx, holder)
 		}
 		return nil, fmt.Errorf("taking the lease: %w", err)
-	}
-	if len(rows) != 1 {
-		return nil, fmt.Errorf("taking the lease: %w", l.oneRow(len(rows)))
-	}
-	if rows[0]["holder"] != holder {
+	case now == nil || now.Holder != holder:
 		return nil, nil
 	}
-	known, err := parseState(rows[0]["state"].(string))
+	known, err := parseState(now.State)
 	if err != nil {
 		return nil, err
 	}
-	l.token, l.holder, l.interrupted = rows[0]["token"].(int64), holder, rows[0]["interrupted"].(bool)
+	l.token, l.holder, l.interrupted = now.Token, holder, now.Interrupted
 	return known, nil
 }
 

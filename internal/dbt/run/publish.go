@@ -21,7 +21,7 @@ import (
 // what depends on it, stays as it is published.
 func (r *run) prepare(ctx context.Context) error {
 	published := &state{Run: r.lease.holder, Mark: r.mark, Models: maps.Clone(r.known.Models)}
-	claimed, isNew := false, false
+	isNew := false
 	for _, model := range r.project.Models {
 		done, ok := r.built[model.Name]
 		if !ok {
@@ -39,11 +39,8 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		r.exchanges = append(r.exchanges, statements...)
 		if remake != nil {
-			if !claimed {
-				if err := r.lease.claim(ctx); err != nil {
-					return err
-				}
-				claimed = true
+			if err := r.claim(ctx); err != nil {
+				return err
 			}
 			if err := r.lease.explain(remake(ctx)); err != nil {
 				return fmt.Errorf("publishing %s: %w", model.Name, err)
@@ -63,6 +60,19 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
+// claim says in the lease, before the first of what no transaction publishes,
+// that what is published may not be what the state says.
+func (r *run) claim(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.claimed {
+		return nil
+	}
+	err := r.lease.claim(ctx)
+	r.claimed = err == nil
+	return err
+}
+
 // publication is what makes one model's next contents visible: what must be
 // made before, if anything, and statements for the transaction.
 func (r *run) publication(model *project.Model, done building) (statements []string, remake func(context.Context) error, err error) {
@@ -75,20 +85,28 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 		return nil, nil, nil // not built: it was not due
 	}
 	whole := exchange(relation, always, columnList(model.Columns), source)
+	var touched []string // what changes, where all else is published already
+	if condition := within(model, done.touched); done.touched != "" {
+		touched = []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}
+	}
+	keepsHistory := r.overwrites(model) && done.status != created
 	if r.moved[model.Name] || r.stored(model.Table()).definition != next.definition {
-		return []string{whole}, func(ctx context.Context) error { return r.reshape(ctx, model, next.definition) }, nil
+		statements = []string{whole}
+		if keepsHistory {
+			statements = touched
+		}
+		return statements, func(ctx context.Context) error { return r.reshapeAsNext(ctx, model, next.definition) }, nil
 	}
 	isDoubtful := r.lease.interrupted || r.known.Models[model.Name].Pending
 	switch {
+	case keepsHistory:
+		return touched, nil, nil
 	case done.merged && !isDoubtful:
 		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model)}, nil, nil
 	case isDoubtful || done.status == created || done.touched == everything:
 		return []string{whole}, nil, nil
-	case done.touched != "":
-		condition := within(model, done.touched)
-		return []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}, nil, nil
 	}
-	return nil, nil, nil
+	return touched, nil, nil
 }
 
 func (r *run) viewPublication(model *project.Model) ([]string, func(context.Context) error, error) {
@@ -107,14 +125,20 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 	}, nil
 }
 
-// reshape makes a published table anew with the definition of its next
-// contents and the rows that it has, or none: so no rows are published but in
-// the transaction. Columns that are new or of another type are NULL until then.
-func (r *run) reshape(ctx context.Context, model *project.Model, definition string) error {
+// reshapeAsNext makes a published table anew with the definition of its next
+// contents.
+func (r *run) reshapeAsNext(ctx context.Context, model *project.Model, definition string) error {
 	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
 	if err != nil {
 		return err
 	}
+	return r.reshape(ctx, model, columns, definition)
+}
+
+// reshape makes a published table anew with the rows that it has, or none: so
+// no rows are published but in the transaction. Columns that are new or of
+// another type are NULL until then.
+func (r *run) reshape(ctx context.Context, model *project.Model, columns []project.Column, definition string) (err error) {
 	as := *model
 	as.Columns = columns
 	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false"
@@ -177,13 +201,13 @@ func (r *run) stateOf(model *project.Model, changed bool, published *state) mode
 		SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version,
 		Relation: r.stored(model.Table()).identity,
 	}
-	if changed {
-		out.Version = r.lease.token
+	if out.Memory = published.Models[model.Name].Memory; changed {
+		out.Version, out.Memory = r.lease.token, r.memory[model.Name]
 	}
 	if !model.Stored() {
 		return out
 	}
-	out.Counted = r.plan.day
+	out.Counted = r.plan.hour
 	out.Sources, out.Parents = map[string]int64{}, map[string]int64{}
 	for _, id := range in.sources {
 		out.Sources[id] = r.rows[id]

@@ -163,6 +163,9 @@ func (r *run) createRelationWhen(ctx context.Context, condition, table string, i
 	}
 	replaceable := found.isView == isView && found.partitioned == partitioned // BigQuery's rule
 	if exists && !replaceable {
+		if isView && !found.isView && found.definition != "" { // made by a run: it may hold what nothing else does
+			script = append(script, fmt.Sprintf("create table if not exists %s as\nselect * from %s", r.project.RelationOf(table+keptSuffix), r.project.RelationOf(table)))
+		}
 		script = append(script, dropping(found.isView, r.project.RelationOf(table)))
 	}
 	if err := r.send(ctx, strings.Join(append(script, statement), ";\n\n")); err != nil {

@@ -39,7 +39,7 @@ type Runner struct {
 	threads       int
 
 	mu    sync.Mutex
-	plans map[string]*plan // by days; see planOf
+	plans map[string]*plan // by hours; see planOf
 }
 
 // Options of a run.
@@ -78,10 +78,13 @@ type run struct {
 	published *state          // what this run is about to publish
 	exchanges []string        // the statements that do so
 	preparing bool            // what can be published alone may be
+	claimed   bool            // the lease says so
 
 	mu        sync.Mutex // guards what follows
 	relations map[string]stored
-	building  map[string]bool // names of the models that this run may build; fixed before it starts
+	memory    map[string][]map[string]any // that models leave for the next run, by name
+	asks      map[string]bool             // models that have asked, or now have to
+	building  map[string]bool             // names of the models that this run may build; fixed before it starts
 	built     map[string]building
 	changed   map[string]bool   // ids
 	broken    map[string]string // ids of models that must not be published, and why
@@ -117,6 +120,7 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 		vars:     map[string]any{"today": today},
 		lease:    &Lease{warehouse: r.warehouse, relation: r.project.RelationOf(leaseTable), duration: r.leaseDuration},
 		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
+		memory: map[string][]map[string]any{}, asks: map[string]bool{},
 	}
 	current.report = &Report{RunID: current.id, Models: []ModelReport{}, Tests: []TestReport{}, RowsNew: -1, StartedAt: start.UTC()}
 	err = current.carryOut(ctx)
@@ -233,11 +237,11 @@ func (r *run) execute(ctx context.Context) (err error) {
 			tests = append(tests, test)
 		}
 	}
-	runTasks(schedule(r.project, models, tests), r.threads, func(t *task) {
+	runTasks(schedule(r.project, models, r.groups(tests, models)), r.threads, func(t *task) {
 		if t.model != nil {
 			r.buildOne(ctx, t.model)
 		} else {
-			r.testOne(ctx, t.test)
+			r.testGroup(ctx, t.tests)
 		}
 	})
 	return r.outage
@@ -341,22 +345,26 @@ func (r *run) note(model *project.Model, done building, took time.Duration) {
 // passed while it was tried again, or when nobody knows what became of the
 // statement. Hold mu.
 func (r *run) noteOutage(err error) {
-	if err != nil && r.outage == nil && (retryable(err) || errors.As(err, new(unsettled))) {
+	if isOutage(err) && r.outage == nil {
 		r.outage = fmt.Errorf("giving up, nothing was published: %w", err)
 	}
 }
 
+func isOutage(err error) bool {
+	return err != nil && (retryable(err) || errors.As(err, new(unsettled)))
+}
+
 // planOf returns the plan of a moment; the last one is kept while both the
-// network's date and that of UTC last.
+// network's date and the hour last.
 func (r *Runner) planOf(vars map[string]any, at time.Time) (*plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	day := at.UTC().Format(time.DateOnly)
-	key := day + " " + vars["today"].(string)
+	hour := at.UTC().Format("2006-01-02T15")
+	key := hour + " " + vars["today"].(string)
 	if known := r.plans[key]; known != nil {
 		return known, nil
 	}
-	made, err := newPlan(r.project, vars, day)
+	made, err := newPlan(r.project, vars, hour)
 	if err == nil {
 		r.plans = map[string]*plan{key: made}
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
-// A task is a model to build or a test to run.
+// A task is a model to build or a group of tests to run.
 type task struct {
 	model *project.Model
-	test  *project.Test
+	tests *group
 
 	place int     // of tasks that could start at once, the lower starts first
 	waits int     // tasks that must end before
@@ -19,23 +19,28 @@ type task struct {
 
 // schedule makes a graph of the tasks: a model comes after those it reads and
 // after the tests that read nothing else than what it builds on; a test comes
-// after the models it reads, as soon as it can.
-func schedule(p *project.Project, models []*project.Model, tests []*project.Test) []*task {
+// after the models it reads, as soon as it can. What reads a model that may
+// have to be built again comes after the question that tells; only views and
+// tests do.
+func schedule(p *project.Project, models []*project.Model, tests []*group) []*task {
 	var tasks []*task
 	byID := map[string]*task{}
-	add := func(t *task, id string, reads []string) {
+	byTests := map[*group]*task{}
+	add := func(t *task, reads []string) {
 		t.place = len(tasks)
-		tasks, byID[id] = append(tasks, t), t
+		if tasks = append(tasks, t); t.model != nil {
+			byID[t.model.ID] = t
+		} else {
+			byTests[t.tests] = t
+		}
 		for _, read := range p.Through(reads) {
 			t.after(byID[read])
 		}
 	}
-	done := map[*project.Test]bool{}
-	addTests := func(ready func(*project.Test) bool) {
+	addTests := func(ready func(*group) bool) {
 		for _, test := range tests {
-			if !done[test] && ready(test) {
-				done[test] = true
-				add(&task{test: test}, test.ID, test.Reads)
+			if byTests[test] == nil && ready(test) {
+				add(&task{tests: test}, test.reads)
 			}
 		}
 	}
@@ -52,19 +57,37 @@ func schedule(p *project.Project, models []*project.Model, tests []*project.Test
 			}
 		}
 		above[model.ID] = on
-		add(&task{model: model}, model.ID, model.Reads)
-		for test := range done {
-			if built := p.Through(test.Reads); all(built, func(id string) bool { return byID[id] == nil || on[id] && id != model.ID }) {
-				byID[model.ID].after(byID[test.ID])
+		add(&task{model: model}, model.Reads)
+		for test, ran := range byTests {
+			isBelow := func(id string) bool { return byID[id] == nil || on[id] && id != model.ID }
+			if asker(tests, test) == nil && all(p.Through(test.reads), isBelow) {
+				byID[model.ID].after(ran)
 			}
 		}
 		delete(waiting, model.ID)
-		addTests(func(test *project.Test) bool {
-			return !slices.ContainsFunc(p.Through(test.Reads), func(id string) bool { return waiting[id] })
+		addTests(func(test *group) bool {
+			return !slices.ContainsFunc(p.Through(test.reads), func(id string) bool { return waiting[id] })
 		})
 	}
-	addTests(func(*project.Test) bool { return true })
+	addTests(func(*group) bool { return true })
+	for test, t := range byTests {
+		if first := asker(tests, test); first != nil && first != test {
+			t.after(byTests[first])
+		}
+	}
 	return tasks
+}
+
+// asker is the group that asks of a model what the tests of a group read, or
+// nil.
+func asker(groups []*group, tests *group) *group {
+	at := slices.IndexFunc(groups, func(g *group) bool {
+		return g.asks != nil && slices.Contains(tests.bases, g.asks.ID)
+	})
+	if at < 0 {
+		return nil
+	}
+	return groups[at]
 }
 
 func all(ids []string, condition func(string) bool) bool {

@@ -50,17 +50,25 @@ func built(p *project.Project) []*project.Model {
 	return slices.DeleteFunc(slices.Clone(p.Models), func(m *project.Model) bool { return m.Config.Materialized == project.Ephemeral })
 }
 
+// alone is each test as a group of its own.
+func alone(tests []*project.Test) (all []*group) {
+	for _, test := range tests {
+		all = append(all, &group{tests: []*project.Test{test}, reads: test.Reads})
+	}
+	return all
+}
+
 func label(t *task) string {
 	if t.model != nil {
 		return t.model.Name
 	}
-	return t.test.Name
+	return t.tests.tests[0].Name
 }
 
 func TestSchedule_TestsAsSoonAsTheyCanAndBuildsAfterThem(t *testing.T) {
 	p := diamond(t)
 	var order []string
-	runTasks(schedule(p, built(p), p.Tests), 1, func(t *task) { order = append(order, label(t)) })
+	runTasks(schedule(p, built(p), alone(p.Tests)), 1, func(t *task) { order = append(order, label(t)) })
 	if diff := cmp.Diff("a of_a of_x b of_e v c of_bc d z", strings.Join(order, " ")); diff != "" {
 		t.Error(diff)
 	}
@@ -72,7 +80,7 @@ func TestSchedule_ManyThreadsKeepTheOrder(t *testing.T) {
 		var mu sync.Mutex
 		ended := map[string]bool{}
 		running, most := 0, 0
-		runTasks(schedule(p, built(p), p.Tests), 3, func(x *task) {
+		runTasks(schedule(p, built(p), alone(p.Tests)), 3, func(x *task) {
 			mu.Lock()
 			running++
 			most = max(most, running)
@@ -196,11 +204,11 @@ func TestTasks_APanicIsTheTasksError(t *testing.T) {
 	for _, model := range built(p) {
 		r.building[model.Name] = true
 	}
-	runTasks(schedule(p, built(p), p.Tests), 2, func(x *task) {
+	runTasks(schedule(p, built(p), alone(p.Tests)), 2, func(x *task) {
 		if x.model != nil {
 			r.buildOne(t.Context(), x.model)
 		} else {
-			r.testOne(t.Context(), x.test)
+			r.testGroup(t.Context(), x.tests)
 		}
 	})
 	got := map[string]string{}
@@ -279,5 +287,28 @@ func TestRuns_IsWhatTheOptionsSay(t *testing.T) {
 		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// What reads a table that may have to be built again comes after the question
+// that tells, and no view waits for it.
+func TestSchedule_AsksFirst(t *testing.T) {
+	p := diamond(t)
+	b, z := p.Model("b"), p.Model("z")
+	early := &group{tests: p.Tests[:1], reads: []string{b.ID}, bases: []string{b.ID}}
+	ask := &group{asks: b, reads: []string{b.ID, z.ID}, bases: []string{b.ID}}
+	var order []string
+	runTasks(schedule(p, []*project.Model{b, z}, []*group{early, ask}), 1, func(x *task) {
+		switch {
+		case x.model != nil:
+			order = append(order, x.model.Name)
+		case x.tests == ask:
+			order = append(order, "ask")
+		default:
+			order = append(order, "test")
+		}
+	})
+	if got := strings.Join(order, " "); got != "b z ask test" {
+		t.Errorf("the order is %s", got)
 	}
 }

@@ -24,7 +24,7 @@ type state struct {
 type modelState struct {
 	SQL     string           `json:"sql"`               // digest of the SQL, as on a first run
 	Sources map[string]int64 `json:"sources,omitempty"` // rows of each source that it reads
-	Counted string           `json:"counted,omitempty"` // UTC date of these counts
+	Counted string           `json:"counted,omitempty"` // UTC hour of these counts
 	Parents map[string]int64 `json:"parents,omitempty"` // version of each model that it reads
 	Version int64            `json:"version"`           // fencing token of the run that last changed it
 	// Relation is the identity of the published table or view; another one
@@ -32,6 +32,8 @@ type modelState struct {
 	Relation string `json:"relation,omitempty"`
 	// Pending: what was built is not published, because something failed.
 	Pending bool `json:"pending,omitempty"`
+	// Memory is the answer to the model's own question; see overwrite.go.
+	Memory []map[string]any `json:"memory,omitempty"`
 }
 
 func parseState(text string) (*state, error) {
@@ -95,7 +97,7 @@ func nameOf(id string) string { return id[strings.LastIndex(id, ".")+1:] }
 // A plan says, for one moment, from what each model would be made.
 type plan struct {
 	project *project.Project
-	day     string            // UTC date
+	hour    string            // of UTC
 	digests map[string]string // of the SQL, by model
 	inputs  map[string]inputs // by model
 	tests   map[string]string // digests, by id
@@ -103,8 +105,8 @@ type plan struct {
 }
 
 // newPlan renders every model and test, which costs a millisecond each.
-func newPlan(p *project.Project, vars map[string]any, day string) (*plan, error) {
-	out := &plan{project: p, day: day, digests: map[string]string{}, inputs: map[string]inputs{}, tests: map[string]string{}}
+func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error) {
+	out := &plan{project: p, hour: hour, digests: map[string]string{}, inputs: map[string]inputs{}, tests: map[string]string{}}
 	needed := map[string]bool{}
 	for _, model := range p.Models {
 		compiled, err := p.Compile(model, project.Compilation{Vars: vars})
@@ -161,7 +163,7 @@ func (p *plan) isDue(model *project.Model, known *state, rows map[string]int64) 
 		return false
 	}
 	in := p.inputs[model.Name]
-	if len(in.sources) > 0 && last.Counted != p.day {
+	if len(in.sources) > 0 && last.Counted != p.hour {
 		return true // rows may have expired and others arrived, as many
 	}
 	for _, id := range in.sources {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/goccy/bigquery-emulator/server"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/local/warehouse/engine/mend"
@@ -47,6 +48,8 @@ func Main(args []string) int {
 }
 
 func run(project, folder string, in io.Reader, out *json.Encoder) error {
+	counted := &changes{tables: map[string]warehouse.Changes{}}
+	sqlite3.AutoExtension(counted.watch)
 	e, err := open(project, folder)
 	if err != nil {
 		return errors.Join(err, out.Encode(warehouse.Report{Fault: err.Error()}))
@@ -55,7 +58,7 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
-	rest, grpc, served, err := serve(e, measured)
+	rest, grpc, served, err := serve(e, measured, counted)
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
@@ -103,7 +106,7 @@ type restServer struct {
 
 // serve starts the emulator's own servers, because its gRPC service has no other entrance and its HTTP handler works
 // only then, and one more for the handler: the emulator's cuts statements off that take long.
-func serve(e *server.Server, measured *sizes) (rest restServer, grpc string, served <-chan error, err error) {
+func serve(e *server.Server, measured *sizes, counted *changes) (rest restServer, grpc string, served <-chan error, err error) {
 	bound, ended := make(chan string, 1), make(chan error, 1)
 	e.SetListenCallback(func(_, address string) { bound <- address })
 	go func() { ended <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
@@ -119,6 +122,7 @@ func serve(e *server.Server, measured *sizes) (rest restServer, grpc string, ser
 	mux := http.NewServeMux()
 	mux.Handle("POST "+warehouse.SizesPath, measured)
 	mux.HandleFunc("POST "+warehouse.JobsPath, measured.forgetJobs)
+	mux.Handle("POST /projects/{project}/queries", counted.report(e.Handler))
 	mux.Handle("/", e.Handler)
 	rest = restServer{&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
 	go func() { _ = rest.Serve(listener) }() // it ends with Shutdown, and its clients notice before anyone here

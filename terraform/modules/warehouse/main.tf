@@ -44,7 +44,7 @@ resource "google_bigquery_table" "staging" {
   deletion_policy     = var.demo ? "DELETE" : "ABANDON"
 
   time_partitioning {
-    type          = "DAY"
+    type          = var.deployment.staging_partitions
     field         = "ingested_at"
     expiration_ms = var.retention_days * 24 * 60 * 60 * 1000
   }

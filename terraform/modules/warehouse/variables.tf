@@ -8,6 +8,13 @@ variable "demo" {
   type        = bool
 }
 
+variable "deployment" {
+  description = "By what staging tables are partitioned, from deployment.json."
+  type = object({
+    staging_partitions = string
+  })
+}
+
 variable "kms_key" {
   description = "Full name of the key that encrypts the datasets, or null."
   type        = string
@@ -44,7 +51,7 @@ variable "region" {
 }
 
 variable "retention_days" {
-  description = "How long staging tables keep a day's rows."
+  description = "How many days staging tables keep the rows of an hour."
   type        = number
 }
 

@@ -49,7 +49,10 @@ func cast(original scalar) scalar {
 		if !known || !ok {
 			return original(args...)
 		}
-		result, done, err := convert(decode(args[0]), from, to)
+		result, done, err := castNested(original, to, args)
+		if !done {
+			result, done, err = convert(decode(args[0]), from, to)
+		}
 		switch {
 		case err == nil && !done:
 			return original(args...)

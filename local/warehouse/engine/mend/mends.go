@@ -59,6 +59,7 @@ func mends() map[string]better {
 		"log":                      strict(logarithm),
 		"in":                       isIn,
 		"cast":                     cast,
+		"make_struct":              fieldsNamed,
 		"date":                     strict(newDate),
 		"datetime":                 strict(newDatetime),
 		"time":                     strict(newTime),

@@ -1,5 +1,6 @@
 -- severity error, after equipment_failures_hourly, stg_equipment_failures
 
+
 with sums as (
     select
         local_date,

@@ -1,5 +1,6 @@
 -- severity error, after incidents_hourly, stg_incidents
 
+
 with sums as (
     select
         local_date,

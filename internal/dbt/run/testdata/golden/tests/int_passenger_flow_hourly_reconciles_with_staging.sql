@@ -1,5 +1,6 @@
 -- severity error, after int_passenger_flow_hourly, stg_passenger_flow
 
+
 with sums as (
     select
         local_date,

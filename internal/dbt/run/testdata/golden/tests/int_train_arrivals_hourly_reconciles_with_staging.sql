@@ -1,5 +1,6 @@
 -- severity error, after int_train_arrivals_hourly, stg_train_arrivals
 
+
 with sums as (
     select
         local_date,

@@ -1,5 +1,6 @@
 -- severity error, after int_train_departures_hourly, stg_train_departures
 
+
 with sums as (
     select
         local_date,

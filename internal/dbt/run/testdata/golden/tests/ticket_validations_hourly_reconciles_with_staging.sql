@@ -1,5 +1,6 @@
 -- severity error, after ticket_validations_hourly, stg_ticket_validations
 
+
 with sums as (
     select
         local_date,
