@@ -20,9 +20,13 @@ import (
 	"github.com/stationflow/stationflow/local/staged"
 )
 
+// warehouseOfBQ is the variable that makes this program bq, and says which
+// warehouse it asks.
+const warehouseOfBQ = "TEST_BQ"
+
 // TestMain lets this program stand in for bq, which a script calls.
 func TestMain(m *testing.M) {
-	if endpoint := os.Getenv("TEST_BQ"); endpoint != "" {
+	if endpoint := os.Getenv(warehouseOfBQ); endpoint != "" {
 		os.Exit(standInForBq(endpoint, os.Args[1:]))
 	}
 	os.Exit(m.Run())
@@ -111,7 +115,7 @@ func TestDeploy_StagingGetsPartitionsOfAnHour(t *testing.T) {
 	step := func(name string) {
 		t.Helper()
 		script := exec.Command("../../scripts/partition-by-hour.sh", name, project, staged.Staging)
-		script.Env = append(os.Environ(), "TEST_BQ="+s.Config.RESTEndpoint, "PATH="+bin+":"+os.Getenv("PATH"))
+		script.Env = append(os.Environ(), warehouseOfBQ+"="+s.Config.RESTEndpoint, "PATH="+bin+":"+os.Getenv("PATH"))
 		if said, err := script.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, said)
 		}
