@@ -139,7 +139,7 @@ func syntaxReason(value []byte) Reason {
 	return ""
 }
 
-// halfSurrogate tells whether a JSON text has an escaped surrogate without its
+// halfSurrogate reports whether a JSON text has an escaped surrogate without its
 // partner. encoding/json reads such a one as U+FFFD.
 func halfSurrogate(value []byte) bool {
 	high := -1 // where the partner of a high surrogate must be

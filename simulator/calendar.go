@@ -38,7 +38,7 @@ func (h Hours) firstOpenStep(at time.Time) time.Time {
 	return opening
 }
 
-// peak tells whether a local moment lies in the rush: 07:00 to 09:00 and
+// peak reports whether a local moment lies in the rush: 07:00 to 09:00 and
 // 17:00 to 19:00.
 func peak(at time.Time) bool {
 	switch at.Hour() {

@@ -25,7 +25,7 @@ const (
 	OutOfOrder Fault = "out_of_order"
 )
 
-// Bad tells whether a record with this fault is refused.
+// Bad reports whether a record with this fault is refused.
 func (f Fault) Bad() bool { return f != "" && f != Duplicate && f != Late && f != OutOfOrder }
 
 const (

@@ -37,7 +37,7 @@ func (n *Network) trouble(s *station) {
 	}
 }
 
-// troubled tells whether an incident lasts at that moment. It knows the
+// troubled reports whether an incident lasts at that moment. It knows the
 // incidents up to the end of the current step.
 func (s *station) troubled(at time.Time) bool {
 	return slices.ContainsFunc(s.troubles, func(t trouble) bool {

@@ -91,7 +91,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	flags.Var(&excluded, "exclude", "`SELECTORS` of what to leave out")
 	switch name {
 	case "run", "seed", "build", "compile":
-		flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table anew from what staging retains")
+		flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table again from what staging retains")
 	}
 	switch name {
 	case "run", "seed", "build", "test":

@@ -22,7 +22,7 @@ const deadLettersUsage = `usage: stationflow deadletters list [FLAGS]
 list shows the batches that were given up and wait in the dead letter
 subscription; it takes none away. resend sends them on their way again, all of
 them or those named by message or event id, and takes away what has arrived:
-whoever is interrupted loses nothing, and a batch sent twice counts once.
+a person who interrupts it loses nothing, and a batch sent twice counts once.
 GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
 `
 

@@ -26,7 +26,7 @@ project, BIGQUERY_EMULATOR_HOST the local system.
 // for each test that found something.
 func runTransform(ctx context.Context, args []string, streams Streams) error {
 	flags := flag.NewFlagSet("stationflow transform", flag.ContinueOnError)
-	fullRefresh := flags.Bool("full-refresh", false, "make every table anew from what staging retains")
+	fullRefresh := flags.Bool("full-refresh", false, "make every table again from what staging retains")
 	if err := program.Parse(flags, args, streams.Out, transformHelp); err != nil {
 		return err
 	}

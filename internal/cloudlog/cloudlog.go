@@ -7,7 +7,7 @@ import (
 	"log/slog"
 )
 
-// IsRead tells whether Cloud Logging reads the output of this process, as it
+// IsRead reports whether Cloud Logging reads the output of this process, as it
 // does on Cloud Run, which sets K_SERVICE for a service or a function, and
 // CLOUD_RUN_WORKER_POOL in a worker pool.
 func IsRead(getenv func(string) string) bool {

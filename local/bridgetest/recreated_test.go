@@ -233,7 +233,7 @@ func TestBridge_LatestWithSeveralMembers(t *testing.T) {
 }
 
 // Kafka acknowledges a commit that nobody finds afterwards. The bridge reads
-// back what it begins with, and begins anew.
+// back what it begins with, and begins again.
 func TestBridge_ReadsBackItsStart(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)

@@ -70,7 +70,7 @@ func Find(root *html.Node, is func(*html.Node) bool) *html.Node {
 	return nil
 }
 
-// Has tells whether an element has an attribute of a value.
+// Has reports whether an element has an attribute of a value.
 func Has(name, value string) func(*html.Node) bool {
 	return func(node *html.Node) bool {
 		return slices.ContainsFunc(node.Attr, func(a html.Attribute) bool { return a.Key == name && a.Val == value })

@@ -68,7 +68,7 @@ func New(out io.Writer, terminal bool) *Console {
 	return &Console{out: out, terminal: terminal, told: map[dashboard.Hop]telling{}}
 }
 
-// IsTerminal tells whether lines written to out can be written over.
+// IsTerminal reports whether lines written to out can be written over.
 func IsTerminal(out io.Writer, getenv func(string) string) bool {
 	file, isFile := out.(*os.File)
 	if !isFile || getenv("TERM") == "dumb" {

@@ -64,7 +64,7 @@ func busy(now time.Time, change func(*dashboard.Pipeline)) dashboard.Pipeline {
 	return p
 }
 
-// models are those of a run in which every table was built anew.
+// models are those of a run in which every table was built again.
 func models() []dashboard.Model {
 	all := []dashboard.Model{{Name: "stg_incidents", Status: "unchanged"}, {Name: "stg_train_arrivals", Status: "unchanged"}}
 	for i, name := range []string{"int_train_arrivals_hourly", "train_movements_hourly", "train_dashboard", "incidents_hourly", "incident_dashboard", "ticket_validations_hourly", "ticket_dashboard"} {

@@ -183,7 +183,7 @@ func (t *Transform) health(now time.Time) Health {
 	return Health{State: Flowing}
 }
 
-// nothingNew tells whether the last run found nothing to do.
+// nothingNew reports whether the last run found nothing to do.
 func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Changed == 0 }
 
 // health judges the snapshot itself.
@@ -230,10 +230,10 @@ func (f *Flow) fault() string {
 	return strings.TrimSuffix(f.Fault, ".") + "; " + f.Waiting.sentence()
 }
 
-// stands tells whether nothing at all passes.
+// stands reports whether nothing at all passes.
 func (f *Flow) stands() bool { return f.PerSecond != nil && *f.PerSecond == 0 }
 
-// late tells whether what waits is too old.
+// late reports whether what waits is too old.
 func (l *Lag) late() bool { return l != nil && l.Age > maxLagAge }
 
 func (l *Lag) sentence() string {

@@ -104,7 +104,7 @@ type Transform struct {
 	LastTook     time.Duration
 	LastFailure  string // what failed, in one sentence; "" for success
 	Remedy       string // where it is another than to wait for the next run
-	Changed      int64  // models that it built anew; 0: there was nothing new
+	Changed      int64  // models that it built again; 0: there was nothing new
 	Models       []Model
 	TestsRun     int64
 	Findings     []Finding

@@ -59,7 +59,7 @@ type TransformStatus struct {
 	LastTook     *float64        `json:"last_took_seconds"`
 	LastStatus   *string         `json:"last_status"` // ok or failed
 	Next         *time.Time      `json:"next"`
-	Changed      int64           `json:"changed"` // models that the last run built anew
+	Changed      int64           `json:"changed"` // models that the last run built again
 	Models       []ModelStatus   `json:"models"`
 	TestsRun     int64           `json:"tests_run"`
 	Findings     []FindingStatus `json:"findings"`

@@ -114,7 +114,7 @@ func TestTerraform_AppliesAndDestroys(t *testing.T) {
 
 // A feature that takes further services, added to what runs, leaves the
 // project's number known, and with it the grants to Google's agents: to make
-// those anew would stop deliveries until they are known everywhere.
+// those again would stop deliveries until they are known everywhere.
 func TestTerraform_LaterFeatureKeepsGrants(t *testing.T) {
 	w := offline(t)
 	w.run(t, "defaults", "apply")

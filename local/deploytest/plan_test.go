@@ -150,7 +150,7 @@ func (r *resource) number(path string) float64 {
 	return n
 }
 
-// from tells whether a value is taken from what reference names.
+// from reports whether a value is taken from what reference names.
 func (r *resource) from(path, reference string) bool {
 	return slices.Contains(r.references(path), reference)
 }

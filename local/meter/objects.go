@@ -35,7 +35,7 @@ func (a *answered) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// isComplete tells whether the object is there. What begins an upload in parts
+// isComplete reports whether the object is there. What begins an upload in parts
 // is answered with a place for them, and all parts but the last with 308, which
 // Google's clients ask for as a header of a 200.
 func (a *answered) isComplete() bool {

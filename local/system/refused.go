@@ -59,7 +59,7 @@ func (r *refused) set(counts []refusedCount) {
 	r.counts = counts
 }
 
-// any tells whether anything was refused within the window, when last read.
+// any reports whether anything was refused within the window, when last read.
 func (r *refused) any() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

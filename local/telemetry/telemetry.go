@@ -82,7 +82,7 @@ type Transform struct {
 	At      time.Time
 	Status  string // success or failed
 	Took    time.Duration
-	Changed int64 // models that were built anew; 0: there was nothing new
+	Changed int64 // models that were built again; 0: there was nothing new
 	Models  []Model
 	Tests   int64 // that were run
 	Found   []Finding

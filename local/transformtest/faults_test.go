@@ -65,7 +65,7 @@ func refuse(w http.ResponseWriter, status int, reason string) {
 	_, _ = fmt.Fprintf(w, `{"error": {"code": %d, "message": "disturbed", "errors": [{"reason": %q, "message": "disturbed"}]}}`, status, reason)
 }
 
-// publishes tells whether a request is the transaction that publishes.
+// publishes reports whether a request is the transaction that publishes.
 func publishes(body string) bool {
 	return strings.Contains(body, "set holder = '', interrupted = false")
 }

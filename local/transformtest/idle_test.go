@@ -130,7 +130,7 @@ func TestIdle_BillsNothing(t *testing.T) {
 	}
 }
 
-// A table of the lease that is gone, or that somebody broke, is made anew by a
+// A table of the lease that is gone, or that somebody broke, is made again by a
 // process that lives on; where a person has to drop it, the message says so.
 func TestLease_RecoversWhenItsTableIsDropped(t *testing.T) {
 	t.Parallel()

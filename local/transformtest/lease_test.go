@@ -16,7 +16,7 @@ import (
 	"github.com/stationflow/stationflow/local/staged"
 )
 
-// A table that is made anew is published outside of the transaction: nobody
+// A table that is made again is published outside of the transaction: nobody
 // else may get the lease meanwhile, however long that takes.
 func TestFaults_LeaseIsKeptWhileATableIsMadeAnew(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func start(t testing.TB, location *time.Location, now time.Time) *system {
 	return s
 }
 
-// restart makes the transform anew, as a new instance of the function.
+// restart makes the transform again, as a new instance of the function.
 func (s *system) restart() {
 	s.t.Helper()
 	transformer, err := transform.New(s.t.Context(), s.config)

@@ -39,8 +39,8 @@ type Config struct {
 	Tags           []string
 	Strategy       string   // incremental_strategy
 	UniqueKey      []string // of strategy merge
-	OnSchemaChange string   // "" makes the table anew
-	FullRefresh    *bool    // true always makes the table anew, false never
+	OnSchemaChange string   // "" makes the table again
+	FullRefresh    *bool    // true always makes the table again, false never
 	Contract       bool     // columns and types must be those declared
 	PartitionBy    *Partition
 	ClusterBy      []string
@@ -49,7 +49,7 @@ type Config struct {
 	// says whether the model names them at all.
 	Partitions      string
 	KnowsPartitions bool
-	// Meta is the model's own; a table is made anew when it changes.
+	// Meta is the model's own; a table is made again when it changes.
 	Meta map[string]any
 	// All is the configuration as it was written.
 	All map[string]any
@@ -85,7 +85,7 @@ func parseConfig(settings map[string]any) (Config, error) {
 	return config, nil
 }
 
-// set takes one setting and tells whether its value has the right type.
+// set takes one setting and reports whether its value has the right type.
 func (c *Config) set(key string, value any) (ok bool, err error) {
 	switch key {
 	case "materialized":
@@ -226,7 +226,7 @@ func (m *Model) checkColumns() error {
 	return nil
 }
 
-// Stored tells whether the model has rows of its own.
+// Stored reports whether the model has rows of its own.
 func (m *Model) Stored() bool {
 	return m.Config.Materialized == Table || m.Config.Materialized == Incremental || m.Config.Materialized == Seed
 }

@@ -65,7 +65,7 @@ func (t *templates) addMacros(name, source string) error {
 	return nil
 }
 
-// defines tells whether some file has the macro.
+// defines reports whether some file has the macro.
 func (t *templates) defines(name string) bool {
 	for _, file := range t.macros {
 		if definition := regexp.MustCompile(`\bmacro\s+` + name + `\b`); definition.MatchString(file.source) {

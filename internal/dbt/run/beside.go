@@ -15,7 +15,7 @@ import (
 // names end with the mark of the run that took over last ("" while none had
 // to), so a run that lost its lease and still writes reaches nothing that is
 // read: what it has or will have written lies under names that no later run
-// uses. A takeover makes them anew; all other runs keep them.
+// uses. A takeover makes them again; all other runs keep them.
 const (
 	nextSuffix  = "__next"  // the next contents, built and tested here; between runs the same rows as are published
 	newSuffix   = "__new"   // the new rows of a model that merges
@@ -37,7 +37,7 @@ func (r *run) newOf(model *project.Model) string  { return r.beside(model, newSu
 // markPattern is what Lease.mark gives: the token, and digits of the holder.
 var markPattern = regexp.MustCompile(`^_(\d+)_[a-z0-9]{8}$`)
 
-// isOver tells whether no run can use a mark any more: it is not that of the
+// isOver reports whether no run can use a mark any more: it is not that of the
 // state, and an earlier run's. A later run's mark means that this one has lost
 // its lease, and does not know it yet.
 func (r *run) isOver(mark string) bool {
@@ -52,7 +52,7 @@ func (r *run) isOver(mark string) bool {
 	return err == nil && token < r.lease.token
 }
 
-// isStray tells whether a relation lies beside a model under a mark that is
+// isStray reports whether a relation lies beside a model under a mark that is
 // over.
 func (r *run) isStray(name string) bool {
 	if slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return m.Table() == name }) {

@@ -11,7 +11,7 @@ import (
 
 // Outcomes of a model.
 const (
-	created   = "created"   // made, or made anew because its definition changed
+	created   = "created"   // made, or made again because its definition changed
 	replaced  = "replaced"  // its contents, or some partitions, were replaced
 	unchanged = "unchanged" // nothing new to put into it
 	failed    = "failed"
@@ -96,7 +96,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	return done
 }
 
-// isRead tells whether another model or a test of this run reads the model: a
+// isRead reports whether another model or a test of this run reads the model: a
 // view that nothing reads needs no next contents, only a look at its SQL.
 func (r *run) isRead(model *project.Model) bool {
 	reads := func(ids []string) bool { return slices.Contains(ids, model.ID) }
@@ -159,7 +159,7 @@ func (r *run) stored(table string) stored {
 	return r.relations[table]
 }
 
-// keeps tells whether the table with the next contents can be kept, and makes
+// keeps reports whether the table with the next contents can be kept, and makes
 // it fit where that takes no new rows. It returns the model as it is to be
 // stored.
 func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
@@ -191,7 +191,7 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 	return true, model, err
 }
 
-// doubtful tells whether new rows must not be merged into what an earlier run
+// doubtful reports whether new rows must not be merged into what an earlier run
 // left: it may have added them already.
 func (r *run) doubtful(model *project.Model) bool {
 	return model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Merge &&
@@ -250,7 +250,7 @@ func (r *run) changedColumns(ctx context.Context, model *project.Model, table st
 	return model, added, nil
 }
 
-// widen appends columns by making the table anew from itself, through a
+// widen appends columns by making the table again from itself, through a
 // spare one: every warehouse can do that.
 func (r *run) widen(ctx context.Context, model *project.Model, added []project.Column) error {
 	wider := "select *"

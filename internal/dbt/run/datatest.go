@@ -25,11 +25,11 @@ func (r *run) test(ctx context.Context) {
 	runTasks(schedule(r.project, nil, r.groups(tests, nil)), r.threads, func(t *task) { r.testGroup(ctx, t.tests) })
 }
 
-// isUntested tells whether what is published has not passed the tests of this
+// isUntested reports whether what is published has not passed the tests of this
 // run: a run without tests published it, or the tests were others.
 func (r *run) isUntested() bool { return r.tested != "" && r.known.Tested != r.tested }
 
-// isOfBuilt tells whether a test reads a model that this run may build. When
+// isOfBuilt reports whether a test reads a model that this run may build. When
 // it fails that model stays due, so that the next run tests it again.
 func (r *run) isOfBuilt(test *project.Test) bool {
 	return slices.ContainsFunc(r.project.Through(test.Reads), func(id string) bool {
@@ -98,7 +98,7 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 	})
 }
 
-// showsNews tells whether a view has new rows by itself: of a source, or of a
+// showsNews reports whether a view has new rows by itself: of a source, or of a
 // model that changed.
 func (r *run) showsNews(view *project.Model) bool {
 	in := r.plan.inputs[view.Name]

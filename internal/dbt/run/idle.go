@@ -74,7 +74,7 @@ func (r *run) look(ctx context.Context) (err error) {
 	return nil
 }
 
-// isDue tells whether building a model, or publishing it again, would change
+// isDue reports whether building a model, or publishing it again, would change
 // what readers see.
 func (r *run) isDue(model *project.Model) bool {
 	return r.moved[model.Name] || r.plan.isDue(model, r.known, r.rows)

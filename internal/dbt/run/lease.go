@@ -64,7 +64,7 @@ type row struct {
 	State       string
 }
 
-// isSettled tells whether the state says what is published: no run has ended
+// isSettled reports whether the state says what is published: no run has ended
 // without a word, and none is in the middle of publishing.
 func (r *row) isSettled() bool {
 	return !r.Interrupted && (r.Holder == "" || time.Now().Before(r.ExpiresAt))

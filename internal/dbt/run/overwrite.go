@@ -21,7 +21,7 @@ import (
 // ask the warehouse what it knows. Where the answer has must_ask = 'yes', what
 // was built so is not right, and the model is built again without memory.
 
-// overwrites tells whether a model is such a one.
+// overwrites reports whether a model is such a one.
 func (r *run) overwrites(model *project.Model) bool {
 	c := model.Config
 	return c.Materialized == project.Incremental && c.Strategy == project.InsertOverwrite && c.KnowsPartitions &&
@@ -88,7 +88,7 @@ func (r *run) fill(ctx context.Context, model *project.Model, sql string) error 
 	return r.createRelation(ctx, next, false, partitionOf(model), statement, model.Description, definition)
 }
 
-// needsAll tells whether a test of this run looks at rows of the model that do
+// needsAll reports whether a test of this run looks at rows of the model that do
 // not change.
 func (r *run) needsAll(model *project.Model) bool {
 	return slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool {
@@ -96,7 +96,7 @@ func (r *run) needsAll(model *project.Model) bool {
 	})
 }
 
-// hasHistory tells whether the published table can be kept, and adds to it the
+// hasHistory reports whether the published table can be kept, and adds to it the
 // columns that it lacks. It returns the model as it is to be stored.
 func (r *run) hasHistory(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
 	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
@@ -153,7 +153,7 @@ func (r *run) memoryOf(model *project.Model) []any {
 const mostMemory = 64 << 10
 
 // remember keeps the answer to the model's question for the next run, and
-// tells whether the model, built with memory, has to ask the warehouse.
+// reports whether the model, built with memory, has to ask the warehouse.
 func (r *run) remember(model *project.Model, answer []map[string]any, err error) (mustAsk bool) {
 	text, fault := json.Marshal(answer)
 	r.mu.Lock()

@@ -125,7 +125,7 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 	}, nil
 }
 
-// reshapeAsNext makes a published table anew with the definition of its next
+// reshapeAsNext makes a published table again with the definition of its next
 // contents.
 func (r *run) reshapeAsNext(ctx context.Context, model *project.Model, definition string) error {
 	columns, err := r.warehouse.columns(ctx, r.nextOf(model))
@@ -135,7 +135,7 @@ func (r *run) reshapeAsNext(ctx context.Context, model *project.Model, definitio
 	return r.reshape(ctx, model, columns, definition)
 }
 
-// reshape makes a published table anew with the rows that it has, or none: so
+// reshape makes a published table again with the rows that it has, or none: so
 // no rows are published but in the transaction. Columns that are new or of
 // another type are NULL until then.
 func (r *run) reshape(ctx context.Context, model *project.Model, columns []project.Column, definition string) (err error) {
@@ -218,7 +218,7 @@ func (r *run) stateOf(model *project.Model, changed bool, published *state) mode
 	return out
 }
 
-// isBlocked tells whether a model must not be published: it, one of its tests
+// isBlocked reports whether a model must not be published: it, one of its tests
 // or something it reads failed.
 func (r *run) isBlocked(model *project.Model) bool {
 	return r.broken[model.ID] != ""

@@ -18,7 +18,7 @@ import (
 )
 
 // definitionLabel keeps, with each table and view, digests of what it was
-// made from. A relation without it is made anew.
+// made from. A relation without it is made again.
 const definitionLabel = "stationflow-definition"
 
 // A stored relation is what the dataset holds under a name.
@@ -26,7 +26,7 @@ type stored struct {
 	isView      bool
 	partitioned string // column the table is partitioned by
 	definition  string
-	// identity changes when anybody makes the relation anew, or changes its
+	// identity changes when anybody makes the relation again, or changes its
 	// columns, its SQL or its definition; "" unless it was inspected.
 	identity string
 }
@@ -147,7 +147,7 @@ func (w *warehouse) describe(ctx context.Context, table, description, definition
 }
 
 // createRelation creates or replaces a relation and notes its definition. After a crash
-// in between it has no definition, and is made anew.
+// in between it has no definition, and is made again.
 func (r *run) createRelation(ctx context.Context, table string, isView bool, partitioned, statement, description, definition string) error {
 	return r.createRelationWhen(ctx, "", table, isView, partitioned, statement, description, definition)
 }

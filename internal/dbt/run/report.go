@@ -55,10 +55,10 @@ type TestReport struct {
 // Failed is the report of a run that did not start.
 func Failed(message string) *Report { return &Report{Status: statusFailed, Message: message} }
 
-// Wrote tells whether there was something to do.
+// Wrote reports whether there was something to do.
 func (r *Report) Wrote() bool { return r.wrote }
 
-// OK tells whether all models and all tests of severity error succeeded.
+// OK reports whether all models and all tests of severity error succeeded.
 func (r *Report) OK() bool { return r.Status == statusOK }
 
 // finish sums up.

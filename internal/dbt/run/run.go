@@ -44,7 +44,7 @@ type Runner struct {
 
 // Options of a run.
 type Options struct {
-	FullRefresh bool // make every table anew from what staging retains
+	FullRefresh bool // make every table again from what staging retains
 	// Select and Exclude are dbt's selectors; none selects everything.
 	Select, Exclude []string
 	// Types are the types of resources to build, models or seeds; none is both.
@@ -257,16 +257,16 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
-// wants tells whether a model is among those that this run is about.
+// wants reports whether a model is among those that this run is about.
 func (r *run) wants(model *project.Model) bool {
 	return r.selected[model.ID] && model.Config.Materialized != project.Ephemeral &&
 		(len(r.options.Types) == 0 || slices.Contains(r.options.Types, model.Type))
 }
 
-// tests tells whether this run runs a test.
+// tests reports whether this run runs a test.
 func (r *run) tests(test *project.Test) bool { return r.selected[test.ID] && !r.options.NoTests }
 
-// mayBuild tells whether this run may change a model: it is due, or it reads
+// mayBuild reports whether this run may change a model: it is due, or it reads
 // something that may change.
 func (r *run) mayBuild(model *project.Model) bool {
 	if r.options.Always || r.options.FullRefresh || r.isDue(model) {
@@ -304,7 +304,7 @@ func (r *run) buildOne(ctx context.Context, model *project.Model) {
 	r.note(model, done, time.Since(start))
 }
 
-// isNeeded tells whether a model must be built now that those it reads are.
+// isNeeded reports whether a model must be built now that those it reads are.
 func (r *run) isNeeded(model *project.Model) bool {
 	if !r.building[model.Name] {
 		return false

@@ -151,7 +151,7 @@ func (p *plan) testsDigest(wanted func(*project.Test) bool) string {
 	return project.Digest(all...)
 }
 
-// isDue tells whether building a model would change its rows, as far as the
+// isDue reports whether building a model would change its rows, as far as the
 // sources and its parents' last versions tell. A view shows new rows by
 // itself: it is due when its SQL changed.
 func (p *plan) isDue(model *project.Model, known *state, rows map[string]int64) bool {

@@ -229,7 +229,7 @@ func retryable(err error) bool {
 	return errors.As(err, &job) && passing(job.Reason) || isConflict(err)
 }
 
-// isConflict tells whether a statement was cancelled because another one was
+// isConflict reports whether a statement was cancelled because another one was
 // changing the same table:
 // https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency
 func isConflict(err error) bool {

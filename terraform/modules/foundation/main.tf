@@ -20,7 +20,7 @@ resource "terraform_data" "projects_enabled" {
 }
 
 # Tells the project's number, which is in the names of Google's agents. Were it
-# unknown in a plan, the grants to all of them would be made anew.
+# unknown in a plan, the grants to all of them would be made again.
 data "google_project" "this" {
   project_id = var.project
 

@@ -4,7 +4,7 @@
 
 locals {
   # Where the upload is made, next to this configuration. The name tells its
-  # content, so a change is a new object, and a function is built anew only
+  # content, so a change is a new object, and a function is built again only
   # then.
   upload = "functions-${substr(var.sources_hash, 0, 16)}.zip"
 
