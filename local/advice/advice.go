@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,6 +40,9 @@ var Programs = []string{
 // that writes it has run them.
 var refused = filepath.Join("docs", "local-bigquery.md")
 
+// notOurs are folders of what is built, fetched or tried, by name.
+var notOurs = []string{"testdata", "vendor", "bin", "dist", "target", "node_modules"}
+
 // Collect reads the repository at root.
 func Collect(root string) (*Collected, error) {
 	c := &Collected{}
@@ -47,7 +51,7 @@ func Collect(root string) (*Collected, error) {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && (strings.HasPrefix(name, ".") && path != root || name == "testdata" || name == "vendor" || name == "bin") {
+		if entry.IsDir() && (strings.HasPrefix(name, ".") && path != root || slices.Contains(notOurs, name)) {
 			return fs.SkipDir
 		}
 		where, err := filepath.Rel(root, path)
