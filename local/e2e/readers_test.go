@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/stationflow/stationflow/event"
 )
@@ -29,6 +33,7 @@ func checkReaders(t *testing.T, system *local, sent []message, reasons map[int]e
 		t.Log("SKIPPED: reading with Python's BigQuery client and DuckDB: set STATIONFLOW_PYTHON to a Python with local/e2e/requirements.txt installed")
 		return
 	}
+	system.awaitLake(len(sent) - len(reasons))
 	folder := t.TempDir()
 	for _, name := range system.objects("raw/") {
 		file := filepath.Join(folder, filepath.FromSlash(name))
@@ -50,6 +55,31 @@ func checkReaders(t *testing.T, system *local, sent []message, reasons map[int]e
 		t.Fatalf("reading what Python printed: %v: %s", err, output)
 	}
 	checkReadings(t, got, sent, reasons)
+}
+
+// awaitLake waits until the lake holds so many records. Files want size, so a
+// record's follows its row within a minute or so.
+func (l *local) awaitLake(n int) {
+	l.t.Helper()
+	known := map[string]int{} // rows, by object
+	eventually(l.t, fmt.Sprintf("%d records are in the lake", n), func() error {
+		total := 0
+		for _, name := range l.objects("raw/") {
+			if _, seen := known[name]; !seen {
+				object := l.object("gs://" + l.Bucket + "/" + name)
+				file, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
+				if err != nil {
+					return err
+				}
+				known[name] = int(file.NumRows())
+			}
+			total += known[name]
+		}
+		if total < n {
+			return fmt.Errorf("there are %d", total)
+		}
+		return nil
+	})
 }
 
 func checkReadings(t *testing.T, got readings, sent []message, reasons map[int]event.Reason) {
