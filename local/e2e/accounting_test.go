@@ -38,7 +38,7 @@ func TestAccounting(t *testing.T) {
 	if testing.Short() {
 		good = 5_000
 	}
-	system := up(t, nil)
+	system := up(t, []string{"BRIDGE_LAKE_AGE=5s"}) // a minute teaches no more
 	sent, reasons := mix(t, goodEvents(t, good), good/100)
 	send(t, producer(t, system.Kafka), sent)
 
