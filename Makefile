@@ -11,7 +11,7 @@ VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
 # The tests that wait for leases and time limits, by name.
-LONG = ^(TestFaults_|TestWalk_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_)
+LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_)
 
 .PHONY: help demo up bench build check test faults topic advice clients race kafka registry format vet lint generate release clean
 
@@ -53,10 +53,10 @@ topic: ## a further topic in a copy of the repository: what has to be written, a
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
 	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
 
-clients: build ## the table of the local BigQuery through Google's clients for Node and Java (needs Node 18, npm, Java 17 and Maven)
+clients: build ## the table of the local BigQuery through Google's clients for Node, Java and, where STATIONFLOW_PYTHON is set, Python (needs Node 18, npm, Java 17 and Maven)
 	cd local/warehouse/clients && npm ci --silent && mvn --quiet --batch-mode -Dstyle.color=never \
 		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/jars
-	cd local && STATIONFLOW_CLIENTS=1 $(GO) test -count=1 -timeout 15m ./warehouse -run 'TestTable_From(Node|Java)'
+	cd local && STATIONFLOW_CLIENTS=1 $(GO) test -count=1 -timeout 15m ./warehouse -run 'TestTable_From'
 
 race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
 	$(GO) test -race ./...

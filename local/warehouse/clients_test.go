@@ -13,6 +13,7 @@ import (
 
 // TestTable_FromPython runs the table with Google's client for Python, which must get what Go's gets.
 func TestTable_FromPython(t *testing.T) {
+	wantClients(t)
 	python := os.Getenv("STATIONFLOW_PYTHON")
 	if python == "" {
 		t.Skip("STATIONFLOW_PYTHON is not set: see .ci/run")
