@@ -88,6 +88,9 @@ func TestAdvice(t *testing.T) {
 	statement := strings.Split(status.Refused.Remedy, "`")[1]
 	statements := append(collected.Statements, advice.Advice{Where: "the page", Text: statement}, advice.Advice{Where: "sql/ops/ledger.sql", Text: sql.Ledger})
 	for _, a := range statements {
+		if strings.Contains(a.Text, "platform_side") {
+			continue // a column that is yet to come: package transformtest adds it and runs this
+		}
 		rows, err := system.tryQuery(a.Text)
 		if err != nil {
 			t.Errorf("%s says to run %s: %v", a.Where, a.Text, err)
@@ -190,12 +193,18 @@ func (l *local) awaitStatus(what string, is func(dashboard.Status) bool) (status
 func (l *local) replay() {
 	l.t.Helper()
 	day := civil.DateOf(time.Now().UTC().AddDate(0, 0, -1))
+	staged := 0
+	for _, topic := range event.Topics() {
+		rows := l.query(fmt.Sprintf("select count(*) from staging_data.%s where date(timestamp) = '%s'", topic, day))
+		staged += int(rows[0][0].(int64))
+	}
+	l.awaitLake("/dt="+day.String()+"/", staged)
 	for _, topic := range event.Topics() {
 		text, err := fs.ReadFile(sql.Replays, "replay/"+topic+".sql")
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		const values = "select * except (ingested_at) from staging_data.%s where date(timestamp) = '%s' order by kafka_partition, kafka_offset"
+		const values = "select * except (ingested_at, batch_id) from staging_data.%s where date(timestamp) = '%s' order by kafka_partition, kafka_offset"
 		before := l.query(fmt.Sprintf(values, topic, day))
 		l.query(fmt.Sprintf("delete from staging_data.%s where mod(kafka_offset, 2) = 0 and date(timestamp) = '%s'", topic, day))
 		query := l.warehouse.Query(string(text))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -33,7 +34,7 @@ func checkReaders(t *testing.T, system *local, sent []message, reasons map[int]e
 		t.Log("SKIPPED: reading with Python's BigQuery client and DuckDB: set STATIONFLOW_PYTHON to a Python with local/e2e/requirements.txt installed")
 		return
 	}
-	system.awaitLake(len(sent) - len(reasons))
+	system.awaitLake("", len(sent)-len(reasons))
 	folder := t.TempDir()
 	for _, name := range system.objects("raw/") {
 		file := filepath.Join(folder, filepath.FromSlash(name))
@@ -57,14 +58,18 @@ func checkReaders(t *testing.T, system *local, sent []message, reasons map[int]e
 	checkReadings(t, got, sent, reasons)
 }
 
-// awaitLake waits until the lake holds so many records. Files want size, so a
-// record's follows its row within a minute or so.
-func (l *local) awaitLake(n int) {
+// awaitLake waits until the lake's objects with the part in their names hold so
+// many records. Files want size, so a record's follows its row within a minute
+// or so.
+func (l *local) awaitLake(part string, n int) {
 	l.t.Helper()
 	known := map[string]int{} // rows, by object
 	eventually(l.t, fmt.Sprintf("%d records are in the lake", n), func() error {
 		total := 0
 		for _, name := range l.objects("raw/") {
+			if !strings.Contains(name, part) {
+				continue
+			}
 			if _, seen := known[name]; !seen {
 				object := l.object("gs://" + l.Bucket + "/" + name)
 				file, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
