@@ -172,6 +172,7 @@ func (s *suite) config(t testing.TB, topic string, more ...string) bridge.Config
 		"KAFKA_GROUP_ID":         topic,
 		"BRIDGE_BATCH_RECORDS":   "500",
 		"BRIDGE_BATCH_AGE":       "20ms",
+		"BRIDGE_LAKE_AGE":        "50ms",
 		"BRIDGE_COMMIT_INTERVAL": "50ms",
 		"BRIDGE_RETRY_MAX":       "500ms",
 		"BRIDGE_DRAIN_TIMEOUT":   "4s",
