@@ -141,7 +141,7 @@ func (d *decoded) refuseAgain(b *batch.Batch, refused map[coordinates]string) {
 }
 
 // settledRuns remembers what became of runs of partitions whose delivery
-// failed as a whole, for an hour: whoever delivers them again, whole or apart,
+// failed as a whole, for an hour: who delivers them again, whole or apart,
 // does not make this instance store once more what is durable, and gets the
 // same answer for what the lake holds otherwise, also under another name. It
 // forgets the oldest of many; the zero value remembers none. It is safe for

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/functions/ingest/fault"
+	"github.com/stationflow/stationflow/internal/lazy"
 )
 
 // Handle is the function's entry point: a Function made from the environment
@@ -18,7 +19,7 @@ import (
 // framework would answer what it cannot read with 400 or 500 and repeat the
 // whole body in answer and log, and nothing would count that.
 func Handle(w http.ResponseWriter, r *http.Request) {
-	f, err := fromEnvironment.get()
+	f, err := fromEnvironment.Get(setUp)
 	if err != nil {
 		slog.Error("setting up ingest", "error", err.Error())
 		http.Error(w, "ingest is not set up; the log says why", http.StatusServiceUnavailable)
@@ -122,25 +123,13 @@ func statusOf(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// fromEnvironment makes the process's one Function when the first event
-// arrives; when that fails the next event tries again.
-var fromEnvironment lazy
+// fromEnvironment is the process's one Function.
+var fromEnvironment lazy.Value[*Function]
 
-type lazy struct {
-	mu       sync.Mutex
-	function *Function
-}
-
-func (l *lazy) get() (*Function, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.function != nil {
-		return l.function, nil
-	}
+func setUp() (*Function, error) {
 	config, err := FromEnv(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	l.function, err = New(context.Background(), config) // it outlives the call
-	return l.function, err
+	return New(context.Background(), config) // it outlives the call
 }

@@ -6,13 +6,14 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
+
+	"github.com/stationflow/stationflow/internal/lazy"
 )
 
 // Handle is the function's entry point: a Checker made from the environment
 // answers; see ServeHTTP.
 func Handle(w http.ResponseWriter, r *http.Request) {
-	checker, err := fromEnvironment.get(context.WithoutCancel(r.Context()))
+	checker, err := fromEnvironment.Get(func() (*Checker, error) { return setUp(context.WithoutCancel(r.Context())) })
 	if err != nil {
 		slog.Error("setting up scale", "error", err.Error())
 		http.Error(w, "scale is not set up; the log says why", http.StatusInternalServerError)
@@ -39,25 +40,13 @@ func (c *Checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(result) // the caller is gone: nobody to tell
 }
 
-// fromEnvironment makes the process's one Checker with the first call; when
-// that fails the next call tries again.
-var fromEnvironment lazy
+// fromEnvironment is the process's one Checker.
+var fromEnvironment lazy.Value[*Checker]
 
-type lazy struct {
-	mu      sync.Mutex
-	checker *Checker
-}
-
-func (l *lazy) get(ctx context.Context) (*Checker, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.checker != nil {
-		return l.checker, nil
-	}
+func setUp(ctx context.Context) (*Checker, error) {
 	config, err := FromEnv(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	l.checker, err = New(ctx, config)
-	return l.checker, err
+	return New(ctx, config)
 }

@@ -13,13 +13,13 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/stationflow/stationflow/dbt"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/lazy"
 )
 
 // Config says what to run and where, and how requests are answered.
@@ -125,7 +125,7 @@ func (t *Transformer) Close() error {
 // Handle is the function's entry point: it has the process's transformer, made
 // from the environment, serve the request.
 func Handle(w http.ResponseWriter, r *http.Request) {
-	transformer, err := fromEnvironment.get(context.WithoutCancel(r.Context()))
+	transformer, err := fromEnvironment.Get(func() (*Transformer, error) { return setUp(context.WithoutCancel(r.Context())) })
 	if err != nil {
 		slog.Error("setting up transform", "error", err.Error())
 		answer(w, http.StatusInternalServerError, run.Failed("transform is not set up; the log says why"))
@@ -134,25 +134,13 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 	transformer.ServeHTTP(w, r)
 }
 
-// fromEnvironment makes the process's one Transformer when the first request
-// arrives; when that fails the next request tries again.
-var fromEnvironment lazy
+// fromEnvironment is the process's one Transformer.
+var fromEnvironment lazy.Value[*Transformer]
 
-type lazy struct {
-	mu          sync.Mutex
-	transformer *Transformer
-}
-
-func (l *lazy) get(ctx context.Context) (*Transformer, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.transformer != nil {
-		return l.transformer, nil
-	}
+func setUp(ctx context.Context) (*Transformer, error) {
 	config, err := FromEnv(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	l.transformer, err = New(ctx, config)
-	return l.transformer, err
+	return New(ctx, config)
 }
