@@ -30,13 +30,14 @@ type Kind string
 const (
 	Outage        Kind = "transient"     // trying again, soon
 	Misconfigured Kind = "misconfigured" // a person who grants a right or creates what is missing; then trying again
+	Suspect       Kind = "suspect"       // one of these two: a person, or to leave out a record. Smaller requests tell
 	Unknown       Kind = "unknown"       // trying again, as after an outage, until somebody has looked: it blames no batch
 	OfBatch       Kind = "permanent"     // nothing: the batch itself is the cause
 )
 
-var kinds = []Kind{Outage, Misconfigured, Unknown, OfBatch}
+var kinds = []Kind{Outage, Misconfigured, Suspect, Unknown, OfBatch}
 
-// Known returns the kind, or Unknown where it is none of the four.
+// Known returns the kind, or Unknown where it is none of these.
 func Known(kind Kind) Kind {
 	if slices.Contains(kinds, kind) {
 		return kind
