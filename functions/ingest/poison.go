@@ -48,18 +48,18 @@ type search struct {
 func (s *sink) storeWhatGoes(ctx context.Context, b *rows.Batch, keeps bool) (rows.Stored, error) {
 	stored, err := s.store(ctx, b)
 	if !mayBePoison(err) {
-		return stored, settle(err)
+		return stored, err
 	}
 	q := &search{sink: s, whole: b, crashed: true}
 	if q.at = recordsOf(b); q.at == nil {
-		return stored, settle(err)
+		return stored, err
 	}
 	all := part{records: span{0, len(b.Records)}, rows: span{0, len(b.Own)}}
 	if ended := q.divide(ctx, all, err); ended != nil {
 		return stored, ended
 	}
 	if !q.written && !q.crashed && !(keeps && classify(err) == fault.OfBatch) {
-		return stored, settle(err)
+		return stored, err
 	}
 	if err := q.confirm(ctx); err != nil {
 		return stored, err
@@ -75,15 +75,6 @@ func mayBePoison(err error) bool {
 	}
 	kind := classify(err)
 	return kind == fault.OfBatch || kind == fault.Suspect
-}
-
-// settle makes what nobody could tell a matter for a person: it blames no
-// batch.
-func settle(err error) error {
-	if err != nil && classify(err) == fault.Suspect {
-		return &sinkFault{kind: fault.Misconfigured, err: err}
-	}
-	return err
 }
 
 // A span is the indexes from from, and before to.
@@ -134,7 +125,7 @@ func (q *search) store(ctx context.Context, p part) error {
 		q.take(p, stored)
 		return nil
 	case !mayBePoison(err):
-		return settle(err)
+		return err
 	}
 	return q.divide(ctx, p, err)
 }
@@ -169,7 +160,7 @@ func (q *search) divide(ctx context.Context, p part, err error) error {
 	if kind := classify(err); kind == fault.OfBatch || q.written {
 		return &sinkFault{kind: fault.OfBatch, err: fmt.Errorf("more than %d records of %d cannot be stored: %w", maxPoison, len(q.whole.Own), err)}
 	}
-	return settle(err)
+	return err
 }
 
 // confirm refuses the records that were found, each once it was refused alone a
@@ -183,7 +174,7 @@ func (q *search) confirm(ctx context.Context) error {
 		case mayBePoison(err):
 			q.stored.Refused = append(q.stored.Refused, rows.Refusal{Row: p.rows.from, Detail: err.Error()})
 		default:
-			return settle(err)
+			return err
 		}
 	}
 	return nil

@@ -85,13 +85,20 @@ func (l *lab) deliver(t *testing.T, b *batch.Batch) error {
 // answer returns what the function answers to a POST of the event.
 func (l *lab) answer(t *testing.T, e cloudevents.Event) int {
 	t.Helper()
+	code, _ := l.answers(t, e)
+	return code
+}
+
+// answers is answer, with the class of what went wrong.
+func (l *lab) answers(t *testing.T, e cloudevents.Event) (code int, class string) {
+	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ingest", bytes.NewReader(e.Data()))
 	for name, value := range batch.Attributes(e) {
 		request.Header.Set(name, value)
 	}
 	recorded := httptest.NewRecorder()
 	l.function.ServeHTTP(recorded, request)
-	return recorded.Code
+	return recorded.Code, recorded.Result().Header.Get(batch.HeaderClass)
 }
 
 func (l *lab) mustDeliver(t *testing.T, b *batch.Batch) {
