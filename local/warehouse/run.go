@@ -113,7 +113,7 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if !dryRun {
 		r.emulator.catalog.statements(project, q)
 	}
-	q.SQL = withTypes(q.SQL)
+	q.SQL = withNulls(withTypes(q.SQL))
 	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.ask(ctx, project, q)
 	if fault != nil {

@@ -79,7 +79,7 @@ var Apply = sync.OnceValue(func() error {
 			f.Func = finite(f.Name, f.Func.(scalar))
 		}
 	}
-	return replaceAggregates()
+	return errors.Join(replaceAggregates(), replaceWindows())
 })
 
 // fillTables opens a database in memory, upon which the emulator fills its tables of functions.
@@ -137,7 +137,7 @@ func finite(name string, f scalar) scalar {
 			return result, err
 		}
 		if math.IsNaN(number) && infinite[name] {
-			return nil, refuse("NaN: its database has only numbers")
+			return nil, refuse(noNaN)
 		}
 		for _, arg := range args {
 			if given, ok := arg.(float64); ok && math.IsInf(given, 0) && !math.IsNaN(number) {
