@@ -203,8 +203,14 @@ var overPeers = map[string]func(rows []placed, i int) string{
 	"cume_dist()": func(rows []placed, i int) string { return showFloat(float64(lastPeer(rows, i)+1) / float64(len(rows))) },
 }
 
+// ofOneType are functions over frames that do not look at the values' type.
+func ofOneType(call string) bool {
+	return !strings.Contains(call, "(v)") && !strings.Contains(call, "(v,") && !strings.Contains(call, "rank()")
+}
+
 // windowed are the functions over a table, and for each row what they must be.
 type windowed struct {
+	typ   string
 	rows  []placed
 	shown []string // what each value is in a result
 	calls []string
@@ -213,6 +219,9 @@ type windowed struct {
 
 // add takes a call over a window.
 func (w *windowed) add(call, over string, parted, byID, descending bool, want func(rows []placed, i int) string) {
+	if ofOneType(call) && w.typ != "timestamp" {
+		return
+	}
 	key := "v"
 	if descending {
 		key += " desc"
@@ -320,7 +329,7 @@ func TestProperties_OfWindows(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for _, typ := range orderedTypes {
 		t.Run(typ.name, func(t *testing.T) {
-			tested := windowed{rows: placedRows(random, len(typ.values)), shown: showAll(run(t, client, "select "+strings.Join(typ.values, ", "))[0])}
+			tested := windowed{typ: typ.name, rows: placedRows(random, len(typ.values)), shown: showAll(run(t, client, "select "+strings.Join(typ.values, ", "))[0])}
 			literals := make([]string, len(tested.rows))
 			for i, row := range tested.rows {
 				literal := "null"

@@ -63,6 +63,9 @@ var Apply = sync.OnceValue(func() error {
 	); err != nil {
 		return fmt.Errorf("setting the analyzer's options: %w", err)
 	}
+	if err := useFloats(); err != nil {
+		return err
+	}
 	for name, m := range mends() {
 		if err := replace(name, m); err != nil {
 			return err
@@ -79,6 +82,7 @@ var Apply = sync.OnceValue(func() error {
 			f.Func = finite(f.Name, f.Func.(scalar))
 		}
 	}
+	scalars["group_by"] = []*function{{Name: "googlesqlite_group_by", Func: groupKey}} // it has one argument: the emulator's is replaced
 	return errors.Join(replaceAggregates(), replaceWindows())
 })
 

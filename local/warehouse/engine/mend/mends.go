@@ -32,6 +32,7 @@ func mends() map[string]better {
 		"array_to_string":          strict(joined),
 		"array_at_ordinal":         strict(only),
 		"format":                   printf,
+		"nullif":                   nullUnlessEqual,
 		"range":                    unlessNull(forward),
 		"in_array":                 isInArray,
 		"between":                  isBetween,
