@@ -79,7 +79,8 @@ func (r *runner) dispatch(ctx context.Context, project string, q query, s statem
 		return r.replace(ctx, project, q, s)
 	}
 	if s.kind == "MERGE" {
-		if fault := r.checkMerge(ctx, project, q); fault != nil {
+		var fault *apiError
+		if q.SQL, fault = r.prepareMerge(ctx, project, q); fault != nil {
 			return nil, fault
 		}
 	}
