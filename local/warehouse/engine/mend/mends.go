@@ -70,6 +70,8 @@ func mends() map[string]better {
 		"datetime_diff":            strict(difference),
 		"time_diff":                strict(difference),
 		"timestamp_diff":           strict(elapsed),
+		"date_sub":                 quarters,
+		"datetime_sub":             quarters,
 		"date_trunc":               strict(truncateTime),
 		"datetime_trunc":           strict(truncateTime),
 		"time_trunc":               strict(truncateTime),
