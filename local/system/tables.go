@@ -65,11 +65,6 @@ func tableSchema(table string) (bigquery.Schema, error) {
 	return schema, nil
 }
 
-func missing(err error) bool {
-	var api *googleapi.Error
-	return errors.As(err, &api) && api.Code == http.StatusNotFound
-}
-
 func exists(err error) bool {
 	var api *googleapi.Error
 	return errors.As(err, &api) && api.Code == http.StatusConflict
