@@ -22,6 +22,7 @@ func TestAttempts_DocsSayHowLong(t *testing.T) {
 	attempts, long := d.PushMaxDeliveryAttempts, fmt.Sprintf("about %.0f hours", d.RetriesTake().Hours())
 	for page, sentence := range map[string]string{
 		"docs/runbooks.md":     fmt.Sprintf("tried %d times, which takes %s", attempts, long),
+		"docs/registry.md":     "an outage of more than " + long,
 		"docs/transports.md":   fmt.Sprintf("tries it %d times, which takes %s", attempts, long),
 		"docs/architecture.md": fmt.Sprintf("after %d s growing to %d s; after %d attempts, which take %s", d.PushMinimumBackoff, d.PushMaximumBackoff, attempts, long),
 	} {
