@@ -219,3 +219,40 @@ func TestJudge_WhoIsExcused(t *testing.T) {
 		}
 	}
 }
+
+// What is refused in both lanes is two dead letters, and each of its records is
+// counted once: published or dead-lettered, by what became of it in the lane
+// that lag is measured at.
+func TestDeadLetters_CountARecordOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		lanes                  map[batch.Lane]bool // that refuse
+		letters, dead, records int64
+	}{
+		"both lanes": {map[batch.Lane]bool{batch.RowsLane: true, batch.LakeLane: true}, 2, 3, 0},
+		"rows":       {map[batch.Lane]bool{batch.RowsLane: true}, 1, 3, 0},
+		"lake":       {map[batch.Lane]bool{batch.LakeLane: true}, 1, 0, 3},
+		"neither":    {nil, 0, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLedger(t, func(b *batch.Batch) error {
+					if test.lanes[b.Lane] {
+						return refusing("no")
+					}
+					return nil
+				})
+				c := testClaim(t, func(c *Config) { c.BatchAge, c.LakeAge = time.Second, time.Minute }, l)
+				c.bridge.deadLetters = l
+				for offset := range int64(3) {
+					c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil)
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				now := c.bridge.Snapshot()
+				if now.DeadLetteredBatches != test.letters || now.DeadLetteredRecords != test.dead || now.Records != test.records || c.committable() != 3 {
+					t.Errorf("%d dead letters of %d records, %d published, %d committable", now.DeadLetteredBatches, now.DeadLetteredRecords, now.Records, c.committable())
+				}
+			})
+		})
+	}
+}
