@@ -62,6 +62,7 @@ type judge struct {
 	byName   bool                                               // of the lake, only ranges are known
 	noLake   bool
 	noTables bool
+	nowhere  string // where else the records are not that are missing
 
 	// moving takes records that were handed on, and are young, for ones in
 	// flight.
@@ -199,7 +200,7 @@ func (j *judge) lacking(ctx context.Context, b *books, a *Account, rest Spans) e
 	if err != nil {
 		return err
 	}
-	a.Missing = j.problem(Missing, b.place, held, "", "are in Kafka, and in no table, object or dead letter", fromKafka)
+	a.Missing = j.problem(Missing, b.place, held, "", "are in Kafka, and in "+j.nowhere, fromKafka)
 	none := rest.Not(held)
 	if a.NoRecords = none.Count(); a.NoRecords > 0 {
 		f := of(NoRecords, b.place, none, fmt.Sprintf("%d offsets hold no record: markers of transactions, aborted or compacted records", none.Count()), "")

@@ -70,10 +70,38 @@ func Begin(ctx context.Context, s Sources, o Options) (_ *Check, err error) {
 	c.records = func(ctx context.Context, place Place, among Spans) (Spans, error) {
 		return Records(ctx, c.kafka.client, place.at(), among)
 	}
+	c.narrow()
 	if err := c.plan(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// narrow leaves out the topics that have no record in the period: while nothing
+// comes, nothing is read.
+func (c *Check) narrow() {
+	if c.options.From.IsZero() {
+		return
+	}
+	recent := c.options.Now.Sub(c.options.From) <= late // so that Kafka holds all of the period
+	in := map[string]bool{}
+	for place, extent := range c.kafka.extents {
+		in[place.Topic] = in[place.Topic] || extent.From < extent.To || !recent && extent.From == extent.Begin
+	}
+	idle := func(topic string) bool { return !in[topic] }
+	if w := c.sources.Warehouse; w != nil {
+		narrowed := *w
+		narrowed.Tables = slices.DeleteFunc(slices.Clone(w.Tables), func(table string) bool { return table != QuarantineTable && idle(table) })
+		if len(narrowed.Tables) == 1 {
+			narrowed.Tables = nil
+		}
+		c.sources.Warehouse = &narrowed
+	}
+	if l := c.sources.Lake; l != nil {
+		narrowed := *l
+		narrowed.Topics = slices.DeleteFunc(slices.Clone(l.Topics), idle)
+		c.sources.Lake = &narrowed
+	}
 }
 
 // Close ends the connection to Kafka.
@@ -229,6 +257,9 @@ func (c *Check) compare(ctx context.Context, h harvest, j *judge) (*Report, erro
 	j.byName = s.Lake != nil && size(c.objects) > s.Lake.ReadBytes
 	j.outstanding = map[*DeadLetter]bool{}
 	j.records = c.records
+	if j.nowhere = "no table, object or dead letter"; s.DeadLetters == nil {
+		j.nowhere = "no table and no object; stationflow verify looks at the dead letters, too"
+	}
 	all := c.books(j, h)
 	report := &Report{CheckedAt: o.Now.UTC(), From: moment(o.From), To: moment(o.To), Scanned: c.Scan, Partitions: []Account{}}
 	for _, place := range slices.SortedFunc(maps.Keys(all), compare) {

@@ -278,3 +278,18 @@ func TestCheck_Accounts(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A topic's marts are those that read it, whatever the models are called.
+func TestMarts(t *testing.T) {
+	for topic, want := range map[string][]string{
+		"incidents":          {"incident_dashboard", "incidents_hourly"},
+		"train_departures":   {"train_dashboard", "train_movements_hourly"},
+		"train_arrivals":     {"passenger_flow_dashboard", "passenger_flow_hourly", "train_dashboard", "train_movements_hourly"},
+		"ticket_validations": {"passenger_flow_dashboard", "passenger_flow_hourly", "ticket_dashboard", "ticket_validations_hourly"},
+	} {
+		got, err := Marts(topic)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", topic, err, diff)
+		}
+	}
+}
