@@ -143,9 +143,9 @@ func (j *judge) judge(ctx context.Context, b *books) (Account, error) {
 	}
 	if e := b.extent; e != nil {
 		open := Of(Span{e.Stable, e.End})
-		j.note(Unfinished, b.place, open, "", "wait for the end of a transaction", "")
+		j.note(Unfinished, b.place, open, "", "waiting for the end of a transaction", "")
 		beyond := Of(Span{e.End, maxOffset})
-		j.problem(NotInKafka, b.place, landed.And(beyond), "", "are in a table under offsets that Kafka never had", "Find out who wrote them")
+		j.problem(NotInKafka, b.place, landed.And(beyond), "", "in a table under offsets that Kafka never had", "Find out who wrote them")
 	}
 	return a, nil
 }
@@ -154,10 +154,10 @@ func (j *judge) judge(ctx context.Context, b *books) (Account, error) {
 func (j *judge) rows(b *books, a *Account, scope Spans) {
 	for _, table := range slices.Sorted(maps.Keys(b.elsewhere)) {
 		a.WrongTable += j.problem(WrongTable, b.place, b.elsewhere[table].And(scope), table,
-			"are in table "+table+", where they do not belong", fmt.Sprintf(deleteRows, table))
+			"in table "+table+", where they do not belong", fmt.Sprintf(deleteRows, table))
 	}
-	a.InBoth = j.note(InBoth, b.place, b.staging.And(b.quarantine).And(scope), "", "are in staging and in quarantine: one delivery refused what another accepted", "")
-	j.note(Duplicates, b.place, b.repeated.And(scope), "", "were delivered more than once; the views show one row of each", "")
+	a.InBoth = j.note(InBoth, b.place, b.staging.And(b.quarantine).And(scope), "", "in staging and in quarantine: one delivery refused what another accepted", "")
+	j.note(Duplicates, b.place, b.repeated.And(scope), "", "delivered more than once; the views show one row of each", "")
 	a.Duplicates = b.rows - b.staging.Count() - b.quarantine.Count()
 	for _, some := range b.elsewhere {
 		a.Duplicates -= some.Count()
@@ -180,7 +180,7 @@ func (j *judge) lacking(ctx context.Context, b *books, a *Account, rest Spans) e
 	if err != nil {
 		return err
 	}
-	a.Waiting = j.problem(Waiting, b.place, after.Before(e.Settled), "", "wait in Kafka: the bridge has not handed them on", seeBridge)
+	a.Waiting = j.problem(Waiting, b.place, after.Before(e.Settled), "", "waiting in Kafka: the bridge has not handed them on", seeBridge)
 	rest = rest.Before(committed)
 	fresh, err := j.few(ctx, b.place, rest.From(e.Settled))
 	if err != nil {
@@ -190,17 +190,17 @@ func (j *judge) lacking(ctx context.Context, b *books, a *Account, rest Spans) e
 	if j.moving {
 		young, rest = young.Or(fresh), rest.Not(fresh)
 	}
-	a.InFlight = j.note(InFlight, b.place, young, "", "are in flight", "")
+	a.InFlight = j.note(InFlight, b.place, young, "", "in flight", "")
 	if !j.byName && !j.noTables {
 		only := rest.And(b.lake)
-		a.OnlyInLake = j.problem(OnlyInLake, b.place, only, "", "are in the lake, and neither in staging nor in quarantine", fromLake)
+		a.OnlyInLake = j.problem(OnlyInLake, b.place, only, "", "in the lake, and neither in staging nor in quarantine", fromLake)
 		rest = rest.Not(only)
 	}
 	held, err := j.records(ctx, b.place, rest)
 	if err != nil {
 		return err
 	}
-	a.Missing = j.problem(Missing, b.place, held, "", "are in Kafka, and in "+j.nowhere, fromKafka)
+	a.Missing = j.problem(Missing, b.place, held, "", "in Kafka, and in "+j.nowhere, fromKafka)
 	none := rest.Not(held)
 	if a.NoRecords = none.Count(); a.NoRecords > 0 {
 		f := of(NoRecords, b.place, none, fmt.Sprintf("%d offsets hold no record: markers of transactions, aborted or compacted records", none.Count()), "")
@@ -237,9 +237,9 @@ func (j *judge) past(b *books, a *Account, gone, landed Spans) {
 			if len(known) > 0 {
 				expired = lake.Before(known[0].First)
 			}
-			j.note(Expired, b.place, expired, "", "are in the lake; staging keeps them no longer", "")
+			j.note(Expired, b.place, expired, "", "in the lake; staging keeps them no longer", "")
 		}
-		a.OnlyInLake += j.problem(OnlyInLake, b.place, lake.Not(expired), "", "are in the lake, and neither in staging nor in quarantine; Kafka holds them no more", fromLake)
+		a.OnlyInLake += j.problem(OnlyInLake, b.place, lake.Not(expired), "", "in the lake, and neither in staging nor in quarantine; Kafka holds them no more", fromLake)
 	}
 	all := known.Or(lake)
 	next := all[len(all)-1].Next
@@ -263,7 +263,7 @@ func (j *judge) dead(b *books, absent Spans) (all Spans) {
 			continue
 		}
 		dead := one.offsets.And(absent)
-		if j.problem(DeadLettered, b.place, dead, one.ID, "are in dead letter "+one.ID, fmt.Sprintf(sendAgain, one.ID)) > 0 {
+		if j.problem(DeadLettered, b.place, dead, one.ID, "in dead letter "+one.ID, fmt.Sprintf(sendAgain, one.ID)) > 0 {
 			j.outstanding[one.DeadLetter] = true
 		}
 		all = all.Or(dead)
@@ -279,7 +279,7 @@ func (j *judge) againstLake(b *books, a *Account, scope Spans) {
 			continue
 		}
 		dead := lacks.And(one.offsets)
-		if j.problem(DeadLettered, b.place, dead, one.ID, "are in staging and not in the lake, but in dead letter "+one.ID, fmt.Sprintf(sendAgain, one.ID)) > 0 {
+		if j.problem(DeadLettered, b.place, dead, one.ID, "in staging and not in the lake, but in dead letter "+one.ID, fmt.Sprintf(sendAgain, one.ID)) > 0 {
 			j.outstanding[one.DeadLetter] = true
 		}
 		lacks = lacks.Not(dead)
@@ -288,14 +288,14 @@ func (j *judge) againstLake(b *books, a *Account, scope Spans) {
 		committed := max(e.Committed, e.Begin)
 		after := lacks.From(committed)
 		young := after.From(e.Settled)
-		j.problem(Waiting, b.place, after.Before(e.Settled), "", "are in staging; the bridge has not handed them on for the lake", seeBridge)
+		j.problem(Waiting, b.place, after.Before(e.Settled), "", "in staging; the bridge has not handed them on for the lake", seeBridge)
 		lacks = lacks.Before(committed)
 		fresh := lacks.From(e.Settled)
 		j.young += fresh.Count()
 		if j.moving {
 			young, lacks = young.Or(fresh), lacks.Not(fresh)
 		}
-		j.note(InFlight, b.place, young, "", "are in staging, and in flight to the lake", "")
+		j.note(InFlight, b.place, young, "", "in staging, and in flight to the lake", "")
 	}
-	a.NotInLake = j.problem(NotInLake, b.place, lacks, "", "are in staging and not in the lake", intoLake)
+	a.NotInLake = j.problem(NotInLake, b.place, lacks, "", "in staging and not in the lake", intoLake)
 }

@@ -105,7 +105,7 @@ func (c *Check) narrow() {
 }
 
 // Close ends the connection to Kafka.
-func (c *Check) Close() error { return c.kafka.close() }
+func (c *Check) Close() error { return c.kafka.end() }
 
 // plan finds out how much there is to read. Folders of event days long before
 // the period are looked at later, where something is missing.
@@ -133,9 +133,9 @@ func (c *Check) plan(ctx context.Context) error {
 	return nil
 }
 
-// settle is how long records that were handed on get to arrive, before it is
+// settling is how long records that were handed on get to arrive, before it is
 // looked whether any has.
-const settle = 3 * time.Second
+const settling = 3 * time.Second
 
 // Run reads what Scan says and compares it. It reads once more, and says so to
 // again beforehand, where that may explain what is missing:
@@ -146,53 +146,54 @@ const settle = 3 * time.Second
 //   - A period was given: what is missing may have arrived long after it, or the
 //     lake may have it under an earlier event day.
 func (c *Check) Run(ctx context.Context, again func(why string, more Scan)) (*Report, error) {
-	report, young, err := c.round(ctx, true)
-	if err != nil {
-		return nil, err
+	j := &judge{moving: true}
+	report, err := c.round(ctx, j)
+	if err == nil && j.young > 0 {
+		report, j.moving, err = c.settle(ctx, again, j.young)
 	}
-	if bounded := !c.in.from.IsZero() || !c.in.to.IsZero(); bounded && !report.Complete {
-		c.in.to, c.days = time.Time{}, time.Time{}
-		if report, young, err = c.oneMore(ctx, "something is missing, which may have arrived late", again); err != nil {
-			return nil, err
-		}
+	bounded := !c.in.from.IsZero() || !c.in.to.IsZero()
+	if err != nil || report.Complete || !bounded {
+		return report, err
 	}
-	if young == 0 {
-		return report, nil
+	c.in.to, c.days = time.Time{}, time.Time{}
+	return c.oneMore(ctx, "something is missing, which may have arrived late", again, &judge{moving: j.moving})
+}
+
+// settle looks again after a pause at the young records that were handed on and
+// had not arrived. moving says whether any has.
+func (c *Check) settle(ctx context.Context, again func(string, Scan), young int64) (_ *Report, moving bool, err error) {
+	if err := pause.For(ctx, settling); err != nil {
+		return nil, false, err
 	}
-	if err := pause.For(ctx, settle); err != nil {
-		return nil, err
+	j := &judge{moving: true}
+	report, err := c.oneMore(ctx, "young records have not arrived", again, j)
+	if err != nil || j.young < young {
+		return report, true, err
 	}
-	later, left, err := c.oneMore(ctx, "young records have not arrived", again)
-	if err != nil || left < young {
-		return later, err
-	}
-	return c.compare(ctx, c.harvest, &judge{})
+	report, err = c.compare(ctx, c.harvest, &judge{})
+	return report, false, err
 }
 
 // oneMore reads everything again.
-func (c *Check) oneMore(ctx context.Context, why string, again func(why string, more Scan)) (*Report, int64, error) {
+func (c *Check) oneMore(ctx context.Context, why string, again func(string, Scan), j *judge) (*Report, error) {
 	before := c.Scan
 	if err := c.plan(ctx); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	again(why, c.Scan)
-	report, young, err := c.round(ctx, true)
-	c.Scan.add(before)
-	if report != nil {
+	report, err := c.round(ctx, j)
+	if c.Scan.add(before); err == nil {
 		report.Scanned = c.Scan
 	}
-	return report, young, err
+	return report, err
 }
 
-// round reads and compares. young is how many young records were handed on and
-// have not arrived; with moving they are taken for ones in flight.
-func (c *Check) round(ctx context.Context, moving bool) (_ *Report, young int64, err error) {
+// round reads and compares.
+func (c *Check) round(ctx context.Context, j *judge) (_ *Report, err error) {
 	if c.harvest, err = c.read(ctx); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	j := &judge{moving: moving}
-	report, err := c.compare(ctx, c.harvest, j)
-	return report, j.young, err
+	return c.compare(ctx, c.harvest, j)
 }
 
 // A harvest is what was read besides Kafka.
@@ -246,7 +247,7 @@ func (c *Check) outrun(ctx context.Context, runs []Run) error {
 			extent.End = max(extent.End, later.End)
 		}
 	}
-	return now.close()
+	return now.end()
 }
 
 // compare puts the harvest into books, and judges each.
@@ -409,7 +410,7 @@ func (j *judge) strangers(c *Check, all map[Place]*books) {
 			landed := b.staging.Or(b.quarantine).Or(b.lake)
 			partitions[Place{place.Topic, place.TopicID, 0}] += landed.Count()
 			if owner[place.TopicID] == place.Topic && len(landed) > 0 {
-				j.problem(NotInKafka, place, landed, "", "are of a partition that Kafka never had", "Find out who wrote them")
+				j.problem(NotInKafka, place, landed, "", "of a partition that Kafka never had", "Find out who wrote them")
 			}
 		}
 	}

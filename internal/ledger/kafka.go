@@ -43,7 +43,7 @@ type reading struct {
 	unread  []string // topics that cannot be read, one sentence each
 }
 
-func (r *reading) close() error { return r.client.Close() }
+func (r *reading) end() error { return r.client.Close() }
 
 // at is the partition, as the client knows it.
 func (p Place) at() kafka.Partition {
@@ -61,7 +61,7 @@ func (k Kafka) look(ctx context.Context, of times) (*reading, error) {
 	}
 	r := &reading{client: client, extents: map[Place]*Extent{}}
 	if err := k.inquire(r, of); err != nil {
-		return nil, errors.Join(k.explain(ctx, err), r.close())
+		return nil, errors.Join(k.explain(ctx, err), r.end())
 	}
 	return r, nil
 }

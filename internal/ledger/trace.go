@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"cloud.google.com/go/civil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/batch"
@@ -122,7 +121,7 @@ func Find(ctx context.Context, s Sources, seek Seek, tell func(Scan) error) (tra
 	if err != nil {
 		return nil, false, err
 	}
-	defer func() { _ = r.close() }()
+	defer func() { _ = r.end() }()
 	t := tracer{Sources: s, seek: seek, reading: r}
 	if !seek.byName() {
 		if err := t.start(ctx); err != nil {
@@ -429,12 +428,11 @@ func (t *tracer) atMarts(ctx context.Context, one *Trace) (*AtMarts, error) {
 		return m, nil
 	}
 	local := row.Event.In(t.seek.Location)
-	hour := civil.DateTime{Date: civil.DateOf(local), Time: civil.Time{Hour: local.Hour()}}
 	m.LocalHour = local.Format("2006-01-02T15:00")
 	q := t.Warehouse.Client.Query(fmt.Sprintf(`select max(latest_ingested_at) as latest, max(computed_at) as computed
 from %s
 where row_kind = 'hour' and local_date = date '%s' and local_hour = datetime '%s' and topic = %s and station = %s`,
-		"`"+t.seek.Prod+".station_hours`", hour.Date, strings.Replace(hour.String(), "T", " ", 1), quoted(one.Topic), quoted(row.Station)))
+		"`"+t.seek.Prod+".station_hours`", local.Format(time.DateOnly), local.Format("2006-01-02 15:00:00"), quoted(one.Topic), quoted(row.Station)))
 	q.Labels = labels
 	err = Rows(ctx, q, func(r *struct {
 		Latest   bigquery.NullTimestamp `bigquery:"latest"`

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/terraform"
@@ -87,6 +88,7 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 	send(t, producer(t, system.Kafka), sent)
 	system.awaitComplete(len(sent))
 	checkTraces(t, system, sent, reasons)
+	system.audit(true)
 
 	ids := map[string]string{}
 	for _, a := range system.verify().Partitions {
@@ -187,6 +189,7 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 		}
 	}
 
+	system.audit(false)
 	for at, state := range map[coordinate]string{lost: ledger.InLakeOnly, refused: ledger.IsMissing, dead: ledger.InDeadLetter} {
 		if traces, code := system.trace("--in-flight", "0s", at.String()); code != 0 || traces[0].State != state {
 			t.Errorf("the trace of %v ended with %d and %q, want %q", at, code, traces[0].State, state)
@@ -206,6 +209,26 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 	}
 	if _, faults, code := system.tool("verify", "--from", "yesterday"); code != 2 || strings.Count(faults, "\n") != 1 {
 		t.Errorf("a mistake ended with %d: %s", code, faults)
+	}
+}
+
+// audit calls the function, and checks what it answers and keeps.
+func (l *local) audit(complete bool) {
+	l.t.Helper()
+	response, err := http.Post(l.Functions+"/audit", "application/json", nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	var result audit.Result
+	if err := json.Unmarshal(body, &result); err != nil || response.StatusCode != http.StatusOK {
+		l.t.Fatalf("POST /audit answered %s: %s", response.Status, body)
+	}
+	kept := l.query(fmt.Sprintf("select count(*), logical_and(complete), sum(staging + quarantine - in_both), countif(problems != '') from %s.%s where checked_at = timestamp '%s'",
+		l.ProdDataset, audit.Table, result.CheckedAt.Format("2006-01-02 15:04:05.000000+00")))[0]
+	if result.Complete != complete || (len(result.Problems) == 0) != complete || kept[0] != int64(result.Partitions) || kept[1] != complete || kept[2] != result.Landed || (kept[3] == int64(0)) != complete {
+		l.t.Errorf("audit answered %s, and kept %v", body, kept)
 	}
 }
 
