@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/bigquery"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -293,3 +294,39 @@ func TestMarts(t *testing.T) {
 		}
 	}
 }
+
+// A word of offsets is read as what its bits say, with what occurs twice apart.
+func TestRuns_OfWords(t *testing.T) {
+	for _, c := range []struct {
+		name                            string
+		first, last, copies, bits, odds int64
+		want                            string
+	}{
+		{"full words", 2, 4, 3 * 62, fullWord, fullWord, "124-309: 186"},
+		{"a full word", 0, 0, 62, fullWord, fullWord, "0-61: 62"},
+		{"some", 1, 1, 4, 0b10111, 0b10111, "62-64: 3, 66: 1"},
+		{"one twice", 1, 1, 5, 0b10111, 0b10101, "62: 1, 64: 1, 66: 1, 63 repeated: 2"},
+		{"one three times", 1, 1, 6, 0b10111, 0b10111, "62-64 repeated: 6, 66 repeated: 0"},
+		{"a full word, once more", 0, 0, 124, fullWord, 0, "0-61 repeated: 124"},
+	} {
+		row := wordRow{Topic: bigquery.NullString{StringVal: "incidents", Valid: true}, TopicID: bigquery.NullString{StringVal: incidents, Valid: true},
+			Partition: valid(0), First: valid(c.first), Last: valid(c.last), Copies: c.copies, Bits: valid(c.bits), Odd: valid(c.odds)}
+		var got []string
+		for _, r := range row.runs("incidents") {
+			text := r.Span.String()
+			if r.Repeated {
+				text += " repeated"
+			}
+			got = append(got, fmt.Sprintf("%s: %d", text, r.Rows))
+		}
+		if got := strings.Join(got, ", "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	without := wordRow{Copies: 3}
+	if runs := without.runs("incidents"); len(runs) != 1 || runs[0].Span != (Span{}) || runs[0].Rows != 3 {
+		t.Errorf("rows without coordinates: %v", runs)
+	}
+}
+
+func valid(n int64) bigquery.NullInt64 { return bigquery.NullInt64{Int64: n, Valid: true} }

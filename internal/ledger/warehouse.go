@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -22,8 +23,8 @@ type Warehouse struct {
 	Tables  []string // one for each topic, named as it, and the quarantine
 }
 
-// A Run is offsets that follow one another in a table, each once or, where
-// Repeated is set, each more than once.
+// A Run is offsets that follow one another in a table, each once. Where Repeated
+// is set, some of them occur more than once.
 type Run struct {
 	Table    string
 	Place    Place
@@ -32,22 +33,30 @@ type Run struct {
 	Rows     int64
 }
 
-// runsSQL has a row for each run. Offsets that occur more than once are runs of
-// their own.
-const runsSQL = `with records as (
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, count(*) as copies, count(*) > 1 as repeated
+// A word is so many offsets that follow one another, each a bit.
+const wordOffsets = 62
+
+const fullWord = 1<<wordOffsets - 1
+
+// wordsSQL has a row for each word of offsets that is not full, with a bit for
+// each offset that is there, and one for each run of full words: some rows for
+// a table without gaps, however large. One scan and no sort: the local
+// warehouse takes a sixth of the time that numbering all rows takes.
+const wordsSQL = `with words as (
+  select kafka_topic, kafka_topic_id, kafka_partition, div(kafka_offset, 62) as word, count(*) as copies,
+    bit_or(1 << mod(kafka_offset, 62)) as bits, bit_xor(1 << mod(kafka_offset, 62)) as odd_bits
   from %s%s
-  group by kafka_topic, kafka_topic_id, kafka_partition, kafka_offset
+  group by kafka_topic, kafka_topic_id, kafka_partition, word
 ), numbered as (
-  select *, kafka_offset - row_number() over (
-    partition by kafka_topic, kafka_topic_id, kafka_partition, repeated order by kafka_offset
+  select *, copies = 62 and bits = 4611686018427387903 as is_full, word - row_number() over (
+    partition by kafka_topic, kafka_topic_id, kafka_partition, copies = 62 and bits = 4611686018427387903 order by word
   ) as run
-  from records
+  from words
 )
-select kafka_topic, kafka_topic_id, kafka_partition, repeated,
-  min(kafka_offset) as first_offset, max(kafka_offset) as last_offset, sum(copies) as row_count
+select kafka_topic, kafka_topic_id, kafka_partition, min(word) as first_word, max(word) as last_word,
+  sum(copies) as copies, max(bits) as bits, max(odd_bits) as odd_bits
 from numbered
-group by kafka_topic, kafka_topic_id, kafka_partition, repeated, run`
+group by kafka_topic, kafka_topic_id, kafka_partition, is_full, if(is_full, run, word)`
 
 // arrived bounds the partitions that are read, by time of arrival; zero times
 // bound nothing.
@@ -75,7 +84,7 @@ var labels = map[string]string{"application": "stationflow", "component": "ledge
 // query asks for the runs of one table. There is a statement for each, so that
 // none keeps the local warehouse for long.
 func (w *Warehouse) query(table string, in arrived) *bigquery.Query {
-	q := w.Client.Query(fmt.Sprintf(runsSQL, "`"+w.Dataset+"."+table+"`", in.where()))
+	q := w.Client.Query(fmt.Sprintf(wordsSQL, "`"+w.Dataset+"."+table+"`", in.where()))
 	q.Labels = labels
 	return q
 }
@@ -134,27 +143,61 @@ func (w *Warehouse) each(ctx context.Context, do func(ctx context.Context, i int
 	return group.Wait()
 }
 
-// A runRow is one of runsSQL. A row of a table may lack what is required of it.
-type runRow struct {
+// A wordRow is one of wordsSQL. A row of a table may lack what is required of
+// it.
+type wordRow struct {
 	Topic     bigquery.NullString `bigquery:"kafka_topic"`
 	TopicID   bigquery.NullString `bigquery:"kafka_topic_id"`
 	Partition bigquery.NullInt64  `bigquery:"kafka_partition"`
-	Repeated  bool                `bigquery:"repeated"`
-	First     bigquery.NullInt64  `bigquery:"first_offset"`
-	Last      bigquery.NullInt64  `bigquery:"last_offset"`
-	Rows      int64               `bigquery:"row_count"`
+	First     bigquery.NullInt64  `bigquery:"first_word"`
+	Last      bigquery.NullInt64  `bigquery:"last_word"`
+	Copies    int64               `bigquery:"copies"`
+	Bits      bigquery.NullInt64  `bigquery:"bits"`
+	Odd       bigquery.NullInt64  `bigquery:"odd_bits"` // that occur an odd number of times
 }
 
 func (w *Warehouse) read(ctx context.Context, table string, in arrived) (runs []Run, err error) {
-	err = Rows(ctx, w.query(table, in), func(row *runRow) {
-		run := Run{Table: table, Repeated: row.Repeated, Rows: row.Rows, Span: Span{row.First.Int64, row.Last.Int64 + 1},
-			Place: Place{row.Topic.StringVal, row.TopicID.StringVal, row.Partition.Int64}}
-		if !row.First.Valid || !row.Partition.Valid {
-			run.Span = Span{}
+	err = Rows(ctx, w.query(table, in), func(row *wordRow) { runs = append(runs, row.runs(table)...) })
+	return runs, err
+}
+
+// runs are those of a word, or of the full words that follow one another.
+func (r *wordRow) runs(table string) (runs []Run) {
+	place := Place{r.Topic.StringVal, r.TopicID.StringVal, r.Partition.Int64}
+	if !r.Partition.Valid || !r.Bits.Valid {
+		return []Run{{Table: table, Rows: r.Copies}}
+	}
+	first := r.First.Int64 * wordOffsets
+	if r.Last.Int64 > r.First.Int64 || r.Bits.Int64 == fullWord && r.Copies == wordOffsets {
+		return []Run{{Table: table, Place: place, Span: Span{first, (r.Last.Int64 + 1) * wordOffsets}, Rows: r.Copies}}
+	}
+	there := uint64(r.Bits.Int64)
+	repeated := there &^ uint64(r.Odd.Int64) // those that occur twice, four times, …
+	if extra := r.Copies - int64(bits.OnesCount64(there)); extra != int64(bits.OnesCount64(repeated)) {
+		repeated = there // some occur more often: one of these
+	}
+	left := r.Copies
+	for _, span := range ofBits(there&^repeated, first) {
+		runs = append(runs, Run{Table: table, Place: place, Span: span, Rows: span.Next - span.First})
+		left -= span.Next - span.First
+	}
+	for i, span := range ofBits(repeated, first) {
+		run := Run{Table: table, Place: place, Span: span, Repeated: true}
+		if i == 0 {
+			run.Rows = left // of all of them: how they share it is not known
 		}
 		runs = append(runs, run)
-	})
-	return runs, err
+	}
+	return runs
+}
+
+// ofBits are the offsets, from first on, of the bits that are set.
+func ofBits(set uint64, first int64) Spans {
+	var offsets []int64
+	for ; set != 0; set &= set - 1 {
+		offsets = append(offsets, first+int64(bits.TrailingZeros64(set)))
+	}
+	return Offsets(offsets)
 }
 
 // Rows calls f with every row of a query.
