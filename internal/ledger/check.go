@@ -42,6 +42,7 @@ type Check struct {
 	days    time.Time // folders of event days before are not listed; zero for all
 	objects []Object
 	harvest harvest
+	keeps   bool // what was read of the tables and of the dead letters stands
 }
 
 // Begin asks Kafka, lists the lake's objects, and has BigQuery say how much it
@@ -112,7 +113,7 @@ func (c *Check) Close() error { return c.kafka.end() }
 func (c *Check) plan(ctx context.Context) error {
 	c.Scan = Scan{}
 	group, ctx := errgroup.WithContext(ctx)
-	if w := c.sources.Warehouse; w != nil {
+	if w := c.sources.Warehouse; w != nil && !c.keeps {
 		group.Go(func() (err error) {
 			c.Scan.BigQueryBytes, err = w.estimate(ctx, c.in)
 			return err
@@ -155,6 +156,7 @@ func (c *Check) Run(ctx context.Context, again func(why string, more Scan)) (*Re
 	if err != nil || report.Complete || !bounded {
 		return report, err
 	}
+	c.keeps = c.in.to.IsZero() // the tables were read without a bound
 	c.in.to, c.days = time.Time{}, time.Time{}
 	return c.oneMore(ctx, "something is missing, which may have arrived late", again, &judge{moving: j.moving})
 }
@@ -205,7 +207,10 @@ type harvest struct {
 
 func (c *Check) read(ctx context.Context) (h harvest, err error) {
 	group, reading := errgroup.WithContext(ctx)
-	if w := c.sources.Warehouse; w != nil {
+	if c.keeps {
+		h = c.harvest
+	}
+	if w := c.sources.Warehouse; w != nil && !c.keeps {
 		group.Go(func() (err error) {
 			h.runs, err = w.runs(reading, c.in)
 			return err
@@ -217,7 +222,7 @@ func (c *Check) read(ctx context.Context) (h harvest, err error) {
 			return err
 		})
 	}
-	if c.sources.DeadLetters != nil {
+	if c.sources.DeadLetters != nil && !c.keeps {
 		group.Go(func() (err error) {
 			h.letters, err = c.sources.DeadLetters(reading)
 			return err
