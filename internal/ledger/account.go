@@ -77,8 +77,8 @@ func (j *judge) problem(kind Kind, place Place, offsets Spans, in, text, remedy 
 	return j.add(&j.problems, kind, place, offsets, in, text, remedy)
 }
 
-func (j *judge) note(kind Kind, place Place, offsets Spans, in, text, remedy string) int64 {
-	return j.add(&j.notes, kind, place, offsets, in, text, remedy)
+func (j *judge) note(kind Kind, place Place, offsets Spans, text string) int64 {
+	return j.add(&j.notes, kind, place, offsets, "", text, "")
 }
 
 // add returns how many offsets there are; without any there is no finding.
@@ -143,7 +143,7 @@ func (j *judge) judge(ctx context.Context, b *books) (Account, error) {
 	}
 	if e := b.extent; e != nil {
 		open := Of(Span{e.Stable, e.End})
-		j.note(Unfinished, b.place, open, "", "waiting for the end of a transaction", "")
+		j.note(Unfinished, b.place, open, "waiting for the end of a transaction")
 		beyond := Of(Span{e.End, maxOffset})
 		j.problem(NotInKafka, b.place, landed.And(beyond), "", "in a table under offsets that Kafka never had", "Find out who wrote them")
 	}
@@ -156,8 +156,8 @@ func (j *judge) rows(b *books, a *Account, scope Spans) {
 		a.WrongTable += j.problem(WrongTable, b.place, b.elsewhere[table].And(scope), table,
 			"in table "+table+", where they do not belong", fmt.Sprintf(deleteRows, table))
 	}
-	a.InBoth = j.note(InBoth, b.place, b.staging.And(b.quarantine).And(scope), "", "in staging and in quarantine: one delivery refused what another accepted", "")
-	j.note(Duplicates, b.place, b.repeated.And(scope), "", "delivered more than once; the views show one row of each", "")
+	a.InBoth = j.note(InBoth, b.place, b.staging.And(b.quarantine).And(scope), "in staging and in quarantine: one delivery refused what another accepted")
+	j.note(Duplicates, b.place, b.repeated.And(scope), "delivered more than once; the views show one row of each")
 	a.Duplicates = b.rows - b.staging.Count() - b.quarantine.Count()
 	for _, some := range b.elsewhere {
 		a.Duplicates -= some.Count()
@@ -190,7 +190,7 @@ func (j *judge) lacking(ctx context.Context, b *books, a *Account, rest Spans) e
 	if j.moving {
 		young, rest = young.Or(fresh), rest.Not(fresh)
 	}
-	a.InFlight = j.note(InFlight, b.place, young, "", "in flight", "")
+	a.InFlight = j.note(InFlight, b.place, young, "in flight")
 	if !j.byName && !j.noTables {
 		only := rest.And(b.lake)
 		a.OnlyInLake = j.problem(OnlyInLake, b.place, only, "", "in the lake, and neither in staging nor in quarantine", fromLake)
@@ -237,7 +237,7 @@ func (j *judge) past(b *books, a *Account, gone, landed Spans) {
 			if len(known) > 0 {
 				expired = lake.Before(known[0].First)
 			}
-			j.note(Expired, b.place, expired, "", "in the lake; staging keeps them no longer", "")
+			j.note(Expired, b.place, expired, "in the lake; staging keeps them no longer")
 		}
 		a.OnlyInLake += j.problem(OnlyInLake, b.place, lake.Not(expired), "", "in the lake, and neither in staging nor in quarantine; Kafka holds them no more", fromLake)
 	}
@@ -295,7 +295,7 @@ func (j *judge) againstLake(b *books, a *Account, scope Spans) {
 		if j.moving {
 			young, lacks = young.Or(fresh), lacks.Not(fresh)
 		}
-		j.note(InFlight, b.place, young, "", "in staging, and in flight to the lake", "")
+		j.note(InFlight, b.place, young, "in staging, and in flight to the lake")
 	}
 	a.NotInLake = j.problem(NotInLake, b.place, lacks, "", "in staging and not in the lake", intoLake)
 }

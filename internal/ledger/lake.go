@@ -142,17 +142,13 @@ func (l *Lake) readObject(ctx context.Context, object Object) (find, error) {
 		f.broken = "its name is not that of an object of this lake"
 		return f, nil
 	}
-	spans, err := readCoordinates(&blocks{ctx: ctx, object: l.Bucket.Object(object.Name), size: object.Size}, object.Size)
-	var outage *outage
-	switch {
-	case errors.As(err, &outage) && errors.Is(err, storage.ErrObjectNotExist):
-		f.broken = "it was deleted meanwhile"
-		return f, nil
-	case errors.As(err, &outage):
-		return f, fmt.Errorf("reading object %s: %w", object.Name, err)
-	case err != nil:
-		f.broken = err.Error()
-		return f, nil
+	spans, fault := readCoordinates(&blocks{ctx: ctx, object: l.Bucket.Object(object.Name), size: object.Size}, object.Size)
+	var fetching *outage
+	if errors.As(fault, &fetching) && !errors.Is(fault, storage.ErrObjectNotExist) {
+		return f, fmt.Errorf("reading object %s: %w", object.Name, fault)
+	}
+	if fault != nil { // damaged, or deleted meanwhile
+		f.broken = fault.Error()
 	}
 	f.spans = spans
 	for place := range spans {

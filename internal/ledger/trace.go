@@ -124,7 +124,7 @@ func Find(ctx context.Context, s Sources, seek Seek, tell func(Scan) error) (tra
 	defer func() { _ = r.end() }()
 	t := tracer{Sources: s, seek: seek, reading: r}
 	if !seek.byName() {
-		if err := t.start(ctx); err != nil {
+		if err := t.start(); err != nil {
 			return nil, false, err
 		}
 	}
@@ -159,7 +159,7 @@ type tracer struct {
 
 // start looks the offset up in Kafka. The record's timestamp bounds what is
 // read of the tables.
-func (t *tracer) start(ctx context.Context) (err error) {
+func (t *tracer) start() (err error) {
 	for place, extent := range t.reading.extents {
 		if place.Topic != t.seek.Topic || place.Partition != t.seek.Partition {
 			continue
