@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/ledger"
 )
 
@@ -144,6 +145,17 @@ func TestCompare_Transactions(t *testing.T) {
 	b.want(false, all, "6 arrived, 0 missing, 0 open")
 	b.want(false, landed{place{b.id(), 0}: spans(0, 2, 8, 10)}, "4 arrived, 2 missing, 0 open: 2 in incidents/0 from offset 2 on")
 	b.want(false, landed{}, "0 arrived, 6 missing, 0 open: 6 in incidents/0 from offset 0 on")
+	client, err := b.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for offset, there := range map[int64]bool{1: true, 3: false, 5: false, 9: true} { // 3 is a marker, 5 was aborted
+		record, err := kafka.Read(client, kafka.Partition{Topic: counted, Number: 0}, offset)
+		if err != nil || (record != nil) != there || there && (string(record.Value) != "{}" || time.Since(record.At) > time.Hour) {
+			t.Errorf("offset %d holds %v, %v", offset, record, err)
+		}
+	}
 	b.transaction(x, 2, nil)
 	b.produce(b.client(), 1)
 	b.want(false, all, "6 arrived, 0 missing, 3 open")
