@@ -13,6 +13,7 @@ import (
 	"github.com/IBM/sarama"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
@@ -306,6 +307,9 @@ func (c *Check) books(j *judge, h harvest) map[Place]*books {
 	sets := map[Place]map[string][]Span{} // by table
 	repeated := map[Place][]Span{}
 	for _, run := range h.runs {
+		if c.leftOut(run.Place.Topic) {
+			continue
+		}
 		if run.Span == (Span{}) || run.Place.TopicID == "" {
 			j.problems = append(j.problems, Finding{Kind: WrongTable, In: run.Table, Records: run.Rows,
 				Text: fmt.Sprintf("%d rows of table %s do not say of which record they are", run.Rows, run.Table), Remedy: fmt.Sprintf(deleteRows, run.Table)})
@@ -350,11 +354,19 @@ func (c *Check) books(j *judge, h harvest) map[Place]*books {
 	}
 	for i := range h.letters {
 		for place, span := range h.letters[i].Ranges {
+			if c.leftOut(place.Topic) {
+				continue
+			}
 			b := at(place)
 			b.letters = append(b.letters, letter{&h.letters[i], Of(span)})
 		}
 	}
 	return all
+}
+
+// leftOut reports whether KAFKA_TOPICS leaves a topic of this project out.
+func (c *Check) leftOut(topic string) bool {
+	return !slices.Contains(c.sources.Kafka.Topics, topic) && slices.Contains(event.Topics(), topic)
 }
 
 // known completes the first digits of a topic's id, which is all that an
@@ -386,7 +398,7 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 		switch l := &h.letters[i]; {
 		case l.Topic == "":
 			j.problems = append(j.problems, Finding{Kind: BadLetter, In: l.ID, Text: "dead letter " + l.ID + " is not a batch: nobody can say which records it has"})
-		case !j.outstanding[l] && !j.bounded && c.options.To.IsZero():
+		case !j.outstanding[l] && !c.leftOut(l.Topic) && !j.bounded && c.options.To.IsZero():
 			j.notes = append(j.notes, Finding{Kind: Settled, In: l.ID, Text: "dead letter " + l.ID + ": all its records have arrived", Remedy: discardOnly})
 		}
 	}

@@ -181,6 +181,10 @@ func TestCheck_NamesWhatIsTamperedWith(t *testing.T) {
 		{"a row beyond Kafka's end", func(w *world) { w.runs = append(w.runs, run("incidents", zero, 500, 500)) }, "not_in_kafka incidents/0 500", ""},
 		{"a row of a partition that is not there", func(w *world) { w.runs = append(w.runs, run("quarantine", place("incidents", incidents, 9), 5, 5)) },
 			"not_in_kafka incidents/9 5", ""},
+		{"a topic that KAFKA_TOPICS leaves out", func(w *world) {
+			w.runs = append(w.runs, run("quarantine", place("passenger_flow", older, 0), 5, 5))
+			w.letters = []DeadLetter{letterOf("17", place("passenger_flow", older, 0), 6, 6, true, true)}
+		}, "", ""},
 		{"a range only in the lake", func(w *world) { w.runs[1] = run("incidents", zero, 9, 59) }, "only_in_lake incidents/0 60-99", ""},
 		{"a range only in staging", func(w *world) { w.finds[0] = object("a", zero, Span{0, 7}, Span{9, 60}) }, "not_in_lake incidents/0 60-99", ""},
 		{"refused and accepted", func(w *world) { w.runs = append(w.runs, run("quarantine", zero, 20, 20)) }, "", "in_both incidents/0 20"},

@@ -74,10 +74,12 @@ func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
 	return nil
 }
 
-// values reads a column.
+// values reads a column, a few values at a time: how many there are is what the
+// file says, which may be damaged.
 func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
 	pages := chunk.Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
+	some := make([]parquet.Value, 1024)
 	for {
 		page, err := pages.ReadPage()
 		if errors.Is(err, io.EOF) {
@@ -86,13 +88,16 @@ func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
 		if err != nil {
 			return nil, err
 		}
-		some := make([]parquet.Value, page.NumValues())
-		n, err := page.Values().ReadValues(some)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		for _, value := range some[:n] {
-			all = append(all, value.Clone())
+		for reader, ended := page.Values(), false; !ended; {
+			n, err := reader.ReadValues(some)
+			if ended = errors.Is(err, io.EOF); err != nil && !ended {
+				return nil, err
+			}
+			if ended = ended || n == 0; n > 0 {
+				for _, value := range some[:n] {
+					all = append(all, value.Clone())
+				}
+			}
 		}
 		parquet.Release(page)
 	}
