@@ -88,15 +88,16 @@ func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for reader, ended := page.Values(), false; !ended; {
+		for reader := page.Values(); ; {
 			n, err := reader.ReadValues(some)
-			if ended = errors.Is(err, io.EOF); err != nil && !ended {
-				return nil, err
+			for _, value := range some[:n] {
+				all = append(all, value.Clone())
 			}
-			if ended = ended || n == 0; n > 0 {
-				for _, value := range some[:n] {
-					all = append(all, value.Clone())
-				}
+			if errors.Is(err, io.EOF) || n == 0 && err == nil {
+				break
+			}
+			if err != nil {
+				return nil, err
 			}
 		}
 		parquet.Release(page)
