@@ -1,3 +1,12 @@
+variable "audit" {
+  description = "What audit checks and keeps: ingest's sinks, the table of its results, and settings. It reads Kafka as scale does."
+  type = object({
+    settings = map(string)
+    sinks    = list(string)
+    table    = string
+  })
+}
+
 variable "bucket" {
   description = "Name of the lake's bucket."
   type        = string
