@@ -118,7 +118,10 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	if !known {
 		return &foreignTopic{topic: b.Topic}
 	}
-	refused := f.settled.leaveOut(b, f.config.Now())
+	var refused error
+	if !b.Retry { // what an earlier batch brought of its ranges is not what it brings
+		refused = f.settled.leaveOut(b, f.config.Now())
+	}
 	if len(b.Records) == 0 {
 		s.apart = true
 		return refused
@@ -162,8 +165,11 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	archiving.Wait()
 	done.lake, done.inLake = inLake == nil, inLake
 	s.duplicates += filed.Duplicates
-	s.became = f.sinks.become(b.Lane)
-	return errors.Join(inLake, elsewhere)
+	s.became = f.sinks.become(b)
+	if err := errors.Join(inLake, elsewhere); err != nil || !b.Retry {
+		return err
+	}
+	return f.release(ctx, b, d.rejections)
 }
 
 // storeRows is what store does but for the sinks of the lane lake.
