@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -334,6 +335,51 @@ func TestMailbox_EachEnds(t *testing.T) {
 	}
 }
 
+// One is shown with what it carries, and taken away for ever only with a reason.
+func TestDeadLetters_ShowAndDiscard(t *testing.T) {
+	m := newMail(t)
+	m.bury(10, map[string]string{"CloudPubSubDeadLetterSourceDeliveryCount": "7", "CloudPubSubDeadLetterSourceSubscription": "stationflow-ingest"})
+	second := m.bury(20, deadletter.Cause{Attempts: 20, Since: time.Unix(2, 0), Source: "bridge g", Reason: "answered 500: poison"}.Attributes())
+	m.publish(&pubsubpb.PubsubMessage{Data: []byte("hello"), Attributes: map[string]string{"a": "b"}})
+
+	id := second.Attributes["ce-id"]
+	m.mustSay(0, []string{"show", "--wait", "1s", id}, "answered 500: poison", "attempts  20", "ce-recordcount: 2", "partition 3, offset 20, key null, value of 1 bytes")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "ingest takes no such event", "in its lines with batch "+topicID+"-3-10-11", "3 dead letters")
+
+	var list struct {
+		Letters []letterJSON `json:"dead_letters"`
+	}
+	m.json(&list, "list", "--wait", "1s", "--json")
+	var shown struct {
+		Letter struct {
+			Message string
+			Held    []letterRecordJSON `json:"records_held"`
+		} `json:"dead_letter"`
+	}
+	m.json(&shown, "show", "--wait", "1s", "--json", id)
+	if len(list.Letters) != 3 || len(shown.Letter.Held) != 2 || shown.Letter.Held[1].Offset != 21 {
+		t.Errorf("list --json: %+v, show --json: %+v", list, shown)
+	}
+
+	m.mustSay(0, []string{"discard", "--wait", "1s", "--reason", "a test's", id}, `"msg":"dead letter discarded","reason":"a test's"`,
+		`"event":"`+id+`"`, `"cause":"answered 500: poison"`, "1 dead letters discarded")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "2 dead letters")
+	m.mustSay(0, []string{"discard", "--wait", "1s", "--reason", "a test's", "--all"}, "2 dead letters discarded")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "no dead letters")
+	if got := m.resent(); len(got) != 0 {
+		t.Errorf("sent %v", got)
+	}
+}
+
+// json runs the command and reads what it prints.
+func (m *mail) json(to any, args ...string) {
+	m.t.Helper()
+	code, said := m.run(args...)
+	if err := json.Unmarshal([]byte(said[strings.Index(said, "{"):]), to); err != nil || code != 0 {
+		m.t.Fatalf("%v: exit code %d, %v: %s", args, code, err, said)
+	}
+}
+
 func TestDeadLetters_Mistakes(t *testing.T) {
 	m := newMail(t)
 	for _, test := range []struct {
@@ -341,8 +387,14 @@ func TestDeadLetters_Mistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		{"", 2, "say list or resend"},
-		{"burn", 2, "say list or resend"},
+		{"", 2, "say list, show, resend or discard"},
+		{"burn", 2, "say list, show, resend or discard"},
+		{"show", 2, "show needs the id of one"},
+		{"show 7 8", 2, "show needs the id of one"},
+		{"show --wait 1s 7", 1, "none of the dead letters is 7"},
+		{"discard --all", 2, "discard needs --reason"},
+		{"discard --reason old", 2, "either --all or the ids of those to discard"},
+		{"discard --wait 1s --reason old 7", 1, "none of the dead letters is 7"},
 		{"--help", 0, "usage: stationflow deadletters list"},
 		{"list --help", 0, "  --wait DURATION"},
 		{"resend --help", 0, "  --url URL"},

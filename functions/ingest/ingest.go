@@ -26,11 +26,9 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
-	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
-	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // A Function ingests batches. Its clients and streams are shared by all
@@ -53,15 +51,12 @@ func New(life context.Context, config Config) (*Function, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	f := &Function{config: config, topics: make(map[string]*topic), quarantined: rows.Quarantine(),
+	f := &Function{config: config, quarantined: rows.Quarantine(),
 		turns: make(chan struct{}, config.Concurrency)}
 	f.decoded.New = func() any { return newDecoded() }
-	client, err := openRegistry(config.Registry)
-	if err != nil {
+	var err error
+	if f.topics, err = newTopics(&config); err != nil {
 		return nil, fmt.Errorf("setting up ingest: %w", err)
-	}
-	for _, name := range event.Topics() {
-		f.topics[name] = newTopic(&config, name, client)
 	}
 	if f.bucket, err = lake.Open(life, config.Bucket, config.AppendTimeout, config.StorageOptions...); err == nil {
 		if f.sinks, err = openSinks(life, &config, f.bucket); err != nil {
@@ -72,14 +67,6 @@ func New(life context.Context, config Config) (*Function, error) {
 		return nil, fmt.Errorf("setting up ingest: %w", err)
 	}
 	return f, nil
-}
-
-// openRegistry returns a client of the registry, nil where there is none.
-func openRegistry(config *registry.Config) (*registry.Client, error) {
-	if config == nil {
-		return nil, nil
-	}
-	return registry.New(*config)
 }
 
 // Close ends the function's connections. Calls that run then fail.
