@@ -7,6 +7,7 @@ func Commands() []Command {
 		{Name: "dbt", Summary: "run, test, build, compile or ls the dbt project natively", Run: runDbt},
 		{Name: "deadletters", Summary: "list the batches that were given up, show one, send them again or discard them", Run: deadLetters{wallClock{}}.run},
 		{Name: "quarantine", Summary: "list what was refused, show a record of it, and have it tried again", Run: quarantineTool{wallClock{}}.run},
+		{Name: "replay", Summary: "send again what Kafka, the lake or the dead letters have", Run: replayTool{wallClock{}}.run},
 		{Name: "schema", Summary: "register the topics' schemas in a schema registry, or check whether they may be", Run: runSchema},
 		{Name: "transform", Summary: "run the dbt project once against the warehouse", Run: runTransform},
 		{Name: "version", Summary: "say which version and commit this program was built from", Run: runVersion},

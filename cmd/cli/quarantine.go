@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
+	"github.com/stationflow/stationflow/internal/bigquery/scan"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/quarantine"
@@ -80,23 +80,19 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
 		return err
 	}
-	table, err := quarantine.Open(ctx, config, quarantine.Limits{MaxBytes: c.maxBytes, Told: c.announce})
+	table, err := quarantine.Open(ctx, config, scan.Limits{MaxBytes: c.maxBytes, Told: c.announce})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = table.Close() }()
 	err = work(ctx, table)
-	var much *quarantine.TooMuch
-	if errors.As(err, &much) {
-		return fmt.Errorf("it would read %s of the quarantine, and may read %s: narrow it with --from or --topic, or raise --max-bytes", sizeText(much.Bytes), sizeText(much.Most))
-	}
-	return err
+	return explainTooMuch(err)
 }
 
 // announce says what a statement will read, before it does.
 func (c *quarantineCommand) announce(bytes int64) {
 	c.read += bytes
-	fmt.Fprintf(c.streams.Err, "reading up to %s of the quarantine\n", sizeText(bytes))
+	fmt.Fprintf(c.streams.Err, "reading up to %s of the warehouse\n", sizeText(bytes))
 }
 
 func (c *quarantineCommand) parse(verb string, args []string) error {

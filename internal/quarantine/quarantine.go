@@ -4,7 +4,6 @@ package quarantine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -12,9 +11,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/iterator"
 
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
+	"github.com/stationflow/stationflow/internal/bigquery/scan"
 	"github.com/stationflow/stationflow/sql"
 )
 
@@ -71,17 +70,11 @@ type Table struct {
 	client *bigquery.Client
 	name   string // dataset.table
 	full   string // with the project
-	limits Limits
-}
-
-// Limits are what a statement may read.
-type Limits struct {
-	MaxBytes int64             // a statement that would read more is not begun
-	Told     func(bytes int64) // is called before each statement with what it will read
+	limits scan.Limits
 }
 
 // Open connects to the warehouse; Close ends the connection.
-func Open(ctx context.Context, config bqconfig.Config, limits Limits) (*Table, error) {
+func Open(ctx context.Context, config bqconfig.Config, limits scan.Limits) (*Table, error) {
 	client, err := bigquery.NewClient(ctx, config.Project, config.RESTOptions()...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to BigQuery in project %s: %w", config.Project, err)
@@ -120,7 +113,7 @@ from held
 where %s
 group by kafka_topic, reason
 order by records desc, kafka_topic, reason`, examples, f.condition())
-	for group, err := range read[Group](ctx, t, statement, f.parameters()) {
+	for group, err := range read[Group](ctx, t, t.limits, statement, f.parameters()) {
 		if err != nil {
 			return nil, fmt.Errorf("counting what is in quarantine: %w", err)
 		}
@@ -136,7 +129,7 @@ func (t *Table) History(ctx context.Context, p Place) ([]Row, error) {
 	where := "where kafka_topic = @topic and kafka_partition = @partition and kafka_offset = @offset"
 	parameters := []bigquery.QueryParameter{{Name: "topic", Value: p.Topic}, {Name: "partition", Value: int64(p.Partition)}, {Name: "offset", Value: p.Offset}}
 	var rows []Row
-	for row, err := range read[Row](ctx, t, "select * from "+t.name+" "+where+" order by ingested_at, batch_id", parameters) {
+	for row, err := range read[Row](ctx, t, t.limits, "select * from "+t.name+" "+where+" order by ingested_at, batch_id", parameters) {
 		if err != nil {
 			return nil, fmt.Errorf("looking for %v in quarantine: %w", p, err)
 		}
@@ -148,7 +141,7 @@ func (t *Table) History(ctx context.Context, p Place) ([]Row, error) {
 // Records yields the chosen records, each with its newest reason, in the order
 // of topics, partitions and offsets. An error is the last that it yields.
 func (t *Table) Records(ctx context.Context, f Filter) iter.Seq2[Row, error] {
-	return read[Row](ctx, t, t.held(f)+"\nselect * from held where "+f.condition()+
+	return read[Row](ctx, t, t.limits, t.held(f)+"\nselect * from held where "+f.condition()+
 		"\norder by kafka_topic, kafka_topic_id, kafka_partition, kafka_offset", f.parameters())
 }
 
@@ -163,7 +156,7 @@ func (t *Table) Outcome(ctx context.Context, batches []string, since time.Time) 
 	statement := `select reason, count(distinct concat(kafka_topic_id, '/', cast(kafka_partition as string), '/', cast(kafka_offset as string))) as records
 from ` + t.name + ` where ingested_at >= @since and batch_id in unnest(@batches) group by reason`
 	parameters := []bigquery.QueryParameter{{Name: "since", Value: since}, {Name: "batches", Value: batches}}
-	for one, err := range read[count](ctx, &Table{t.client, t.name, t.full, Limits{}}, statement, parameters) {
+	for one, err := range read[count](ctx, t, scan.Limits{}, statement, parameters) {
 		if err != nil {
 			return nil, fmt.Errorf("counting what became of the records: %w", err)
 		}
@@ -230,55 +223,30 @@ func (f *Filter) parameters() (all []bigquery.QueryParameter) {
 	return all
 }
 
-// A TooMuch error says that a statement would read more than it may.
-type TooMuch struct{ Bytes, Most int64 }
-
-func (e *TooMuch) Error() string {
-	return fmt.Sprintf("it would read %d bytes of the quarantine and may read %d", e.Bytes, e.Most)
+// read yields the rows of a statement.
+func read[R any](ctx context.Context, t *Table, limits scan.Limits, statement string, parameters []bigquery.QueryParameter) iter.Seq2[R, error] {
+	query := t.client.Query(statement)
+	query.Parameters = parameters
+	return scan.Rows[R](ctx, limits, query)
 }
 
-// read yields the rows of a statement, once it is known how much it reads.
-func read[R any](ctx context.Context, t *Table, statement string, parameters []bigquery.QueryParameter) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		var none R
-		query := t.client.Query(statement)
-		query.Parameters = parameters
-		if t.limits.Told != nil {
-			bytes, err := estimate(ctx, query)
-			if err == nil && t.limits.MaxBytes > 0 && bytes > t.limits.MaxBytes {
-				err = &TooMuch{bytes, t.limits.MaxBytes}
-			}
-			if err != nil {
-				yield(none, err)
-				return
-			}
-			t.limits.Told(bytes)
-		}
-		rows, err := query.Read(ctx)
+// A Coordinate is the identity of a record: the topic's id, as a topic can be
+// made again, and the place.
+type Coordinate struct {
+	TopicID   string `bigquery:"kafka_topic_id"`
+	Partition int64  `bigquery:"kafka_partition"`
+	Offset    int64  `bigquery:"kafka_offset"`
+}
+
+// Coordinates returns those of the chosen records.
+func (t *Table) Coordinates(ctx context.Context, f Filter) (map[Coordinate]bool, error) {
+	all := make(map[Coordinate]bool)
+	statement := t.held(f) + "\nselect kafka_topic_id, kafka_partition, kafka_offset from held where " + f.condition()
+	for one, err := range read[Coordinate](ctx, t, t.limits, statement, f.parameters()) {
 		if err != nil {
-			yield(none, err)
-			return
+			return nil, fmt.Errorf("reading which records are in quarantine: %w", err)
 		}
-		for {
-			var row R
-			err := rows.Next(&row)
-			if errors.Is(err, iterator.Done) {
-				return
-			}
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
+		all[one] = true
 	}
-}
-
-// estimate asks how much a query would read; that costs nothing.
-func estimate(ctx context.Context, query *bigquery.Query) (bytes int64, err error) {
-	query.DryRun = true
-	defer func() { query.DryRun = false }()
-	job, err := query.Run(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+	return all, nil
 }

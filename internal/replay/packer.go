@@ -25,11 +25,20 @@ type Packer struct {
 	encoder batch.Encoder
 }
 
+// Fits reports whether the record goes into the batch that is packed now. Where
+// none is, it does: no record that is shown to a Packer is too large for a batch.
+func (p *Packer) Fits(of *batch.Batch, r *batch.Record) bool {
+	return p.encoder.Records() == 0 || p.goesWith(of) && p.encoder.Fits(r)
+}
+
+func (p *Packer) goesWith(of *batch.Batch) bool {
+	return p.of.ClusterID == of.ClusterID && p.of.Topic == of.Topic && p.of.TopicID == of.TopicID && p.of.Retry == of.Retry
+}
+
 // Add packs a record of where of says, and sends what was packed before where
 // the record does not go with it. Within a partition offsets must ascend.
 func (p *Packer) Add(ctx context.Context, of *batch.Batch, r *batch.Record) error {
-	other := p.of.ClusterID != of.ClusterID || p.of.Topic != of.Topic || p.of.TopicID != of.TopicID || p.of.Retry != of.Retry
-	if p.encoder.Records() > 0 && (other || !p.encoder.Fits(r)) {
+	if !p.Fits(of, r) {
 		if err := p.Flush(ctx); err != nil {
 			return err
 		}
