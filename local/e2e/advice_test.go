@@ -101,7 +101,7 @@ func TestAdvice(t *testing.T) {
 	system.replay()
 	for _, a := range collected.Commands {
 		line := strings.ReplaceAll(strings.TrimPrefix(a.Text, "bin/"), "NAME", "train_dashboard")
-		if !regexp.MustCompile(`^stationflow (deadletters (list|resend --all)|dbt (ls|run --full-refresh --select|source)) ?`).MatchString(line) {
+		if !regexp.MustCompile(`^stationflow (deadletters (list|resend --all)|quarantine (list|retry --dry-run --all)|replay (kafka|lake) --dry-run|dbt (ls|run --full-refresh --select|source)) ?`).MatchString(line) {
 			continue
 		}
 		if said, err := system.run(environment + "\n" + "bin/" + line); err != nil {
