@@ -121,7 +121,7 @@ func (c *claim) await(why verdict, room changes) bool {
 
 // sendAlone has the record that was read leave in a batch of its own, behind
 // all others of its partition. One that fits no batch it only puts aside:
-// what is left of it may fit beside others.
+// what is left of it may fit together with others.
 func (c *claim) sendAlone() (sent, ok bool) {
 	g := c.gatherer
 	encoder := g.bridge.newEncoder()

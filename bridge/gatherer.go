@@ -71,7 +71,7 @@ const (
 	gathered verdict = iota
 	noPlace          // as many batches are on their way as may be
 	noMemory         // all memory that is there for the partition is taken
-	tooLarge         // it does not fit beside others
+	tooLarge         // it does not fit together with others
 	alone            // the partition's batches are failing: it has to wait for them
 )
 

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func TestDecode_Extra(t *testing.T) {
 	tests := []struct{ name, more, want string }{
@@ -166,6 +166,6 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (go test ./event -update writes it anew):\n%s", path, got)
+		t.Errorf("%s differs (go test ./event -update writes it again):\n%s", path, got)
 	}
 }

@@ -86,7 +86,7 @@ func kafkaColumns() []Column {
 
 func arrivalColumns() []Column {
 	return []Column{
-		{Name: "ingested_at", Type: Timestamp, Description: "When the row was handed to the warehouse; a redelivered record is stamped anew."},
+		{Name: "ingested_at", Type: Timestamp, Description: "When the row was handed to the warehouse; a record that is delivered again has a later time."},
 		{Name: "batch_id", Type: String, Description: "The id of the micro-batch that brought the record."},
 	}
 }

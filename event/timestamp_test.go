@@ -119,7 +119,7 @@ func TestParseTimestamp(t *testing.T) {
 		{"202611-22T07:30:00Z", refused},
 		{"2026-11/22T07:30:00Z", refused},
 		{"2026-11-22T07:3000Z", refused},
-		// Dates that do not exist, and what is no date and time.
+		// Dates that do not exist, and texts that are not a date and time.
 		{"2026-02-29T00:00:00Z", refused},
 		{"2028-02-29T00:00:00Z", "2028-02-29T00:00:00Z"},
 		{"2000-02-29T00:00:00Z", "2000-02-29T00:00:00Z"},

@@ -118,7 +118,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if err := yaml.Unmarshal([]byte(*vars), &call.config.Vars); err != nil {
-		return nil, program.Mistakef("--vars %q is no YAML of names and values: %w", *vars, err)
+		return nil, program.Mistakef("--vars %q is not YAML with names and values: %w", *vars, err)
 	}
 	if *threads > 0 {
 		call.config.Threads = *threads

@@ -50,7 +50,7 @@ func TestDbt_SaysWhatIsWrong(t *testing.T) {
 		"snapshot":                 {2, `there is no command "snapshot": stationflow dbt --help lists them`},
 		"ls --select nothing":      {1, `the selector "nothing" selects nothing`},
 		"ls --output yaml":         {2, `--output is "yaml"`},
-		"ls --vars 3":              {2, `--vars "3" is no YAML of names and values`},
+		"ls --vars 3":              {2, `--vars "3" is not YAML with names and values`},
 		"ls --project-dir nowhere": {1, "dbt_project.yml"},
 		"run all":                  {2, `unexpected argument "all"`},
 		"run --selct all":          {2, "flag provided but not defined: --selct: see stationflow dbt run --help"},

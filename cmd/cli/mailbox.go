@@ -159,7 +159,7 @@ func (m *mailbox) acknowledge(ctx context.Context, ackID, id string) error {
 	return nil
 }
 
-// giveBack has messages wait again, for whoever comes next.
+// giveBack returns messages to the subscription, for the next reader.
 func (m *mailbox) giveBack(ctx context.Context, ackIDs []string) error {
 	if err := m.setDeadline(ctx, ackIDs, 0); err != nil {
 		return fmt.Errorf("giving dead letters back to %s; they wait again within %v: %w", m.subscription, longestLease, err)

@@ -1,6 +1,6 @@
 {#- Keeps one row of each Kafka record, the one that arrived first. A record
     is known by topic id, partition and offset: ids repeat, and a topic that is
-    made anew counts its offsets from 0 again. -#}
+    created again counts its offsets from 0 again. -#}
 {% macro one_row_per_record() -%}
 qualify row_number() over (
     partition by kafka_topic_id, kafka_partition, kafka_offset

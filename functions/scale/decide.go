@@ -7,7 +7,7 @@ import (
 
 // decide returns how many instances there shall be, and why, now that so many
 // are set. It depends on nothing else, so that a check that is repeated, or
-// that runs beside another, decides alike.
+// that runs at the same time as another, decides alike.
 func (c Config) decide(s standing, set int64, now time.Time) (instances int64, why string) {
 	instances, why = c.asked(s, now)
 	switch {

@@ -54,7 +54,7 @@ func TestFromEnv_ReportsEveryFaultWithItsRemedy(t *testing.T) {
 		{"oauth", with(sasl("OAUTHBEARER"), "KAFKA_OAUTH_TOKEN_URL", "https://idp.example.org/token", "KAFKA_OAUTH_EXTENSIONS", "logicalCluster=lkc-1,identityPoolId=pool-1"), nil},
 		{"oauth without an endpoint", sasl("OAUTHBEARER"), []string{"KAFKA_OAUTH_TOKEN_URL is not set"}},
 		{"oauth in the clear", with(sasl("OAUTHBEARER"), "KAFKA_OAUTH_TOKEN_URL", "http://idp.example.org/token", "KAFKA_OAUTH_EXTENSIONS", "auth=x"),
-			[]string{"KAFKA_OAUTH_TOKEN_URL is no address of a token endpoint", "KAFKA_OAUTH_EXTENSIONS cannot be read"}},
+			[]string{"KAFKA_OAUTH_TOKEN_URL is not the address of a token endpoint", "KAFKA_OAUTH_EXTENSIONS cannot be read"}},
 		{"a scheme", map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "SASL_SSL://pkc-1.confluent.cloud:9092"}, []string{"leave out SASL_SSL:// and write pkc-1.confluent.cloud:9092"}},
 		{"a user in the address", map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "u:hunter2@a:1"}, []string{"KAFKA_BOOTSTRAP_SERVERS holds a user"}},
 		{"a user without SASL", map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "a:1", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "hunter2"},

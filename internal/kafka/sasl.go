@@ -77,7 +77,7 @@ func readOAuth(r *env.Reader) OAuth {
 	if u, err := url.Parse(o.TokenURL); o.TokenURL != "" &&
 		(err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" &&
 			!(u.Scheme == "http" && loopback(u.Hostname()))) {
-		r.Fault(name, "is no address of a token endpoint: set it to https://host/path, without a user")
+		r.Fault(name, "is not the address of a token endpoint: set it to https://host/path, without a user")
 	}
 	for _, pair := range r.List("KAFKA_OAUTH_EXTENSIONS") {
 		key, value, ok := strings.Cut(pair, "=")

@@ -198,7 +198,7 @@ func TestResolve_Patience(t *testing.T) {
 	}
 }
 
-// What is no answer about a schema is an outage, with a sentence, and is not
+// An answer that says nothing about a schema is an outage, with a sentence, and is not
 // remembered.
 func TestResolve_Outage(t *testing.T) {
 	for body, want := range map[string]struct {

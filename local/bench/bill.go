@@ -183,7 +183,7 @@ func sendPresent(ctx context.Context, kafka string, rate int, sent *atomic.Int64
 	return nil
 }
 
-// compared puts meter beside model at the rate and size of record that passed.
+// compared compares meter and model at the rate and size of record that passed.
 func compared(counted meter.Reading, took time.Duration) (Comparison, error) {
 	c := Comparison{RecordsPerSecond: float64(counted.Records) / took.Seconds(), OverSeconds: took.Seconds(), Counted: counted}
 	w := cost.DefaultWorkload(c.RecordsPerSecond)

@@ -239,7 +239,7 @@ func (r *reader) message(row []byte, schema *descriptorpb.DescriptorProto) error
 	for len(row) > 0 {
 		number, wire, n := protowire.ConsumeTag(row)
 		if n < 0 || int(number) > len(r.cells) {
-			return errors.New("a row is no message of its schema")
+			return errors.New("a row is not a message of its schema")
 		}
 		row = row[n:]
 		c := cell{set: true}
@@ -255,7 +255,7 @@ func (r *reader) message(row []byte, schema *descriptorpb.DescriptorProto) error
 			n = -1
 		}
 		if n < 0 {
-			return errors.New("a row is no message of its schema")
+			return errors.New("a row is not a message of its schema")
 		}
 		row = row[n:]
 		r.cells[number-1] = c

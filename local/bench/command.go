@@ -9,7 +9,7 @@ import (
 )
 
 // Command is bench. self is the path of this program: the programs under
-// measurement are looked for beside it.
+// measurement are looked for next to it.
 func Command(self string) cli.Command {
 	return cli.Command{
 		Name:    "bench",

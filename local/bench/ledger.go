@@ -48,7 +48,7 @@ func newLedger(topicIDs map[string]string, first map[place]int64, records int) *
 	return l
 }
 
-// at returns the entry of an offset, or nil when it is no record of this run.
+// at returns the entry of an offset, or nil when it is not a record of this run.
 // Where grow is set the offset may be the partition's newest.
 func (s *span) at(offset int64, grow bool) *entry {
 	if s == nil || offset < s.first {

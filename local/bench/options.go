@@ -102,7 +102,7 @@ func (o *Options) complete() error {
 	return errors.Join(faults...)
 }
 
-// programs are what `make build` puts beside this program.
+// programs are what `make build` puts next to this program.
 const (
 	bridgeProgram    = "bridge"
 	functionsProgram = "functions"

@@ -110,7 +110,7 @@ const clockTicks = 100
 
 // usage reads /proc, where there is one. The peak comes from there and not
 // from the process's resource usage, which on Linux begins with the memory of
-// whoever started it.
+// the program that started it.
 func (p *process) usage() (usage, error) {
 	folder := fmt.Sprintf("/proc/%d/", p.command.Process.Pid)
 	stat, err := os.ReadFile(folder + "stat")

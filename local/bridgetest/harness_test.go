@@ -95,7 +95,7 @@ func (m *member) stop(t testing.TB) {
 	m.cancel()
 	select {
 	case err := <-m.done:
-		m.done <- nil // for whoever stops it again
+		m.done <- nil // for the next call of stop
 		if err != nil {
 			t.Errorf("Run returned %v", err)
 		}

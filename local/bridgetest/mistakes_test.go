@@ -59,7 +59,7 @@ func TestBridge_WaitsForKafka(t *testing.T) {
 }
 
 // The user lacks a right: the sentence names the group or the topic, and
-// nothing ends, for whoever grants it needs not restart the bridge.
+// nothing ends, because nobody should have to restart the bridge after granting it.
 func TestBridge_SaysWhichRightIsMissing(t *testing.T) {
 	t.Parallel()
 	describe := kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: topic, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationDescribe, Allow: true}

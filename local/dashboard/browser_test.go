@@ -191,7 +191,7 @@ func TestPage_ShowsNoDataForNull(t *testing.T) {
 	}
 }
 
-// Names come from whoever writes to Kafka: markup in them stays text.
+// Names come from any producer: markup in them stays text.
 func TestPage_MarkupInNamesIsText(t *testing.T) {
 	t.Parallel()
 	const (

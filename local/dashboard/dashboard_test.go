@@ -21,7 +21,7 @@ import (
 	"github.com/stationflow/stationflow/local/dashboard"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // small are a few rows with everything that needs care: NULL, 0, a name with
 // markup in it, hours, the order of points, values that JSON does not know.

@@ -190,7 +190,7 @@ func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Cha
 func (s *snapshot) health(nothingNew bool, now time.Time) Health {
 	switch {
 	case s.failure != "":
-		return Health{Failing, "The figures could not be read anew: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers."}
+		return Health{Failing, "The figures could not be read again: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers."}
 	case len(s.rows) == 0:
 		return Health{NothingYet, "There are no figures.", ""}
 	case nothingNew:

@@ -219,7 +219,7 @@ func TestOverall(t *testing.T) {
 		"late and new":    {func(p *Pipeline) { p.Transform.LastFinished = time.Time{}; on(Bridge, waits(10, time.Minute))(p) }, fresh(), Behind, "Bridge: 10 records wait, the oldest for 60 s."},
 		"late and broken": {func(p *Pipeline) { on(Bridge, waits(10, time.Minute))(p); p.Transform.LastFailure = "no" }, fresh(), Failing, "Transform: no"},
 		"two broken":      {func(p *Pipeline) { on(Ingest, fails("no"))(p); p.DeadLetters = 3 }, fresh(), Failing, "Pub/Sub: 3 batches wait in the dead letter."},
-		"unread":          {nil, &snapshot{failure: "no answer"}, Failing, "Prod: The figures could not be read anew: no answer"},
+		"unread":          {nil, &snapshot{failure: "no answer"}, Failing, "Prod: The figures could not be read again: no answer"},
 	} {
 		p := well(test.change)
 		got := overall(p.health(test.shown, evening), p.name)

@@ -19,7 +19,7 @@ const (
 var hops = [...]Hop{Kafka, Bridge, Transport, Ingest, Staging, TransformRuns, Prod}
 
 // A Pipeline is the state of everything between Kafka and prod_data at one
-// moment, as whoever runs the system sees it. The zero value means that
+// moment, as the person who runs the system sees it. The zero value means that
 // nothing has happened yet. Counts of records never fall, but for Kafka's when
 // records expire.
 type Pipeline struct {

@@ -54,7 +54,7 @@ func tools(t *testing.T, w *staged.Warehouse, dbt string, vars map[string]string
 // for both tools, its CPU is not counted.
 type cost struct{ wall, cpu time.Duration }
 
-// call runs a dbt command and reports whether it succeeded. What is no answer
+// call runs a dbt command and reports whether it succeeded. A failure that is not an answer
 // of the tool, but a failure to work at all, ends the test.
 func (x *tool) call(command string, flags ...string) (cost, bool) {
 	x.t.Helper()

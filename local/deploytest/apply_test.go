@@ -32,7 +32,7 @@ func TestTerraform_PassesItsOwnTests(t *testing.T) {
 }
 
 // offline has Terraform apply with providers that create nothing. It cannot
-// be told whether they are such: whoever runs the tests says so.
+// be told whether they are such: the person who runs the tests says so.
 func offline(t *testing.T) *workspace {
 	t.Helper()
 	if os.Getenv("STATIONFLOW_TERRAFORM_OFFLINE") == "" {
@@ -177,7 +177,7 @@ func TestTerraform_BuildsTheImageWhenItsSourcesChange(t *testing.T) {
 	}
 }
 
-// Whoever copies the example and changes nothing but names has a plan.
+// A copy of the example in which only names are changed gives a plan.
 func TestTerraform_ExampleIsComplete(t *testing.T) {
 	w := terraformOrSkip(t)
 	example := filepath.Join(w.folder, "terraform/terraform.tfvars.example")

@@ -187,7 +187,7 @@ func TestIngest_ObjectsMadeByHand(t *testing.T) {
 				t.Fatal(err)
 			}
 			return file
-		}, http.StatusOK}, // the records go beside it
+		}, http.StatusOK}, // the records go into an object of their own
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -105,7 +105,7 @@ func TestIngest_LanesGoToTheirSinks(t *testing.T) {
 }
 
 // What a batch holds names its objects, not its lane nor the order in which
-// records of several partitions came; what an object holds is said beside it.
+// records of several partitions came; what an object holds is in its metadata.
 func TestIngest_ObjectsOfSeveralPartitionsAreCreatedOnce(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

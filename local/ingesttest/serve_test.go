@@ -103,7 +103,7 @@ func (l *logged) take() []byte {
 	return text
 }
 
-// testRefusals sends what is no batch: each is refused with the reason, in the
+// testRefusals sends what is not a batch: each is refused with the reason, in the
 // answer and in a line of the log that says which part is wrong.
 func testRefusals(t *testing.T, url string, log *logged) {
 	log.take()

@@ -13,7 +13,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest"
 )
 
-// A Kafka timestamp that cannot be true is no evidence against an event, which
+// A Kafka timestamp that cannot be true is not evidence against an event, which
 // the time of receipt judges then. It is kept as Kafka said it, in every place,
 // where a TIMESTAMP can hold it.
 func TestIngest_KafkaTimestampThatCannotBeTrue(t *testing.T) {

@@ -21,7 +21,7 @@ func TestInstances_Busy(t *testing.T) {
 		{"nothing", nil, 0},
 		{"a call is billed in started 100 ms", []call{{0, 101}}, 200 * time.Millisecond},
 		{"calls at once share an instance", []call{{0, 300}, {100, 400}}, 400 * time.Millisecond},
-		{"calls apart start anew", []call{{0, 50}, {500, 550}}, 200 * time.Millisecond},
+		{"calls apart start again", []call{{0, 50}, {500, 550}}, 200 * time.Millisecond},
 		{"a long call covers those that ended in it", []call{{100, 150}, {300, 350}, {0, 400}}, 400 * time.Millisecond},
 		{"calls that touch", []call{{0, 100}, {100, 200}}, 200 * time.Millisecond},
 		{"more calls than one instance serves", slices.Repeat([]call{{0, 100}}, 16), 200 * time.Millisecond},

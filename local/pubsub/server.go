@@ -10,7 +10,7 @@
 // acknowledged messages) is refused with Unimplemented. Accepted and without effect are access control, push
 // authentication, expiration and retention: a message is kept until it is acknowledged.
 //
-// Topics and subscriptions live in memory; whoever starts the server creates them. Messages survive a restart when
+// Topics and subscriptions live in memory; the program that starts the server creates them. Messages survive a restart when
 // Config.DataDir is set: a publish is answered after its write to the operating system, so the end of the process,
 // kill -9 included, loses none; the end of the machine may. They wait until their subscription is created again, by
 // name. Delivery attempts are counted again after a restart.

@@ -19,7 +19,7 @@ import (
 	"github.com/stationflow/stationflow/bridge"
 )
 
-// A suite is one broker, one protocol, and a stock client beside ours.
+// A suite is one broker, one protocol, and a stock client besides ours.
 type suite struct {
 	*Broker
 	protocol  string

@@ -53,7 +53,7 @@ func (r *Registry) Handler() http.Handler {
 	return mux
 }
 
-// A text is an answer that is no JSON of ours.
+// A text is an answer that is not JSON of ours.
 type text string
 
 func respond(w http.ResponseWriter, req *http.Request, answer func(*http.Request) (any, error)) {

@@ -55,7 +55,7 @@ func TestParseOptions_NamesMistakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := system.ParseOptions("up", test.args, &bytes.Buffer{})
 			if program.ExitCode(err) != 2 {
-				t.Fatalf("%v is no mistake in the call", err)
+				t.Fatalf("%v is not a mistake in the call", err)
 			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {

@@ -50,7 +50,7 @@ func readSimulation(folder string, begin time.Time) (*simulation, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading how far the simulated stations have come: %w: delete %s to send yesterday anew", err, s.file)
+		return nil, fmt.Errorf("reading how far the simulated stations have come: %w: delete %s to send yesterday again", err, s.file)
 	}
 	return s, nil
 }

@@ -93,8 +93,8 @@ func (s *System) appended() (valid, quarantined int64) {
 	return valid, tables[s.Endpoints.StagingDataset+".quarantine"].Rows
 }
 
-// keepPageFresh reads the tables when a transform has changed them, whoever
-// triggered it, and now and then besides.
+// keepPageFresh reads the tables when a transform has changed them, from
+// whichever trigger, and now and then besides.
 func (s *System) keepPageFresh(ctx context.Context) {
 	for {
 		if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {

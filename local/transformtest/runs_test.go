@@ -119,7 +119,7 @@ func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
 
 	s.restart()
 	if got := statuses(s.run(), "created"); len(got) > 0 {
-		t.Errorf("a new instance made %v anew", got)
+		t.Errorf("a new instance made %v again", got)
 	}
 
 	s.config.Location = zone(t, "Asia/Kolkata")
@@ -128,7 +128,7 @@ func TestRun_MakesAnewWhatDoesNotFitItsDefinition(t *testing.T) {
 	want := []string{"station_hours"}
 	got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "stg_") })
 	if !slices.Equal(got, want) {
-		t.Errorf("another time zone made %v anew, want %v", got, want)
+		t.Errorf("another time zone made %v again, want %v", got, want)
 	}
 	s.verify("another time zone")
 

@@ -18,7 +18,7 @@ var tested = map[string]string{
 }
 
 // Nothing is to be done, and yet no run succeeds, while what is published fails
-// a test of the run: whoever published it, and whichever test it is.
+// a test of the run: whichever run published it, and whichever test it is.
 func TestIdle_IsNoVerdictOnWhatWasNotTested(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

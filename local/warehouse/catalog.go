@@ -8,7 +8,7 @@ import (
 )
 
 // catalog remembers what the emulator answered of tables: its tables.get and tables.list take some 10 ms each, and counting
-// rows more. Whoever changes a table says so while it holds the gate. What is remembered may be read without the gate: all
+// rows more. What changes a table says so while it holds the gate. What is remembered may be read without the gate: all
 // changes that were answered are in it. It is safe for concurrent use.
 //
 // Names are compared without regard to case, as the emulator does, which may forget too much.
@@ -112,8 +112,8 @@ func (c *catalog) modified(path string, created time.Time) time.Time {
 	return last
 }
 
-// requested says that a request of a method other than GET was answered, or not at all. What statements change is said by
-// whoever sends them.
+// requested says that a request of a method other than GET was answered, or not at all. The sender of a
+// statement says itself what that changes.
 func (c *catalog) requested(uri string, code int) {
 	path, _, _ := strings.Cut(strings.TrimPrefix(uri, "/"), "?")
 	parts := strings.Split(path, "/")

@@ -71,7 +71,7 @@ func zipped(t *testing.T, text string) []byte {
 	return out.Bytes()
 }
 
-// withLake runs a warehouse beside a bucket with these objects.
+// withLake runs a warehouse and a bucket with these objects.
 func withLake(t *testing.T, content map[string][]byte) *bigquery.Client {
 	t.Helper()
 	var objects []fakestorage.Object

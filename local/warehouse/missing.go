@@ -6,7 +6,7 @@ import (
 )
 
 // missing says what of a query the emulator does not have but answers all the same, with something else or with
-// nothing, or "". Whoever is refused learns it from this text.
+// nothing, or "". The client learns it from this text.
 func missing(tokens []token) string {
 	for _, statement := range splitStatements(tokens) {
 		if what := missingStatement(statement); what != "" {

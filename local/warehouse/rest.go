@@ -91,7 +91,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(unzipped)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // some clients flush and do not close; what is incomplete is no valid JSON either
+		err = nil // some clients flush and do not close; an incomplete body is not valid JSON either
 	}
 	return body, err
 }

@@ -27,7 +27,7 @@ type example struct {
 	want             string // as show writes it, or ERROR
 }
 
-// examples reads the table. Whoever adds to it writes what the page says, not what the local BigQuery answers.
+// examples reads the table. Who adds to it writes what the page says, not what the local BigQuery answers.
 func examples(t testing.TB) []example {
 	t.Helper()
 	file, err := os.Open("testdata/bigquery.tsv")

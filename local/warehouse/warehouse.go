@@ -202,7 +202,7 @@ func (w *Warehouse) Close() error {
 		err = w.rest.Close()
 	}
 	err = errors.Join(err, w.servers.Wait())
-	// Whoever is still inside was interrupted and leaves; then nobody uses the emulator any more.
+	// Requests that are still inside were interrupted and leave; then nobody uses the emulator any more.
 	if entered := w.gate.enter(context.Background(), statements); entered != nil {
 		err = errors.Join(err, entered)
 	}

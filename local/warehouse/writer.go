@@ -174,11 +174,11 @@ func (w *writer) checkRow(row []byte) error {
 	for len(row) > 0 {
 		number, wire, n := protowire.ConsumeTag(row)
 		if n < 0 {
-			return fmt.Errorf("the row is no valid message: %w", protowire.ParseError(n))
+			return fmt.Errorf("the row is not a valid message: %w", protowire.ParseError(n))
 		}
 		size := protowire.ConsumeFieldValue(number, wire, row[n:])
 		if size < 0 {
-			return fmt.Errorf("the row is no valid message: %w", protowire.ParseError(size))
+			return fmt.Errorf("the row is not a valid message: %w", protowire.ParseError(size))
 		}
 		if f, known := w.fields[number]; known {
 			if err := f.check(wire, row[n:n+size]); err != nil {

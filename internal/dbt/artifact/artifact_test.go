@@ -14,7 +14,7 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func artifacts(t *testing.T) map[string][]byte {
 	t.Helper()

@@ -216,7 +216,7 @@ func (c *Config) checkIncremental() error {
 
 func (m *Model) checkColumns() error {
 	if len(m.Columns) == 0 {
-		return fmt.Errorf("%s: the model is a table: declare its columns in a yml file beside it", m.Path)
+		return fmt.Errorf("%s: the model is a table: declare its columns in a yml file next to it", m.Path)
 	}
 	for _, column := range m.Columns {
 		if column.Type == "" {

@@ -52,7 +52,7 @@ func addChecks(to []check, file, of, column string, entries []any) ([]check, err
 }
 
 // read takes {kind: {arguments: {...}, config: {...}, ...}}; arguments may
-// also lie beside config.
+// also stand next to config.
 func (c *check) read(entry map[string]any) error {
 	if len(entry) != 1 {
 		return fmt.Errorf("expected one name with its settings")

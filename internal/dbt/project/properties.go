@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The yml files beside the models. Keys that only document are read past;
+// The yml files next to the models. Keys that only document are read past;
 // what would change a result and is not known here is an error.
 
 type properties struct {

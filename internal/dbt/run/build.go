@@ -241,7 +241,7 @@ func (r *run) changedColumns(ctx context.Context, model *project.Model, table st
 		changed.Columns = columns
 		return &changed, nil, nil
 	case project.FailOnChange:
-		return nil, nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to make the table anew",
+		return nil, nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to build the table again",
 			columnList(added), columnList(gone))
 	}
 	if len(gone) > 0 {

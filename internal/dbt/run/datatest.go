@@ -129,7 +129,7 @@ func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql st
 			return 0, sql, nil
 		}
 	}
-	return 0, sql, fmt.Errorf("the count has %d rows, or is no whole number", len(rows))
+	return 0, sql, fmt.Errorf("the count has %d rows, or is not a whole number", len(rows))
 }
 
 // auditSuffix follows the models' dataset in the name of the one in which dbt

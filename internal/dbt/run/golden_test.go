@@ -13,7 +13,7 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func loadProject(t *testing.T) *project.Project {
 	t.Helper()

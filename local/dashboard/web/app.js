@@ -55,7 +55,7 @@ async function poll() {
       failures = 0
     } catch {
       failures++
-      page.figures = page.figures && { ...page.figures, snapshot: null } // a restarted server counts anew
+      page.figures = page.figures && { ...page.figures, snapshot: null } // a restarted server counts from zero
     }
     const waitMS = Math.min(POLL_MS * 2 ** failures, LONGEST_WAIT_MS)
     showConnection(failures, waitMS)

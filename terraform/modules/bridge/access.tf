@@ -77,7 +77,7 @@ resource "terraform_data" "granted" {
 }
 
 # What the check needs to set the number of instances, on this pool alone. There
-# is no smaller right than to update the pool, and for an update Cloud Run asks
+# is not a smaller right than to update the pool, and for an update Cloud Run asks
 # for the right to act as the pool's identity, too: docs/deploy.md says what else
 # its holder could do.
 resource "google_project_iam_custom_role" "scaler" {

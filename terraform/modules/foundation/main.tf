@@ -1,7 +1,7 @@
 # What everything else stands on: the project's APIs, the image registry, the
 # identity that builds, the bucket it builds from, and the rights of Google's
-# own agents. The outputs wait for all of it, so whoever takes the project or
-# the key from here comes after.
+# own agents. The outputs wait for all of it, so what takes the project or the
+# key from here comes after.
 
 # The service that tells of the project stands by itself: what waits for it
 # does not wait again when a feature takes another service later.

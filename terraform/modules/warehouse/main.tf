@@ -123,7 +123,7 @@ resource "google_project_iam_member" "viewer" {
   member  = each.value
 }
 
-# The most that queries may bill in a day, whoever asks them. The unit is MiB;
+# The most that queries may bill in a day, from all users together. The unit is MiB;
 # a lower limit than Google's is accepted at once.
 resource "google_cloud_quotas_quota_preference" "query" {
   parent               = "projects/${var.project}"
