@@ -29,7 +29,7 @@ func (s *System) countKept(ctx context.Context) error {
 	for _, table := range append(event.Topics(), "quarantine") {
 		columns := "count(*)"
 		if table == "quarantine" {
-			columns += ", countif(reason = 'tombstone')"
+			columns += ", (select count(*) from " + s.Endpoints.StagingDataset + ".quarantine_records), countif(reason = 'tombstone')"
 		}
 		rows, err := s.bigquery.Query("select " + columns + " from " + s.Endpoints.StagingDataset + "." + table).Read(ctx)
 		if err != nil {
@@ -39,12 +39,13 @@ func (s *System) countKept(ctx context.Context) error {
 		if err := rows.Next(&row); err != nil {
 			return fmt.Errorf("counting the rows of %s: %w", table, err)
 		}
-		if table == "quarantine" {
-			s.kept.quarantined += row[0].(int64)
-			s.kept.tombstones += row[1].(int64)
-		} else {
+		if table != "quarantine" {
 			s.kept.valid += row[0].(int64)
+			continue
 		}
+		s.kept.quarantined += row[0].(int64)
+		s.kept.surplus = row[0].(int64) - row[1].(int64)
+		s.kept.tombstones += row[2].(int64)
 	}
 	return nil
 }
