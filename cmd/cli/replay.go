@@ -31,7 +31,6 @@ Times are 2026-11-22, 2026-11-22T07:30 (UTC) or 2026-11-22T07:30+01:00.
 
 GOOGLE_CLOUD_PROJECT names the project, KAFKA_BOOTSTRAP_SERVERS the cluster;
 BIGQUERY_EMULATOR_HOST and PUBSUB_EMULATOR_HOST the local system.
-
 `
 
 // A replayCall is one call of stationflow replay kafka or lake.
@@ -61,7 +60,7 @@ func (t replayTool) run(ctx context.Context, args []string, streams Streams) err
 	}
 	switch {
 	case isHelp(c.verb):
-		fmt.Fprint(streams.Out, replayUsage, "stationflow replay kafka --help, lake --help and deadletters --help list the flags.\n")
+		fmt.Fprint(streams.Out, replayUsage, "\nstationflow replay kafka --help, lake --help and deadletters --help list the flags.\n")
 		return flag.ErrHelp
 	case c.verb == "deadletters":
 		return deadLetters(t).run(ctx, append([]string{"resend"}, args[1:]...), streams)
@@ -94,7 +93,7 @@ func (c *replayCall) parse(args []string) error {
 	} else {
 		flags.StringVar(&c.after, "resume-after", "", "go on behind this `TOPIC/DAY`, as an earlier call printed it")
 	}
-	if err := program.Parse(flags, args, c.streams.Out, replayUsage); err != nil {
+	if err := program.Parse(flags, args, c.streams.Out, replayUsage+"\n"); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
