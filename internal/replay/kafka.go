@@ -22,6 +22,8 @@ type Span struct {
 	First, Next int64
 }
 
+func (s Span) String() string { return fmt.Sprintf("%v:%d-%d", s.Partition, s.First, s.Next-1) }
+
 // A Source reads again what Kafka still has. It is not safe for concurrent use.
 type Source struct {
 	client   sarama.Client
