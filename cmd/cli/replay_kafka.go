@@ -136,7 +136,7 @@ func (c *replayCall) quarantined(ctx context.Context, config bqconfig.Config, so
 
 // replaySender returns what becomes of each batch: it is sent, or only counted.
 func (c *replayCall) replaySender(ctx context.Context, s *kafkaReplay, report *replayReport) (send func(context.Context, cloudevents.Event, int) error, end func(), err error) {
-	count := func(context.Context, cloudevents.Event, int) error { report.Batches++; return nil }
+	count := func(ctx context.Context, _ cloudevents.Event, _ int) error { report.Batches++; return ctx.Err() }
 	if c.dryRun {
 		return count, func() {}, nil
 	}

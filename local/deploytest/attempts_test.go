@@ -22,6 +22,7 @@ func TestAttempts_DocsSayHowLong(t *testing.T) {
 	attempts, minutes := d.PushMaxDeliveryAttempts, fmt.Sprintf("about %.0f minutes", d.RetriesTake().Minutes())
 	for page, sentence := range map[string]string{
 		"docs/runbooks.md":     fmt.Sprintf("tried %d times, which takes %s", attempts, minutes),
+		"docs/registry.md":     "an outage of more than " + minutes,
 		"docs/transports.md":   fmt.Sprintf("tries it %d times, which takes %s", attempts, minutes),
 		"docs/architecture.md": fmt.Sprintf("after %d s growing to %d s; after %d attempts, which take %s", d.PushMinimumBackoff, d.PushMaximumBackoff, attempts, minutes),
 	} {

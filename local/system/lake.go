@@ -53,10 +53,14 @@ func (l *lakeTable) name() string { return l.topic + "_lake" }
 // create makes the table, empty: an earlier run's rows are copied again.
 func (l *lakeTable) create(ctx context.Context, dataset *bigquery.Dataset, topic bigquery.Schema) error {
 	table := dataset.Table(l.name())
-	if err := table.Delete(ctx); err != nil && !missing(err) {
-		return fmt.Errorf("emptying table %s: %w", l.name(), err)
+	err := table.Create(ctx, &bigquery.TableMetadata{Schema: lakeSchema(topic)})
+	if exists(err) {
+		if err := table.Delete(ctx); err != nil {
+			return fmt.Errorf("emptying table %s: %w", l.name(), err)
+		}
+		err = table.Create(ctx, &bigquery.TableMetadata{Schema: lakeSchema(topic)})
 	}
-	if err := table.Create(ctx, &bigquery.TableMetadata{Schema: lakeSchema(topic)}); err != nil {
+	if err != nil {
 		return fmt.Errorf("creating table %s: %w", l.name(), err)
 	}
 	return nil

@@ -167,3 +167,43 @@ func TestCatalog_CountsWhatWasThereAsChangedByTheStart(t *testing.T) {
 		t.Errorf("changed at %v, before the restart %v", after.LastModifiedTime, before)
 	}
 }
+
+// TestCatalog_KnowsAViewThatWasDescribed holds what is remembered of a view, and of a table with required columns, to
+// what the emulator itself says.
+func TestCatalog_KnowsAViewThatWasDescribed(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	run(t, client, "create schema s; create view s.v as select 1 as n, 1.5 as f, true as b")
+	if _, err := client.Dataset("s").Table("v").Update(t.Context(), bigquery.TableMetadataToUpdate{Description: "a view"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, known := w.emulator.catalog.find("/" + tablePath(testProject, "s", "v")); !known {
+		t.Error("the view must be asked for again")
+	}
+	schema := bigquery.Schema{
+		{Name: "n", Type: bigquery.IntegerFieldType, Required: true}, {Name: "f", Type: bigquery.FloatFieldType}, {Name: "b", Type: bigquery.BooleanFieldType},
+	}
+	if err := client.Dataset("s").Table("t").Create(t.Context(), &bigquery.TableMetadata{Schema: schema, Description: "a table"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"v", "t"} {
+		said := func() string {
+			metadata, err := client.Dataset("s").Table(name).Metadata(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			metadata.LastModifiedTime, metadata.ETag = time.Time{}, ""
+			text := ""
+			for _, field := range metadata.Schema {
+				text += fmt.Sprintf(" %+v", *field)
+			}
+			metadata.Schema = nil
+			return fmt.Sprintf("%+v", *metadata) + text
+		}
+		remembered := said()
+		w.emulator.catalog.clear()
+		if asked := said(); asked != remembered {
+			t.Errorf("of %s is remembered\n%s\nand the emulator says\n%s", name, remembered, asked)
+		}
+	}
+}

@@ -64,8 +64,9 @@ test.
 ## What differs
 
 - COALESCE evaluates all of its arguments: one that fails is a failure, although an earlier one has a value.
-- MAX of a TIMESTAMP with OVER compares encoded text and may give another row's moment; without OVER it is right. Take
-  MAX of UNIX_MICROS with OVER, and TIMESTAMP_MICROS of that.
+- ORDER BY and the numbering functions put values of INTERVAL in no order.
+- Whole FLOAT64 inside of an ARRAY or STRUCT are added and multiplied as INT64 with each other: a result out of INT64's
+  range fails.
 - A script's statements that are refused are found when it comes to them: what ran before stays, as with any failure.
 - Sessions are not kept: each request has its own variables and temporary tables.
 `)

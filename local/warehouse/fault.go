@@ -68,6 +68,10 @@ var limits = []struct{ text, what string }{
 	{"unsupported cast", "this cast"},
 	{"invalid number of arguments: got", "this function with so many arguments"},
 	{"Cannot use array subquery with column of type ARRAY", "a subquery of type ARRAY as a value, unless it is LIMIT 1"},
+	{"frame starting offset must be", "RANGE with an offset that is NUMERIC, or negative"},
+	{"frame ending offset must be", "RANGE with an offset that is NUMERIC, or negative"},
+	{"PRECEDING/FOLLOWING requires one ORDER BY", "RANGE with an offset and NULLS FIRST or NULLS LAST"},
+	{"ARRAY_AGG: input value must be not null", "ARRAY_AGG of NULL without OVER: say IGNORE NULLS"},
 	{"MERGE: source must be", "MERGE from a query: make a table of it first"},
 }
 

@@ -45,7 +45,8 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	if !s.enter(w, r) {
 		return
 	}
-	if fault := s.createRequired(detached(r), r, body); fault != nil {
+	made, fault := s.createRequired(detached(r), r, body)
+	if fault != nil {
 		s.gate.leave()
 		fault.write(w)
 		return
@@ -54,8 +55,10 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	answer, fault := s.emulator.forward(r)
 	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
 	switch {
-	case fault == nil && creates:
+	case fault == nil && creates && !made:
 		s.renameTypes(detached(r), answer.body)
+	case fault == nil && !creates && isView(answer.body):
+		s.emulator.catalog.keep(r.URL.Path, answer)
 	case fault == nil && known:
 		s.emulator.catalog.keep(r.URL.Path, withRows(answer, before))
 	}
@@ -83,11 +86,11 @@ func withRows(changed, before answer) answer {
 }
 
 // createRequired makes a table of tables.insert that has required columns, and turns the request into one that gives it
-// the rest of what it says. Hold the gate.
-func (s *rest) createRequired(ctx context.Context, r *http.Request, body []byte) *apiError {
+// the rest of what it says, with the types' names of the API. made is whether it did. Hold the gate.
+func (s *rest) createRequired(ctx context.Context, r *http.Request, body []byte) (made bool, fault *apiError) {
 	var table bigquery.Table
 	if r.Method != http.MethodPost || json.Unmarshal(body, &table) != nil || !hasRequired(&table) {
-		return nil //nolint:nilerr // the emulator says what is wrong with a body
+		return false, nil //nolint:nilerr // the emulator says what is wrong with a body
 	}
 	ref := table.TableReference
 	if ref.ProjectId == "" {
@@ -97,10 +100,28 @@ func (s *rest) createRequired(ctx context.Context, r *http.Request, body []byte)
 		ref.DatasetId = r.PathValue("dataset")
 	}
 	if _, fault := s.runner.sql(ctx, ref.ProjectId, query{}, ddlOf(&table)); fault != nil {
-		return fault
+		return false, fault
+	}
+	var rest map[string]any
+	if err := json.Unmarshal(body, &rest); err != nil {
+		return false, &apiError{http.StatusBadRequest, "invalid", err.Error()}
+	}
+	if schema, ok := rest["schema"].(map[string]any); ok {
+		renamed(schema["fields"], apiNames)
+	}
+	named, err := json.Marshal(rest)
+	if err != nil {
+		return false, &apiError{http.StatusBadRequest, "invalid", err.Error()}
 	}
 	r.Method, r.URL.Path, r.URL.RawPath = http.MethodPatch, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), ""
-	return nil
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(named)), int64(len(named))
+	return true, nil
+}
+
+// isView says whether a table is a view: it has no rows that would have to be counted.
+func isView(body []byte) bool {
+	var table bigquery.Table
+	return json.Unmarshal(body, &table) == nil && table.View != nil && table.Schema != nil
 }
 
 // renameTypes gives the columns of a table that has just been made the names of types that the API uses: the emulator

@@ -126,6 +126,8 @@ func missingCall(tokens []token) string {
 		return "GEOGRAPHY"
 	case (keyword == "ROLLUP" || keyword == "CUBE") && len(splitAt(inner, ",")) > 1:
 		return keyword + " of several columns: use GROUPING SETS"
+	case (keyword == "LAG" || keyword == "LEAD") && negative(inner):
+		return keyword + " with a negative offset"
 	case keyword == "GROUPING" && len(inner) > 0:
 		return "GROUPING"
 	case slices.Contains([]string{"STRING", "BYTES", "NUMERIC", "BIGNUMERIC", "DECIMAL", "BIGDECIMAL"}, keyword) && len(inner) > 0 &&
@@ -133,6 +135,12 @@ func missingCall(tokens []token) string {
 		return keyword + " with a length or precision"
 	}
 	return ""
+}
+
+// negative says whether the second argument of a call is a negative number.
+func negative(arguments []token) bool {
+	parts := splitAt(arguments, ",")
+	return len(parts) > 1 && len(parts[1]) > 0 && parts[1][0].text == "-"
 }
 
 // informationSchema are the views of INFORMATION_SCHEMA that there are.

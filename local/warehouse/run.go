@@ -79,7 +79,8 @@ func (r *runner) dispatch(ctx context.Context, project string, q query, s statem
 		return r.replace(ctx, project, q, s)
 	}
 	if s.kind == "MERGE" {
-		if fault := r.checkMerge(ctx, project, q); fault != nil {
+		var fault *apiError
+		if q.SQL, fault = r.prepareMerge(ctx, project, q); fault != nil {
 			return nil, fault
 		}
 	}
@@ -113,7 +114,7 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if !dryRun {
 		r.emulator.catalog.statements(project, q)
 	}
-	q.SQL = withTypes(q.SQL)
+	q.SQL = withNulls(withTypes(q.SQL))
 	q.DryRun, q.MaximumBytes = dryRun, ""
 	answer, fault := r.ask(ctx, project, q)
 	if fault != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,12 +20,10 @@ type aggregate interface {
 func replaceAggregates() error {
 	mended := map[string]func(original any) any{
 		"sum": func(original any) any {
-			return func() *wholeSum { return &wholeSum{original: construct(original), seen: map[int64]bool{}} }
+			return func() *distinctSum { return newDistinctSum(original, false) }
 		},
 		"avg": func(original any) any {
-			return func() *wholeMean {
-				return &wholeMean{wholeSum{original: construct(original), seen: map[int64]bool{}}}
-			}
+			return func() *distinctSum { return newDistinctSum(original, true) }
 		},
 		"string_agg": func(original any) any {
 			return func() *textsOnly { return &textsOnly{construct(original)} }
@@ -58,6 +55,10 @@ func hasOption(args []any, name string) bool {
 	})
 }
 
+// noDelimiter is a delimiter that no text has, in place of an empty one, for
+// which the emulator takes a comma.
+const noDelimiter = "\x00\uffff\x00"
+
 // textsOnly is STRING_AGG, which the emulator has of STRING alone.
 type textsOnly struct{ aggregate }
 
@@ -65,52 +66,54 @@ func (a *textsOnly) Step(args ...any) error {
 	if _, isBytes := decode(args[0]).([]byte); isBytes {
 		return refuse("STRING_AGG of BYTES")
 	}
+	if len(args) > 1 && decode(args[1]) == "" {
+		args = slices.Clone(args)
+		args[1] = encode(noDelimiter)
+	}
 	return a.aggregate.Step(args...)
 }
 
-// wholeSum is SUM: it adds whole numbers without overflow and fails if the result is too large. Others are the original's.
-type wholeSum struct {
-	original aggregate
-	total    big.Int
-	count    int64
-	seen     map[int64]bool // for DISTINCT
+func (a *textsOnly) Done() (any, error) {
+	result, err := a.aggregate.Done()
+	if text, ok := decode(result).(string); ok && err == nil && strings.Contains(text, noDelimiter) {
+		return encode(strings.ReplaceAll(text, noDelimiter, "")), nil
+	}
+	return result, err
 }
 
-func (s *wholeSum) Step(args ...any) error {
-	n, ok := args[0].(int64)
-	if !ok {
+// distinctSum is SUM or AVG without OVER. INTERVAL is the original's.
+type distinctSum struct {
+	runningSum
+	original aggregate
+	other    bool            // it is an INTERVAL
+	seen     map[string]bool // for DISTINCT
+}
+
+func newDistinctSum(original any, mean bool) *distinctSum {
+	return &distinctSum{runningSum: runningSum{mean: mean}, original: construct(original), seen: map[string]bool{}}
+}
+
+func (s *distinctSum) Step(args ...any) error {
+	plain := decode(args[0])
+	if _, ok := plain.(other); ok {
+		s.other = true
 		return s.original.Step(args...)
 	}
 	if len(args) > 1 && hasOption(args[1:], "distinct") {
-		if s.seen[n] {
+		key := fmt.Sprint(plain)
+		if s.seen[key] {
 			return nil
 		}
-		s.seen[n] = true
+		s.seen[key] = true
 	}
-	s.count++
-	s.total.Add(&s.total, big.NewInt(n))
-	return nil
+	return s.runningSum.Step(args...)
 }
 
-func (s *wholeSum) Done() (any, error) {
-	switch {
-	case s.count == 0:
+func (s *distinctSum) Done() (any, error) {
+	if s.other {
 		return s.original.Done()
-	case !s.total.IsInt64():
-		return nil, errOverflow
 	}
-	return s.total.Int64(), nil
-}
-
-// wholeMean is AVG of whole numbers.
-type wholeMean struct{ wholeSum }
-
-func (m *wholeMean) Done() (any, error) {
-	if m.count == 0 {
-		return m.original.Done()
-	}
-	mean, _ := new(big.Rat).SetFrac(&m.total, big.NewInt(m.count)).Float64()
-	return mean, nil
+	return s.runningSum.Done()
 }
 
 // quantiles is APPROX_QUANTILES: exact, over all values that are not NULL.

@@ -264,24 +264,57 @@ func truncate(args []any) (any, bool, error) {
 	return nil, false, nil
 }
 
-// logarithm has the base second.
+// logarithm has the base second. Of a NUMERIC it is a NUMERIC.
 func logarithm(args []any) (any, bool, error) {
-	if len(args) != 2 {
+	anyNumeric := false
+	numbers := make([]float64, len(args))
+	for i, arg := range args {
+		n, isNumeric := arg.(numeric)
+		if isNumeric {
+			numbers[i], _ = n.Float64()
+			anyNumeric = true
+		} else if f, ok := number(arg); ok {
+			numbers[i] = f
+		} else {
+			return nil, false, nil
+		}
+	}
+	if len(args) == 1 && !anyNumeric {
 		return nil, false, nil
 	}
-	x, first := number(args[0])
-	base, second := number(args[1])
+	result := math.Log(numbers[0])
+	if len(args) == 2 {
+		result = logarithmTo(numbers[1], numbers[0])
+	}
 	switch {
-	case !first || !second:
-		return nil, false, nil
-	case x <= 0 || base <= 0 || base == 1:
+	case math.IsNaN(result):
 		return nil, true, errors.New("LOG is undefined for these numbers")
-	case base == 10:
-		return math.Log10(x), true, nil
-	case base == 2:
-		return math.Log2(x), true, nil
+	case !anyNumeric:
+		return result, true, nil
 	}
-	return math.Log(x) / math.Log(base), true, nil
+	exact := new(big.Rat).SetFloat64(result)
+	if exact == nil {
+		return nil, true, errors.New("LOG is undefined for these numbers")
+	}
+	rounded, err := newNumeric(exact)
+	return rounded, true, err
+}
+
+// logarithmTo is NaN where it is undefined.
+func logarithmTo(base, x float64) float64 {
+	switch {
+	case x <= 0 || base <= 0 || base == 1:
+		return math.NaN()
+	case base == 10:
+		return math.Log10(x)
+	case base == 2:
+		return math.Log2(x)
+	}
+	result := math.Log(x) / math.Log(base)
+	if whole := math.Round(result); math.Pow(base, whole) == x {
+		return whole
+	}
+	return result
 }
 
 func number(v any) (float64, bool) {

@@ -62,7 +62,7 @@ func cast(original scalar) scalar {
 			return nil, err
 		}
 		if f, ok := result.(float64); ok && math.IsNaN(f) {
-			return nil, refuse("NaN: its database has only numbers")
+			return nil, refuse(noNaN)
 		}
 		return encode(result), nil
 	}

@@ -145,3 +145,13 @@ func unlessNull(f func(args []any) (any, bool, error)) better {
 		}
 	}
 }
+
+// quarters is DATE_SUB and DATETIME_SUB: a quarter is three months.
+func quarters(original scalar) scalar {
+	return func(args ...any) (any, error) {
+		if n, ok := args[1].(int64); ok && len(args) == 3 && decode(args[2]) == "QUARTER" && n < 1e6 && n > -1e6 {
+			return original(args[0], 3*n, encode("MONTH"))
+		}
+		return original(args...)
+	}
+}

@@ -63,6 +63,9 @@ var Apply = sync.OnceValue(func() error {
 	); err != nil {
 		return fmt.Errorf("setting the analyzer's options: %w", err)
 	}
+	if err := useFloats(); err != nil {
+		return err
+	}
 	for name, m := range mends() {
 		if err := replace(name, m); err != nil {
 			return err
@@ -79,7 +82,8 @@ var Apply = sync.OnceValue(func() error {
 			f.Func = finite(f.Name, f.Func.(scalar))
 		}
 	}
-	return replaceAggregates()
+	scalars["group_by"] = []*function{{Name: "googlesqlite_group_by", Func: groupKey}} // it has one argument: the emulator's is replaced
+	return errors.Join(replaceAggregates(), replaceWindows())
 })
 
 // fillTables opens a database in memory, upon which the emulator fills its tables of functions.
@@ -137,7 +141,7 @@ func finite(name string, f scalar) scalar {
 			return result, err
 		}
 		if math.IsNaN(number) && infinite[name] {
-			return nil, refuse("NaN: its database has only numbers")
+			return nil, refuse(noNaN)
 		}
 		for _, arg := range args {
 			if given, ok := arg.(float64); ok && math.IsInf(given, 0) && !math.IsNaN(number) {

@@ -44,12 +44,31 @@ func isInArray(original scalar) scalar {
 				known = append(known, v)
 			}
 		}
-		result, err := original(args[0], encode(array(known)))
+		result, err := encode(hasNumber(known, args[0])), error(nil)
+		if _, ok := number(args[0]); !ok {
+			result, err = original(args[0], encode(array(known)))
+		}
 		if err == nil && len(known) < len(values) && isFalse(result) {
 			return nil, nil
 		}
 		return result, err
 	}
+}
+
+// hasNumber says whether a number is in a list, of whichever type the numbers are kept.
+func hasNumber(list []any, sought any) bool {
+	n, isWhole := sought.(int64)
+	f, _ := number(sought)
+	for _, v := range list {
+		if m, ok := v.(int64); ok && isWhole {
+			if m == n {
+				return true
+			}
+		} else if g, ok := number(v); ok && f == g {
+			return true
+		}
+	}
+	return false
 }
 
 func isFalse(v any) bool { return v == int64(0) || v == false }
