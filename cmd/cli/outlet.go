@@ -96,11 +96,15 @@ var sendPauses = retry.Backoff{Min: time.Second, Max: 30 * time.Second}
 // that the batch is to blame.
 func (o *outlet) send(ctx context.Context, event cloudevents.Event) error {
 	mayPass := func(err error) bool { return ctx.Err() == nil && !refused(err) }
-	return retry.Do(ctx, sendAttempts, sendPauses, mayPass, func() error {
+	err := retry.Do(ctx, sendAttempts, sendPauses, mayPass, func() error {
 		calling, cancel := context.WithTimeout(ctx, o.patience)
 		defer cancel()
 		return o.transport.Publish(calling, event)
 	})
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %v", ctx.Err(), err) // it was stopped, whatever the attempt ended with
+	}
+	return err
 }
 
 // refused reports whether the other side works and refuses this very batch.
