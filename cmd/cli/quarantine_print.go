@@ -16,14 +16,13 @@ import (
 
 // list prints a line for each topic and reason, and examples below it.
 func (c *quarantineCommand) list(ctx context.Context, table *quarantine.Table) error {
-	groups, err := table.Groups(ctx, c.filter, max(c.examples, 1))
+	groups, err := table.Groups(ctx, c.filter, c.examples)
 	if err != nil {
 		return err
 	}
 	records := int64(0)
 	for i := range groups {
 		records += groups[i].Records
-		groups[i].Examples = groups[i].Examples[:min(c.examples, len(groups[i].Examples))]
 	}
 	if c.asJSON {
 		return printJSON(c.streams.Out, struct {

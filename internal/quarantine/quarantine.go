@@ -93,11 +93,13 @@ type Group struct {
 	Records  int64     `bigquery:"records"`
 	First    time.Time `bigquery:"first"`
 	Last     time.Time `bigquery:"last"`
-	Examples []Example `bigquery:"examples"` // the newest, newest first
+	Examples []Example `bigquery:"-"` // the newest, newest first
 }
 
 // An Example is one record of a group.
 type Example struct {
+	Topic     string              `bigquery:"kafka_topic"`
+	Reason    string              `bigquery:"reason"`
 	Partition int64               `bigquery:"kafka_partition"`
 	Offset    int64               `bigquery:"kafka_offset"`
 	Detail    bigquery.NullString `bigquery:"detail"`
@@ -106,18 +108,36 @@ type Example struct {
 // Groups counts the chosen records by topic and reason, the most first, each
 // with so many examples. It reads neither keys nor values.
 func (t *Table) Groups(ctx context.Context, f Filter, examples int) (groups []Group, err error) {
-	statement := t.held(f) + fmt.Sprintf(`
-select kafka_topic, reason, count(*) as records, min(ingested_at) as first, max(ingested_at) as last,
-  array_agg(struct(kafka_partition, kafka_offset, detail) order by ingested_at desc, kafka_partition, kafka_offset limit %d) as examples
+	at := make(map[[2]string]int) // by topic and reason
+	statement := t.held(f) + `
+select kafka_topic, reason, count(*) as records, min(ingested_at) as first, max(ingested_at) as last
 from held
-where %s
+where ` + f.condition() + `
 group by kafka_topic, reason
-order by records desc, kafka_topic, reason`, examples, f.condition())
+order by records desc, kafka_topic, reason`
 	for group, err := range read[Group](ctx, t, t.limits, statement, f.parameters()) {
 		if err != nil {
 			return nil, fmt.Errorf("counting what is in quarantine: %w", err)
 		}
+		at[[2]string{group.Topic, group.Reason}] = len(groups)
 		groups = append(groups, group)
+	}
+	if examples == 0 || len(groups) == 0 {
+		return groups, nil
+	}
+	statement = t.held(f) + fmt.Sprintf(`
+select kafka_topic, reason, kafka_partition, kafka_offset, detail
+from held
+where %s
+qualify row_number() over (partition by kafka_topic, reason order by ingested_at desc, kafka_partition, kafka_offset) <= %d
+order by kafka_topic, reason, ingested_at desc, kafka_partition, kafka_offset`, f.condition(), examples)
+	for example, err := range read[Example](ctx, t, t.limits, statement, f.parameters()) {
+		if err != nil {
+			return nil, fmt.Errorf("looking for examples in quarantine: %w", err)
+		}
+		if i, known := at[[2]string{example.Topic, example.Reason}]; known { // else it came in between
+			groups[i].Examples = append(groups[i].Examples, example)
+		}
 	}
 	return groups, nil
 }

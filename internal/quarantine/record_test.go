@@ -36,7 +36,7 @@ func TestRow_RecordNamesTheSameSchema(t *testing.T) {
 		}
 		row := Row{SchemaID: text(c.id), Value: value}
 		r := row.Record()
-		named := framing.Of(framing.Value, r.Value, r.Header)
+		named := framing.Of(r.Value, r.Header)
 		header := ""
 		for _, h := range r.Headers {
 			header += h.Key
