@@ -31,7 +31,16 @@ type Deployment struct {
 	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
 	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
 	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
-	HTTPMaxRefusals          int    `json:"http_max_refusals"` // by the function, of a batch that the bridge posts itself
+
+	// Of a batch that the bridge posts itself: refusals by the function, and
+	// the longest pause between them. Its partition waits, unlike what Pub/Sub
+	// delivers.
+	HTTPMaxRefusals           int `json:"http_max_refusals"`
+	HTTPRefusedMaximumBackoff int `json:"http_refused_maximum_backoff_seconds"`
+
+	// IngestLogShare is how much of ingest's log is kept of batches that were
+	// taken; 0..1.
+	IngestLogShare float64 `json:"ingest_log_share"`
 
 	// A person is told when more than this share of the records of so many
 	// minutes was refused.

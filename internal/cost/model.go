@@ -78,7 +78,7 @@ const (
 	columnsRead     = 0.6  // the share of a row's bytes that a transform reads
 	secondsRead     = 2400 // of arrivals: those of the hour, and for ten minutes those of the hour before
 	artifactObjects = 2    // that a transform with something to do writes
-	logBytes        = 1000
+	logBytes        = 1000 // about a batch that ingest took
 	alertConditions = 10
 	checkSeconds    = 1   // of a check whether the bridge shall run, each minute
 	checkLogBytes   = 300 // that it logs
@@ -90,6 +90,10 @@ const (
 	bridgeIdleAfter = 15 * 60
 	bridgeDailyRun  = 10 * 60
 )
+
+// LogShare is how much is kept of what ingest logs of batches that it took:
+// ingest_log_share of deployment.json.
+const LogShare = 0.01
 
 // KafkaDays is how long Kafka keeps a record.
 const KafkaDays = 7
@@ -250,6 +254,6 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "scheduler_jobs", 2},
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
-		{Rest, "log_bytes", calls*logBytes + checks*checkLogBytes},
+		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes},
 	}, nil
 }
