@@ -45,7 +45,7 @@ test: build vet ## every test but the long ones; needs nothing but Go, git and m
 	cd local && $(GO) test -count=1 -timeout 25m -skip '$(LONG)' ./...
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
-	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./e2e
+	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e
 
 topic: build ## a further topic, and a further column, in copies of the repository: what has to be written, and that events arrive
 	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run 'Topic|Column'

@@ -83,7 +83,12 @@ type Batch struct {
 	TopicID   string // Kafka's UUID of the topic, as 8-4-4-4-12 lower-case hex digits
 	Lane      Lane
 	V1        bool // came as an event of EventTypeV1: of one partition, and named in that form
-	Records   []Record
+
+	// Retry says that the records come out of quarantine, to be judged again:
+	// those of a range need not be all that Kafka had between its ends.
+	// Whoever accepts one says so in the quarantine. It serves both lanes.
+	Retry   bool
+	Records []Record
 }
 
 // Ranges returns the first and last offset of each partition in the batch. It
@@ -98,7 +103,7 @@ func (b *Batch) Ranges() Ranges {
 
 // ID names the batch by what it holds and its lane: the same records in the
 // same lane always have the same id, so that a redelivered batch can be told
-// from a new one.
+// from a new one. A retry has ids of its own.
 func (b *Batch) ID() string { return b.id(b.Ranges()) }
 
 func (b *Batch) id(ranges Ranges) string {
@@ -106,7 +111,11 @@ func (b *Batch) id(ranges Ranges) string {
 		r := ranges[0]
 		return fmt.Sprintf("%s-%d-%d-%d", b.TopicID, r.Partition, r.First, r.Last)
 	}
-	return b.TopicID + "-" + string(b.Lane) + "-" + ranges.hash(b.TopicID)
+	way := string(b.Lane)
+	if b.Retry {
+		way = extensionRetry
+	}
+	return b.TopicID + "-" + way + "-" + ranges.hash(b.TopicID)
 }
 
 // RangesHash names what the batch holds, whatever its lane: 16 hexadecimal

@@ -23,6 +23,7 @@ const (
 	extensionLastOffset  = "lastoffset"
 	extensionRecordCount = "recordcount"
 	extensionTraceParent = "traceparent"
+	extensionRetry       = "retry" // "true" where the batch is one; else absent
 )
 
 // A Malformed error says which part of an event is not as a batch's must be.
@@ -45,8 +46,8 @@ func malformed(attribute, format string, args ...any) error {
 // over a limit or without a lane is an error.
 func (b *Batch) Event(at time.Time, traceparent string) (cloudevents.Event, error) {
 	var e Encoder
-	if len(b.Records) == 0 || !b.Lane.valid() || b.V1 {
-		return cloudevents.Event{}, fmt.Errorf("building the event of %s: no records, no lane, or a batch of an earlier form", b.source())
+	if len(b.Records) == 0 || !b.Lane.valid() || b.V1 || b.Retry && b.Lane != BothLanes {
+		return cloudevents.Event{}, fmt.Errorf("building the event of %s: no records, no lane, a retry of one lane, or a batch of an earlier form", b.source())
 	}
 	size := overhead
 	for i := range b.Records {
@@ -84,6 +85,9 @@ func (e *Encoder) Event(of *Batch, at time.Time, traceparent string) cloudevents
 	event.SetExtension(extensionLane, string(of.Lane))
 	event.SetExtension(extensionRanges, e.ranges.ranges.String())
 	event.SetExtension(extensionRecordCount, int32(e.records))
+	if of.Retry {
+		event.SetExtension(extensionRetry, "true")
+	}
 	if traceparent != "" {
 		event.SetExtension(extensionTraceParent, traceparent)
 	}
@@ -187,6 +191,12 @@ func originOf(e cloudevents.Event) (*Batch, int32, error) {
 	}
 	if !b.Lane.valid() {
 		return nil, 0, malformed(extensionLane, "is %q, not %s, %s or %s", string(b.Lane), RowsLane, LakeLane, BothLanes)
+	}
+	switch retry := extension(e, extensionRetry); {
+	case retry == "true" && b.Lane == BothLanes && !b.V1:
+		b.Retry = true
+	case retry != "":
+		return nil, 0, malformed(extensionRetry, "is %q with lane %s: a retry says true, and serves both lanes", retry, b.Lane)
 	}
 	return b, partition, nil
 }

@@ -217,6 +217,7 @@ func TestEvent_RoundTripOfRandomBatches(t *testing.T) {
 
 func randomBatch(random *rand.Rand) *Batch {
 	b := &Batch{ClusterID: "c", Topic: "t", TopicID: topicID, Lane: []Lane{RowsLane, LakeLane, BothLanes}[random.IntN(3)]}
+	b.Retry = b.Lane == BothLanes && random.IntN(2) == 0
 	next := map[int32]int64{}
 	partitions := 1 + random.IntN(12)
 	for range 1 + random.IntN(40) {
@@ -253,6 +254,7 @@ func TestEvent_RefusesWhatIsNotABatch(t *testing.T) {
 		"no records":        func(b *Batch) { b.Records = nil },
 		"no lane":           func(b *Batch) { b.Lane = "" },
 		"an earlier form":   func(b *Batch) { b.V1 = true },
+		"a retry in a lane": func(b *Batch) { b.Retry, b.Lane = true, LakeLane },
 		"equal offsets":     func(b *Batch) { b.Records[2].Offset = b.Records[0].Offset },
 		"below partition 0": func(b *Batch) { b.Records[0].Partition = -1 },
 		"below offset 0":    func(b *Batch) { b.Records[0].Offset = -1 },
@@ -323,6 +325,9 @@ func TestFromEvent_NamesTheAttributeAtFault(t *testing.T) {
 		{"no lane", "lane", extension("lane", nil)},
 		{"another lane", "id", extension("lane", "rows")},
 		{"an unknown lane", "lane", extension("lane", "fast")},
+		{"a retry that has a batch's id", "id", extension("retry", "true")},
+		{"half a retry", "retry", extension("retry", "yes")},
+		{"a retry of one lane", "retry", func(e *cloudevents.Event) { e.SetExtension("retry", "true"); e.SetExtension("lane", "rows") }},
 		{"another subject", "subject", func(e *cloudevents.Event) { e.SetSubject("passenger_flow") }},
 		{"another id", "id", func(e *cloudevents.Event) { e.SetID("1") }},
 		{"no topic id", "topicid", extension("topicid", nil)},

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -12,56 +11,12 @@ import (
 )
 
 // putAside writes the value of a record that is too large for any batch into
-// the lake, and leaves a record that says where. Its headers go to an object of
-// their own, and so does its key when it is too large as well; headers of the
-// record that is left say where. It tries until the objects are durable or work
-// is done: the record is not passed over.
+// the lake, and leaves a record that says where, as lake.PutAside does. It tries
+// until the objects are durable or work is done: the record is not passed over.
 func (c *claim) putAside(work context.Context, r *batch.Record) error {
-	of := c.of
-	of.Records = []batch.Record{*r}
-	digest := lake.Digest(&of)
-	put := func(name string, data []byte) (uri string, err error) {
-		return lake.URI(c.bridge.config.LakeBucket, name), c.store(work, name, digest, data)
-	}
-	uri, err := put(lake.QuarantineObject(of.Topic, of.TopicID, c.number, r.Offset), r.Value)
-	if err != nil {
-		return err
-	}
-	own := r.Headers
-	r.ValueURI, r.ValueSize, r.Value, r.Headers = uri, int64(len(r.Value)), nil, nil
-	if len(own) > 0 {
-		uri, err := put(lake.QuarantineHeadersObject(of.Topic, of.TopicID, c.number, r.Offset), headersJSON(own))
-		if err != nil {
-			return err
-		}
-		r.Headers = append(r.Headers, batch.Header{Key: batch.HeaderHeadersURI, Value: []byte(uri)})
-	}
-	var empty batch.Encoder
-	if empty.Fits(r) {
-		return nil
-	}
-	if uri, err = put(lake.QuarantineKeyObject(of.Topic, of.TopicID, c.number, r.Offset), r.Key); err != nil {
-		return err
-	}
-	r.Key, r.Headers = nil, append(r.Headers, batch.Header{Key: batch.HeaderKeyURI, Value: []byte(uri)})
-	return nil
-}
-
-// headersJSON is a record's headers as an object holds them.
-func headersJSON(headers []batch.Header) []byte {
-	type header struct {
-		Key   string `json:"key"`
-		Value []byte `json:"value"`
-	}
-	all := make([]header, len(headers))
-	for i, h := range headers {
-		all[i] = header(h)
-	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		panic(err) // strings and bytes always have a JSON form
-	}
-	return text
+	return lake.PutAside(c.bridge.config.LakeBucket, &c.of, r, func(name string, digest uint64, data []byte) error {
+		return c.store(work, name, digest, data)
+	})
 }
 
 // asideTimeout bounds one attempt to write an object, which may be as large as

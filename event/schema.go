@@ -58,10 +58,15 @@ func QuarantineColumns() []Column {
 	columns := append(kafkaColumns(),
 		Column{Name: "key", Type: Bytes, Nullable: true, Description: "The record's key as it came."},
 		Column{Name: "value", Type: Bytes, Nullable: true, Description: "The record's value as it came; NULL when it was null, or when it is kept in the lake (see detail)."},
-		Column{Name: "reason", Type: String, Description: "Why the record was refused: one of the contract's reasons."},
+		Column{Name: "reason", Type: String, Description: "Why the record was refused: one of the contract's reasons; or accepted, where it was tried again and is in its staging table since."},
 		Column{Name: "detail", Type: String, Nullable: true, Description: "What exactly was wrong, or the URI of the value's bytes in the lake."})
 	return append(append(columns, arrivalColumns()...), schemaID())
 }
+
+// Accepted is what the quarantine has as the reason of a row that was added when
+// a record was tried again and has become an event: its readers leave such a
+// record out, whatever other rows it has there. It is not one of Reasons.
+const Accepted = Reason("accepted")
 
 func schemaID() Column {
 	return Column{Name: "schema_id", Type: String, Nullable: true, Description: "The id or GUID that the record gives of its value's schema in the registry; NULL without one."}

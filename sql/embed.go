@@ -4,6 +4,7 @@ package sql
 
 import (
 	"embed"
+	"fmt"
 	"strings"
 )
 
@@ -15,13 +16,31 @@ var Ledger string
 //go:embed views/records.sql
 var recordsView string
 
-// RecordsView is the query of the view that has one row for each Kafka record of
-// a staging table; table is project.dataset.table.
-func RecordsView(table string) string { return strings.ReplaceAll(recordsView, "${table}", table) }
+//go:embed views/quarantine.sql
+var quarantineView string
 
-// Replays holds a statement for each topic, replay/<topic>.sql, which puts
-// records of the lake back into the staging table. Its parameters are from_day
-// and to_day (DATE).
-//
+// RecordsView is the query of the view that has one row for each Kafka record of
+// a staging table, or of the quarantine; table is project.dataset.table.
+func RecordsView(table string) string {
+	view := recordsView
+	if strings.HasSuffix(table, ".quarantine") {
+		view = quarantineView
+	}
+	return strings.ReplaceAll(view, "${table}", table)
+}
+
 //go:embed replay
-var Replays embed.FS
+var replays embed.FS
+
+// Replay returns, for a topic, the statement that puts records of the lake back
+// into the staging table, and the one that counts what that would put back, as
+// the column records. The parameters of both are from_time and to_time
+// (TIMESTAMP).
+func Replay(topic string) (insert, count string, err error) {
+	text, err := replays.ReadFile("replay/" + topic + ".sql")
+	if err != nil {
+		return "", "", fmt.Errorf("there is no replay of topic %s: %w", topic, err)
+	}
+	_, query, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(string(text)), ";"), "\n)\n")
+	return string(text), "select count(*) as records from (\n" + query + "\n)", nil
+}

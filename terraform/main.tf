@@ -103,7 +103,7 @@ module "warehouse" {
   prod_dataset    = var.prod_bq_dataset
   project         = module.foundation.project
   query_limit_tib = var.transform.query_limit_tib
-  records_view    = "${local.root}/sql/views/records.sql"
+  views           = "${local.root}/sql/views"
   references      = module.lake.references
   region          = var.region
   retention_days  = var.stg_retention_days

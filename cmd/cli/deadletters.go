@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"log/slog"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/env"
@@ -17,130 +15,160 @@ import (
 )
 
 const deadLettersUsage = `usage: stationflow deadletters list [FLAGS]
+       stationflow deadletters show [FLAGS] ID
        stationflow deadletters resend [FLAGS] --all | ID ...
+       stationflow deadletters discard [FLAGS] --reason TEXT --all | ID ...
 
 list shows the batches that were given up and wait in the dead letter
-subscription; it takes none away. resend sends them on their way again, all of
-them or those named by message or event id, and takes away what has arrived:
-a person who interrupts it loses nothing, and a batch sent twice counts once.
+subscription, show one of them with its attributes and records; neither takes
+any away. resend sends them on their way again, all of them or those named by
+message or event id, and takes away what has arrived: a person who interrupts it
+loses nothing, and a batch sent twice counts once. discard takes them away for
+ever, and writes a line of JSON about each, with the reason, for a log.
 GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
 `
 
-// deadLetters is the command that lists dead letters or sends them again.
+// deadLetters is the command for dead letters, with the clock that it waits by.
 type deadLetters struct{ clock clock }
+
+// A deadLettersCall is one call of it.
+type deadLettersCall struct {
+	streams      Streams
+	verb         string
+	subscription string
+	wait         time.Duration
+	all          bool
+	url          string
+	reason       string
+	asJSON       bool
+	ids          []string
+}
+
+// deadLettersVerbs are what may be done, each with what its ids are for.
+var deadLettersVerbs = map[string]string{"list": "", "show": "to show", "resend": "to send again", "discard": "to discard"}
 
 func (d deadLetters) run(ctx context.Context, args []string, streams Streams) error {
 	deployment, err := terraform.ReadDeployment()
 	if err != nil {
 		return err
 	}
-	verb := ""
+	c := deadLettersCall{streams: streams}
 	if len(args) > 0 {
-		verb = args[0]
+		c.verb = args[0]
 	}
-	switch {
-	case isHelp(verb):
-		fmt.Fprint(streams.Out, deadLettersUsage, "\nstationflow deadletters list --help and resend --help list the flags.\n")
+	if isHelp(c.verb) {
+		fmt.Fprint(streams.Out, deadLettersUsage, "\nstationflow deadletters list --help, show --help, resend --help and discard --help list the flags.\n")
 		return flag.ErrHelp
-	case verb != "list" && verb != "resend":
-		return program.Mistakef("say list or resend: stationflow deadletters --help explains both")
 	}
-	flags := flag.NewFlagSet("stationflow deadletters "+verb, flag.ContinueOnError)
-	subscription := flags.String("subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
-	wait := flags.Duration("wait", 5*time.Second, "`DURATION` in which no further dead letter must come before there are no more")
-	all, url := new(bool), new(string)
-	if verb == "resend" {
-		all = flags.Bool("all", false, "every dead letter")
-		url = flags.String("url", "", "post to the ingest function at `URL` instead of publishing to the records topic; the audience of the identity token is BRIDGE_HTTP_AUDIENCE, or the URL")
+	if _, known := deadLettersVerbs[c.verb]; !known {
+		return program.Mistakef("say list, show, resend or discard: stationflow deadletters --help explains them")
 	}
-	if err := program.Parse(flags, args[1:], streams.Out, deadLettersUsage+"\n"); err != nil {
-		return err
-	}
-	ids := flags.Args()
-	if err := checkDeadLetters(verb, *all, ids); err != nil {
+	if err := c.parse(args[1:], deployment); err != nil {
 		return err
 	}
 	r := env.NewReader(streams.Getenv)
-	project := r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
-	topic := r.String("BRIDGE_PUBSUB_TOPIC", deployment.RecordsTopic)
-	audience := r.String("BRIDGE_HTTP_AUDIENCE", *url)
-	transport := r.OneOf("BRIDGE_TRANSPORT", "pubsub", "http")
+	to, transport := wayFrom(r, deployment, c.url)
 	if err := r.Err(); err != nil {
 		return localAdvice(streams.Getenv, err)
 	}
-	if verb == "resend" && *url == "" && transport == "http" {
-		return errors.New("with BRIDGE_TRANSPORT=http nothing need be subscribed to the records topic: name the ingest function with --url")
+	if err := to.check(transport); c.verb == "resend" && err != nil {
+		return err
 	}
-	box, err := openMailbox(ctx, project, *subscription, *wait, d.clock)
+	box, err := openMailbox(ctx, to.project, c.subscription, c.wait, d.clock)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = box.Close() }()
-	fmt.Fprintf(streams.Err, "looking for dead letters until none came for %v\n", *wait)
-	if verb == "list" {
-		return list(ctx, box, streams.Out)
+	fmt.Fprintf(streams.Err, "looking for dead letters until none came for %v\n", c.wait)
+	switch c.verb {
+	case "list":
+		return c.list(ctx, box)
+	case "show":
+		return c.show(ctx, box)
+	case "discard":
+		return c.discard(ctx, box)
 	}
-	send, err := newSender(ctx, box, function{*url, audience}, topic, deployment.AckDeadline())
+	send, err := newSender(ctx, box, to, deployment.AckDeadline())
 	if err != nil {
 		return err
 	}
-	return resend(ctx, box, send, ids, streams.Out)
+	return c.resend(ctx, box, send)
 }
 
-func checkDeadLetters(verb string, all bool, ids []string) error {
-	switch {
-	case verb == "list" && len(ids) > 0:
-		return program.Mistakef("list takes no ids, it shows all that wait")
-	case verb == "resend" && all == (len(ids) > 0):
-		return program.Mistakef("resend needs either --all or the ids of those to send again (flags come first); stationflow deadletters list shows them")
+func (c *deadLettersCall) parse(args []string, deployment terraform.Deployment) error {
+	flags := flag.NewFlagSet("stationflow deadletters "+c.verb, flag.ContinueOnError)
+	flags.StringVar(&c.subscription, "subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
+	flags.DurationVar(&c.wait, "wait", 5*time.Second, "`DURATION` in which no further dead letter must come before there are no more")
+	flags.BoolVar(&c.asJSON, "json", false, "print JSON")
+	switch c.verb {
+	case "discard":
+		flags.StringVar(&c.reason, "reason", "", "why they are not needed, as `TEXT` for the log")
+		fallthrough
+	case "resend":
+		flags.BoolVar(&c.all, "all", false, "every dead letter")
 	}
-	return nil
-}
-
-// list prints a line for each dead letter.
-func list(ctx context.Context, box *mailbox, out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	count, records := 0, 0
-	err := box.each(ctx, 10, func(l *letter) (bool, error) {
-		if count == 0 {
-			fmt.Fprintln(table, "MESSAGE\tEVENT\tFROM\tRECORDS\tBURIED\tATTEMPTS\tWHY")
-		}
-		count++
-		records += l.records()
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.id, cmp.Or(l.event(), "no CloudEvent"), cmp.Or(l.from(), "-"),
-			numberOrDash(l.records()), l.published.UTC().Format(time.RFC3339), numberOrDash(l.cause.Attempts), l.why())
-		return false, nil
-	})
-	if err := errors.Join(err, table.Flush()); err != nil {
+	if c.verb == "resend" {
+		flags.StringVar(&c.url, "url", "", urlUsage)
+	}
+	if err := program.Parse(flags, args, c.streams.Out, deadLettersUsage+"\n"); err != nil {
 		return err
 	}
-	if count == 0 {
-		fmt.Fprintln(out, "no dead letters")
-		return nil
+	c.ids = flags.Args()
+	switch many := c.verb == "resend" || c.verb == "discard"; {
+	case c.verb == "list" && len(c.ids) > 0:
+		return program.Mistakef("list takes no ids, it shows all that wait")
+	case c.verb == "show" && len(c.ids) != 1:
+		return program.Mistakef("show needs the id of one (flags come first); stationflow deadletters list shows them")
+	case many && c.all == (len(c.ids) > 0):
+		return program.Mistakef("%s needs either --all or the ids of those %s (flags come first); stationflow deadletters list shows them", c.verb, deadLettersVerbs[c.verb])
+	case c.verb == "discard" && strings.TrimSpace(c.reason) == "":
+		return program.Mistakef("discard needs --reason: say why the records are not needed")
 	}
-	fmt.Fprintf(out, "\n%d dead letters with %d records\n", count, records)
 	return nil
 }
 
-func numberOrDash(n int) string {
-	if n == 0 {
-		return "-"
-	}
-	return fmt.Sprint(n)
+// A choice are the dead letters that were named, and which of the names are
+// still without one.
+type choice struct {
+	ids     []string
+	missing map[string]bool
 }
 
-// resend sends the dead letters with these message or event ids, or all
-// without ids, and takes each away once it was sent. One that is refused for
-// what it is does not keep back the others; an outage ends the work.
-func resend(ctx context.Context, box *mailbox, send sender, ids []string, out io.Writer) error {
-	missing := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		missing[id] = true
+func (c *deadLettersCall) choice() choice {
+	chosen := choice{c.ids, make(map[string]bool, len(c.ids))}
+	for _, id := range c.ids {
+		chosen.missing[id] = true
 	}
-	sent := 0
+	return chosen
+}
+
+// has reports whether the dead letter is one of them: all are where none was
+// named.
+func (c *choice) has(l *letter) bool {
+	return len(c.ids) == 0 || c.missing[l.id] || c.missing[l.event()]
+}
+
+// done notes that one was dealt with. The event's id stays: the same batch may
+// be buried twice.
+func (c *choice) done(l *letter) { delete(c.missing, l.id) }
+
+// none is the error where names were given and nothing was found.
+func (c *choice) none(found int) error {
+	if len(c.ids) == 0 || found > 0 {
+		return nil
+	}
+	return fmt.Errorf("none of the dead letters is %s: stationflow deadletters list shows those that wait", strings.Join(c.ids, ", "))
+}
+
+// resend sends the chosen dead letters, and takes each away once it was sent.
+// One that is refused for what it is does not keep back the others; an outage
+// ends the work.
+func (c *deadLettersCall) resend(ctx context.Context, box *mailbox, send sender) error {
+	chosen := c.choice()
+	sent := []letterJSON{}
 	var refused []error
 	err := box.each(ctx, send.atOnce, func(l *letter) (bool, error) {
-		if len(ids) > 0 && !missing[l.id] && !missing[l.event()] {
+		if !chosen.has(l) {
 			return false, nil
 		}
 		if err := send.send(ctx, l); err != nil {
@@ -151,17 +179,37 @@ func resend(ctx context.Context, box *mailbox, send sender, ids []string, out io
 			}
 			return false, err
 		}
-		sent++
-		delete(missing, l.id) // the event's id stays: the same batch may be buried twice
-		fmt.Fprintf(out, "sent again: %s  %s  %s\n", l.id, l.event(), l.from())
+		sent = append(sent, l.json())
+		chosen.done(l)
+		c.sayf("sent again: %s  %s  %s\n", l.id, l.event(), l.from())
 		return true, nil
 	})
-	fmt.Fprintf(out, "%d dead letters sent again\n", sent)
-	if err = errors.Join(append(refused, err)...); err != nil {
+	c.sayf("%d dead letters sent again\n", len(sent))
+	err = errors.Join(append(refused, err, c.printJSON("sent", sent))...)
+	if err != nil {
 		return err
 	}
-	if len(ids) > 0 && sent == 0 {
-		return fmt.Errorf("none of the dead letters is %s: stationflow deadletters list shows those that wait", strings.Join(ids, ", "))
+	return chosen.none(len(sent))
+}
+
+// discard takes the chosen dead letters away, and leaves a line of JSON about
+// each.
+func (c *deadLettersCall) discard(ctx context.Context, box *mailbox) error {
+	chosen, trace := c.choice(), slog.New(slog.NewJSONHandler(c.streams.Err, nil))
+	gone := []letterJSON{}
+	err := box.each(ctx, 10, func(l *letter) (bool, error) {
+		if !chosen.has(l) {
+			return false, nil
+		}
+		chosen.done(l)
+		gone = append(gone, l.json())
+		trace.Info("dead letter discarded", "reason", c.reason, "message", l.id, "event", l.event(), "from", l.from(),
+			"records", l.records(), "cause", l.why())
+		return true, nil
+	})
+	c.sayf("%d dead letters discarded\n", len(gone))
+	if err := errors.Join(err, c.printJSON("discarded", gone)); err != nil {
+		return err
 	}
-	return nil
+	return chosen.none(len(gone))
 }

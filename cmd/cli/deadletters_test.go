@@ -341,8 +341,14 @@ func TestDeadLetters_Mistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		{"", 2, "say list or resend"},
-		{"burn", 2, "say list or resend"},
+		{"", 2, "say list, show, resend or discard"},
+		{"burn", 2, "say list, show, resend or discard"},
+		{"show", 2, "show needs the id of one"},
+		{"show 7 8", 2, "show needs the id of one"},
+		{"show --wait 1s 7", 1, "none of the dead letters is 7"},
+		{"discard --all", 2, "discard needs --reason"},
+		{"discard --reason old", 2, "either --all or the ids of those to discard"},
+		{"discard --wait 1s --reason old 7", 1, "none of the dead letters is 7"},
 		{"--help", 0, "usage: stationflow deadletters list"},
 		{"list --help", 0, "  --wait DURATION"},
 		{"resend --help", 0, "  --url URL"},

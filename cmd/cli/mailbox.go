@@ -154,7 +154,7 @@ func (m *mailbox) acknowledge(ctx context.Context, ackID, id string) error {
 	defer cancel()
 	request := &pubsubpb.AcknowledgeRequest{Subscription: m.subscription, AckIds: []string{ackID}}
 	if err := m.client.SubscriptionAdminClient.Acknowledge(ctx, request); err != nil {
-		return fmt.Errorf("dead letter %s was sent again but could not be taken away; to send it once more does no harm: %w", id, err)
+		return fmt.Errorf("dead letter %s could not be taken away; to do the same once more does no harm: %w", id, err)
 	}
 	return nil
 }
@@ -218,12 +218,18 @@ func (l *letter) from() string {
 	return of.Topic + " " + ranges
 }
 
+// why says what is known of the cause: the bridge tells the last answer, Pub/Sub
+// nothing. What is no batch was refused for that.
 func (l *letter) why() string {
-	switch {
-	case l.cause.Reason != "":
+	if l.cause.Reason != "" {
 		return l.cause.Reason
+	}
+	_, err := l.batch()
+	switch {
+	case err != nil:
+		return "ingest takes no such event: " + err.Error()
 	case l.cause.Source != "":
-		return "Pub/Sub gave up delivering to " + l.cause.Source + "; the function's log says why"
+		return "Pub/Sub gave up delivering to " + l.cause.Source + "; the function's log says why, in its lines with batch " + l.event()
 	}
 	return "unknown"
 }

@@ -72,7 +72,7 @@ func (f *Function) storeApart(ctx context.Context, e cloudevents.Event, t *topic
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("partition %d: %w", partition, err))
-		} else {
+		} else if !part.Retry {
 			f.settled.add(part, f.config.Now(), conflict)
 		}
 	}

@@ -31,6 +31,22 @@ func newTopic(config *Config, name string, client *registry.Client) *topic {
 		reading: payload.Reading{Location: config.Location, Epoch: config.EpochUnit}}
 }
 
+// newTopics returns all topics, by name.
+func newTopics(config *Config) (map[string]*topic, error) {
+	var client *registry.Client // nil where there is none
+	if config.Registry != nil {
+		var err error
+		if client, err = registry.New(*config.Registry); err != nil {
+			return nil, err
+		}
+	}
+	topics := make(map[string]*topic)
+	for _, name := range event.Topics() {
+		topics[name] = newTopic(config, name, client)
+	}
+	return topics, nil
+}
+
 // A decoded batch: the rows of its good records, and why the others are bad.
 // Its memory is reused for the next batch, of any topic; the rows also share
 // the memory of the batch.

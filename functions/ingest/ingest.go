@@ -26,11 +26,9 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
-	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
-	"github.com/stationflow/stationflow/internal/registry"
 )
 
 // A Function ingests batches. Its clients and streams are shared by all
@@ -53,15 +51,12 @@ func New(life context.Context, config Config) (*Function, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	f := &Function{config: config, topics: make(map[string]*topic), quarantined: rows.Quarantine(),
+	f := &Function{config: config, quarantined: rows.Quarantine(),
 		turns: make(chan struct{}, config.Concurrency)}
 	f.decoded.New = func() any { return newDecoded() }
-	client, err := openRegistry(config.Registry)
-	if err != nil {
+	var err error
+	if f.topics, err = newTopics(&config); err != nil {
 		return nil, fmt.Errorf("setting up ingest: %w", err)
-	}
-	for _, name := range event.Topics() {
-		f.topics[name] = newTopic(&config, name, client)
 	}
 	if f.bucket, err = lake.Open(life, config.Bucket, config.AppendTimeout, config.StorageOptions...); err == nil {
 		if f.sinks, err = openSinks(life, &config, f.bucket); err != nil {
@@ -72,14 +67,6 @@ func New(life context.Context, config Config) (*Function, error) {
 		return nil, fmt.Errorf("setting up ingest: %w", err)
 	}
 	return f, nil
-}
-
-// openRegistry returns a client of the registry, nil where there is none.
-func openRegistry(config *registry.Config) (*registry.Client, error) {
-	if config == nil {
-		return nil, nil
-	}
-	return registry.New(*config)
 }
 
 // Close ends the function's connections. Calls that run then fail.
@@ -118,7 +105,10 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	if !known {
 		return &foreignTopic{topic: b.Topic}
 	}
-	refused := f.settled.leaveOut(b, f.config.Now())
+	var refused error
+	if !b.Retry { // what an earlier batch brought of its ranges is not what it brings
+		refused = f.settled.leaveOut(b, f.config.Now())
+	}
 	if len(b.Records) == 0 {
 		s.apart = true
 		return refused
@@ -171,8 +161,11 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	done.lake, done.inLake = inLake == nil, inLake
 	s.duplicates += filed.Duplicates
 	s.aside += len(filed.Refused)
-	s.became = f.sinks.become(b.Lane)
-	return errors.Join(inLake, elsewhere)
+	s.became = f.sinks.become(b)
+	if err := errors.Join(inLake, elsewhere); err != nil || !b.Retry {
+		return err
+	}
+	return f.release(ctx, b, d.rejections)
 }
 
 // archive is what store does for the sinks of the lane lake. Records that these

@@ -48,6 +48,24 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 	return nil
 }
 
+// release says in the quarantine which records of a retry were accepted: all
+// but the rejected. Everything of the batch is durable by then. A crash before
+// leaves records that are both in quarantine and accepted; a further retry ends
+// that.
+func (f *Function) release(ctx context.Context, b *batch.Batch, rejections []rejection) error {
+	refused := make(map[int]bool, len(rejections))
+	for i := range rejections {
+		refused[rejections[i].record] = true
+	}
+	var accepted []rejection
+	for i := range b.Records {
+		if !refused[i] {
+			accepted = append(accepted, rejection{record: i, reason: event.Accepted})
+		}
+	}
+	return f.quarantine(ctx, b, accepted)
+}
+
 // quarantineRows returns the rows of rejected records, but for those whose bytes
 // cannot be put aside: they are added to failed. kept are the others.
 func (f *Function) quarantineRows(
@@ -90,9 +108,13 @@ func (f *Function) allQuarantined(ctx context.Context, b *batch.Batch) (rows.Set
 // event.QuarantineColumns.
 func (f *Function) appendQuarantined(ctx context.Context, row []event.Value, b *batch.Batch, r *rejection) ([]event.Value, error) {
 	record := &b.Records[r.record]
-	key, value, detail, err := f.offload(ctx, b, record, r.detail)
-	if err != nil {
-		return nil, &sinkFault{kind: lake.Fault(err), err: err}
+	var key, value []byte // of an accepted record they are where it went
+	detail := r.detail
+	if r.reason != event.Accepted {
+		var err error
+		if key, value, detail, err = f.offload(ctx, b, record, r.detail); err != nil {
+			return nil, &sinkFault{kind: lake.Fault(err), err: err}
+		}
 	}
 	row = rows.AppendCoordinates(row, record)
 	return append(row, bytesOrNull(key), bytesOrNull(value),

@@ -136,14 +136,17 @@ const (
 	ingested   = "batch ingested"    // its records are counted: in these batches each is once
 	archived   = "batch archived"    // so that its records are in files as well
 	passedOver = "batch passed over" // no sink takes its lane
+	retried    = "batch retried"     // its records were counted when they went to quarantine
 )
 
-// become returns what becomes of a batch of the lane.
-func (s *sinks) become(lane batch.Lane) string {
+// become returns what becomes of the batch.
+func (s *sinks) become(b *batch.Batch) string {
 	switch {
-	case lane.Serves(s.laneOfQuarantine()):
+	case b.Retry:
+		return retried
+	case b.Lane.Serves(s.laneOfQuarantine()):
 		return ingested
-	case lane == batch.LakeLane && len(s.lake) > 0:
+	case b.Lane == batch.LakeLane && len(s.lake) > 0:
 		return archived
 	}
 	return passedOver

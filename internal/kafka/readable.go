@@ -83,6 +83,13 @@ var errOldFormat = errors.New("the records are in a format that does not tell tr
 // offset behind the block. Markers of transactions, aborted records and
 // compacted ones take offsets that hold none.
 func Readable(block *sarama.FetchResponseBlock, from int64) (records []int64, next int64, err error) {
+	next, err = EachReadable(block, from, func(offset int64, _ time.Time, _ *sarama.Record) { records = append(records, offset) })
+	return records, next, err
+}
+
+// EachReadable shows each record of which Readable gives the offset, with its
+// timestamp (zero when it has none), and returns the offset behind the block.
+func EachReadable(block *sarama.FetchResponseBlock, from int64, show func(offset int64, timestamp time.Time, r *sarama.Record)) (next int64, err error) {
 	aborted := make(map[int64]bool) // by producer, while a transaction of its that will be aborted is open
 	transactions := slices.SortedFunc(slices.Values(block.AbortedTransactions),
 		func(a, b *sarama.AbortedTransaction) int {
@@ -91,7 +98,7 @@ func Readable(block *sarama.FetchResponseBlock, from int64) (records []int64, ne
 	for _, set := range block.RecordsSet {
 		b := set.RecordBatch
 		if b == nil {
-			return records, from, errOldFormat
+			return from, errOldFormat
 		}
 		if b.PartialTrailingRecord {
 			break
@@ -105,13 +112,23 @@ func Readable(block *sarama.FetchResponseBlock, from int64) (records []int64, ne
 			delete(aborted, b.ProducerID)
 		case b.IsTransactional && aborted[b.ProducerID]:
 		default:
-			for _, r := range b.Records {
-				if offset := b.FirstOffset + r.OffsetDelta; offset >= from {
-					records = append(records, offset)
-				}
-			}
+			showFrom(b, from, show)
 		}
 		from = max(from, b.LastOffset()+1)
 	}
-	return records, from, nil
+	return from, nil
+}
+
+func showFrom(b *sarama.RecordBatch, from int64, show func(int64, time.Time, *sarama.Record)) {
+	for _, r := range b.Records {
+		offset, timestamp := b.FirstOffset+r.OffsetDelta, b.MaxTimestamp
+		if !b.LogAppendTime && b.FirstTimestamp.IsZero() {
+			timestamp = time.Time{}
+		} else if !b.LogAppendTime {
+			timestamp = b.FirstTimestamp.Add(r.TimestampDelta)
+		}
+		if offset >= from {
+			show(offset, timestamp, r)
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/lake"
 )
@@ -448,13 +449,16 @@ where row_kind = 'hour' and local_date = date '%s' and local_hour = datetime '%s
 	return m, nil
 }
 
+// accepted reports whether a row of the quarantine says that the record left it.
+func (r AtRow) accepted() bool { return r.Reason == string(event.Accepted) }
+
 // judge says in a word and in a sentence where the record is.
 func (t *tracer) judge(one *Trace, extent *Extent) (state, text string) {
 	buried := slices.IndexFunc(one.DeadLetters, func(l AtLetter) bool { return l.Rows })
 	switch {
 	case len(one.Rows) > 0:
 		return InStaging, "it is in staging"
-	case len(one.Quarantine) > 0:
+	case len(one.Quarantine) > 0 && !slices.ContainsFunc(one.Quarantine, AtRow.accepted):
 		return InQuarantine, "it is in quarantine: " + one.Quarantine[0].Reason
 	case buried >= 0:
 		return InDeadLetter, "it is in a dead letter. " + fmt.Sprintf(sendAgain, one.DeadLetters[buried].ID)

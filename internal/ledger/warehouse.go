@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,11 @@ select kafka_topic, kafka_topic_id, kafka_partition, min(word) as first_word, ma
 from numbered
 group by kafka_topic, kafka_topic_id, kafka_partition, is_full, if(is_full, run, word)`
 
+// stillRefused leaves out the records that were tried again and accepted, of
+// which a row of the quarantine says so: they are in staging.
+const stillRefused = `
+  qualify countif(reason = 'accepted') over (partition by kafka_topic_id, kafka_partition, kafka_offset) = 0`
+
 // arrived bounds the partitions that are read, by time of arrival; zero times
 // bound nothing.
 type arrived struct{ from, to time.Time }
@@ -84,7 +90,11 @@ var labels = map[string]string{"application": "stationflow", "component": "ledge
 // query asks for the runs of one table. There is a statement for each, so that
 // none keeps the local warehouse for long.
 func (w *Warehouse) query(table string, in arrived) *bigquery.Query {
-	q := w.Client.Query(fmt.Sprintf(wordsSQL, "`"+w.Dataset+"."+table+"`", in.where()))
+	source, where := "`"+w.Dataset+"."+table+"`", in.where()
+	if table == QuarantineTable {
+		source, where = "(select * from "+source+cmp.Or(where, " where true")+stillRefused+")", ""
+	}
+	q := w.Client.Query(fmt.Sprintf(wordsSQL, source, where))
 	q.Labels = labels
 	return q
 }

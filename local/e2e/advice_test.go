@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,7 +101,7 @@ func TestAdvice(t *testing.T) {
 	system.replay()
 	for _, a := range collected.Commands {
 		line := strings.ReplaceAll(strings.TrimPrefix(a.Text, "bin/"), "NAME", "train_dashboard")
-		if !regexp.MustCompile(`^stationflow (deadletters (list|resend --all)|dbt (ls|run --full-refresh --select|source)) ?`).MatchString(line) {
+		if !regexp.MustCompile(`^stationflow (deadletters (list|resend --all)|quarantine (list|retry --dry-run --all)|replay (kafka|lake) --dry-run|dbt (ls|run --full-refresh --select|source)) ?`).MatchString(line) {
 			continue
 		}
 		if said, err := system.run(environment + "\n" + "bin/" + line); err != nil {
@@ -189,7 +188,7 @@ func (l *local) awaitStatus(what string, is func(dashboard.Status) bool) (status
 }
 
 // replay takes rows of yesterday out of staging and has the statements of
-// sql/replay put them back, with the parameters that the runbook gives.
+// sql/replay put them back, as stationflow replay lake does.
 func (l *local) replay() {
 	l.t.Helper()
 	day := civil.DateOf(time.Now().UTC().AddDate(0, 0, -1))
@@ -200,15 +199,15 @@ func (l *local) replay() {
 	}
 	l.awaitLake("/dt="+day.String()+"/", staged)
 	for _, topic := range event.Topics() {
-		text, err := fs.ReadFile(sql.Replays, "replay/"+topic+".sql")
+		text, _, err := sql.Replay(topic)
 		if err != nil {
 			l.t.Fatal(err)
 		}
 		const values = "select * except (ingested_at, batch_id) from staging_data.%s where date(timestamp) = '%s' order by kafka_partition, kafka_offset"
 		before := l.query(fmt.Sprintf(values, topic, day))
 		l.query(fmt.Sprintf("delete from staging_data.%s where mod(kafka_offset, 2) = 0 and date(timestamp) = '%s'", topic, day))
-		query := l.warehouse.Query(string(text))
-		query.Parameters = []bigquery.QueryParameter{{Name: "from_day", Value: day}, {Name: "to_day", Value: day}}
+		query := l.warehouse.Query(text)
+		query.Parameters = []bigquery.QueryParameter{{Name: "from_time", Value: day.In(time.UTC)}, {Name: "to_time", Value: day.AddDays(1).In(time.UTC)}}
 		if _, err := query.Read(l.t.Context()); err != nil {
 			l.t.Errorf("replaying %s: %v", topic, err)
 			continue

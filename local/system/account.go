@@ -26,7 +26,7 @@ func (s *System) countKept(ctx context.Context) error {
 	for _, table := range append(event.Topics(), "quarantine") {
 		columns := "count(*)"
 		if table == "quarantine" {
-			columns += ", countif(reason = 'tombstone')"
+			columns += ", (select count(*) from " + s.Endpoints.StagingDataset + ".quarantine_records), countif(reason = 'tombstone')"
 		}
 		rows, err := s.bigquery.Query("select " + columns + " from " + s.Endpoints.StagingDataset + "." + table).Read(ctx)
 		if err != nil {
@@ -36,12 +36,13 @@ func (s *System) countKept(ctx context.Context) error {
 		if err := rows.Next(&row); err != nil {
 			return fmt.Errorf("counting the rows of %s: %w", table, err)
 		}
-		if table == "quarantine" {
-			s.kept.quarantined += row[0].(int64)
-			s.kept.tombstones += row[1].(int64)
-		} else {
+		if table != "quarantine" {
 			s.kept.valid += row[0].(int64)
+			continue
 		}
+		s.kept.quarantined += row[0].(int64)
+		s.kept.surplus = row[0].(int64) - row[1].(int64)
+		s.kept.tombstones += row[2].(int64)
 	}
 	return nil
 }
@@ -140,7 +141,7 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	if s.options.Simulate {
 		fmt.Fprintf(out, "\nthe stations are simulated: their time goes %.4g times as fast as the clock, and they play today over and over\n", s.options.pace())
 	}
-	fmt.Fprintf(out, "\nfor stationflow verify, trace, deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
+	fmt.Fprintf(out, "\nfor stationflow verify, trace, quarantine, replay, deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
 	if s.options.without("bridge") {
 		fmt.Fprintf(out, "\nto start the bridge, in another shell:\n\n    . %s\n    bin/bridge\n", s.environ)
 	}

@@ -95,4 +95,14 @@ func TestTables_GetTheColumnsThatTheyLack(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a view is an earlier version's", func(t *testing.T) {
+		do("insert into staging_data.quarantine (kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, reason, ingested_at, batch_id) " +
+			"select 'incidents', 'u', 0, 9, reason, current_timestamp(), 'b' from unnest(['not_json', 'accepted']) as reason")
+		drop("quarantine_records")
+		do("create view staging_data.quarantine_records as select * from " + project + ".staging_data.quarantine")
+		begin()
+		if rows := do("select reason from staging_data.quarantine_records"); len(rows) != 0 {
+			t.Errorf("it still shows %v", rows)
+		}
+	})
 }

@@ -21,7 +21,7 @@ func (s *System) pipeline() dashboard.Pipeline {
 		TransportName: s.transportName(),
 		RateWindow:    telemetry.RateWindow,
 		Valid:         now.valid,
-		Quarantined:   now.quarantined,
+		Quarantined:   max(now.quarantined-s.kept.surplus-figures.Surplus, 0),
 		Tombstones:    s.kept.tombstones + figures.Tombstones,
 
 		Refused:     s.refused.now(),

@@ -68,9 +68,9 @@ type System struct {
 	stations  *stations // nil without --simulate
 
 	out     io.Writer
-	kept    struct{ valid, quarantined, tombstones int64 } // rows in staging from an earlier run; tombstones are some of the quarantined
-	missing int64                                          // records that had not arrived at the end
-	refresh signal                                         // the page should read the tables again
+	kept    struct{ valid, quarantined, tombstones, surplus int64 } // rows in staging from an earlier run; tombstones are some of the quarantined, surplus those that stand for no record in quarantine
+	missing int64                                                   // records that had not arrived at the end
+	refresh signal                                                  // the page should read the tables again
 	rates   rates
 	refused refused
 

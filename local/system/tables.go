@@ -38,12 +38,16 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 			return err
 		}
 		records := client.Dataset(staging).Table(table + "_records")
-		if added { // the view has the columns that the table had
+		view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(project + "." + staging + "." + table)}
+		kept, err := records.Metadata(ctx)
+		if err != nil && !missing(err) {
+			return fmt.Errorf("reading view %s.%s_records: %w", staging, table, err)
+		}
+		if added || err == nil && kept.ViewQuery != view.ViewQuery { // the view has the columns that the table had, or an earlier version made it
 			if err := records.Delete(ctx); err != nil && !missing(err) {
 				return fmt.Errorf("dropping view %s.%s_records: %w", staging, table, err)
 			}
 		}
-		view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(project + "." + staging + "." + table)}
 		if err := records.Create(ctx, view); err != nil && !exists(err) {
 			return fmt.Errorf("creating view %s.%s_records: %w", staging, table, err)
 		}

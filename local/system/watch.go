@@ -217,10 +217,11 @@ func (s *System) watchRefused(ctx context.Context) {
 	}
 }
 
-// readRefused counts what was refused within the window.
+// readRefused counts what was refused within the window, but for what was
+// refused before and is tried again.
 func (s *System) readRefused(ctx context.Context) ([]refusedCount, error) {
 	statement := fmt.Sprintf("select kafka_topic, reason, count(*) as records from %s.quarantine "+
-		"where ingested_at > timestamp_sub(current_timestamp(), interval %.0f second) group by kafka_topic, reason",
+		"where ingested_at > timestamp_sub(current_timestamp(), interval %.0f second) and batch_id not like '%%-retry-%%' group by kafka_topic, reason",
 		s.Endpoints.StagingDataset, s.refused.window.Seconds())
 	rows, err := s.bigquery.Query(statement).Read(ctx)
 	if err != nil {

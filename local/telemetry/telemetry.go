@@ -38,6 +38,7 @@ type state struct {
 	valid     int64
 	refused   int64
 	tombs     int64
+	surplus   int64
 	noBatch   int64
 	fields    []NewField // of events, that have no column, in the order in which they came
 	fresh     []sample   // within Window, oldest first
@@ -107,6 +108,10 @@ type Figures struct {
 	Batches, Records, Valid, Quarantined int64
 	Tombstones                           int64 // of the quarantined
 
+	// Surplus is how many rows retries have added to the quarantine, and of how
+	// many records they have ended it: rows there that stand for no record.
+	Surplus int64
+
 	// Freshness over the last Window: the time from Kafka's timestamp of a
 	// batch's oldest record until the batch was durable in lake and
 	// warehouse, counted once for each record of the batch: an upper bound
@@ -148,6 +153,8 @@ func (w *Watcher) Handle(ctx context.Context, line slog.Record) error {
 		w.batch(attributes(line))
 	case "batch archived", "batch passed over": // its records are counted in the other lane
 		w.batchDone(attributes(line))
+	case "batch retried":
+		w.batchRetried(attributes(line))
 	case "batch failed":
 		w.batchFailed(attributes(line))
 	case "model finished":
@@ -200,6 +207,15 @@ func (s *state) batch(line map[string]slog.Value) {
 		latency := time.Duration(number(line["durable_ms"])-oldest) * time.Millisecond
 		s.fresh = append(s.recent(), sample{s.now(), latency, number(line["records"])})
 	}
+}
+
+// batchRetried notes a batch of records that were in quarantine: each has one
+// row more there, and those that are good now should have none.
+func (s *state) batchRetried(line map[string]slog.Value) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.failing, keyOf(line))
+	s.surplus += 2*number(line["valid"]) + number(line["quarantined"])
 }
 
 func (s *state) batchDone(line map[string]slog.Value) {
@@ -334,7 +350,7 @@ func (s *state) recent() []sample {
 func (s *state) Figures() Figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Tombstones: s.tombs, NoBatch: s.noBatch,
+	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Tombstones: s.tombs, Surplus: s.surplus, NoBatch: s.noBatch,
 		Failures: s.failures, Transform: s.transform, FailedTransforms: s.failed}
 	f.NewFields = slices.Clone(s.fields)
 	f.Failing, f.Cause = s.stillFailing()

@@ -33,6 +33,12 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("after three batches (-want +got):\n%s", diff)
 	}
 
+	// A retry brings no records, and of three in quarantine it ends two.
+	log.Info("batch retried", "records", 3, "valid", 2, "quarantined", 1)
+	if got := w.Figures(); got.Records != 100 || got.Surplus != 5 {
+		t.Errorf("after a retry: got %+v", got)
+	}
+
 	// What left the window no longer counts for freshness, but stays counted.
 	now = now.Add(telemetry.Window + time.Second)
 	batch(10, 0, 100)

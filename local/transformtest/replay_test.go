@@ -2,12 +2,10 @@ package transformtest
 
 import (
 	"fmt"
-	"io/fs"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"cloud.google.com/go/civil"
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/local/staged"
@@ -40,25 +38,27 @@ func TestReplay_PutsBackWhatStagingLacks(t *testing.T) {
 		t.Fatal("the dashboards are right without half of the records")
 	}
 
-	days := func(from, to time.Time) {
+	view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(staged.Project + "." + staged.Staging + ".quarantine")}
+	check(t, s.Client.Dataset(staged.Staging).Table("quarantine_records").Create(t.Context(), view))
+	period := func(from, to time.Time) {
 		t.Helper()
 		for _, topic := range event.Topics() {
-			statement, err := fs.ReadFile(sql.Replays, "replay/"+topic+".sql")
+			statement, _, err := sql.Replay(topic)
 			check(t, err)
-			query := s.Client.Query(string(statement))
-			query.Parameters = []bigquery.QueryParameter{{Name: "from_day", Value: civil.DateOf(from)}, {Name: "to_day", Value: civil.DateOf(to)}}
+			query := s.Client.Query(statement)
+			query.Parameters = []bigquery.QueryParameter{{Name: "from_time", Value: from}, {Name: "to_time", Value: to}}
 			_, err = query.Read(t.Context())
 			check(t, err)
 		}
 	}
-	days(now.Add(-240*time.Hour), now.Add(-120*time.Hour)) // others
+	period(now.Add(-240*time.Hour), now.Add(-120*time.Hour)) // others
 	for _, topic := range event.Topics() {
 		if after := fmt.Sprint(s.Query(fmt.Sprintf(values, topic))); after == before[topic] {
 			t.Errorf("%s: rows are back although their days were not asked for", topic)
 		}
 	}
 	for range 2 {
-		days(now.Add(-72*time.Hour), now)
+		period(now.Add(-72*time.Hour), now)
 		for _, topic := range event.Topics() {
 			if after := fmt.Sprint(s.Query(fmt.Sprintf(values, topic))); after != before[topic] {
 				t.Errorf("%s: staging holds other rows than before", topic)

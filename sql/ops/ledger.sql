@@ -10,24 +10,26 @@
 -- transaction markers, compaction). in_both counts records that one delivery
 -- quarantined and a later one accepted; it is 0 unless the warehouse refused a
 -- row at first and took it when it was delivered again, or a record without a
--- Kafka timestamp was absurdly far ahead at first and then no longer.
+-- Kafka timestamp was absurdly far ahead at first and then no longer. A record
+-- that was tried again from the quarantine and accepted is in staging alone: a
+-- row with the reason accepted says so.
 --
 -- Compare last_offset + 1 with the partition's end offset in Kafka to see what
 -- has not arrived yet.
 with landed as (
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 0 as staged, 1 as quarantined from staging_data.quarantine
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 0 as staged, if(reason = 'accepted', 0, 1) as quarantined, if(reason = 'accepted', 1, 0) as released from staging_data.quarantine
   union all
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0 from staging_data.incidents
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0, 0 from staging_data.incidents
   union all
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0 from staging_data.equipment_failures
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0, 0 from staging_data.equipment_failures
   union all
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0 from staging_data.train_arrivals
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0, 0 from staging_data.train_arrivals
   union all
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0 from staging_data.train_departures
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0, 0 from staging_data.train_departures
   union all
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0 from staging_data.ticket_validations
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0, 0 from staging_data.ticket_validations
   union all
-  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0 from staging_data.passenger_flow
+  select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, 1, 0, 0 from staging_data.passenger_flow
 ),
 
 records as (
@@ -36,9 +38,9 @@ records as (
     kafka_topic_id,
     kafka_partition,
     kafka_offset,
-    count(*) as copies,
+    sum(staged) + if(max(released) = 1, 0, sum(quarantined)) as copies,
     max(staged) as staged,
-    max(quarantined) as quarantined
+    if(max(released) = 1, 0, max(quarantined)) as quarantined
   from landed
   group by kafka_topic, kafka_topic_id, kafka_partition, kafka_offset
 )
@@ -56,5 +58,6 @@ select
   max(kafka_offset) - min(kafka_offset) + 1 - count(*) as missing,
   sum(staged * quarantined) as in_both
 from records
+where copies > 0
 group by kafka_topic, kafka_topic_id, kafka_partition
 order by kafka_topic, kafka_topic_id, kafka_partition

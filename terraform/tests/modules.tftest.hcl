@@ -16,7 +16,7 @@ variables {
   deployment      = { staging_partitions = "HOUR" }
   prod_dataset    = "prod_data"
   query_limit_tib = 1
-  records_view    = "../sql/views/records.sql"
+  views           = "../sql/views"
   schemas         = "schemas"
   staging_dataset = "staging_data"
   topics          = ["incidents"]

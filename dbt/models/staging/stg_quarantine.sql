@@ -18,4 +18,9 @@ select
     schema_id
 from {{ source('staging', 'quarantine') }}
 where true
-{{ one_row_per_record() }}
+{#- The newest reason counts. A record that was tried again and accepted has a
+    row that says so, and is left out. #}
+qualify row_number() over (
+    partition by kafka_topic_id, kafka_partition, kafka_offset
+    order by reason = 'accepted' desc, ingested_at desc, batch_id
+) = 1 and reason != 'accepted'

@@ -125,7 +125,7 @@ resource "google_bigquery_table" "records" {
   deletion_protection = false
 
   view {
-    query = templatefile(var.records_view, {
+    query = templatefile("${var.views}/${each.key == "quarantine" ? "quarantine" : "records"}.sql", {
       table = "${var.project}.${google_bigquery_table.staging[each.key].dataset_id}.${each.key}"
     })
     use_legacy_sql = false

@@ -40,11 +40,6 @@ variable "query_limit_tib" {
   type        = number
 }
 
-variable "records_view" {
-  description = "Path of the SQL of a view with one row per record."
-  type        = string
-}
-
 variable "references" {
   description = "Address of the Parquet file without rows, by topic."
   type        = map(string)
@@ -78,4 +73,9 @@ variable "topics" {
 variable "viewers" {
   description = "Members who may read the marts."
   type        = set(string)
+}
+
+variable "views" {
+  description = "Path of the folder with the SQL of the views with one row per record: records.sql, and quarantine.sql."
+  type        = string
 }

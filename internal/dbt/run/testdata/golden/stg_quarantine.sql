@@ -20,5 +20,5 @@ from `some-project`.`staging_data`.`quarantine`
 where true
 qualify row_number() over (
     partition by kafka_topic_id, kafka_partition, kafka_offset
-    order by ingested_at
-) = 1
+    order by reason = 'accepted' desc, ingested_at desc, batch_id
+) = 1 and reason != 'accepted'

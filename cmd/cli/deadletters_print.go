@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stationflow/stationflow/batch"
+)
+
+// sayf prints for a person, unless JSON is printed.
+func (c *deadLettersCall) sayf(format string, args ...any) {
+	if !c.asJSON {
+		fmt.Fprintf(c.streams.Out, format, args...)
+	}
+}
+
+// printJSON prints an object with the dead letters under the name, if JSON is
+// asked for.
+func (c *deadLettersCall) printJSON(name string, letters any) error {
+	if !c.asJSON {
+		return nil
+	}
+	return printJSON(c.streams.Out, map[string]any{name: letters})
+}
+
+// A letterJSON is a dead letter as --json prints it; fields may be added.
+type letterJSON struct {
+	Message  string     `json:"message"` // Pub/Sub's id
+	Event    string     `json:"event"`   // the CloudEvent's id; "" where it is none
+	From     string     `json:"from"`    // topic, and the ranges of partitions and offsets
+	Records  int        `json:"records"`
+	Buried   time.Time  `json:"buried"`
+	Attempts int        `json:"attempts"` // 0 where that is not known
+	Since    *time.Time `json:"since"`    // of the first attempt; null where that is not known
+	Source   string     `json:"source"`   // who gave it up
+	Why      string     `json:"why"`
+}
+
+func (l *letter) json() letterJSON {
+	j := letterJSON{Message: l.id, Event: l.event(), From: l.from(), Records: l.records(), Buried: l.published.UTC(),
+		Attempts: l.cause.Attempts, Source: l.cause.Source, Why: l.why()}
+	if !l.cause.Since.IsZero() {
+		since := l.cause.Since.UTC()
+		j.Since = &since
+	}
+	return j
+}
+
+// list prints a line for each dead letter.
+func (c *deadLettersCall) list(ctx context.Context, box *mailbox) error {
+	table := tabwriter.NewWriter(c.streams.Out, 0, 0, 2, ' ', 0)
+	all, records := []letterJSON{}, 0
+	err := box.each(ctx, 10, func(l *letter) (bool, error) {
+		if len(all) == 0 && !c.asJSON {
+			fmt.Fprintln(table, "MESSAGE\tEVENT\tFROM\tRECORDS\tBURIED\tATTEMPTS\tWHY")
+		}
+		all = append(all, l.json())
+		records += l.records()
+		if !c.asJSON {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.id, cmp.Or(l.event(), "no CloudEvent"), cmp.Or(l.from(), "-"),
+				numberOrDash(l.records()), l.published.UTC().Format(time.RFC3339), numberOrDash(l.cause.Attempts), l.why())
+		}
+		return false, nil
+	})
+	if err := errors.Join(err, table.Flush()); err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		c.sayf("no dead letters\n")
+	} else {
+		c.sayf("\n%d dead letters with %d records\n", len(all), records)
+	}
+	return c.printJSON("dead_letters", all)
+}
+
+func numberOrDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+// errFound ends the search for one dead letter.
+var errFound = errors.New("found")
+
+// show prints one dead letter.
+func (c *deadLettersCall) show(ctx context.Context, box *mailbox) error {
+	chosen := c.choice()
+	var found *letter
+	err := box.each(ctx, 10, func(l *letter) (bool, error) {
+		if !chosen.has(l) {
+			return false, nil
+		}
+		found = l
+		return false, errFound
+	})
+	if found == nil {
+		return errors.Join(err, chosen.none(0))
+	}
+	if c.asJSON {
+		return c.printJSON("dead_letter", struct {
+			letterJSON
+			Attributes map[string]string  `json:"attributes"`
+			Bytes      int                `json:"bytes"`
+			Held       []letterRecordJSON `json:"records_held"`
+		}{found.json(), found.attributes, len(found.data), found.held()})
+	}
+	found.print(c)
+	return nil
+}
+
+// A letterRecordJSON is one record of a dead letter.
+type letterRecordJSON struct {
+	Partition int32       `json:"partition"`
+	Offset    int64       `json:"offset"`
+	Key       contentJSON `json:"key"`
+	Bytes     int         `json:"value_bytes"`
+}
+
+// held are the records of the dead letter; none where it is not a batch.
+func (l *letter) held() []letterRecordJSON {
+	all := []letterRecordJSON{}
+	b, err := l.batch()
+	if err != nil {
+		return all
+	}
+	for _, r := range b.Records {
+		all = append(all, letterRecordJSON{r.Partition, r.Offset, contentOf(r.Key), len(r.Value)})
+	}
+	return all
+}
+
+// batch reads what the dead letter carries.
+func (l *letter) batch() (*batch.Batch, error) {
+	e, err := batch.FromMessage(l.attributes, l.data)
+	if err != nil {
+		return nil, err
+	}
+	return batch.FromEvent(e)
+}
+
+// shownRecords is how many records of a dead letter are printed.
+const shownRecords = 20
+
+func (l *letter) print(c *deadLettersCall) {
+	of := l.json()
+	c.sayf("message   %s\nevent     %s\nfrom      %s\nburied    %s\nattempts  %s\nwhy       %s\n", of.Message, cmp.Or(of.Event, "no CloudEvent"),
+		cmp.Or(of.From, "-"), of.Buried.Format(time.RFC3339), numberOrDash(of.Attempts), of.Why)
+	if of.Since != nil {
+		c.sayf("since     %s\n", of.Since.Format(time.RFC3339))
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.attributes)) {
+		c.sayf("          %s: %s\n", name, oneLine(l.attributes[name]))
+	}
+	held := l.held()
+	for i, r := range held {
+		if i == shownRecords {
+			c.sayf("record    and %d more: --json has all\n", len(held)-i)
+			break
+		}
+		c.sayf("record    partition %d, offset %d, key %v, value of %d bytes\n", r.Partition, r.Offset, r.Key, r.Bytes)
+	}
+}

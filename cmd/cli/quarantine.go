@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stationflow/stationflow/event"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
+	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/quarantine"
+)
+
+const quarantineUsage = `usage: stationflow quarantine list [FLAGS]
+       stationflow quarantine show [FLAGS] TOPIC/PARTITION/OFFSET
+       stationflow quarantine retry [FLAGS] --all | FILTERS | TOPIC/PARTITION/OFFSET ...
+
+list counts the records in quarantine by topic and reason, with the newest
+examples of each. show prints one record: its key and value, and why it was
+refused each time. retry sends records to ingest, which judges them by its
+present rules: what it accepts lands in staging and lake with where it came from
+and leaves the quarantine, what it still refuses stays, with the newest reason.
+To interrupt it or to run it twice loses and doubles nothing. --dry-run counts
+what would be accepted by the rules of this program and this environment.
+
+Each says first how many bytes of the warehouse it will read. GOOGLE_CLOUD_PROJECT
+names the project, BIGQUERY_EMULATOR_HOST the local system.
+`
+
+// A quarantineCommand is one call of stationflow quarantine.
+type quarantineCommand struct {
+	streams Streams
+	clock   clock
+
+	filter   quarantine.Filter
+	examples int
+	maxBytes int64
+	asJSON   bool
+	retry    retryFlags
+	read     int64 // bytes that were announced
+}
+
+// retryFlags are those of retry alone.
+type retryFlags struct {
+	all, dryRun bool
+	url         string
+	wait        time.Duration
+}
+
+// quarantineTool is the command, with the clock that it waits by.
+type quarantineTool struct{ clock clock }
+
+func (t quarantineTool) run(ctx context.Context, args []string, streams Streams) error {
+	verb := ""
+	if len(args) > 0 {
+		verb = args[0]
+	}
+	if isHelp(verb) {
+		fmt.Fprint(streams.Out, quarantineUsage, "\nstationflow quarantine list --help, show --help and retry --help list the flags.\n")
+		return flag.ErrHelp
+	}
+	c := &quarantineCommand{streams: streams, clock: t.clock}
+	work, known := map[string]func(context.Context, *quarantine.Table) error{"list": c.list, "show": c.show, "retry": c.doRetry}[verb]
+	if !known {
+		return program.Mistakef("say list, show or retry: stationflow quarantine --help explains them")
+	}
+	if err := c.parse(verb, args[1:]); err != nil {
+		return err
+	}
+	r := env.NewReader(streams.Getenv)
+	config := bqconfig.FromEnv(r)
+	if err := r.Err(); err != nil {
+		return localAdvice(streams.Getenv, err)
+	}
+	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
+		return err
+	}
+	table, err := quarantine.Open(ctx, config, scan.Limits{MaxBytes: c.maxBytes, Told: c.announce})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = table.Close() }()
+	err = work(ctx, table)
+	return explainTooMuch(err)
+}
+
+// announce says what a statement will read, before it does.
+func (c *quarantineCommand) announce(bytes int64) {
+	c.read += bytes
+	fmt.Fprintf(c.streams.Err, "reading up to %s of the warehouse\n", sizeText(bytes))
+}
+
+func (c *quarantineCommand) parse(verb string, args []string) error {
+	flags := flag.NewFlagSet("stationflow quarantine "+verb, flag.ContinueOnError)
+	var topics, reasons texts
+	var from, to string
+	if verb != "show" {
+		flags.Var(&topics, "topic", "records of this `TOPIC`; may be given more than once")
+		flags.Var(&reasons, "reason", "records that were refused for this `REASON` last; may be given more than once")
+		flags.StringVar(&from, "from", "", "records that were refused at this `TIME` or later: "+momentUsage)
+		flags.StringVar(&to, "to", "", "records that were refused before this `TIME`")
+	}
+	switch verb {
+	case "list":
+		flags.IntVar(&c.examples, "examples", 3, "so many examples of each, `N`")
+	case "retry":
+		flags.BoolVar(&c.retry.all, "all", false, "every record of the quarantine")
+		flags.BoolVar(&c.retry.dryRun, "dry-run", false, "only count what would be accepted now")
+		flags.StringVar(&c.retry.url, "url", "", urlUsage)
+		flags.DurationVar(&c.retry.wait, "wait", 2*time.Minute, "`DURATION` in which to wait for what becomes of the records")
+	}
+	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
+	flags.BoolVar(&c.asJSON, "json", false, "print JSON")
+	if err := program.Parse(flags, args, c.streams.Out, quarantineUsage+"\n"); err != nil {
+		return err
+	}
+	c.filter.Topics, c.filter.Reasons = topics, reasons
+	var err error
+	if c.filter.From, c.filter.To, err = parsePeriod(from, to); err != nil {
+		return err
+	}
+	for _, text := range flags.Args() {
+		place, err := quarantine.ParsePlace(text)
+		if err != nil {
+			return program.AsMistake(err)
+		}
+		c.filter.Places = append(c.filter.Places, place)
+	}
+	return c.check(verb)
+}
+
+// check reports what cannot be meant.
+func (c *quarantineCommand) check(verb string) error {
+	for _, reason := range c.filter.Reasons {
+		if !slices.Contains(event.Reasons(), event.Reason(reason)) {
+			return program.Mistakef("there is no reason %q: docs/events.md lists them", reason)
+		}
+	}
+	for _, topic := range c.filter.Topics {
+		if !slices.Contains(event.Topics(), topic) {
+			return program.Mistakef("there is no topic %q: the topics are %s", topic, strings.Join(event.Topics(), ", "))
+		}
+	}
+	f := &c.filter
+	chosen := len(f.Topics)+len(f.Reasons)+len(f.Places) > 0 || !f.From.IsZero() || !f.To.IsZero()
+	switch {
+	case c.maxBytes < 1:
+		return program.Mistakef("--max-bytes is %d: it must be 1 or more", c.maxBytes)
+	case verb == "list" && len(f.Places) > 0:
+		return program.Mistakef("list takes flags only: stationflow quarantine show prints single records")
+	case verb == "list" && (c.examples < 0 || c.examples > 100):
+		return program.Mistakef("--examples is %d: it must be from 0 to 100", c.examples)
+	case verb == "show" && len(f.Places) != 1:
+		return program.Mistakef("show needs one TOPIC/PARTITION/OFFSET, such as incidents/3/1042 (flags come first)")
+	case verb == "retry" && c.retry.all == chosen:
+		return program.Mistakef("retry needs either --all, or the topic, reason, time or places of those to try again (flags come first)")
+	case c.retry.wait < 0:
+		return program.Mistakef("--wait is %v: it must be 0 or more", c.retry.wait)
+	}
+	return nil
+}
+
+// sizeText writes a number of bytes for a person.
+func sizeText(bytes int64) string {
+	if bytes < 1000 {
+		return fmt.Sprintf("%d bytes", bytes)
+	}
+	size, unit := float64(bytes), 0
+	for ; size >= 1000 && unit < 4; unit++ {
+		size /= 1000
+	}
+	return fmt.Sprintf("%.3g %s", size, []string{"", "kB", "MB", "GB", "TB"}[unit])
+}
