@@ -250,7 +250,7 @@ func (s *System) startPubSub(ctx context.Context) error {
 		s.delivered(ctx)
 		return server.Close()
 	})
-	return createMessaging(ctx, s.Endpoints.PubSub, project, s.Endpoints.Functions+"/ingest", s.deployment)
+	return createMessaging(ctx, s.Endpoints.PubSub, project, s.Endpoints.Functions, s.deployment)
 }
 
 // startFunctions serves the functions in this process.
