@@ -57,6 +57,9 @@ func (s *System) configure(getenv func(string) string) error {
 		s.Endpoints.Functions = s.options.FunctionsURL
 	}
 	s.settings = s.Endpoints.Environment(s.deployment.RecordsTopic)
+	if s.options.Simulate && r.String("ALERT_LATE", "") == "" {
+		s.settings = append(s.settings, "ALERT_LATE=24h") // the stations play today from its beginning
+	}
 	if s.options.AlertWebhook != "" {
 		s.settings = append(s.settings, "ALERT_WEBHOOK="+s.options.AlertWebhook)
 	}
