@@ -110,6 +110,14 @@ module "warehouse" {
 module "functions" {
   source = "./modules/functions"
 
+  alert = var.alert == null ? null : {
+    secrets = { for name, secret in {
+      ALERT_WEBHOOK        = var.alert.webhook_url_secret
+      ALERT_WEBHOOK_SECRET = var.alert.webhook_key_secret
+    } : name => secret if secret != null }
+    settings = var.alert.settings
+    topic    = var.alert.topic
+  }
   bucket       = module.lake.bucket
   build_bucket = module.foundation.build_bucket
   builder      = module.foundation.builder
@@ -156,6 +164,7 @@ module "functions" {
 module "transport" {
   source = "./modules/transport"
 
+  alert        = module.functions.alert
   deployment   = local.deployment
   ingest       = module.functions.ingest
   kms_key      = module.foundation.kms_key
@@ -199,6 +208,8 @@ module "registry" {
 module "bridge" {
   source = "./modules/bridge"
 
+  alert_copies_topic  = module.transport.alert_copies_topic
+  alerts              = var.alert != null
   bucket              = module.lake.bucket
   build_bucket        = module.foundation.build_bucket
   builder             = module.foundation.builder

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -76,6 +77,7 @@ func container(r *resource, path string) map[string]setting {
 // configuration that it reads, for comparison.
 var readers = map[string]func(getenv func(string) string) (any, error){
 	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
+	"alert":  func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
 	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
 	"scale":  func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
 	"transform": func(getenv func(string) string) (any, error) {
@@ -99,6 +101,7 @@ var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|CLOUD_RUN_[A-Z_]+|FUNCTION_[A-
 // called settings, files in kafka.files, and those of schema_registry.
 var tunable = map[string]*regexp.Regexp{
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
+	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
 	"scale":     regexp.MustCompile(`^(SCALE|KAFKA)_`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
@@ -136,6 +139,9 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 			}
 		}
 		want := []string{"bridge", "ingest", "scale", "transform"}
+		if scenarios[scenario]["alert"] != nil {
+			want = append(want, "alert")
+		}
 		if got := len(environments(p)); got != len(want) && scenarios[scenario]["simulate"] == nil {
 			t.Errorf("%d workloads have an environment", got)
 		}
@@ -154,7 +160,7 @@ func stand(name string, v setting, set bool, authority string) string {
 		return v.value
 	case strings.HasSuffix(name, "_SERVERS"):
 		return "pkc-1.europe-west1.gcp.confluent.cloud:9092"
-	case strings.HasSuffix(name, "_URL"), strings.HasSuffix(name, "_AUDIENCE"):
+	case strings.HasSuffix(name, "_URL"), name == "ALERT_WEBHOOK", strings.HasSuffix(name, "_AUDIENCE"):
 		return "https://ingest-1.europe-west1.run.app/ingest"
 	default:
 		return "known-after-apply"

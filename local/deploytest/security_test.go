@@ -215,6 +215,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" || ingress["scale"] != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("functions take calls from %v", ingress)
 		}
+		if from, deployed := ingress["alert"]; deployed != (scenarios[scenario]["alert"] != nil) || deployed && from != "ALLOW_INTERNAL_ONLY" {
+			t.Errorf("alert is deployed: %v, and takes calls from %q", deployed, from)
+		}
 	})
 }
 

@@ -1,3 +1,15 @@
+variable "alert_copies_topic" {
+  description = "Pub/Sub topic that the http transport puts copies of what may hold alerts into; null without alerts."
+  type        = string
+  default     = null
+}
+
+variable "alerts" {
+  description = "Whether the function alert is deployed."
+  type        = bool
+  default     = false
+}
+
 variable "bucket" {
   description = "Name of the lake's bucket."
   type        = string

@@ -8,6 +8,29 @@ resource "google_storage_bucket_iam_member" "ingest" {
   member = google_service_account.function["ingest"].member
 }
 
+# Alert keeps what it has told, and changes nothing else.
+resource "google_storage_bucket_iam_member" "alert" {
+  count = var.alert == null ? 0 : 1
+
+  bucket = var.bucket
+  role   = "roles/storage.objectUser" # replacing an object takes the right to delete it
+  member = google_service_account.function["alert"].member
+
+  condition {
+    title      = "only alerts"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/alerts/\")"
+  }
+}
+
+resource "google_pubsub_topic_iam_member" "alert" {
+  count = try(var.alert.topic, null) == null ? 0 : 1
+
+  project = var.project
+  topic   = var.alert.topic
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.function["alert"].member
+}
+
 # Transform keeps the artifacts of its last run, and changes nothing else.
 resource "google_storage_bucket_iam_member" "transform" {
   bucket = var.bucket
@@ -47,11 +70,12 @@ resource "google_project_iam_member" "transform_jobs" {
   member  = google_service_account.function["transform"].member
 }
 
-# Functions read secrets: ingest the registry's password, scale those with which
-# the bridge reaches Kafka. By key, because names of secrets that Terraform makes
+# Functions read secrets: alert and ingest the registry's password, alert where
+# its webhook is, scale those with which the bridge reaches Kafka. By key, because names of secrets that Terraform makes
 # are not known before.
 locals {
   readers = merge([for function, secrets in {
+    alert  = var.alert == null ? {} : { for name, password in local.passwords.alert : name => password.secret }
     ingest = { for name, password in local.passwords.ingest : name => password.secret }
     scale  = merge({ for name, password in local.passwords.scale : name => password.secret }, local.files.scale)
   } : { for name, secret in secrets : "${function} ${name}" => { function = function, secret = secret } }]...)

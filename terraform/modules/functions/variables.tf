@@ -1,3 +1,13 @@
+variable "alert" {
+  description = "What the function alert tells people by: secrets with the webhook's address and key, by the variable that they become, and a Pub/Sub topic. Without it there is none."
+  type = object({
+    secrets  = map(string)
+    settings = map(string)
+    topic    = string
+  })
+  default = null
+}
+
 variable "bucket" {
   description = "Name of the lake's bucket."
   type        = string

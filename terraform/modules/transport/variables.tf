@@ -1,6 +1,17 @@
+variable "alert" {
+  description = "Service name of alert, and its URI without a path; null without it."
+  type        = object({ service = string, uri = string })
+  default     = null
+}
+
 variable "deployment" {
   description = "Names and delivery policy, from deployment.json."
   type = object({
+    alert_copies_subscription    = string
+    alert_copies_topic           = string
+    alert_filter                 = string
+    alert_retention_seconds      = number
+    alert_subscription           = string
     dead_letter_subscription     = string
     dead_letter_topic            = string
     ingest_subscription          = string
