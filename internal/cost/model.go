@@ -19,11 +19,12 @@ const (
 	Lake         = "lake"
 	RowsIn       = "rows into BigQuery"
 	TransformSQL = "queries of the transform"
+	Alert        = "alert function"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Alert, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
@@ -55,6 +56,7 @@ type Workload struct {
 	BatchAge         time.Duration // at which a batch leaves the bridge in the rows lane
 	LakeAge          time.Duration // likewise in the lake lane
 	RetentionDays    float64       // of staging
+	Alerts           bool          // whether the function alert is deployed
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
 
@@ -224,7 +226,7 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		news := w.RecordsPerSecond * share * secondsRead * w.rowBytes() * columnsRead
 		scanned += w.runsWithNews(runs, share) * max(least, news)
 	}
-	return []Item{
+	return append([]Item{
 		{Kafka, "kafka_bytes", 2 * records * w.RecordBytes},
 		{Kafka, "kafka_byte_months", w.RecordsPerSecond * KafkaDays * 24 * 3600 * w.RecordBytes},
 		{Bridge, "run_pool_cpu_second", w.bridgeSeconds()},
@@ -250,5 +252,5 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
 		{Rest, "log_bytes", calls*logBytes + checks*checkLogBytes},
-	}, nil
+	}, w.alertItems(carried)...), nil
 }

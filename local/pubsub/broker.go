@@ -85,7 +85,7 @@ func (b *broker) fanOut(topicName string, pbs []*pubsubpb.PubsubMessage, overdra
 	for i, pb := range pbs {
 		pb.MessageId, pb.PublishTime = strconv.FormatUint(id, 10), now
 		ids[i] = pb.MessageId
-		if takers := b.takers(t, pb); len(takers) > 0 {
+		if takers := t.takers(pb); len(takers) > 0 {
 			m := newMessage(id, pb, namesOf(takers))
 			msgs = append(msgs, m)
 			for _, s := range takers {
@@ -109,15 +109,13 @@ func (b *broker) fanOut(topicName string, pbs []*pubsubpb.PubsubMessage, overdra
 }
 
 // takers are the subscriptions whose filter lets the message through. What a
-// filter keeps away is billed as if it were delivered
-// (https://cloud.google.com/pubsub/docs/subscription-message-filter).
-func (b *broker) takers(t *topic, pb *pubsubpb.PubsubMessage) []*subscription {
+// filter keeps away is not metered, although the service bills its delivery: the
+// meter is about a deployment with nothing set, which has no such subscription.
+func (t *topic) takers(pb *pubsubpb.PubsubMessage) []*subscription {
 	takers := make([]*subscription, 0, len(t.subscriptions))
 	for _, s := range t.subscriptions {
 		if s.filter == nil || s.filter(pb.Attributes) {
 			takers = append(takers, s)
-		} else {
-			b.bill(pb)
 		}
 	}
 	return takers
