@@ -165,12 +165,14 @@ module "transport" {
   source = "./modules/transport"
 
   alert        = module.functions.alert
+  alerts       = var.alert != null
   deployment   = local.deployment
   ingest       = module.functions.ingest
   kms_key      = module.foundation.kms_key
   project      = module.foundation.project
   pubsub_agent = module.foundation.pubsub_agent
   region       = var.region
+  transport    = var.transport
 }
 
 module "kafka" {
@@ -209,7 +211,6 @@ module "bridge" {
   source = "./modules/bridge"
 
   alert_copies_topic  = module.transport.alert_copies_topic
-  alerts              = var.alert != null
   bucket              = module.lake.bucket
   build_bucket        = module.foundation.build_bucket
   builder             = module.foundation.builder

@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -25,15 +26,14 @@ func TestContract_Alert(t *testing.T) {
 			if limit := function.number("service_config.0.timeout_seconds"); limit >= float64(d.PushAckDeadline) || limit <= 120 {
 				t.Errorf("alert may take %v s", limit)
 			}
-			for _, name := range []string{d.AlertSubscription, d.AlertCopiesSubscription} {
-				s := p.one(t, "module.transport.google_pubsub_subscription.alert[\""+name+"\"]")
-				if s.text("name") != name || s.text("filter") != d.AlertFilter || s.get("push_config.0.no_wrapper.0.write_metadata") != true ||
-					s.number("ack_deadline_seconds") != float64(d.PushAckDeadline) || s.text("message_retention_duration") != "86400s" {
-					t.Errorf("subscription %s: %v", name, s.get("push_config"))
-				}
-				if !s.from("push_config.0.oidc_token.0.audience", "var.alert.uri") {
-					t.Error("Pub/Sub's tokens name no audience")
-				}
+			name := map[string]string{"alert": d.AlertSubscription, "everything": d.AlertCopiesSubscription}[scenario]
+			s := p.one(t, "module.transport.google_pubsub_subscription.alert[0]")
+			if s.text("name") != name || s.text("filter") != d.AlertFilter || s.get("push_config.0.no_wrapper.0.write_metadata") != true ||
+				s.number("ack_deadline_seconds") != float64(d.PushAckDeadline) || s.text("message_retention_duration") != fmt.Sprintf("%ds", d.AlertRetention) {
+				t.Errorf("subscription %s: filter %s, %v", s.text("name"), s.text("filter"), s.get("push_config"))
+			}
+			if !s.from("push_config.0.oidc_token.0.audience", "var.alert.uri") {
+				t.Error("Pub/Sub's tokens name no audience")
 			}
 			copies := environments(p)["bridge"]["BRIDGE_ALERT_COPIES_TOPIC"].value
 			if want := map[string]string{"alert": "", "everything": d.AlertCopiesTopic}[scenario]; copies != want {

@@ -91,7 +91,7 @@ func TestRunsUp(t *testing.T) {
 		{"internal/dbt/run", "functions/transform", true},
 		{"internal/dbt/run", "cmd/cli", true},
 		{"functions/ingest", "functions/ingest/lake", false},
-		{"bridge", "functions/alert", "functions/ingest", true},
+		{"bridge", "functions/ingest", true},
 		{"functions/transform", "functions/ingest/lake", true},
 		{"functions/alert", "functions/ingest/lake", true},
 		{"functions/elsewhere", "event", true},

@@ -7,7 +7,7 @@ locals {
   tag   = substr(var.sources_hash, 0, 16)
 
   http   = var.transport == "http"
-  copies = local.http && var.alerts
+  copies = local.http && var.alert_copies_topic != null
   port   = 8080 # of the probes: a pool serves nothing else
   own = {
     bridge = merge(

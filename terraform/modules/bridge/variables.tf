@@ -4,12 +4,6 @@ variable "alert_copies_topic" {
   default     = null
 }
 
-variable "alerts" {
-  description = "Whether the function alert is deployed."
-  type        = bool
-  default     = false
-}
-
 variable "bucket" {
   description = "Name of the lake's bucket."
   type        = string

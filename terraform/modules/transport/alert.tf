@@ -3,15 +3,12 @@
 # bridge puts into a topic of their own.
 
 locals {
-  alert_sources = var.alert == null ? {} : {
-    (var.deployment.alert_subscription)        = google_pubsub_topic.topic[var.deployment.records_topic].id
-    (var.deployment.alert_copies_subscription) = google_pubsub_topic.alert_copies[0].id
-  }
+  copied = var.alerts && var.transport == "http"
 }
 
 resource "google_pubsub_topic" "alert_copies" {
   #checkov:skip=CKV_GCP_83:kms_key sets a customer-managed key; without it Google's own is the user's choice
-  count = var.alert == null ? 0 : 1
+  count = local.copied ? 1 : 0
 
   project      = var.project
   name         = var.deployment.alert_copies_topic
@@ -23,7 +20,7 @@ resource "google_pubsub_topic" "alert_copies" {
 }
 
 resource "google_service_account" "alert_push" {
-  count = var.alert == null ? 0 : 1
+  count = var.alerts ? 1 : 0
 
   project      = var.project
   account_id   = "stationflow-alert-push"
@@ -31,7 +28,7 @@ resource "google_service_account" "alert_push" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "alert_push" {
-  count = var.alert == null ? 0 : 1
+  count = var.alerts ? 1 : 0
 
   project  = var.project
   location = var.region
@@ -41,7 +38,7 @@ resource "google_cloud_run_v2_service_iam_member" "alert_push" {
 }
 
 resource "google_service_account_iam_member" "pubsub_signs_alert" {
-  count = var.alert == null ? 0 : 1
+  count = var.alerts ? 1 : 0
 
   service_account_id = google_service_account.alert_push[0].name
   role               = "roles/iam.serviceAccountTokenCreator"
@@ -51,11 +48,11 @@ resource "google_service_account_iam_member" "pubsub_signs_alert" {
 # Without a dead letter: the records are in the lake and the warehouse, and an
 # alert that could not be told within a day helps nobody.
 resource "google_pubsub_subscription" "alert" {
-  for_each = local.alert_sources
+  count = var.alerts ? 1 : 0
 
   project                    = var.project
-  name                       = each.key
-  topic                      = each.value
+  name                       = local.copied ? var.deployment.alert_copies_subscription : var.deployment.alert_subscription
+  topic                      = local.copied ? google_pubsub_topic.alert_copies[0].id : google_pubsub_topic.topic[var.deployment.records_topic].id
   filter                     = var.deployment.alert_filter
   ack_deadline_seconds       = var.deployment.push_ack_deadline_seconds
   message_retention_duration = "${var.deployment.alert_retention_seconds}s"

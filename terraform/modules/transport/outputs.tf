@@ -1,5 +1,5 @@
 output "alert_copies_topic" {
-  description = "Name of the topic of copies for alert; null without it."
+  description = "Name of the topic of copies for alert; null where there is none."
   value       = one(google_pubsub_topic.alert_copies[*].name)
 }
 

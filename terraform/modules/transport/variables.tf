@@ -4,6 +4,12 @@ variable "alert" {
   default     = null
 }
 
+variable "alerts" {
+  description = "Whether the function alert is deployed."
+  type        = bool
+  default     = false
+}
+
 variable "deployment" {
   description = "Names and delivery policy, from deployment.json."
   type = object({
@@ -46,4 +52,10 @@ variable "pubsub_agent" {
 variable "region" {
   description = "Region that messages stay in."
   type        = string
+}
+
+variable "transport" {
+  description = "pubsub or http."
+  type        = string
+  default     = "pubsub"
 }
