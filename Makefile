@@ -47,8 +47,8 @@ test: build vet ## every test but the long ones; needs nothing but Go, git and m
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./e2e
 
-topic: ## a further topic in a copy of the repository: what has to be written, and that its events arrive
-	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run Topic
+topic: build ## a further topic, and a further column, in copies of the repository: what has to be written, and that events arrive
+	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run 'Topic|Column'
 
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
 	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
@@ -65,8 +65,10 @@ race: build ## the tests under the race detector (needs a C compiler); the emula
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
 
-registry: build ## the tests against a real schema registry (needs Java 17 and Maven)
-	cd local && PORT=8089 ../scripts/registry.sh $(GO) test -count=1 -timeout 30m ./registry ./e2e -run 'Registry'
+registry: build ## the tests against a real schema registry, with the serializers of Java, Node and, where STATIONFLOW_REGISTRY_PYTHON is set, Python (needs Java 17, Maven, Node 20 and npm)
+	cd local/e2e/serializers && npm ci --silent && mvn --quiet --batch-mode -Dstyle.color=never \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/jars
+	cd local && PORT=8089 ../scripts/registry.sh $(GO) test -count=1 -timeout 30m ./registry ./e2e -run 'TestRegistry'
 
 format: ## gofmt finds nothing to change
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }

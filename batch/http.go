@@ -40,3 +40,14 @@ func FromMessage(attributes map[string]string, data []byte) (cloudevents.Event, 
 	}
 	return FromHTTP(header, data)
 }
+
+// HeaderClass is the header of ingest's answer to a batch that it did not take:
+// the class of what went wrong. An answer without it comes from elsewhere.
+const HeaderClass = "Stationflow-Class"
+
+// The classes that excuse the batch: the same delivery succeeds once something
+// is there again, or once a person has mended it.
+const (
+	ClassTransient     = "transient"
+	ClassMisconfigured = "misconfigured"
+)

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -127,5 +128,24 @@ func TestRanges_HashIsStable(t *testing.T) {
 	const want = "3c25a0c852e6202c"
 	if got := ranges.hash(topicID); got != want {
 		t.Errorf("%s of %s became %s", ranges, topicID, got)
+	}
+}
+
+// How many partitions a batch has at most, and how many batches 100 of them
+// take: docs/architecture.md says so.
+func TestRanges_HowManyPartitionsFit(t *testing.T) {
+	for first, want := range map[int64][]int{1e7: {49, 48, 3}, 1e9: {41, 41, 18}} {
+		var got []int
+		var b rangesBuilder
+		for partition := range int32(100) {
+			if !b.fits(partition, first) {
+				got, b = append(got, len(b.ranges)), rangesBuilder{}
+			}
+			b.add(partition, first)
+			b.add(partition, first+5)
+		}
+		if got = append(got, len(b.ranges)); !slices.Equal(got, want) {
+			t.Errorf("offsets from %d on: batches of %v partitions, want %v", first, got, want)
+		}
 	}
 }

@@ -53,6 +53,7 @@ type Bridge struct {
 
 	session atomic.Pointer[session] // nil while the group is not joined
 	begun   atomic.Bool             // it was joined once
+	failed  atomic.Int64            // when an attempt last failed, in Unix nanoseconds; 0 for never
 
 	mu       sync.Mutex
 	trouble  string               // what kept the group from being joined, or Kafka's last complaint

@@ -109,14 +109,24 @@ func (c *claim) await(why verdict, room changes) bool {
 		what = "the memory is taken by batches that wait to be published: see those, or raise BRIDGE_MEMORY_BYTES"
 		g.relieve()
 	}
-	c.waiting.Store(&what)
-	defer c.waiting.Store(nil)
+	defer c.waits(what)()
 	select {
 	case <-room.here:
 	case <-room.memory:
 	case <-g.work.Done():
 	}
 	return g.work.Err() == nil
+}
+
+// waits has health say what the record that was read waits for, until the
+// returned function is called.
+func (c *claim) waits(what string) (done func()) {
+	c.waiting.Store(&what)
+	c.waitingTimestamp.Store(waitsSince(&c.record))
+	return func() {
+		c.waiting.Store(nil)
+		c.waitingTimestamp.Store(-1)
+	}
 }
 
 // sendAlone has the record that was read leave in a batch of its own, behind
@@ -149,8 +159,7 @@ func (c *claim) sendAlone() (sent, ok bool) {
 // what others leave; false when work is done.
 func (c *claim) takeLarge() bool {
 	what := "a large record waits until another partition's has been published: see that one, or raise BRIDGE_MEMORY_BYTES"
-	c.waiting.Store(&what)
-	defer c.waiting.Store(nil)
+	defer c.waits(what)()
 	select {
 	case c.bridge.large <- struct{}{}:
 		return c.gatherer.work.Err() == nil

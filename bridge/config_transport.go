@@ -34,7 +34,7 @@ func (c *Config) transportFromEnv(r *env.Reader) {
 
 	c.HTTP.Audience = r.String("BRIDGE_HTTP_AUDIENCE", c.HTTP.URL)
 	c.HTTP.MaxAttempts = int(r.Int("BRIDGE_HTTP_MAX_ATTEMPTS", int64(deployment.HTTPMaxRefusals), 1, 10_000))
-	c.HTTP.RefusedMax = r.Duration("BRIDGE_HTTP_REFUSED_MAX", seconds(deployment.PushMaximumBackoff), time.Millisecond,
+	c.HTTP.RefusedMax = r.Duration("BRIDGE_HTTP_REFUSED_MAX", seconds(deployment.HTTPRefusedMaximumBackoff), time.Millisecond,
 		10*time.Minute)
 	c.HTTP.RefusedMin = min(seconds(deployment.PushMinimumBackoff), c.HTTP.RefusedMax)
 }

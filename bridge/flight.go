@@ -31,6 +31,8 @@ type flight struct {
 	part    bool // it is of one partition, which waits for it
 	large   bool // it takes the bridge's one place for a large batch
 	retried bool // an attempt failed
+
+	suspicions int // see suspect
 }
 
 // partsAfter is for how long a batch may fail before it goes on in parts.

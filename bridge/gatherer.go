@@ -44,6 +44,7 @@ type gatherer struct {
 	open, kept gathering
 	full       bool               // open has to leave in all lanes
 	places     map[batch.Lane]int // that are taken, by lane
+	through    throughput         // batches that the transport has taken
 	changed    chan struct{}      // closed when something has left or landed
 }
 
@@ -276,6 +277,33 @@ func (g *gatherer) launch(f *flight) {
 	}
 	g.notify()
 	go f.fly()
+}
+
+// A throughput counts batches by lane: those of the lane rows, then those of the
+// lane lake.
+type throughput [2]int64
+
+// tookOver counts a batch that the transport has taken.
+func (g *gatherer) tookOver(lane batch.Lane) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, of := range []batch.Lane{batch.RowsLane, batch.LakeLane} {
+		if lane.Serves(of) {
+			g.through[i]++
+		}
+	}
+}
+
+func (g *gatherer) throughput() throughput {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.through
+}
+
+// since reports whether batches of all the lanes that the one serves got
+// through since before.
+func (t throughput) since(before throughput, lane batch.Lane) bool {
+	return (!lane.Serves(batch.RowsLane) || t[0] > before[0]) && (!lane.Serves(batch.LakeLane) || t[1] > before[1])
 }
 
 // giveBack gives the places of a batch to others. The caller holds the lock.

@@ -66,6 +66,8 @@ type PartitionStatus struct {
 	Problem     string        `json:"problem,omitempty"`
 	Stuck       bool          `json:"stuck"`   // Problem needs a person, or time has run out
 	Stopped     bool          `json:"stopped"` // it is read no further until a person moves the group
+
+	trying bool // batches are tried again and again: a restart would do no more
 }
 
 // An OpenTransaction is one of a producer that has neither committed nor
@@ -136,13 +138,31 @@ func (p *partition) status(now time.Time) PartitionStatus {
 	if oldest < 0 {
 		oldest = p.openTimestamp.Load()
 	}
+	if oldest < 0 {
+		oldest = p.waitingTimestamp.Load()
+	}
 	if oldest >= 0 {
 		s.Lag = max(0, now.Sub(time.UnixMilli(oldest))-p.bridge.config.patience())
 	}
 	s.Problem, s.Stuck = p.problem(now, s.LagRecords)
 	s.Stopped = p.stopped.Load() != nil
+	s.trying = p.trying(now, s.InFlight)
 	return s
 }
+
+// trying reports whether attempts go on: one failed within the time that an
+// attempt and the pause behind it may take, or the partition's own may still be
+// under way. All that waits may wait for these.
+func (p *partition) trying(now time.Time, inFlight int) bool {
+	c := p.bridge.config
+	if failed := p.bridge.failed.Load(); failed > 0 && now.Sub(time.Unix(0, failed)) < c.PublishTimeout+longestPause+c.StuckAfter {
+		return true
+	}
+	return inFlight > 0 && now.Sub(time.Unix(0, p.moved.Load())) < c.PublishTimeout+c.patience()+c.StuckAfter
+}
+
+// longestPause is no shorter than any between attempts at a batch.
+const longestPause = 2 * time.Minute
 
 // problem says what keeps the partition from going on, and whether that needs
 // a person. A batch whose refusals are still being counted needs none: it
@@ -172,36 +192,44 @@ func (p *partition) problem(now time.Time, lag int64) (problem string, stuck boo
 // long.
 func (b *Bridge) Unhealthy() (reasons []string) {
 	now := b.Snapshot()
-	for _, p := range now.Partitions {
-		if p.Stopped {
-			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
-		}
-	}
+	reasons = stuck(now, func(PartitionStatus) bool { return true })
 	for _, topic := range now.Unread {
 		if topic.Stuck {
 			reasons = append(reasons, fmt.Sprintf("%s is not read: %s", topic.Topic, topic.Problem))
 		}
 	}
-	return append(reasons, b.wedged(now)...)
+	return append(reasons, b.away(now)...)
 }
 
 // wedged returns what of Unhealthy a restart may heal. A partition that
-// stopped and a topic that cannot be read are not among it: a restart would
-// only interrupt the others, and forget how often a batch was refused.
-func (b *Bridge) wedged(now Snapshot) (reasons []string) {
+// stopped and a topic that cannot be read are not among it, nor is what waits
+// while the transport is away or does not take some batch: a restart would only
+// interrupt the others, and forget how often a batch was refused.
+func (b *Bridge) wedged() (reasons []string) {
+	now := b.Snapshot()
+	return append(stuck(now, func(p PartitionStatus) bool { return !p.Stopped && !p.trying }), b.away(now)...)
+}
+
+// stuck returns what is wrong with those of the partitions that are stuck.
+func stuck(now Snapshot, count func(PartitionStatus) bool) (reasons []string) {
 	for _, p := range now.Partitions {
-		if p.Stuck && !p.Stopped {
+		if p.Stuck && count(p) {
 			reasons = append(reasons, fmt.Sprintf("%s/%d: %s", p.Topic, p.Partition, p.Problem))
 		}
 	}
+	return reasons
+}
+
+// away says that the group could not be joined for long.
+func (b *Bridge) away(now Snapshot) []string {
 	b.mu.Lock()
 	away := time.Since(b.detached)
 	b.mu.Unlock()
-	if !now.Joined && away > b.config.StuckAfter {
-		reasons = append(reasons, fmt.Sprintf("not in the consumer group %s for %v: %s",
-			b.config.GroupID, away.Round(time.Second), cmp.Or(now.Trouble, "no answer from Kafka")))
+	if now.Joined || away <= b.config.StuckAfter {
+		return nil
 	}
-	return reasons
+	return []string{fmt.Sprintf("not in the consumer group %s for %v: %s",
+		b.config.GroupID, away.Round(time.Second), cmp.Or(now.Trouble, "no answer from Kafka"))}
 }
 
 // Handler serves /healthz (503 and the reasons when unhealthy), /livez (the
@@ -214,7 +242,7 @@ func (b *Bridge) Handler() http.Handler {
 		answer(w, b.Unhealthy())
 	})
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, b.wedged(b.Snapshot()))
+		answer(w, b.wedged())
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string

@@ -32,7 +32,10 @@ type partition struct {
 	nothingBefore atomic.Int64 // no offset from the position up to here holds a record
 
 	openTimestamp atomic.Int64 // of its first record in the open batch, in milliseconds; -1 for none
-	moved         atomic.Int64 // when it last made progress or had nothing to do, in Unix nanoseconds
+	// Of the record that was read and waits for room, in milliseconds; -1 for
+	// none.
+	waitingTimestamp atomic.Int64
+	moved            atomic.Int64 // when it last made progress or had nothing to do, in Unix nanoseconds
 
 	turn turn // of what it publishes alone
 
@@ -47,6 +50,7 @@ func newPartition(g *gatherer, number int32, from position) *partition {
 	p.committed.Store(from.offset)
 	p.heard(from.end, from.stable, time.Now())
 	p.openTimestamp.Store(-1)
+	p.waitingTimestamp.Store(-1)
 	p.progress()
 	if from.broken != "" {
 		p.stop(from.broken)

@@ -16,16 +16,17 @@ import (
 // taken over, has become a dead letter, or goes on in parts, or work is done;
 // in the last case the positions stay before the batch.
 func (f *flight) publish() {
-	refused, ok := f.deliver()
+	givenUp, ok := f.deliver()
 	if !ok {
 		return
 	}
 	records := f.encoder.Records()
-	if refused == nil {
+	if givenUp == nil {
+		f.tookOver(f.lane)
 		f.bridge.metrics.published(f.of.Topic, f.counted(records), len(f.event.Data()), time.Since(f.began))
 	} else {
-		refused.Source = "bridge " + f.bridge.config.GroupID
-		if !f.deadLetter(*refused) {
+		givenUp.Source = "bridge " + f.bridge.config.GroupID
+		if !f.deadLetter(*givenUp) {
 			return
 		}
 	}
@@ -64,9 +65,10 @@ func (f *flight) finish() {
 	}
 }
 
-// deliver tries until the event is taken over (nil, true), was refused too
-// often (why, true), or goes on in parts or work is done (nil, false).
-func (f *flight) deliver() (refused *deadletter.Cause, ok bool) {
+// deliver tries until the event is taken over (nil, true), is given up (why,
+// true), or goes on in parts or work is done (nil, false).
+func (f *flight) deliver() (givenUp *deadletter.Cause, ok bool) {
+	others := f.throughput()
 	for failed := 0; ; failed++ {
 		if f.held() && !f.goesOnAlone() || f.part && f.runs[0].of.turn.await(f.work) != nil {
 			return nil, false
@@ -89,13 +91,21 @@ func (f *flight) deliver() (refused *deadletter.Cause, ok bool) {
 			return nil, false
 		}
 		wait := f.bridge.config.retries().After(failed)
-		if counting {
-			refused, wait = f.refuse(failed, err.Error())
-		} else {
+		now := f.throughput()
+		switch alone := f.part && !known.Excused && known.After == 0 && now.since(others, f.lane); {
+		case counting:
+			givenUp, wait = f.refuse(failed, err.Error())
+		case alone && f.bridge.deadLetters != nil:
+			givenUp, wait = f.suspect(failed, err.Error())
+		default:
 			f.fail(failed, err.Error(), false)
+			if f.suspicions > 0 { // what ends the function is not to end it each few seconds
+				wait = max(wait, suspectedRetries.After(f.suspicions-1))
+			}
 		}
-		if refused != nil {
-			return refused, true
+		others = now
+		if givenUp != nil {
+			return givenUp, true
 		}
 		f.runs[0].of.turn.hold(known.After)
 		if pause.For(f.work, wait) != nil {
@@ -114,6 +124,21 @@ func (f *flight) refuse(failed int, why string) (givenUp *deadletter.Cause, wait
 	}
 	f.fail(failed, fmt.Sprintf("refused %d of %d times before it becomes a dead letter: %s", known.count, http.MaxAttempts, why), true)
 	return givenUp, http.refusedRetries().After(known.count - 1)
+}
+
+// suspect counts a failure of the part that nobody excuses, while others of its
+// lane get through. What is wrong with the function or a sink fails all alike:
+// it may be because of the part that the function ends without an answer. It
+// returns what refuse does.
+func (f *flight) suspect(failed int, why string) (givenUp *deadletter.Cause, wait time.Duration) {
+	known := f.bridge.refusals.suspect(f.runs[0].key(), f.began)
+	if known.suspicions >= maxSuspicions && time.Since(known.suspected) >= suspectedFor {
+		givenUp = &deadletter.Cause{Attempts: known.suspicions, Since: known.since, Reason: why}
+	}
+	f.fail(failed, fmt.Sprintf("failed %d times while other batches got through, %d times and %v make it a dead letter: %s",
+		known.suspicions, maxSuspicions, suspectedFor, why), false)
+	f.suspicions = known.suspicions
+	return givenUp, suspectedRetries.After(known.suspicions - 1)
 }
 
 // attempt is one try to publish.
@@ -179,6 +204,7 @@ func (p *partition) failAside(object string, failed int, err error) {
 // continues a long one. Of a batch of several partitions it names the first.
 func (b *Bridge) noteFailure(p *partition, what string, failed int, why string, first bool) {
 	b.metrics.failed(p.of.Topic)
+	b.failed.Store(time.Now().UnixNano())
 	if first || failed%10 == 9 {
 		b.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.number,
 			"batch", what, "attempts", failed+1, "error", why)

@@ -8,12 +8,23 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/deadletter"
+	"github.com/stationflow/stationflow/internal/retry"
 )
 
 // maxRefused bounds the refused batches that are remembered: many times more
 // than can be in flight. Beyond it, the one whose last refusal is the oldest
 // is forgotten.
 const maxRefused = 10_000
+
+// A batch is given up that has failed so often and for so long, without a word
+// of the function, while others of its topic and lane got through. Both are
+// more than an outage lasts that nobody is to notice.
+const (
+	maxSuspicions = 100
+	suspectedFor  = 90 * time.Minute
+)
+
+var suspectedRetries = retry.Backoff{Min: time.Second, Max: time.Minute}
 
 // A refusals counts how often each batch was refused. It outlives a session:
 // where rebalances come more often than a batch becomes a dead letter, the
@@ -38,15 +49,31 @@ func (r *run) key() batchKey {
 	return batchKey{topicID: r.of.of.TopicID, partition: r.of.number, offset: r.first, lane: r.lane}
 }
 
-// A refusal says how often one batch was refused.
+// A refusal says how often one batch was refused, and how often it failed
+// without that while others got through.
 type refusal struct {
 	count       int
-	since, last time.Time // the begin of its first attempt; the last refusal
+	since, last time.Time // the begin of its first attempt; the last failure that counted
+	suspicions  int
+	suspected   time.Time // the first of these
 }
 
 // add counts a refusal of a batch whose attempts began then, and returns all
 // that is known of its refusals.
 func (r *refusals) add(key batchKey, began time.Time) refusal {
+	return r.note(key, began, func(known *refusal) { known.count++ })
+}
+
+// suspect counts a failure of a batch while others got through.
+func (r *refusals) suspect(key batchKey, began time.Time) refusal {
+	return r.note(key, began, func(known *refusal) {
+		if known.suspicions++; known.suspicions == 1 {
+			known.suspected = time.Now()
+		}
+	})
+}
+
+func (r *refusals) note(key batchKey, began time.Time, count func(*refusal)) refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.batches[key]
@@ -55,7 +82,7 @@ func (r *refusals) add(key batchKey, began time.Time) refusal {
 		known = &refusal{since: began}
 		r.batches[key] = known
 	}
-	known.count++
+	count(known)
 	known.last = time.Now()
 	return *known
 }

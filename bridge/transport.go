@@ -32,7 +32,7 @@ type DeadLetters interface {
 
 // A PublishError is a failed attempt of which more is known than that it
 // failed. Any other error tells nothing of the batch: it is tried again for
-// ever.
+// ever, unless others get through all the while.
 type PublishError struct {
 	Err error
 
@@ -40,6 +40,10 @@ type PublishError struct {
 	// After so many refusals (Config.HTTP.MaxAttempts) the batch is a dead
 	// letter.
 	Refused bool
+
+	// Excused says that the other side itself has answered, and that the
+	// batch is not to blame: it is tried again for ever.
+	Excused bool
 
 	// After is how long the other side asks to be left alone; 0 for no wish.
 	After time.Duration

@@ -217,6 +217,10 @@ func judge(url string, response *http.Response, answer string, now time.Time) er
 		return nil
 	}
 	failure := &PublishError{Err: fmt.Errorf("%s answered %s: %s", url, response.Status, answer)}
+	switch response.Header.Get(batch.HeaderClass) {
+	case batch.ClassTransient, batch.ClassMisconfigured:
+		failure.Excused = true
+	}
 	switch code {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusBadGateway, http.StatusGatewayTimeout:
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# usage: scripts/registry.sh [COMMAND…]
+# usage: scripts/registry.sh [--fetch | COMMAND…]
 #
 # Runs Apicurio Registry in memory on this machine, with the API of Confluent's
 # schema registry at http://127.0.0.1:PORT/apis/ccompat/v7 (PORT is 8081). With
-# a COMMAND it runs that, with STATIONFLOW_REGISTRY_URL set, and stops. Needs
-# Java 17 and Maven; the first call fetches 110 MB.
+# a COMMAND it runs that, with STATIONFLOW_REGISTRY_URL set, and stops. --fetch
+# only fetches it, as the first call does: 110 MB. Needs Java 17 and Maven.
 set -euo pipefail
 
 if [ "${1:-}" = --help ]; then
@@ -22,6 +22,7 @@ if [ ! -e "$home/ready" ]; then
   tar -xzf "$home/apicurio-registry-app-$version-all.tar.gz" -C "$home"
   touch "$home/ready"
 fi
+[ "${1:-}" != --fetch ] || exit 0
 cd "$home"
 QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT=$port java -Xmx512m -jar "apicurio-registry-app-$version-runner.jar" >"$home/log" 2>&1 &
 registry=$!

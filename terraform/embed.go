@@ -29,7 +29,8 @@ type Deployment struct {
 	AlertFilter              string   `json:"alert_filter"` // of both subscriptions: these topics, in the lane rows
 	AlertSubscription        string   `json:"alert_subscription"`
 	AlertRetention           int      `json:"alert_retention_seconds"` // after which an alert that could not be told is given up
-	AlertCopiesTopic         string   `json:"alert_copies_topic"`      // where the bridge's http transport puts their batches as well
+	AlertMaximumBackoff      int      `json:"alert_maximum_backoff_seconds"`
+	AlertCopiesTopic         string   `json:"alert_copies_topic"` // where the bridge's http transport puts their batches as well
 	AlertCopiesSubscription  string   `json:"alert_copies_subscription"`
 	DeadLetterTopic          string   `json:"dead_letter_topic"`
 	DeadLetterSubscription   string   `json:"dead_letter_subscription"`
@@ -37,7 +38,16 @@ type Deployment struct {
 	PushMinimumBackoff       int      `json:"push_minimum_backoff_seconds"`
 	PushMaximumBackoff       int      `json:"push_maximum_backoff_seconds"`
 	PushMaxDeliveryAttempts  int      `json:"push_max_delivery_attempts"`
-	HTTPMaxRefusals          int      `json:"http_max_refusals"` // by the function, of a batch that the bridge posts itself
+
+	// Of a batch that the bridge posts itself: refusals by the function, and
+	// the longest pause between them. Its partition waits, unlike what Pub/Sub
+	// delivers.
+	HTTPMaxRefusals           int `json:"http_max_refusals"`
+	HTTPRefusedMaximumBackoff int `json:"http_refused_maximum_backoff_seconds"`
+
+	// IngestLogShare is how much of ingest's log is kept of batches that were
+	// taken; 0..1.
+	IngestLogShare float64 `json:"ingest_log_share"`
 
 	// A person is told when more than this share of the records of so many
 	// minutes was refused.

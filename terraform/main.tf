@@ -44,10 +44,10 @@ locals {
   kafka_clients = var.kafka == null ? module.kafka[0].clients : { bridge = local.kafka_given, simulator = local.kafka_given }
   kafka_files   = var.kafka == null ? {} : var.kafka.files
 
-  # The settings of the bridge that its check reads: its own, and those that say
-  # how to reach Kafka.
+  # The settings of the bridge that its check reads: its own, those that say how
+  # to reach Kafka, and how long a record that was sent waits for the lake.
   scale_settings = { for name, value in var.bridge.settings : name => value
-    if startswith(name, "SCALE_") || startswith(name, "KAFKA_") && name != "KAFKA_START"
+    if startswith(name, "SCALE_") || startswith(name, "KAFKA_") && name != "KAFKA_START" || name == "BRIDGE_LAKE_AGE"
   }
 
   # Confluent's registry comes with the cluster that is made here. Clients of an

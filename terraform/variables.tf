@@ -112,6 +112,13 @@ variable "bridge" {
     condition     = contains(["stop", "stay"], var.bridge.idle)
     error_message = "bridge.idle is stop or stay: whether the bridge ends while nothing comes."
   }
+  validation {
+    # In seconds; what is not a duration the bridge itself refuses.
+    condition = try(alltrue([for seconds in [[for text in [lookup(var.bridge.settings, "SCALE_LAG", "2m"), lookup(var.bridge.settings, "BRIDGE_LAKE_AGE", "1m")] :
+      sum([for part in regexall("([0-9.]+)(h|ms|us|µs|ns|m|s)", text) : tonumber(part[0]) * { h = 3600, m = 60, s = 1, ms = 1e-3, us = 1e-6, "µs" = 1e-6, ns = 1e-9 }[part[1]]])
+    ]] : seconds[0] > seconds[1]]), true)
+    error_message = "SCALE_LAG must be longer than BRIDGE_LAKE_AGE: what was sent as rows is committed with the lake, and would count as lag until then. Raise the one or lower the other in bridge.settings."
+  }
 }
 
 variable "bridge_image" {

@@ -1,6 +1,7 @@
 // Package framing reads what serializers of schema registries put around a
-// record's key or value: which schema it was written with, and where its own
-// bytes begin. docs/registry.md lists the forms.
+// record's value: which schema it was written with, and where its own bytes
+// begin. docs/registry.md lists the forms. Keys may be framed in the same forms,
+// which nothing reads: a key is kept as it came.
 package framing
 
 import (
@@ -21,17 +22,8 @@ const (
 	ApicurioHeader             // Apicurio's header, which has an id
 )
 
-// A Part is the part of a record that is framed.
-type Part string
-
-// Both have headers of their own.
-const (
-	Key   Part = "key"
-	Value Part = "value"
-)
-
-// A Framed is a key or value whose framing was read. It shares the memory of
-// what it was read from.
+// A Framed is a value whose framing was read. It shares the memory of what it
+// was read from.
 type Framed struct {
 	Form Form
 	ID   int64  // of the schema, unless it has a GUID
@@ -42,7 +34,7 @@ type Framed struct {
 	Fault string
 
 	indexes []byte // of the message, as Confluent's header has them
-	message string // the message's name, as Apicurio's headers have it
+	message []byte // the message's name, as Apicurio's headers have it
 }
 
 // SchemaID is how the record names its schema: a number, or a GUID as 8-4-4-4-12
@@ -57,16 +49,24 @@ func (f *Framed) SchemaID() string {
 	return ""
 }
 
-// Of reads the framing of a part. header returns the value of a record's
+// The headers of values; keys have headers of their own.
+const (
+	confluentID      = "__value_schema_id"
+	apicurioContent  = "apicurio.value.contentId"
+	apicurioGlobal   = "apicurio.value.globalId"
+	apicurioProtobuf = "apicurio.protobuf.type"
+)
+
+// Of reads the framing of a value. header returns the value of a record's
 // header, nil for none.
 //
-// Headers come first, as in Confluent's own deserializers. A part that begins
+// Headers come first, as in Confluent's own deserializers. A value that begins
 // with 00 is framed unless it is JSON in UTF-16 or UTF-32, which begin so too.
-func Of(part Part, data []byte, header func(name string) []byte) Framed {
-	if id := header("__" + string(part) + "_schema_id"); id != nil {
-		return confluent(data, id, "__"+string(part)+"_schema_id")
+func Of(data []byte, header func(name string) []byte) Framed {
+	if id := header(confluentID); id != nil {
+		return confluent(data, id)
 	}
-	if f, ok := apicurio(part, data, header); ok {
+	if f, ok := apicurio(data, header); ok {
 		return f
 	}
 	return Prefixed(data)
@@ -74,7 +74,7 @@ func Of(part Part, data []byte, header func(name string) []byte) Framed {
 
 // confluent reads Confluent's header: 01 and a GUID, or 00 and an id, and for
 // Protobuf the message's indexes behind it.
-func confluent(data, id []byte, name string) Framed {
+func confluent(data, id []byte) Framed {
 	f := Framed{Form: Header, Body: data}
 	switch {
 	case len(id) >= 17 && id[0] == 1:
@@ -83,23 +83,22 @@ func confluent(data, id []byte, name string) Framed {
 		f.ID, f.indexes = int64(binary.BigEndian.Uint32(id[1:])), id[5:]
 	}
 	if f.GUID == nil && f.ID == 0 {
-		f.Fault = "the header " + name + " has no schema's id"
+		f.Fault = "the header " + confluentID + " has no schema's id"
 	}
 	return f
 }
 
 // apicurio reads the headers of Apicurio's serializers.
-func apicurio(part Part, data []byte, header func(string) []byte) (Framed, bool) {
-	name := "apicurio." + string(part)
-	id := header(name + ".contentId")
+func apicurio(data []byte, header func(string) []byte) (Framed, bool) {
+	id := header(apicurioContent)
 	if id == nil {
-		if header(name+".globalId") == nil {
+		if header(apicurioGlobal) == nil {
 			return Framed{}, false
 		}
 		return Framed{Form: ApicurioHeader, Body: data,
-			Fault: "the header " + name + ".globalId has an id that only Apicurio's own API knows: have the serializer write contentId"}, true
+			Fault: "the header " + apicurioGlobal + " has an id that only Apicurio's own API knows: have the serializer write contentId"}, true
 	}
-	f := Framed{Form: ApicurioHeader, Body: data, message: string(header("apicurio.protobuf.type"))}
+	f := Framed{Form: ApicurioHeader, Body: data, message: header(apicurioProtobuf)}
 	switch len(id) {
 	case 8:
 		f.ID = int64(binary.BigEndian.Uint64(id))
@@ -107,12 +106,12 @@ func apicurio(part Part, data []byte, header func(string) []byte) (Framed, bool)
 		f.ID = int64(binary.BigEndian.Uint32(id))
 	}
 	if f.ID <= 0 {
-		f.Fault = "the header " + name + ".contentId has no schema's id"
+		f.Fault = "the header " + apicurioContent + " has no schema's id"
 	}
 	return f, true
 }
 
-// Prefixed is Of for a part of a record without headers. No registry gives the id 0:
+// Prefixed is Of for a value of a record without headers. No registry gives the id 0:
 // four bytes of zeros are the first half of a long id.
 func Prefixed(data []byte) Framed {
 	if len(data) < 5 || data[0] != 0 || isWide(data) {

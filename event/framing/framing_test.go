@@ -57,7 +57,8 @@ func TestOf(t *testing.T) {
 		{"a GUID", "0a01", []string{"__value_schema_id=01" + guid}, `3 "1ed0fc5c-2a7b-4c3d-8e9f-001122334455" 0a01`},
 		{"a GUID before what looks like an id", "00 00000007 0a", []string{"__value_schema_id=01" + guid}, `3 "1ed0fc5c-2a7b-4c3d-8e9f-001122334455" 00000000070a`},
 		{"an id in the header", "0a01", []string{"__value_schema_id=0000000007"}, `3 "7" 0a01`},
-		{"the key's header", "7b7d", []string{"__key_schema_id=01" + guid}, `0 "" 7b7d`},
+		{"the key's headers", "7b7d", []string{"__key_schema_id=01" + guid, "apicurio.key.contentId=0000000000000007"}, `0 "" 7b7d`},
+		{"the key's header beside the value's", "7b7d", []string{"__key_schema_id=0000000008", "__value_schema_id=0000000007"}, `3 "7" 7b7d`},
 		{"half a GUID", "0a01", []string{"__value_schema_id=011ed0"}, `3 "" 0a01 fault: the header __value_schema_id has no schema's id`},
 		{"Apicurio's header", "0a01", []string{"apicurio.value.contentId=0000000000000007", "apicurio.value.encoding=42494e415259"}, `4 "7" 0a01`},
 		{"Apicurio's global id", "0a01", []string{"apicurio.value.globalId=0000000000000007"},
@@ -65,21 +66,10 @@ func TestOf(t *testing.T) {
 		{"Apicurio's header without an id", "0a01", []string{"apicurio.value.contentId="}, `4 "" 0a01 fault: the header apicurio.value.contentId has no schema's id`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := show(Of(Value, bytesOf(t, c.data), headers(t, c.headers))); got != c.want {
+			if got := show(Of(bytesOf(t, c.data), headers(t, c.headers))); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
-	}
-}
-
-// A key has headers of its own, and else the same forms.
-func TestOf_Key(t *testing.T) {
-	all := headers(t, []string{"__value_schema_id=0000000007", "__key_schema_id=0000000008"})
-	if got := show(Of(Key, []byte("k"), all)); got != `3 "8" 6b` {
-		t.Error(got)
-	}
-	if got := show(Of(Key, bytesOf(t, "00 00000009 6b"), headers(t, nil))); got != `1 "9" 6b` {
-		t.Error(got)
 	}
 }
 
@@ -94,7 +84,7 @@ func TestOf_WideJSON(t *testing.T) {
 			utf32be = append(utf32be, 0, byte(r>>16), byte(r>>8), byte(r))
 		}
 		for _, data := range [][]byte{utf16be, utf32be} {
-			if f := Of(Value, data, headers(t, nil)); f.Form != Plain {
+			if f := Of(data, headers(t, nil)); f.Form != Plain {
 				t.Errorf("%q as %x is framed: %s", text, data, show(f))
 			}
 		}
@@ -118,15 +108,20 @@ func TestMessages(t *testing.T) {
 		{"a header without indexes", "0a0178", []string{"__value_schema_id=01" + guid}, `Confluent [] 0a0178`},
 		{"a header with too much", "0a0178", []string{"__value_schema_id=01" + guid + "020203"}, ``},
 		{"Apicurio's headers", "0a0178", []string{"apicurio.value.contentId=0000000000000007", "apicurio.protobuf.type=4576656e74"}, `Apicurio Event 0a0178`},
+		{"Apicurio's headers, and its name in front all the same", "0b 0a09 54696d657374616d70 0a0178",
+			[]string{"apicurio.value.contentId=0000000000000007", "apicurio.protobuf.type=54696d657374616d70"},
+			`Apicurio Timestamp 0a0178; Apicurio Timestamp 0b0a0954696d657374616d700a0178`},
+		{"another name in front than Apicurio's header has", "0b 0a09 54696d657374616d70 0a0178",
+			[]string{"apicurio.value.contentId=0000000000000007", "apicurio.protobuf.type=4576656e74"}, `Apicurio Event 0b0a0954696d657374616d700a0178`},
 		{"Apicurio's id alone", "0a0178", []string{"apicurio.value.contentId=0000000000000007"}, `Apicurio [] 0a0178`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := Of(Value, bytesOf(t, c.data), headers(t, c.headers))
+			f := Of(bytesOf(t, c.data), headers(t, c.headers))
 			var got []string
 			for _, m := range f.Messages(nil) {
-				which := m.Name
-				if which == "" {
-					which = fmt.Sprint(m.Indexes)
+				which := string(m.Which)
+				if !m.Named {
+					which = fmt.Sprint(m.Indexes())
 				}
 				got = append(got, fmt.Sprintf("%s %s %x", m.By, which, m.Body))
 			}
@@ -143,7 +138,7 @@ func FuzzOf(f *testing.F) {
 		f.Add(bytesOf(f, seed), []byte{1}, []byte(nil))
 	}
 	f.Fuzz(func(t *testing.T, data, id, content []byte) {
-		framed := Of(Value, data, func(name string) []byte {
+		framed := Of(data, func(name string) []byte {
 			switch name {
 			case "__value_schema_id":
 				return id
@@ -159,7 +154,7 @@ func FuzzOf(f *testing.F) {
 			t.Errorf("%x is not the end of %x", framed.Body, data)
 		}
 		for _, m := range framed.Messages(nil) {
-			if !strings.HasSuffix(string(framed.Body), string(m.Body)) || len(m.Indexes) > maxIndexes {
+			if !strings.HasSuffix(string(framed.Body), string(m.Body)) || !m.Named && len(m.Indexes()) > maxIndexes {
 				t.Errorf("%+v of %x", m, framed.Body)
 			}
 		}

@@ -20,10 +20,19 @@ const (
 // A Message is one way to read a Protobuf body: which message of the schema it
 // is, and its bytes.
 type Message struct {
-	By      Framer
-	Indexes []int  // of the message, from the outermost on; none stands for the first
-	Name    string // of the message, instead of indexes
-	Body    []byte
+	By    Framer
+	Which []byte // the message, as Named says; empty for the file's first
+	Named bool   // Which is its name, and not its indexes
+	Body  []byte
+}
+
+// Indexes returns those of a message that is not named, from the outermost on.
+func (m *Message) Indexes() (indexes []int) {
+	for rest := m.Which; len(rest) > 0; {
+		index, size := binary.Varint(rest)
+		indexes, rest = append(indexes, int(index)), rest[size:]
+	}
+	return indexes
 }
 
 // maxIndexes bounds how deep a message may lie within others.
@@ -36,22 +45,25 @@ const maxIndexes = 32
 func (f *Framed) Messages(dst []Message) []Message {
 	if f.Form == Header {
 		if indexes, rest, ok := readIndexes(f.indexes); ok && len(rest) == 0 {
-			dst = append(dst, Message{By: Confluent, Indexes: indexes, Body: f.Body})
+			dst = append(dst, Message{By: Confluent, Which: indexes, Body: f.Body})
 		} else if len(f.indexes) == 0 {
 			dst = append(dst, Message{By: Confluent, Body: f.Body})
 		}
 		return dst
 	}
-	if f.message != "" {
-		return append(dst, Message{By: Apicurio, Name: f.message, Body: f.Body})
+	if len(f.message) > 0 {
+		if name, rest, ok := readRef(f.Body); ok && bytes.Equal(name, f.message) { // it is in front too, unless turned off
+			dst = append(dst, Message{By: Apicurio, Which: name, Named: true, Body: rest})
+		}
+		return append(dst, Message{By: Apicurio, Which: f.message, Named: true, Body: f.Body})
 	}
 	if f.Form != ApicurioHeader {
 		if indexes, rest, ok := readIndexes(f.Body); ok {
-			dst = append(dst, Message{By: Confluent, Indexes: indexes, Body: rest})
+			dst = append(dst, Message{By: Confluent, Which: indexes, Body: rest})
 		}
 	}
 	if name, rest, ok := readRef(f.Body); ok {
-		dst = append(dst, Message{By: Apicurio, Name: name, Body: rest})
+		dst = append(dst, Message{By: Apicurio, Which: name, Named: true, Body: rest})
 	}
 	by := KafkaJS
 	if f.Form == ApicurioHeader {
@@ -60,9 +72,9 @@ func (f *Framed) Messages(dst []Message) []Message {
 	return append(dst, Message{By: by, Body: f.Body})
 }
 
-// readIndexes reads Confluent's indexes: how many, and then each, as zigzag
-// varints. 0 stands for the first message.
-func readIndexes(data []byte) (indexes []int, rest []byte, ok bool) {
+// readIndexes finds Confluent's indexes: how many, and then each, as zigzag
+// varints. 0 stands for the first message. It returns them without their number.
+func readIndexes(data []byte) (indexes, rest []byte, ok bool) {
 	if len(data) > 0 && data[0] == 0 {
 		return nil, data[1:], true
 	}
@@ -70,34 +82,40 @@ func readIndexes(data []byte) (indexes []int, rest []byte, ok bool) {
 	if size <= 0 || count < 0 || count > maxIndexes {
 		return nil, nil, false
 	}
-	for rest = data[size:]; count > 0; count-- {
+	data = data[size:]
+	for rest = data; count > 0; count-- {
 		index, size := binary.Varint(rest)
 		if size <= 0 || index < 0 || index > 1<<20 {
 			return nil, nil, false
 		}
-		indexes, rest = append(indexes, int(index)), rest[size:]
+		rest = rest[size:]
 	}
-	return indexes, rest, true
+	return data[:len(data)-len(rest)], rest, true
 }
 
 // readRef reads Apicurio's message Ref, which has the name in field 1 and its
 // length before it.
-func readRef(data []byte) (name string, rest []byte, ok bool) {
+func readRef(data []byte) (name, rest []byte, ok bool) {
 	ref, size := protowire.ConsumeBytes(data)
 	if size < 0 {
-		return "", nil, false
+		return nil, nil, false
 	}
 	number, kind, tag := protowire.ConsumeTag(ref)
 	if tag < 0 || number != 1 || kind != protowire.BytesType {
-		return "", nil, false
+		return nil, nil, false
 	}
-	text, length := protowire.ConsumeBytes(ref[tag:])
-	if length != len(ref)-tag || len(text) == 0 || bytes.ContainsFunc(text, isNoName) {
-		return "", nil, false
+	name, length := protowire.ConsumeBytes(ref[tag:])
+	if length != len(ref)-tag || len(name) == 0 {
+		return nil, nil, false
 	}
-	return string(text), data[size:], true
+	for _, c := range name {
+		if !inName(c) {
+			return nil, nil, false
+		}
+	}
+	return name, data[size:], true
 }
 
-func isNoName(r rune) bool {
-	return !(r == '_' || r == '.' || r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z')
+func inName(c byte) bool {
+	return c == '_' || c == '.' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }

@@ -134,13 +134,16 @@ func (s *Schema) MessageAt(indexes []int) (protoreflect.MessageDescriptor, error
 	within := s.file.Messages()
 	for _, i := range indexes {
 		if i < 0 || i >= within.Len() {
-			return nil, errors.New("finding a Protobuf message: the schema has none at the index")
+			return nil, errNoMessage
 		}
 		message = within.Get(i)
 		within = message.Messages()
 	}
 	return message, nil
 }
+
+// errNoMessage is made once: framings that are not what they look like meet it.
+var errNoMessage = errors.New("finding a Protobuf message: the schema has none at the index")
 
 // MessageNamed returns the message of a Protobuf schema that has the name, with
 // or without the package, and within others with theirs.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -9,6 +10,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/event/payload"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 	"github.com/stationflow/stationflow/internal/registry"
 	"github.com/stationflow/stationflow/internal/values"
@@ -42,6 +44,8 @@ type decoded struct {
 	records    []int // the index in the batch of each row's record
 	rejections []rejection
 	fields     map[string]int // how many rows have each field that has no column
+	at         int            // the index in the batch of the record that is decided about
+	crash      *fault.Crash   // the first while one was; nil for none
 }
 
 // maxFields bounds how many names of such fields are told apart in a batch.
@@ -65,8 +69,9 @@ func (d *decoded) open(e cloudevents.Event) (*batch.Batch, cloudevents.Event, er
 
 // decode decides about every record of the batch: each becomes one row or one
 // rejection. now stands in for a timestamp that Kafka did not give, or that
-// cannot be true. An error says that the schemas which the records name could
-// not be had, and blames none of them.
+// cannot be true. A record at which this program crashes is rejected, unless
+// there are more than maxPoison. All other errors say that the schemas which
+// the records name could not be had, and blame none of them.
 func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time.Time) error {
 	d.reader = d.readerOf(t)
 	if err := d.reader.Open(ctx, b.Records); err != nil {
@@ -77,11 +82,39 @@ func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time
 		d.values = make([]event.Value, size)
 	}
 	d.good = rows.Set{Shared: t.table.Shared(b), Own: d.good.Own[:0]}
-	d.records, d.rejections = d.records[:0], d.rejections[:0]
+	d.records, d.rejections, d.crash = d.records[:0], d.rejections[:0], nil
 	clear(d.fields)
 	d.received = event.ReceivedAt(now)
-	left := d.values[:cap(d.values)]
-	for i := range b.Records {
+	crashes := 0
+	for d.at = 0; d.at < len(b.Records); {
+		var crash *fault.Crash
+		err := fault.Guard(func() error { d.decodeRest(b, width, fields); return nil })
+		if !errors.As(err, &crash) {
+			break
+		}
+		if crashes++; crashes > maxPoison {
+			return err
+		}
+		if d.crash == nil {
+			d.crash = crash
+		}
+		d.rejections = append(d.rejections, rejection{record: d.at, reason: event.Undecodable, detail: err.Error()})
+		d.at++
+		delete(d.readers, t.schema.Topic) // its state is unknown
+		d.reader = d.readerOf(t)
+		if err := d.reader.Open(ctx, b.Records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeRest decides about the records from d.at on, which remains that of the
+// present one.
+func (d *decoded) decodeRest(b *batch.Batch, width, fields int) {
+	left := d.values[len(d.good.Own)*width : cap(d.values)]
+	for ; d.at < len(b.Records); d.at++ {
+		i := d.at
 		row := event.Row(left[:width:width])
 		if refused := d.judge(row[:fields], i, &b.Records[i]); refused != nil {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
@@ -95,7 +128,6 @@ func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time
 		d.good.Own, d.records = append(d.good.Own, row), append(d.records, i)
 		left = left[width:]
 	}
-	return nil
 }
 
 func (d *decoded) countField(name []byte) {

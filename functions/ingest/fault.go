@@ -100,7 +100,19 @@ func refusedFor(err error) string {
 // are durable.
 type unstorable struct {
 	partitions map[int32]bool // of those records
-	detail     string
+	records    int
+	first      string // which it is, and why
 }
 
-func (u *unstorable) Error() string { return u.detail }
+// add notes one of the records, and why it cannot be stored.
+func (u *unstorable) add(r *batch.Record, why string) {
+	if u.records == 0 {
+		u.first = fmt.Sprintf("partition %d, offset %d: %s", r.Partition, r.Offset, why)
+	}
+	u.records++
+	u.partitions[r.Partition] = true
+}
+
+func (u *unstorable) Error() string {
+	return fmt.Sprintf("quarantining: %d records cannot be kept, first that of %s", u.records, u.first)
+}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/internal/lazy"
 )
@@ -22,6 +23,7 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 	f, err := fromEnvironment.Get(setUp)
 	if err != nil {
 		slog.Error("setting up ingest", "error", err.Error())
+		w.Header().Set(batch.HeaderClass, string(fault.Misconfigured))
 		http.Error(w, "ingest is not set up; the log says why", http.StatusServiceUnavailable)
 		return
 	}
@@ -43,7 +45,9 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 // attempts and then puts the event into the dead letter; it does so after a
 // 422 too, because to acknowledge a foreign event would lose it unseen. The
 // bridge, when it posts itself, counts 422 and 500 as verdicts on the batch,
-// and waits until a 503 has passed.
+// and waits until a 503 has passed. The header batch.HeaderClass has the class
+// of the failure, as the log has it: an answer without it is not this
+// function's.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -55,11 +59,13 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !f.takeTurn(r.Context()) {
 		// The caller may be gone, or may only have a shorter limit on the
 		// call: to return without an answer would be to answer 200.
+		w.Header().Set(batch.HeaderClass, string(fault.Outage))
 		http.Error(w, "ingest is busy", http.StatusServiceUnavailable)
 		return
 	}
 	defer func() { <-f.turns }()
 	if err := f.take(w, r); err != nil {
+		w.Header().Set(batch.HeaderClass, string(classify(err)))
 		http.Error(w, clean(err.Error()), statusOf(err))
 	}
 }

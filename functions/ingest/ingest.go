@@ -141,7 +141,9 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	}
 	s.quarantined = len(d.rejections)
 	s.durable = f.config.Now()
-	f.decoded.Put(d) // not after a failure, which may have been a panic
+	if d.crash == nil { // nor after a failure, which may have been a panic
+		f.decoded.Put(d)
+	}
 	return refused
 }
 
@@ -156,20 +158,37 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	var inLake error
 	var archiving sync.WaitGroup
 	if b.Lane.Serves(batch.LakeLane) && !done.lake {
-		archiving.Go(func() { filed, inLake = storeIn(ctx, f.sinks.lake, good) })
+		archiving.Go(func() { filed, inLake = f.archive(ctx, good, d) })
+	}
+	if len(f.sinks.rows) == 0 { // what the lake refuses goes to its quarantine
+		archiving.Wait()
+		d.refuse(filed.Refused)
+		done.refuse(b, d, filed.Refused)
+		filed.Refused = nil
 	}
 	elsewhere := fault.Guard(func() error { return f.storeRows(ctx, good, d, s, done) })
 	archiving.Wait()
 	done.lake, done.inLake = inLake == nil, inLake
 	s.duplicates += filed.Duplicates
+	s.aside += len(filed.Refused)
 	s.became = f.sinks.become(b.Lane)
 	return errors.Join(inLake, elsewhere)
+}
+
+// archive is what store does for the sinks of the lane lake. Records that these
+// cannot keep as rows are set aside there, unless they go to the quarantine.
+func (f *Function) archive(ctx context.Context, good *rows.Batch, d *decoded) (rows.Stored, error) {
+	filed, err := f.sinks.storeIn(ctx, f.sinks.lake, good)
+	if err == nil && len(f.sinks.rows) > 0 {
+		err = f.setAside(ctx, good.Batch, d, filed.Refused)
+	}
+	return filed, err
 }
 
 // storeRows is what store does but for the sinks of the lane lake.
 func (f *Function) storeRows(ctx context.Context, good *rows.Batch, d *decoded, s *summary, done *progress) error {
 	if good.Lane.Serves(batch.RowsLane) && !done.rows {
-		stored, err := storeIn(ctx, f.sinks.rows, good)
+		stored, err := f.sinks.storeIn(ctx, f.sinks.rows, good)
 		if err != nil {
 			return err
 		}

@@ -3,10 +3,12 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 	"github.com/stationflow/stationflow/internal/values"
@@ -19,47 +21,54 @@ const (
 )
 
 // quarantine makes the rejected records durable with their bytes, as rows of
-// the quarantine; what is too large for a row goes to the lake first. A row
-// that the sink refuses even here is an error: the delivery then fails, and
-// the batch ends in the dead letter with all its bytes.
+// the quarantine; what is too large for a row goes to the lake first. A record
+// that is refused even here is an error once the others are durable: the
+// delivery then fails, and the batch ends in the dead letter with all its bytes.
 func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection) error {
 	if len(rejections) == 0 {
 		return nil
 	}
-	refused, err := f.quarantineRows(ctx, b, rejections)
+	slices.SortFunc(rejections, func(a, b rejection) int { return a.record - b.record }) // as sinks want rows
+	failed := &unstorable{partitions: make(map[int32]bool)}
+	refused, kept, err := f.quarantineRows(ctx, b, rejections, failed)
 	if err != nil {
 		return err
 	}
 	keeper := f.sinks.ofQuarantine()
-	stored, err := keeper.store(ctx, &rows.Batch{Batch: b, Table: f.quarantined, Set: refused, All: f.allQuarantined})
+	stored, err := keeper.storeWhatGoes(ctx, &rows.Batch{Batch: b, Table: f.quarantined, Set: refused, All: f.allQuarantined}, true)
 	if err != nil {
 		return err
 	}
-	if len(stored.Refused) > 0 {
-		first := stored.Refused[0]
-		record := &b.Records[rejections[first.Row].record]
-		failed := &unstorable{partitions: make(map[int32]bool), detail: fmt.Sprintf("quarantining: the %s refuses %d rows, first that of partition %d, offset %d: %s",
-			keeper.name, len(stored.Refused), record.Partition, record.Offset, first.Detail)}
-		for _, r := range stored.Refused {
-			failed.partitions[b.Records[rejections[r.Row].record].Partition] = true
-		}
+	for _, r := range stored.Refused {
+		failed.add(&b.Records[kept[r.Row].record], fmt.Sprintf("the %s refuses it: %s", keeper.name, r.Detail))
+	}
+	if failed.records > 0 {
 		return failed
 	}
 	return nil
 }
 
-func (f *Function) quarantineRows(ctx context.Context, b *batch.Batch, rejections []rejection) (rows.Set, error) {
+// quarantineRows returns the rows of rejected records, but for those whose bytes
+// cannot be put aside: they are added to failed. kept are the others.
+func (f *Function) quarantineRows(
+	ctx context.Context, b *batch.Batch, rejections []rejection, failed *unstorable,
+) (refused rows.Set, kept []rejection, err error) {
 	width := f.quarantined.Width
 	all := make([]event.Value, 0, len(rejections)*width)
-	refused := rows.Set{Shared: f.quarantined.Shared(b), Own: make([]event.Row, 0, len(rejections))}
+	refused = rows.Set{Shared: f.quarantined.Shared(b), Own: make([]event.Row, 0, len(rejections))}
 	for i := range rejections {
-		var err error
-		if all, err = f.appendQuarantined(ctx, all, b, &rejections[i]); err != nil {
-			return rows.Set{}, err
+		longer, err := f.appendQuarantined(ctx, all, b, &rejections[i])
+		if err != nil && classify(err) == fault.OfBatch {
+			failed.add(&b.Records[rejections[i].record], err.Error())
+			continue
 		}
-		refused.Own = append(refused.Own, all[i*width:(i+1)*width])
+		if err != nil {
+			return rows.Set{}, nil, err
+		}
+		refused.Own, kept = append(refused.Own, longer[len(all):]), append(kept, rejections[i])
+		all = longer
 	}
-	return refused, nil
+	return refused, kept, nil
 }
 
 // allQuarantined returns the rows of all records of the batch, as if each were
@@ -69,7 +78,12 @@ func (f *Function) allQuarantined(ctx context.Context, b *batch.Batch) (rows.Set
 	for i := range rejections {
 		rejections[i].record = i
 	}
-	return f.quarantineRows(ctx, b, rejections)
+	failed := &unstorable{partitions: make(map[int32]bool)}
+	all, _, err := f.quarantineRows(ctx, b, rejections, failed)
+	if err == nil && failed.records > 0 {
+		err = failed
+	}
+	return all, err
 }
 
 // appendQuarantined adds the values that a row does not share, in the order of

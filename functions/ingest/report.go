@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,8 @@ type summary struct {
 	quarantined    int
 	tombstones     int // of the quarantined
 	duplicates     int64
+	aside          int            // records that the lake cannot keep as rows
+	crash          *fault.Crash   // of the decoder, at a record that is among the quarantined
 	oldest, newest int64          // believable Kafka timestamps in Unix milliseconds; -1 when no record has one
 	absurd, beyond int            // records whose Kafka timestamp is absurd; of these, beyond what kafka_timestamp can hold
 	fields         map[string]int // rows with each field that has no column
@@ -71,7 +74,7 @@ func (s *summary) describe(b *batch.Batch, e cloudevents.Event, d *decoded) {
 			s.tombstones++
 		}
 	}
-	s.fields = maps.Clone(d.fields)
+	s.fields, s.crash = maps.Clone(d.fields), d.crash
 	s.oldest, s.newest = -1, -1
 	for i := range b.Records {
 		switch at := b.Records[i].Timestamp; {
@@ -120,11 +123,18 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	if s.absurd > 0 {
 		attributes = append(attributes, slog.Int("absurd_kafka_timestamps", s.absurd), slog.Int("null_kafka_timestamps", s.beyond))
 	}
+	if s.aside > 0 {
+		attributes = append(attributes, slog.Int("set_aside", s.aside))
+	}
 	if len(s.fields) > 0 {
 		attributes = append(attributes, slog.Any("new_fields", s.fields)) // kept in extra
 	}
 	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
 	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, s.became, attributes...)
+	if s.crash != nil && s.became == ingested { // a fault of this program: someone has to see it
+		f.config.Logger.LogAttrs(context.Background(), slog.LevelError, "records crash the decoder: they are in quarantine",
+			append(slices.Clone(s.whereabouts), slog.String("error", clean(s.crash.Error())), slog.String("stack", s.crash.Stack))...)
+	}
 }
 
 // reportFailure counts, and logs at level ERROR what a person must look into,

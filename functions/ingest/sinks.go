@@ -32,8 +32,10 @@ type Sink interface {
 	Store(context.Context, *rows.Batch) (rows.Stored, error)
 
 	// Fault says what may help against an error that Store returned. Only
-	// fault.OfBatch is a verdict on the batch; an error that the sink does not
-	// know is fault.Unknown, and the batch is tried again as in an outage.
+	// fault.OfBatch is a verdict on the batch, and fault.Suspect may be one:
+	// after either Store is called again with fewer of the rows, until those
+	// are found that it cannot write. An error that the sink does not know is
+	// fault.Unknown, and the batch is tried again as in an outage.
 	Fault(error) fault.Kind
 
 	// Close ends the sink's connections. Calls that run then fail.
@@ -170,13 +172,14 @@ func (s *sink) store(ctx context.Context, b *rows.Batch) (stored rows.Stored, er
 	return stored, err
 }
 
-// storeIn stores the rows in each of the sinks at the same time. The failure
-// of one does not stop the others, which leaves less to do again.
-func storeIn(ctx context.Context, all []*sink, b *rows.Batch) (rows.Stored, error) {
+// storeIn stores the rows in each of the sinks at the same time, but for those
+// that a sink cannot write. The failure of one does not stop the others, which
+// leaves less to do again.
+func (s *sinks) storeIn(ctx context.Context, all []*sink, b *rows.Batch) (rows.Stored, error) {
 	stored, errs := make([]rows.Stored, len(all)), make([]error, len(all))
 	var storing sync.WaitGroup
-	for i, s := range all {
-		storing.Go(func() { stored[i], errs[i] = s.store(ctx, b) })
+	for i, one := range all {
+		storing.Go(func() { stored[i], errs[i] = one.storeWhatGoes(ctx, b, one == s.ofQuarantine()) })
 	}
 	storing.Wait()
 	var sum rows.Stored

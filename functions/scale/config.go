@@ -28,7 +28,8 @@ type Config struct {
 	// IdleAfter is how long no record must have come before the pool stops.
 	IdleAfter time.Duration
 	// LagPerInstance is how old the oldest record that waits may be for each
-	// instance.
+	// instance. It is longer than the bridge's LakeAge, for so long what was
+	// sent as rows waits to be committed.
 	LagPerInstance time.Duration
 
 	// DailyRun is how long the pool runs each day, from midnight of UTC on,
@@ -47,7 +48,8 @@ var poolName = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/workerPools/[
 
 // FromEnv reads the KAFKA_ variables as the bridge does, SCALE_POOL,
 // SCALE_IDLE, SCALE_MIN_INSTANCES, SCALE_MAX_INSTANCES, SCALE_IDLE_AFTER,
-// SCALE_LAG, SCALE_DAILY_RUN and RUN_EMULATOR_HOST. The error lists every fault.
+// SCALE_LAG, SCALE_DAILY_RUN, the bridge's BRIDGE_LAKE_AGE and RUN_EMULATOR_HOST.
+// The error lists every fault.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	c := Config{
@@ -66,6 +68,10 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	if c.MinInstances > c.MaxInstances {
 		r.Fault("SCALE_MIN_INSTANCES", "is %d, more than SCALE_MAX_INSTANCES, %d: lower it, or raise the other",
 			c.MinInstances, c.MaxInstances)
+	}
+	if lake := r.Duration("BRIDGE_LAKE_AGE", time.Minute, time.Millisecond, time.Hour); c.LagPerInstance <= lake {
+		r.Fault("SCALE_LAG", "is %v, not longer than BRIDGE_LAKE_AGE, %v: what was sent as rows is committed with the lake, "+
+			"and would count as lag until then; raise it, or lower the other", c.LagPerInstance, lake)
 	}
 	return c, r.Err()
 }

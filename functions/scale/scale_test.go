@@ -19,6 +19,9 @@ func TestFromEnv_Mistakes(t *testing.T) {
 		"pause":         {"SCALE_IDLE_AFTER", "15", "SCALE_IDLE_AFTER"},
 		"daily run":     {"SCALE_DAILY_RUN", "-1s", "SCALE_DAILY_RUN"},
 		"lag":           {"SCALE_LAG", "0s", "SCALE_LAG"},
+		"lag of lake":   {"SCALE_LAG", "1m", "SCALE_LAG is 1m0s, not longer than BRIDGE_LAKE_AGE, 1m0s: "},
+		"older lake":    {"BRIDGE_LAKE_AGE", "3m", "SCALE_LAG is 2m0s, not longer than BRIDGE_LAKE_AGE, 3m0s: "},
+		"odd lake":      {"BRIDGE_LAKE_AGE", "long", "BRIDGE_LAKE_AGE"},
 		"Kafka":         {"KAFKA_BOOTSTRAP_SERVERS", "", "KAFKA_BOOTSTRAP_SERVERS is not set"},
 		"topics":        {"KAFKA_TOPICS", "a b", "KAFKA_TOPICS"},
 	} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/cost"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/costs.md again")
@@ -282,5 +283,13 @@ func TestBill_FreeTiersAreSharedOnce(t *testing.T) {
 	}
 	if full := prices.Bill(items, false).TotalUSDMonth; math.Abs(full-1.2) > 1e-9 {
 		t.Errorf("3 million requests cost 1.20 by list, got %v", full)
+	}
+}
+
+// As much of ingest's log is paid for as is kept.
+func TestModel_KeepsTheShareOfLogs(t *testing.T) {
+	d, err := terraform.ReadDeployment()
+	if err != nil || d.IngestLogShare != cost.LogShare {
+		t.Errorf("the deployment keeps %v of the log (%v), the model takes it for %v", d.IngestLogShare, err, cost.LogShare)
 	}
 }

@@ -76,27 +76,32 @@ func (all *digesters) of(partition int32) (d *digester, begun bool) {
 // sum is the only digest, or that of all, partitions ascending.
 func (all *digesters) sum() uint64 {
 	if len(all.partitions) == 1 {
-		return all.last.hash.Sum64()
+		return all.last.sum()
 	}
 	var d digester
 	d.hash.Reset()
 	for _, partition := range slices.Sorted(maps.Keys(all.partitions)) {
 		d.number(int64(partition))
-		d.number(int64(all.partitions[partition].hash.Sum64()))
+		d.number(int64(all.partitions[partition].sum()))
 	}
-	return d.hash.Sum64()
+	return d.sum()
 }
 
 // A digester feeds values of changing length to a hash so that no two
-// sequences of values give it the same bytes.
+// sequences of values give it the same bytes. It collects short ones first:
+// the hash costs as much for eight bytes as for a hundred.
 type digester struct {
 	hash    xxhash.Digest
-	scratch [8]byte
+	pending [1 << 10]byte
+	held    int // bytes of pending
 }
 
 func (d *digester) number(n int64) {
-	binary.LittleEndian.PutUint64(d.scratch[:], uint64(n))
-	d.hash.Write(d.scratch[:])
+	if d.held+8 > len(d.pending) {
+		d.flush()
+	}
+	binary.LittleEndian.PutUint64(d.pending[d.held:], uint64(n))
+	d.held += 8
 }
 
 func (d *digester) bytes(b []byte) {
@@ -105,10 +110,25 @@ func (d *digester) bytes(b []byte) {
 		return
 	}
 	d.number(int64(len(b)))
-	d.hash.Write(b)
+	if d.held+len(b) > len(d.pending) {
+		d.flush()
+	}
+	if len(b) > len(d.pending) {
+		d.hash.Write(b)
+		return
+	}
+	d.held += copy(d.pending[d.held:], b)
 }
 
-func (d *digester) text(s string) {
-	d.number(int64(len(s)))
-	d.hash.WriteString(s)
+func (d *digester) text(s string) { d.bytes([]byte(s)) }
+
+func (d *digester) flush() {
+	d.hash.Write(d.pending[:d.held])
+	d.held = 0
+}
+
+// sum is the hash of all values so far.
+func (d *digester) sum() uint64 {
+	d.flush()
+	return d.hash.Sum64()
 }

@@ -1,9 +1,13 @@
 package lake
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/stationflow/stationflow/batch"
 )
@@ -83,6 +87,31 @@ func TestDigest(t *testing.T) {
 
 // How records of several partitions alternate depends on the delivery, and has
 // no say; which partition a record is of has.
+// The digest of a batch of one partition is the hash of all its bytes, however
+// long the values are.
+func TestDigest_IsTheHashOfAllBytes(t *testing.T) {
+	b := &batch.Batch{TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"}
+	var plain []byte
+	number := func(n int) { plain = binary.LittleEndian.AppendUint64(plain, uint64(n)) }
+	value := func(v []byte) {
+		number(len(v))
+		plain = append(plain, v...)
+	}
+	value([]byte(b.TopicID))
+	number(5)
+	for i, size := range []int{0, 1, 900, 1 << 10, 1<<10 - 8, 1<<10 + 1, 3000, 7, 1016} {
+		r := batch.Record{Partition: 5, Offset: int64(i), Timestamp: int64(9 * i), Value: bytes.Repeat([]byte{byte(i)}, size)}
+		b.Records = append(b.Records, r)
+		number(i)
+		number(9 * i)
+		number(-1) // there is no key
+		value(r.Value)
+	}
+	if got, want := Digest(b), xxhash.Sum64(plain); got != want {
+		t.Errorf("digest %x, want %x", got, want)
+	}
+}
+
 func TestDigest_OfSeveralPartitions(t *testing.T) {
 	record := func(partition int32, offset int64) batch.Record {
 		return batch.Record{Partition: partition, Offset: offset, Value: []byte("v")}

@@ -24,80 +24,92 @@ type Reader struct {
 	reading  payload.Reading
 	registry *registry.Client // nil without one
 	json     *event.Decoder
-	writers  map[string]*writer // by the schema's id, also of earlier batches
+	schemas  map[string]*schema // by what records have for their ids, also of earlier batches
 
 	records []batch.Record
-	framed  []framed                    // of each record; empty where none is framed
-	names   map[string]string           // of schemas, by what records have for them
-	schemas map[string]*registry.Schema // that the registry has
-	by      map[framing.Framer]int      // how many messages were read as whose
-	ways    []framing.Message           // memory
+	framed  []framed               // of each record; empty where none is framed
+	by      map[framing.Framer]int // how many messages were read as whose
+	ways    []framing.Message      // memory
 }
 
 // NewReader returns a reader of the topic's values. client may be nil.
 func NewReader(topic *event.Schema, reading payload.Reading, client *registry.Client) *Reader {
 	r := &Reader{topic: topic, reading: reading, registry: client, json: event.NewDecoder(topic, reading.Location),
-		writers: map[string]*writer{}, names: map[string]string{}, by: map[framing.Framer]int{}}
+		schemas: map[string]*schema{}, by: map[framing.Framer]int{}}
 	r.json.ReadEpoch(reading.Epoch)
 	return r
 }
 
-// A framed value, and its schema's name.
-type framed struct {
-	framing.Framed
-	id string
+// A schema is one that records name.
+type schema struct {
+	id     string
+	named  bool             // in the present batch, by a framing without a fault
+	known  *registry.Schema // nil where the registry does not have it
+	writer *writer          // of known; nil before it is needed
 }
 
-// name returns SchemaID, made once for each schema.
-func (r *Reader) name(f *framing.Framed) string {
+// A framed value, and its schema.
+type framed struct {
+	framing.Framed
+	of *schema
+}
+
+// schemaOf returns what is known of the schema that a value names.
+func (r *Reader) schemaOf(f *framing.Framed) *schema {
 	var number [8]byte
 	key := f.GUID
 	if key == nil {
 		binary.BigEndian.PutUint64(number[:], uint64(f.ID))
 		key = number[:]
 	}
-	name, known := r.names[string(key)]
-	if !known {
-		name = f.SchemaID()
-		r.names[string(key)] = name
+	s := r.schemas[string(key)]
+	if s == nil {
+		s = &schema{id: f.SchemaID()}
+		r.schemas[string(key)] = s
 	}
-	return name
+	return s
 }
 
-// maxWriters bounds how many schemas' decoders are kept from batch to batch.
-const maxWriters = 64
+// maxSchemas bounds of how many schemas the decoders are kept from batch to batch.
+const maxSchemas = 64
 
 // Open begins with the records of a batch, and has at hand every schema that they
 // name. An error is the registry's or the context's: none of the records is to
 // blame.
 func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
-	r.records, r.framed, r.schemas = records, r.framed[:0], nil
+	r.records, r.framed = records, r.framed[:0]
 	r.json.Reset()
 	clear(r.by)
-	if len(r.writers) > maxWriters {
-		clear(r.writers)
+	if len(r.schemas) > maxSchemas {
+		clear(r.schemas)
 	}
-	if len(r.names) > maxWriters {
-		clear(r.names)
+	for _, s := range r.schemas {
+		s.named, s.known = false, nil
+		if s.writer != nil {
+			s.writer.reset()
+		}
 	}
-	for _, w := range r.writers {
-		w.reset()
-	}
-	ids := r.frame()
-	if len(ids) == 0 || r.registry == nil {
+	named := r.frame()
+	if len(named) == 0 || r.registry == nil {
 		return nil
 	}
-	var err error
-	if r.schemas, err = r.registry.Resolve(ctx, ids); err != nil {
+	ids := make([]string, len(named))
+	for i, s := range named {
+		ids[i] = s.id
+	}
+	known, err := r.registry.Resolve(ctx, ids)
+	if err != nil {
 		return fmt.Errorf("decoding the records: %w", err)
+	}
+	for _, s := range named {
+		s.known = known[s.id]
 	}
 	return nil
 }
 
 // frame reads the framing of all records where one is framed, and returns the
 // schemas that they name, each once.
-func (r *Reader) frame() (ids []string) {
-	seen := map[string]bool{}
+func (r *Reader) frame() (named []*schema) {
 	for i := range r.records {
 		f := frame(&r.records[i])
 		if f.Form == framing.Plain {
@@ -107,14 +119,14 @@ func (r *Reader) frame() (ids []string) {
 			r.framed = slices.Grow(r.framed, len(r.records))[:len(r.records)]
 			clear(r.framed)
 		}
-		id := r.name(&f)
-		r.framed[i] = framed{f, id}
-		if f.Fault == "" && !seen[id] {
-			seen[id] = true
-			ids = append(ids, id)
+		s := r.schemaOf(&f)
+		r.framed[i] = framed{f, s}
+		if f.Fault == "" && !s.named {
+			s.named = true
+			named = append(named, s)
 		}
 	}
-	return ids
+	return named
 }
 
 // SchemaID is how a record names its schema; "" for one that does not.
@@ -131,15 +143,15 @@ func frame(record *batch.Record) framing.Framed {
 	case len(record.Headers) == 0:
 		return framing.Prefixed(record.Value)
 	}
-	return framing.Of(framing.Value, record.Value, record.Header)
+	return framing.Of(record.Value, record.Header)
 }
 
 // SchemaID is how record i names its schema; "" for one that does not.
 func (r *Reader) SchemaID(i int) string {
-	if len(r.framed) == 0 {
+	if len(r.framed) == 0 || r.framed[i].of == nil {
 		return ""
 	}
-	return r.framed[i].id
+	return r.framed[i].of.id
 }
 
 // Framers are how many messages of Protobuf in the batch were taken to be framed
@@ -158,14 +170,14 @@ func (r *Reader) Decode(row event.Row, i int, reference time.Time) *event.Reject
 	case r.registry == nil:
 		return r.unregistered(row, f, reference)
 	}
-	schema := r.schemas[f.id]
+	known := f.of.known
 	switch {
-	case schema == nil:
-		return &event.Rejection{Reason: event.UnknownSchema, Detail: "the schema registry does not have schema " + f.id}
-	case schema.Fault != nil:
-		return &event.Rejection{Reason: event.Undecodable, Detail: fmt.Sprintf("schema %s cannot be used: %v", f.id, schema.Fault)}
+	case known == nil:
+		return &event.Rejection{Reason: event.UnknownSchema, Detail: "the schema registry does not have schema " + f.of.id}
+	case known.Fault != nil:
+		return &event.Rejection{Reason: event.Undecodable, Detail: fmt.Sprintf("schema %s cannot be used: %v", f.of.id, known.Fault)}
 	}
-	return r.registered(row, f, schema.Parsed, reference)
+	return r.registered(row, f, reference)
 }
 
 // unregistered decodes a framed value without a registry, which JSON needs none
@@ -178,7 +190,7 @@ func (r *Reader) unregistered(row event.Row, f *framed, reference time.Time) *ev
 	switch refused.Reason {
 	case event.Empty, event.NotUTF8, event.NotJSON:
 		return &event.Rejection{Reason: event.NoRegistry, Detail: fmt.Sprintf(
-			"the value names schema %s of a registry and is not JSON: set SCHEMA_REGISTRY_URL to the registry's address", f.id)}
+			"the value names schema %s of a registry and is not JSON: set SCHEMA_REGISTRY_URL to the registry's address", f.of.id)}
 	}
 	return refused
 }
@@ -188,16 +200,17 @@ func (r *Reader) unregistered(row event.Row, f *framed, reference time.Time) *ev
 // field's type unknown.
 func opens(body []byte) bool { return len(body) > 0 && body[0] == '{' }
 
-func (r *Reader) registered(row event.Row, f *framed, schema *payload.Schema, reference time.Time) *event.Rejection {
-	if schema.Format == payload.JSONFormat {
+func (r *Reader) registered(row event.Row, f *framed, reference time.Time) *event.Rejection {
+	parsed := f.of.known.Parsed
+	if parsed.Format == payload.JSONFormat {
 		return r.json.Decode(row, f.Body, reference)
 	}
-	w := r.writers[f.id]
-	if w == nil || w.schema != schema {
-		w = &writer{schema: schema, messages: map[string]payload.Decoder{}}
-		r.writers[f.id] = w
+	w := f.of.writer
+	if w == nil || w.schema != parsed {
+		w = newWriter(parsed)
+		f.of.writer = w
 	}
-	if schema.Format == payload.AvroFormat {
+	if parsed.Format == payload.AvroFormat {
 		decoder := w.decoder(r)
 		refused := decoder.Decode(row, f.Body, reference)
 		if refused != nil && refused.Reason == event.Undecodable && opens(f.Body) {

@@ -147,6 +147,8 @@ func TestReader_EveryFraming(t *testing.T) {
 		{"Protobuf, Apicurio's", "8", batch.Record{Value: framedBy(8, ref("TicketValidation"), pb)}},
 		{"Protobuf, Apicurio's with a package", "8", batch.Record{Value: framedBy(8, ref("stations.Other.Ticket"), pb)}},
 		{"Protobuf, Apicurio's header", "8", batch.Record{Value: pb, Headers: []batch.Header{contentID(8), header("apicurio.protobuf.type", []byte("TicketValidation"))}}},
+		{"Protobuf, Apicurio's header and its name in front", "8", batch.Record{Value: append(ref("TicketValidation"), pb...),
+			Headers: []batch.Header{contentID(8), header("apicurio.protobuf.type", []byte("TicketValidation"))}}},
 		{"Protobuf, KafkaJS's", "8", batch.Record{Value: framedBy(8, pb)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -251,35 +253,5 @@ func TestReader_Outage(t *testing.T) {
 	away = true
 	if err := r.Open(t.Context(), records); err != nil {
 		t.Errorf("a schema that is known needs no registry, but: %v", err)
-	}
-}
-
-// The same events in each format, from the records of a batch to rows. All
-// values but plain JSON are framed as Confluent's serializers do.
-func BenchmarkReader(b *testing.B) {
-	client := server(b, nil)
-	for _, c := range []struct {
-		name  string
-		value []byte
-	}{{"json", []byte(text)}, {"avro", framedBy(7, inAvro(b))}, {"protobuf", framedBy(8, []byte{0}, inProtobuf())}, {"jsonschema", framedBy(9, []byte(text))}} {
-		records := make([]batch.Record, 1000)
-		for i := range records {
-			records[i].Value = c.value
-		}
-		b.Run(c.name, func(b *testing.B) {
-			r, row := reader(b, client), make(event.Row, 7)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := r.Open(b.Context(), records); err != nil {
-					b.Fatal(err)
-				}
-				for i := range records {
-					if refused := r.Decode(row, i, reference); refused != nil {
-						b.Fatal(*refused)
-					}
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(records)), "ns/event")
-		})
 	}
 }

@@ -3,6 +3,8 @@ package values
 import (
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/event/framing"
 	"github.com/stationflow/stationflow/event/payload"
@@ -14,7 +16,17 @@ type writer struct {
 	avro     *payload.Avro
 	messages map[string]payload.Decoder // of Protobuf, by full name
 	first    payload.Decoder            // of the file's first message
+	named    map[string]payload.Decoder // by what records have for the name
+	indexed  map[string]payload.Decoder // by what they have for the indexes
 }
+
+func newWriter(schema *payload.Schema) *writer {
+	return &writer{schema: schema, messages: map[string]payload.Decoder{},
+		named: map[string]payload.Decoder{}, indexed: map[string]payload.Decoder{}}
+}
+
+// maxAliases bounds how many ways to name a message are remembered.
+const maxAliases = 64
 
 func (w *writer) reset() {
 	if w.avro != nil {
@@ -69,14 +81,44 @@ func taken(r *Reader, by framing.Framer, verdict *event.Rejection) *event.Reject
 	return &event.Rejection{Reason: verdict.Reason, Detail: verdict.Detail + " (read as " + string(by) + " frames Protobuf)"}
 }
 
+// messageDecoder returns that of the message which a way names.
 func (w *writer) messageDecoder(r *Reader, way *framing.Message) (payload.Decoder, error) {
-	plain := way.Name == "" && len(way.Indexes) == 0
-	if plain && w.first != nil {
+	if len(way.Which) == 0 {
+		if w.first == nil {
+			first, err := w.newDecoder(r, way)
+			if err != nil {
+				return nil, err
+			}
+			w.first = first
+		}
 		return w.first, nil
 	}
-	message, err := w.schema.MessageAt(way.Indexes)
-	if way.Name != "" {
-		message, err = w.schema.MessageNamed(way.Name)
+	aliases := w.indexed
+	if way.Named {
+		aliases = w.named
+	}
+	if decoder := aliases[string(way.Which)]; decoder != nil {
+		return decoder, nil
+	}
+	decoder, err := w.newDecoder(r, way)
+	if err != nil {
+		return nil, err
+	}
+	if len(aliases) == maxAliases {
+		clear(aliases)
+	}
+	aliases[string(way.Which)] = decoder
+	return decoder, nil
+}
+
+// newDecoder finds the message in the schema. Each has one decoder.
+func (w *writer) newDecoder(r *Reader, way *framing.Message) (payload.Decoder, error) {
+	var message protoreflect.MessageDescriptor
+	var err error
+	if way.Named {
+		message, err = w.schema.MessageNamed(string(way.Which))
+	} else {
+		message, err = w.schema.MessageAt(way.Indexes())
 	}
 	if err != nil {
 		return nil, err
@@ -87,9 +129,6 @@ func (w *writer) messageDecoder(r *Reader, way *framing.Message) (payload.Decode
 			return nil, err
 		}
 		w.messages[string(message.FullName())] = decoder
-	}
-	if plain {
-		w.first = decoder
 	}
 	return decoder, nil
 }

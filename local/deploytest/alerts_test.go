@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -86,6 +87,22 @@ func TestAlerts_TellAsleepFromDead(t *testing.T) {
 	}
 	if got := query("function-errors"); !strings.Contains(got, "scale") {
 		t.Errorf("function-errors looks at %s, which leaves scale out", got)
+	}
+}
+
+// Of the lines of batches that ingest took a share is kept; what failed is not
+// among them. The metrics count all of them, because none looks at a bucket.
+func TestLogs_KeepAShareOfWhatWasTaken(t *testing.T) {
+	p := planOf(t, "defaults")
+	filter := p.one(t, "module.observability.google_logging_project_exclusion.ingested_batches").text("filter")
+	for _, want := range []string{`service_name="ingest"`, `jsonPayload.message=("batch ingested" OR "batch archived" OR "batch passed over")`,
+		fmt.Sprintf("sample(insertId, %g)", 1-deployment(t).IngestLogShare)} {
+		if !strings.Contains(filter, want) {
+			t.Errorf("excluded is %s, want %s in it", filter, want)
+		}
+	}
+	if strings.Contains(filter, "failed") {
+		t.Errorf("excluded is %s", filter)
 	}
 }
 

@@ -19,14 +19,22 @@ func TestAttempts_DocsSayHowLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	attempts, minutes := d.PushMaxDeliveryAttempts, fmt.Sprintf("about %.0f minutes", d.RetriesTake().Minutes())
+	attempts, long := d.PushMaxDeliveryAttempts, fmt.Sprintf("about %.0f hours", d.RetriesTake().Hours())
 	for page, sentence := range map[string]string{
-		"docs/runbooks.md":     fmt.Sprintf("tried %d times, which takes %s", attempts, minutes),
-		"docs/transports.md":   fmt.Sprintf("tries it %d times, which takes %s", attempts, minutes),
-		"docs/architecture.md": fmt.Sprintf("after %d s growing to %d s; after %d attempts, which take %s", d.PushMinimumBackoff, d.PushMaximumBackoff, attempts, minutes),
+		"docs/runbooks.md":     fmt.Sprintf("tried %d times, which takes %s", attempts, long),
+		"docs/registry.md":     "an outage of more than " + long,
+		"docs/transports.md":   fmt.Sprintf("tries it %d times, which takes %s", attempts, long),
+		"docs/architecture.md": fmt.Sprintf("after %d s growing to %d s; after %d attempts, which take %s", d.PushMinimumBackoff, d.PushMaximumBackoff, attempts, long),
 	} {
 		if !strings.Contains(oneLine(read(t, page)), sentence) {
 			t.Errorf("%s does not say %q", page, sentence)
+		}
+	}
+	day := fmt.Sprintf("published in the first %.0f hours is in the dead letter", (24*time.Hour - d.RetriesTake()).Hours())
+	pauses := fmt.Sprintf("pauses from %d s to %d s and %d attempts", d.PushMinimumBackoff, d.PushMaximumBackoff, attempts)
+	for _, sentence := range []string{day, pauses, fmt.Sprintf("arrives within %d minutes of the end", d.PushMaximumBackoff/60)} {
+		if !strings.Contains(oneLine(read(t, "docs/transports.md")), sentence) {
+			t.Errorf("docs/transports.md does not say %q", sentence)
 		}
 	}
 	quarantine := fmt.Sprintf("More than %g %% of the records were refused within %d minutes", 100*d.QuarantineAlertShare, d.QuarantineAlertMinutes)
@@ -45,7 +53,7 @@ func TestAttempts_DocsSayHowLong(t *testing.T) {
 		}
 		for _, found := range wrong.FindAllString(oneLine(string(text)), -1) {
 			if !strings.Contains(found, "31 days") { // of a dead letter
-				t.Errorf("%s says of batches that they are kept for days, they are tried for %s:%s", filepath.Base(page), minutes, found)
+				t.Errorf("%s says of batches that they are kept for days, they are tried for %s:%s", filepath.Base(page), long, found)
 			}
 		}
 	}
@@ -60,6 +68,7 @@ func TestAttempts_HowLongTheyTake(t *testing.T) {
 		{1, 60, 1, 0},
 		{1, 60, 3, 3 * time.Second},
 		{1, 60, 20, 843 * time.Second},
+		{1, 600, 100, 54423 * time.Second},
 		{10, 600, 100, 56430 * time.Second},
 	} {
 		d := terraform.Deployment{PushMinimumBackoff: test.low, PushMaximumBackoff: test.high, PushMaxDeliveryAttempts: test.attempts}

@@ -171,6 +171,10 @@ func TestContract_Delivery(t *testing.T) {
 			t.Errorf("the push subscription's %s is %v, want %v", path, got, want)
 		}
 	}
+	kept, err := time.ParseDuration(push.text("message_retention_duration"))
+	if tried := d.RetriesTake() + time.Duration(d.PushMaxDeliveryAttempts)*d.AckDeadline(); err != nil || kept < tried {
+		t.Errorf("messages are kept for %v (%v), and tried for up to %v", kept, err, tried)
+	}
 	var topics []string
 	for _, topic := range p.all("google_pubsub_topic") {
 		topics = append(topics, topic.text("name"))

@@ -103,7 +103,7 @@ var tunable = map[string]*regexp.Regexp{
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
 	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
-	"scale":     regexp.MustCompile(`^(SCALE|KAFKA)_`),
+	"scale":     regexp.MustCompile(`^((SCALE|KAFKA)_|BRIDGE_LAKE_AGE$)`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
 	"simulator": regexp.MustCompile(`^(KAFKA|SCHEMA_REGISTRY)_`),
 }
@@ -229,7 +229,7 @@ func TestEnvironment_OfTheCheck(t *testing.T) {
 		all := environments(p)
 		scale, bridge := all["scale"], all["bridge"]
 		for name, v := range bridge {
-			if strings.HasPrefix(name, "KAFKA_") && name != "KAFKA_START" && scale[name] != v {
+			if (strings.HasPrefix(name, "KAFKA_") && name != "KAFKA_START" || name == "BRIDGE_LAKE_AGE") && scale[name] != v {
 				t.Errorf("%s is %v for the bridge and %v for scale", name, v, scale[name])
 			}
 		}

@@ -37,6 +37,7 @@ func (e Endpoints) Environment(topic string) []string {
 	return []string{
 		"GOOGLE_CLOUD_PROJECT=" + e.Project,
 		"LAKE_BUCKET=" + e.Bucket,
+		"TRANSFORM_ARTIFACTS=gs://" + e.Bucket + "/dbt",
 		"STAGING_DATASET=" + e.StagingDataset,
 		"PROD_DATASET=" + e.ProdDataset,
 		"KAFKA_BOOTSTRAP_SERVERS=" + e.Kafka,

@@ -100,8 +100,9 @@ func TestIngest_LastingFaultsAreNotAcknowledged(t *testing.T) {
 			if name == "lake refuses contents" {
 				want = http.StatusInternalServerError
 			}
-			if got := l.answer(t, e); got != want {
-				t.Errorf("answer %d, want %d", got, want)
+			got, class := l.answers(t, e)
+			if got != want || class == "" || (class == "permanent") != (want == http.StatusInternalServerError) {
+				t.Errorf("answer %d of class %q, want %d", got, class, want)
 			}
 			if c := l.function.Counts(); c.Batches != 0 || c.Failed != 1 {
 				t.Errorf("counts %+v", c)

@@ -31,6 +31,7 @@ const topicID = "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"
 // A lab is a Function between a fake lake and a fake warehouse.
 type lab struct {
 	function  *ingest.Function
+	config    ingest.Config // of it
 	lake      *fakeLake
 	warehouse *fakeWarehouse
 }
@@ -55,17 +56,24 @@ func newLab(t *testing.T, adjust ...func(*ingest.Config)) *lab {
 	for _, change := range adjust {
 		change(&config)
 	}
-	f, err := ingest.New(context.Background(), config)
+	l.config = config
+	l.function = l.another(t)
+	return l
+}
+
+// another starts a further Function between the same lake and warehouse.
+func (l *lab) another(t *testing.T) *ingest.Function {
+	t.Helper()
+	f, err := ingest.New(context.Background(), l.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.function = f
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			t.Errorf("closing the function: %v", err)
 		}
 	})
-	return l
+	return f
 }
 
 // deliver has the function ingest the batch.
@@ -77,13 +85,20 @@ func (l *lab) deliver(t *testing.T, b *batch.Batch) error {
 // answer returns what the function answers to a POST of the event.
 func (l *lab) answer(t *testing.T, e cloudevents.Event) int {
 	t.Helper()
+	code, _ := l.answers(t, e)
+	return code
+}
+
+// answers is answer, with the class of what went wrong.
+func (l *lab) answers(t *testing.T, e cloudevents.Event) (code int, class string) {
+	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ingest", bytes.NewReader(e.Data()))
 	for name, value := range batch.Attributes(e) {
 		request.Header.Set(name, value)
 	}
 	recorded := httptest.NewRecorder()
 	l.function.ServeHTTP(recorded, request)
-	return recorded.Code
+	return recorded.Code, recorded.Result().Header.Get(batch.HeaderClass)
 }
 
 func (l *lab) mustDeliver(t *testing.T, b *batch.Batch) {

@@ -4,33 +4,36 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/cloudlog"
 )
 
 // requestLogBytes is what Cloud Run itself writes for each call, about: the
-// line cannot be had here.
+// line cannot be had here. Those of calls of ingest that succeeded are not kept.
 const requestLogBytes = 600
 
 // Handler counts what the functions write to their logs, as long as it is in
 // the form of the cloud, and reads from it how long their calls took. Every
 // line goes on to next.
 func (m *Meter) Handler(next slog.Handler) slog.Handler {
-	return &handler{meter: m, next: next, form: cloudlog.New(counter{m}).Handler()}
+	return &handler{meter: m, next: next,
+		form: cloudlog.New(counter{&m.logged}).Handler(), taken: cloudlog.New(counter{&m.loggedTaken}).Handler()}
 }
 
 type handler struct {
 	meter *Meter
 	next  slog.Handler
 	form  slog.Handler
+	taken slog.Handler // form, for lines about batches that ingest took
 }
 
 // A counter counts the bytes of logs.
-type counter struct{ *Meter }
+type counter struct{ bytes *atomic.Int64 }
 
 func (c counter) Write(line []byte) (int, error) {
-	c.logged.Add(int64(len(line)))
+	c.bytes.Add(int64(len(line)))
 	return io.Discard.Write(line)
 }
 
@@ -43,8 +46,11 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle counts a line and passes it on.
 func (h *handler) Handle(ctx context.Context, line slog.Record) error {
 	if line.Level >= slog.LevelInfo {
-		h.meter.call(line)
-		_ = h.form.Handle(ctx, line) // a counter takes every line
+		form := h.form
+		if h.meter.call(line) {
+			form = h.taken
+		}
+		_ = form.Handle(ctx, line) // a counter takes every line
 	}
 	if !h.next.Enabled(ctx, line.Level) {
 		return nil
@@ -52,33 +58,39 @@ func (h *handler) Handle(ctx context.Context, line slog.Record) error {
 	return h.next.Handle(ctx, line)
 }
 
-// call counts the call of a function that a line tells the end of.
-func (m *Meter) call(line slog.Record) {
+// call counts the call of a function that a line tells the end of, and reports
+// whether that is a batch that ingest took.
+func (m *Meter) call(line slog.Record) (taken bool) {
 	var function *instances
 	switch line.Message {
-	case "batch ingested", "batch archived", "batch passed over", "batch failed":
+	case "batch ingested", "batch archived", "batch passed over":
+		function, taken = &m.ingest, true
+	case "batch failed":
 		function = &m.ingest
 	case "transform finished":
 		function = &m.transform
 	default:
-		return
+		return false
 	}
 	line.Attrs(func(a slog.Attr) bool {
 		if a.Key != "took_ms" {
 			return true
 		}
 		function.ended(m.now(), time.Duration(a.Value.Resolve().Int64())*time.Millisecond)
-		m.logged.Add(requestLogBytes)
+		if !taken {
+			m.logged.Add(requestLogBytes)
+		}
 		return false
 	})
+	return taken
 }
 
 // WithAttrs returns a handler whose lines carry the attributes.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &handler{h.meter, h.next.WithAttrs(attrs), h.form.WithAttrs(attrs)}
+	return &handler{h.meter, h.next.WithAttrs(attrs), h.form.WithAttrs(attrs), h.taken.WithAttrs(attrs)}
 }
 
 // WithGroup returns a handler whose lines are in the group.
 func (h *handler) WithGroup(name string) slog.Handler {
-	return &handler{h.meter, h.next.WithGroup(name), h.form.WithGroup(name)}
+	return &handler{h.meter, h.next.WithGroup(name), h.form.WithGroup(name), h.taken.WithGroup(name)}
 }

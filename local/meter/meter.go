@@ -10,6 +10,8 @@ package meter
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/stationflow/stationflow/terraform"
 )
 
 // A Meter counts. The zero value is not usable; New makes one.
@@ -19,14 +21,20 @@ type Meter struct {
 	objects, objectBytes atomic.Int64
 	statements           atomic.Int64
 	tables, billed       atomic.Int64
-	logged               atomic.Int64
+	logged               atomic.Int64 // bytes that are kept
+	loggedTaken          atomic.Int64 // bytes of which a share is
+	share                float64      // of them
 
 	ingest, transform instances
 }
 
 // New returns a Meter that has counted nothing.
 func New(now func() time.Time) *Meter {
-	return &Meter{now: now}
+	m := &Meter{now: now, share: 1}
+	if d, err := terraform.ReadDeployment(); err == nil { // it is part of the program
+		m.share = d.IngestLogShare
+	}
+	return m
 }
 
 // Object counts an object of so many bytes that was written. Each write is an
@@ -71,7 +79,8 @@ type Reading struct {
 func (m *Meter) Read() Reading {
 	r := Reading{
 		At: m.now(), Objects: m.objects.Load(), ObjectBytes: m.objectBytes.Load(),
-		Statements: m.statements.Load(), TableReferences: m.tables.Load(), BilledBytes: m.billed.Load(), LogBytes: m.logged.Load(),
+		Statements: m.statements.Load(), TableReferences: m.tables.Load(), BilledBytes: m.billed.Load(),
+		LogBytes: m.logged.Load() + int64(m.share*float64(m.loggedTaken.Load())),
 	}
 	r.IngestCalls, r.IngestBusy = m.ingest.read()
 	r.TransformCalls, r.TransformBusy = m.transform.read()

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,6 +19,34 @@ func stationflow(t *testing.T, url string, args ...string) (int, string) {
 	getenv := func(name string) string { return map[string]string{"SCHEMA_REGISTRY_URL": url}[name] }
 	status := cli.Main(t.Context(), append([]string{"schema"}, args...), cli.Streams{Getenv: getenv, Out: &out, Err: &out}, cli.Commands())
 	return status, out.String()
+}
+
+// The runbook quotes what ingest and the tool say of a registry that cannot be
+// asked.
+func TestRunbook_QuotesWhatIsSaid(t *testing.T) {
+	text, err := os.ReadFile("../../docs/runbooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Schema registry\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	answers := func(status int) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	for what, c := range map[string]struct{ url, quoted string }{
+		"another password": {answers(http.StatusUnauthorized), "refuses the user (status 401)"},
+		"another address":  {answers(http.StatusNotFound), "there is no schema registry at"},
+		"an outage":        {answers(http.StatusInternalServerError), "asking the schema registry at"},
+		"nobody there":     {"http://127.0.0.1:1", "asking the schema registry at"},
+	} {
+		status, said := stationflow(t, c.url, "check", "incidents")
+		if status != 1 || !strings.Contains(said, c.quoted) || strings.Count(section, `"`+c.quoted) != 1 {
+			t.Errorf("%s: the tool ends with %d and says\n%sand the runbook quotes %q %d times, want once",
+				what, status, said, c.quoted, strings.Count(section, `"`+c.quoted))
+		}
+	}
 }
 
 // The tool registers what is generated, tells CI what may not follow on it, and

@@ -44,7 +44,9 @@ func createMessaging(ctx context.Context, address, project, functionsURL string,
 		}
 	}
 	seconds := func(n int) *durationpb.Duration { return durationpb.New(time.Duration(n) * time.Second) }
-	retry := &pubsubpb.RetryPolicy{MinimumBackoff: seconds(d.PushMinimumBackoff), MaximumBackoff: seconds(d.PushMaximumBackoff)}
+	retry := func(longest int) *pubsubpb.RetryPolicy {
+		return &pubsubpb.RetryPolicy{MinimumBackoff: seconds(d.PushMinimumBackoff), MaximumBackoff: seconds(longest)}
+	}
 	push := func(function string) *pubsubpb.PushConfig {
 		return &pubsubpb.PushConfig{
 			PushEndpoint: functionsURL + function,
@@ -54,7 +56,7 @@ func createMessaging(ctx context.Context, address, project, functionsURL string,
 	alerts := func(name, from string) *pubsubpb.Subscription {
 		return &pubsubpb.Subscription{
 			Name: subscription(name), Topic: topic(from), Filter: d.AlertFilter, AckDeadlineSeconds: int32(d.PushAckDeadline),
-			PushConfig: push("/alert"), RetryPolicy: retry, MessageRetentionDuration: seconds(d.AlertRetention),
+			PushConfig: push("/alert"), RetryPolicy: retry(d.AlertMaximumBackoff), MessageRetentionDuration: seconds(d.AlertRetention),
 		}
 	}
 	for _, s := range []*pubsubpb.Subscription{alerts(d.AlertSubscription, d.RecordsTopic), alerts(d.AlertCopiesSubscription, d.AlertCopiesTopic), {
@@ -62,7 +64,7 @@ func createMessaging(ctx context.Context, address, project, functionsURL string,
 		Topic:              topic(d.RecordsTopic),
 		AckDeadlineSeconds: int32(d.PushAckDeadline),
 		PushConfig:         push("/ingest"),
-		RetryPolicy:        retry,
+		RetryPolicy:        retry(d.PushMaximumBackoff),
 		DeadLetterPolicy: &pubsubpb.DeadLetterPolicy{
 			DeadLetterTopic:     topic(d.DeadLetterTopic),
 			MaxDeliveryAttempts: int32(d.PushMaxDeliveryAttempts),

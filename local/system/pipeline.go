@@ -220,8 +220,8 @@ func (s *System) afterFailure() string {
 	if s.options.Transport == "http" {
 		return looks + "The bridge tries again as long as the function is away. A batch that it goes on refusing becomes a dead letter: `stationflow deadletters list` shows it then."
 	}
-	return looks + fmt.Sprintf("Others are delivered meanwhile. After attempt %d, some %.0f minutes after the first, a message is a dead letter: `stationflow deadletters list` shows it then. "+
-		"A message that was answered 422 is not a batch of ours: find who publishes to %s.", d.PushMaxDeliveryAttempts, d.RetriesTake().Minutes(), d.RecordsTopic)
+	return looks + fmt.Sprintf("Others are delivered meanwhile. After attempt %d, some %.0f hours after the first, a message is a dead letter: `stationflow deadletters list` shows it then. "+
+		"A message that was answered 422 is not a batch of ours: find who publishes to %s.", d.PushMaxDeliveryAttempts, d.RetriesTake().Hours(), d.RecordsTopic)
 }
 
 // undelivered says why the bridge's posts to the function fail; "" while none

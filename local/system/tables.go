@@ -17,7 +17,7 @@ import (
 // createTables makes the datasets, the staging tables, the views with one row
 // for each record, and the tables over the lake, as Terraform does and from the
 // same schemas. partitions is by what the staging tables are partitioned. What
-// exists is kept.
+// exists is kept, and gets the columns that it lacks.
 func createTables(ctx context.Context, client *bigquery.Client, staging, prod, partitions string, lake []*lakeTable) error {
 	for _, dataset := range []string{staging, prod} {
 		if err := client.Dataset(dataset).Create(ctx, nil); err != nil && !exists(err) {
@@ -32,11 +32,18 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 		metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{
 			Type: bigquery.TimePartitioningType(partitions), Field: "ingested_at",
 		}}
-		if err := client.Dataset(staging).Table(table).Create(ctx, metadata); err != nil && !exists(err) {
-			return fmt.Errorf("creating table %s.%s: %w", staging, table, err)
+		added, err := addColumns(ctx, client, client.Dataset(staging).Table(table), metadata)
+		if err != nil {
+			return err
+		}
+		records := client.Dataset(staging).Table(table + "_records")
+		if added { // the view has the columns that the table had
+			if err := records.Delete(ctx); err != nil && !missing(err) {
+				return fmt.Errorf("dropping view %s.%s_records: %w", staging, table, err)
+			}
 		}
 		view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(project + "." + staging + "." + table)}
-		if err := client.Dataset(staging).Table(table+"_records").Create(ctx, view); err != nil && !exists(err) {
+		if err := records.Create(ctx, view); err != nil && !exists(err) {
 			return fmt.Errorf("creating view %s.%s_records: %w", staging, table, err)
 		}
 	}

@@ -203,6 +203,38 @@ run "ninth_validation_of_each_variable" {
   ]
 }
 
+run "tenth_validation_of_each_variable" {
+  command = plan
+
+  variables {
+    bridge = { settings = { BRIDGE_LAKE_AGE = "1m60s" } }
+  }
+
+  expect_failures = [
+    var.bridge,
+  ]
+}
+
+run "lag_shorter_than_the_age_of_the_lake" {
+  command = plan
+
+  variables {
+    bridge = { settings = { SCALE_LAG = "59500ms" } }
+  }
+
+  expect_failures = [
+    var.bridge,
+  ]
+}
+
+run "lag_longer_than_the_age_of_the_lake" {
+  command = plan
+
+  variables {
+    bridge = { settings = { SCALE_LAG = "1m", BRIDGE_LAKE_AGE = "59.5s" } }
+  }
+}
+
 # This one looks at kafka: it is judged where that is right.
 run "schema_registry_address" {
   command = plan

@@ -16,18 +16,22 @@ func Fault(err error) fault.Kind {
 	if kind := fault.OfConnection(err); kind != fault.Unknown {
 		return kind
 	}
+	if isLacking(err) {
+		return fault.Misconfigured
+	}
 	return ofGRPC(status.Code(err))
 }
 
-// ofGRPC counts InvalidArgument, FailedPrecondition and Unimplemented among
-// what a person must mend: a request as a whole is refused when the table
-// lacks columns that the rows have, or cannot be written. Unknown is every
-// error that is not gRPC's, and most statuses of HTTP that a proxy answers.
+// ofGRPC counts FailedPrecondition and Unimplemented among what a person must
+// mend: the table cannot be written. InvalidArgument may be that, and may be a
+// row that BigQuery does not name. Unknown is every error that is not gRPC's,
+// and most statuses of HTTP that a proxy answers.
 func ofGRPC(code codes.Code) fault.Kind {
 	switch code {
-	case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated,
-		codes.InvalidArgument, codes.FailedPrecondition, codes.Unimplemented:
+	case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition, codes.Unimplemented:
 		return fault.Misconfigured
+	case codes.InvalidArgument:
+		return fault.Suspect
 	case codes.Unknown:
 		return fault.Unknown
 	}

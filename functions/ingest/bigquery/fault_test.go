@@ -18,7 +18,7 @@ func TestFault_GRPC(t *testing.T) {
 	for code, want := range map[codes.Code]fault.Kind{
 		codes.Canceled:           fault.Outage,
 		codes.Unknown:            fault.Unknown, // also what a proxy's 500, 501 or 505 becomes
-		codes.InvalidArgument:    fault.Misconfigured,
+		codes.InvalidArgument:    fault.Suspect, // one row, or the table
 		codes.DeadlineExceeded:   fault.Outage,
 		codes.NotFound:           fault.Misconfigured,
 		codes.AlreadyExists:      fault.Outage,

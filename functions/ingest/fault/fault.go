@@ -19,6 +19,7 @@ import (
 
 	"cloud.google.com/go/auth"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/retry"
 )
 
@@ -28,15 +29,16 @@ type Kind string
 
 // The kinds, each worse than those before it.
 const (
-	Outage        Kind = "transient"     // trying again, soon
-	Misconfigured Kind = "misconfigured" // a person who grants a right or creates what is missing; then trying again
-	Unknown       Kind = "unknown"       // trying again, as after an outage, until somebody has looked: it blames no batch
-	OfBatch       Kind = "permanent"     // nothing: the batch itself is the cause
+	Outage        Kind = batch.ClassTransient     // trying again, soon
+	Misconfigured Kind = batch.ClassMisconfigured // a person who grants a right or creates what is missing; then trying again
+	Suspect       Kind = "suspect"                // a person, or else to leave out a record: smaller requests tell, or that others get through
+	Unknown       Kind = "unknown"                // trying again, as after an outage, until somebody has looked: it blames no batch
+	OfBatch       Kind = "permanent"              // nothing: the batch itself is the cause
 )
 
-var kinds = []Kind{Outage, Misconfigured, Unknown, OfBatch}
+var kinds = []Kind{Outage, Misconfigured, Suspect, Unknown, OfBatch}
 
-// Known returns the kind, or Unknown where it is none of the four.
+// Known returns the kind, or Unknown where it is none of these.
 func Known(kind Kind) Kind {
 	if slices.Contains(kinds, kind) {
 		return kind

@@ -157,6 +157,54 @@ func TestFile_VerdictOnABatch(t *testing.T) {
 	}
 }
 
+// A record because of which the sink blames the whole batch is found, also where
+// it is alone: then the quarantine, which is the same sink's, takes it. What is
+// only suspected is not blamed alone, and an outage is never.
+func TestFile_PoisonIsFound(t *testing.T) {
+	for kind, alone := range map[fault.Kind]int{
+		fault.OfBatch: http.StatusOK, fault.Suspect: http.StatusServiceUnavailable, fault.Outage: http.StatusServiceUnavailable,
+		fault.Misconfigured: http.StatusServiceUnavailable, fault.Unknown: http.StatusServiceUnavailable,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			s := &sink{folder: t.TempDir(), poison: "poison"}
+			address := start(t, s, io.Discard)
+			s.breakDown(strange{}, kind)
+			among := http.StatusServiceUnavailable
+			if kind == fault.OfBatch || kind == fault.Suspect {
+				among = http.StatusOK
+			}
+			if got := deliver(t, address, 0, incident("a"), incident("b"), "x", incident("poison"), incident("c")); got != among {
+				t.Errorf("among others it is answered %d, want %d", got, among)
+			}
+			if got := deliver(t, address, 1, incident("poison")); got != alone {
+				t.Errorf("alone it is answered %d, want %d", got, alone)
+			}
+			if among != http.StatusOK {
+				return
+			}
+			staged, err := s.lines("incidents")
+			refused, err2 := s.lines("quarantine")
+			if err := errors.Join(err, err2); err != nil {
+				t.Fatal(err)
+			}
+			ids := map[any]bool{}
+			for _, row := range staged {
+				ids[row["id"]] = true
+			}
+			if len(ids) != 3 || ids["poison"] {
+				t.Errorf("staged are %v", ids)
+			}
+			want := 2
+			if alone == http.StatusOK {
+				want++
+			}
+			if last := refused[len(refused)-1]; len(refused) != want || last["reason"] != "refused_by_warehouse" || last["detail"] != "the file is unplugged" {
+				t.Errorf("in quarantine are %v", refused)
+			}
+		})
+	}
+}
+
 // A sink that cannot be opened, or is not in the list, is one sentence.
 func TestFile_Configuration(t *testing.T) {
 	for sinks, want := range map[string]string{

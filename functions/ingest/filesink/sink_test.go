@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,7 +25,8 @@ import (
 type sink struct {
 	folder string
 	mu     sync.Mutex
-	outage error // what Store fails with
+	outage error  // what Store fails with
+	poison string // it fails only where an event has this id; "" for any
 	kind   fault.Kind
 }
 
@@ -51,7 +53,7 @@ func (s *sink) Fault(error) fault.Kind {
 func (s *sink) Store(_ context.Context, b *rows.Batch) (stored rows.Stored, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outage != nil {
+	if s.outage != nil && (s.poison == "" || holds(b, s.poison)) {
 		return stored, s.outage
 	}
 	var lines []byte
@@ -78,6 +80,10 @@ func (s *sink) Store(_ context.Context, b *rows.Batch) (stored rows.Stored, err 
 		err = closing
 	}
 	return stored, err
+}
+
+func holds(b *rows.Batch, id string) bool {
+	return slices.ContainsFunc(b.Own, func(row event.Row) bool { return object(b, row)["id"] == id })
 }
 
 // object returns a row's values by column, without those that are NULL.

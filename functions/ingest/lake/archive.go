@@ -118,13 +118,19 @@ func (s *Sink) archive(ctx context.Context, to target, b *batch.Batch, digest ui
 // files holds the memory of Parquet files that are being uploaded.
 var files = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// Unencodable rows cannot be written as Parquet: one of them may be why.
+type unencodable struct{ error }
+
+// Unwrap returns the error of the encoder.
+func (u *unencodable) Unwrap() error { return u.error }
+
 // write makes the rows durable as the Parquet object, which has all but its
 // data.
 func (s *Sink) write(ctx context.Context, to target, object lake.Object, some rows.Set) (duplicate bool, err error) {
 	file := files.Get().(*bytes.Buffer)
 	file.Reset()
 	if err := to.Encode(file, some, s.now().UnixMicro()); err != nil {
-		return false, err
+		return false, &unencodable{err}
 	}
 	object.Data = file.Bytes()
 	duplicate, err = s.bucket.create(ctx, object)

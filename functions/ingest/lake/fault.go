@@ -32,6 +32,10 @@ func Fault(err error) fault.Kind {
 	if errors.As(err, &refused) {
 		return ofHTTP(refused)
 	}
+	var rows *unencodable
+	if errors.As(err, &rows) {
+		return fault.Suspect
+	}
 	return fault.OfConnection(err)
 }
 

@@ -57,6 +57,7 @@ func TestFault(t *testing.T) {
 		err  error
 		want fault.Kind
 	}{
+		{"rows that are no Parquet", fmt.Errorf("x: %w", &unencodable{errors.New("no")}), fault.Suspect},
 		{"too fast", &googleapi.Error{Code: 403, Errors: []googleapi.ErrorItem{{Reason: "rateLimitExceeded"}}}, fault.Outage},
 		{"quota is used up", &googleapi.Error{Code: 403, Errors: []googleapi.ErrorItem{{Reason: "quotaExceeded"}}}, fault.Misconfigured},
 		{"connection refused", fmt.Errorf("creating x: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), fault.Outage},

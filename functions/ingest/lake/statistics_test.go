@@ -12,6 +12,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/ingest/lake/pages"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
@@ -30,8 +31,8 @@ func TestParquet_LongStatisticsAreLeftOut(t *testing.T) {
 		{"plain", "extra", []string{long2, long1, "{}"}, []string{"extra"}, []string{"station", "location"}},
 		{"one value", "type", []string{long1}, []string{"type"}, []string{"station", "location"}},
 		{"short again", "location", []string{"Dock", "Hall"}, nil, []string{"station", "location", "type", "id"}},
-		{"just short", "location", []string{strings.Repeat("x", maxStatistic)}, nil, []string{"location"}},
-		{"just long", "location", []string{strings.Repeat("x", maxStatistic+1)}, []string{"location"}, nil},
+		{"just short", "location", []string{strings.Repeat("x", pages.MaxStatistic)}, nil, []string{"location"}},
+		{"just long", "location", []string{strings.Repeat("x", pages.MaxStatistic+1)}, []string{"location"}, nil},
 	} {
 		table, set := incidents(t, len(test.values))
 		for i, value := range test.values {

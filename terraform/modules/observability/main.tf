@@ -168,6 +168,16 @@ resource "google_logging_project_exclusion" "ingest_requests" {
   filter      = "${local.logs.ingest} AND log_id(\"run.googleapis.com/requests\") AND httpRequest.status<400"
 }
 
+# Ingest logs each batch that it took, which is most of all that is left. The
+# metrics above count all these lines, because metrics are counted before
+# anything is excluded; a share is kept for people to read.
+resource "google_logging_project_exclusion" "ingested_batches" {
+  project     = var.project
+  name        = "stationflow-ingested-batches"
+  description = "Most lines of batches that ingest took."
+  filter      = "${local.logs.ingest} AND jsonPayload.message=(\"batch ingested\" OR \"batch archived\" OR \"batch passed over\") AND sample(insertId, ${1 - var.deployment.ingest_log_share})"
+}
+
 resource "google_monitoring_notification_channel" "email" {
   for_each = var.alert_emails
 

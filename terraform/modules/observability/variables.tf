@@ -14,8 +14,8 @@ variable "dead_letter_subscription" {
 }
 
 variable "deployment" {
-  description = "When the quarantine is an alert, from deployment.json."
-  type        = object({ quarantine_alert_share = number, quarantine_alert_minutes = number })
+  description = "When the quarantine is an alert, and how much of ingest's log is kept, from deployment.json."
+  type        = object({ ingest_log_share = number, quarantine_alert_share = number, quarantine_alert_minutes = number })
 }
 
 variable "ingest_subscription" {

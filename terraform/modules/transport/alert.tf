@@ -71,7 +71,7 @@ resource "google_pubsub_subscription" "alert" {
 
   retry_policy {
     minimum_backoff = "${var.deployment.push_minimum_backoff_seconds}s"
-    maximum_backoff = "${var.deployment.push_maximum_backoff_seconds}s"
+    maximum_backoff = "${var.deployment.alert_maximum_backoff_seconds}s"
   }
 
   expiration_policy {

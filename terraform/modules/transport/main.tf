@@ -40,7 +40,7 @@ resource "google_pubsub_subscription" "ingest" {
   name                       = var.deployment.ingest_subscription
   topic                      = google_pubsub_topic.topic[var.deployment.records_topic].id
   ack_deadline_seconds       = var.deployment.push_ack_deadline_seconds
-  message_retention_duration = "604800s"
+  message_retention_duration = "604800s" # longer than all attempts together
 
   push_config {
     push_endpoint = "${var.ingest.uri}/ingest"

@@ -13,19 +13,20 @@ variable "alerts" {
 variable "deployment" {
   description = "Names and delivery policy, from deployment.json."
   type = object({
-    alert_copies_subscription    = string
-    alert_copies_topic           = string
-    alert_filter                 = string
-    alert_retention_seconds      = number
-    alert_subscription           = string
-    dead_letter_subscription     = string
-    dead_letter_topic            = string
-    ingest_subscription          = string
-    push_ack_deadline_seconds    = number
-    push_max_delivery_attempts   = number
-    push_maximum_backoff_seconds = number
-    push_minimum_backoff_seconds = number
-    records_topic                = string
+    alert_copies_subscription     = string
+    alert_copies_topic            = string
+    alert_filter                  = string
+    alert_maximum_backoff_seconds = number
+    alert_retention_seconds       = number
+    alert_subscription            = string
+    dead_letter_subscription      = string
+    dead_letter_topic             = string
+    ingest_subscription           = string
+    push_ack_deadline_seconds     = number
+    push_max_delivery_attempts    = number
+    push_maximum_backoff_seconds  = number
+    push_minimum_backoff_seconds  = number
+    records_topic                 = string
   })
 }
 

@@ -1,15 +1,16 @@
-"""Sends events with the serializers of Confluent's Python client.
+"""Serializes events with Confluent's client for Python.
 
-Reads lines from its input: a way, a topic, a key and an event as JSON, between
-tabs. Writes for each, in that order, the partition and offset, as JSON.
+Reads lines from its input: a way, a topic and an event as JSON, between tabs.
+Writes for each, in that order, a line of JSON: the record's value and headers,
+in base64.
 
-usage: serializers.py KAFKA REGISTRY SCHEMAS
+usage: serializers.py URL SCHEMAS
 """
+import base64
 import json
 import sys
 from datetime import datetime
 
-from confluent_kafka import Producer
 from confluent_kafka.schema_registry import SchemaRegistryClient, header_schema_id_serializer
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONSerializer
@@ -17,9 +18,8 @@ from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
-kafka, registry, schemas = sys.argv[1:]
-client = SchemaRegistryClient({"url": registry})
-producer = Producer({"bootstrap.servers": kafka, "linger.ms": 20})
+url, schemas = sys.argv[1:]
+client = SchemaRegistryClient({"url": url})
 
 
 def subject(format):
@@ -89,23 +89,17 @@ def make(way, topic):
         return JSONSerializer(file.read(), client, conf=config), lambda topic, event: event
 
 
-serializers, landed = {}, []
+def encoded(data):
+    return base64.b64encode(data).decode()
+
+
+serializers = {}
 for line in sys.stdin:
-    way, topic, key, text = line.rstrip("\n").split("\t")
+    way, topic, text = line.rstrip("\n").split("\t")
     if (way, topic) not in serializers:
         serializers[way, topic] = make(way, topic)
     serialize, convert = serializers[way, topic]
-    headers = []
-    context = SerializationContext(topic, MessageField.VALUE, headers)
+    context = SerializationContext(topic, MessageField.VALUE, [])
     value = serialize(convert(topic, json.loads(text)), context)
-    at = len(landed)
-    landed.append(None)
-
-    def delivered(error, message, at=at):
-        if error:
-            raise SystemExit(f"sending: {error}")
-        landed[at] = [message.partition(), message.offset()]
-    producer.produce(topic, key=key, value=value, headers=context.headers or headers, on_delivery=delivered)
-    producer.poll(0)
-producer.flush()
-json.dump(landed, sys.stdout)
+    headers = context.headers if isinstance(context.headers, dict) else dict(context.headers or [])
+    print(json.dumps({"value": encoded(value), "headers": {name: encoded(data) for name, data in headers.items()}}))

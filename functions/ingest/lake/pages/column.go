@@ -1,0 +1,106 @@
+package pages
+
+import (
+	"encoding/binary"
+
+	"github.com/stationflow/stationflow/event"
+)
+
+// A column holds the values of a file's rows until they are written.
+type column struct {
+	Column
+	levels  []byte // of a nullable column: 1 for each value, 0 for each NULL
+	values  int    // those that are not NULL
+	repeats int    // times that the one value stands for; 0 where each was added
+
+	numbers []int64 // of all types but texts; a FLOAT64 by its bits
+	plain   []byte  // texts, each behind its length in 4 bytes, where no dictionary is wanted
+	words   dictionary
+}
+
+func (c *column) reset() {
+	c.levels, c.values, c.repeats = c.levels[:0], 0, 0
+	c.numbers, c.plain = c.numbers[:0], c.plain[:0]
+	c.words.reset()
+}
+
+// rows is how many rows the column has a value or a NULL for.
+func (c *column) rows() int {
+	switch {
+	case c.repeats > 0:
+		return c.repeats
+	case c.Nullable:
+		return len(c.levels)
+	}
+	return c.values
+}
+
+func (c *column) isText() bool { return c.Type == event.String || c.Type == event.Bytes }
+
+func (c *column) append(rows []event.Row, place int) {
+	if c.Nullable {
+		c.appendNullable(rows, place)
+		return
+	}
+	c.values += len(rows)
+	switch {
+	case c.Dictionary:
+		for i := range rows {
+			c.words.add(rows[i][place].Text())
+		}
+	case c.isText():
+		for i := range rows {
+			c.addText(rows[i][place].Text())
+		}
+	default:
+		for i := range rows {
+			c.numbers = append(c.numbers, rows[i][place].Int())
+		}
+	}
+}
+
+func (c *column) appendNullable(rows []event.Row, place int) {
+	for i := range rows {
+		v := &rows[i][place]
+		if v.Null() {
+			c.levels = append(c.levels, 0)
+			continue
+		}
+		c.levels = append(c.levels, 1)
+		c.add(v)
+	}
+}
+
+// add adds a value that is not NULL, without its level.
+func (c *column) add(v *event.Value) {
+	c.values++
+	switch {
+	case c.Dictionary:
+		c.words.add(v.Text())
+	case c.isText():
+		c.addText(v.Text())
+	default:
+		c.numbers = append(c.numbers, v.Int())
+	}
+}
+
+func (c *column) addText(text []byte) {
+	c.plain = binary.LittleEndian.AppendUint32(c.plain, uint32(len(text)))
+	c.plain = append(c.plain, text...)
+}
+
+func (c *column) repeat(value event.Value, rows int) {
+	if rows == 0 {
+		return
+	}
+	c.repeats = rows
+	if value.Null() {
+		return
+	}
+	c.values = 1
+	if c.isText() {
+		c.words.add(value.Text())
+	} else {
+		c.numbers = append(c.numbers, value.Int())
+	}
+}
