@@ -11,6 +11,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/stationflow/stationflow/functions/alert"
+	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -22,6 +23,7 @@ func init() {
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}
 	functions.HTTP("alert", alert.Handle)
+	functions.HTTP("audit", audit.Handle)
 	functions.HTTP("ingest", ingest.Handle)
 	functions.HTTP("scale", scale.Handle)
 	functions.HTTP("transform", transform.Handle)

@@ -22,6 +22,8 @@ type Deployment struct {
 	StagingPartitions        string   `json:"staging_partitions"` // of ingested_at: BigQuery's word
 	ScaleSchedule            string   `json:"scale_schedule"`     // likewise
 	ScaleAttemptDeadline     int      `json:"scale_attempt_deadline_seconds"`
+	AuditSchedule            string   `json:"audit_schedule"` // likewise
+	AuditAttemptDeadline     int      `json:"audit_attempt_deadline_seconds"`
 	BridgePool               string   `json:"bridge_pool"`
 	RecordsTopic             string   `json:"records_topic"`
 	IngestSubscription       string   `json:"ingest_subscription"`

@@ -50,6 +50,11 @@ locals {
     if startswith(name, "SCALE_") || startswith(name, "KAFKA_") && name != "KAFKA_START" || name == "BRIDGE_LAKE_AGE"
   }
 
+  # Likewise those that audit reads.
+  audit_settings = { for name, value in var.bridge.settings : name => value
+    if startswith(name, "AUDIT_") || startswith(name, "KAFKA_")
+  }
+
   # Confluent's registry comes with the cluster that is made here. Clients of an
   # existing one have the same user.
   registry_made = var.schema_registry != null && try(var.schema_registry.url, null) == null
@@ -91,6 +96,7 @@ module "warehouse" {
   source = "./modules/warehouse"
 
   bucket          = module.lake.bucket
+  completeness    = "${local.root}/functions/audit/table.json"
   demo            = var.demo
   deployment      = local.deployment
   kms_key         = module.foundation.kms_key
@@ -117,6 +123,11 @@ module "functions" {
     } : name => secret if secret != null }
     settings = var.alert.settings
     topic    = var.alert.topic
+  }
+  audit = {
+    settings = local.audit_settings
+    sinks    = local.sinks
+    table    = module.warehouse.completeness_table
   }
   bucket       = module.lake.bucket
   build_bucket = module.foundation.build_bucket
@@ -233,7 +244,7 @@ module "bridge" {
   repository          = module.foundation.repository
   repository_root     = local.root
   scaler              = module.functions.scale.member
-  settings            = { for name, value in var.bridge.settings : name => value if !startswith(name, "SCALE_") }
+  settings            = { for name, value in var.bridge.settings : name => value if !startswith(name, "AUDIT_") && !startswith(name, "SCALE_") }
   simulate            = var.simulate
   size                = var.bridge
   sources_hash        = local.hashes.image
@@ -245,6 +256,7 @@ module "bridge" {
 module "scheduling" {
   source = "./modules/scheduling"
 
+  audit      = module.functions.audit
   deployment = local.deployment
   project    = module.foundation.project
   region     = var.region

@@ -39,6 +39,7 @@ output "dead_letter_subscription" {
 output "functions" {
   description = "Address of each function. Only the callers that Terraform knows may call them."
   value = {
+    audit     = "${module.functions.audit.uri}/audit"
     ingest    = "${module.functions.ingest.uri}/ingest"
     scale     = "${module.functions.scale.uri}/scale"
     transform = "${module.functions.transform.uri}/transform"
@@ -53,6 +54,7 @@ output "kafka_cluster" {
 output "logs" {
   description = "Commands that show what happens."
   value = {
+    audit     = "gcloud functions logs read audit --gen2 --region=${var.region} --project=${var.project}"
     bridge    = "gcloud run worker-pools logs read ${module.bridge.pool} --region=${var.region} --project=${var.project}"
     ingest    = "gcloud functions logs read ingest --gen2 --region=${var.region} --project=${var.project}"
     scale     = "gcloud functions logs read scale --gen2 --region=${var.region} --project=${var.project}"

@@ -62,7 +62,7 @@ variable "bridge" {
     The worker pool that reads Kafka. With idle = "stop" it has no instance once nothing has come for 15 minutes, and
     starts again within a minute of the next record; "stay" keeps it on. While it runs there are min_instances at least,
     and up to max_instances while it lags; each takes its share of the partitions. settings are further environment
-    variables of the bridge and of what starts it (BRIDGE_…, KAFKA_… or SCALE_…, see docs/settings.md).
+    variables of the bridge and of what starts it (BRIDGE_…, KAFKA_…, SCALE_… or AUDIT_…, see docs/settings.md).
   EOT
   type = object({
     cpu           = optional(string, "1")
@@ -82,8 +82,8 @@ variable "bridge" {
     error_message = "bridge needs 1 <= min_instances <= max_instances <= ${length(local.topics) * local.partitions}: with none nothing reads Kafka (idle = \"stop\" is what lets it sleep), and more than there are partitions would idle."
   }
   validation {
-    condition     = alltrue([for name in keys(var.bridge.settings) : can(regex("^(BRIDGE|KAFKA|SCALE)_[A-Z_]+$", name))])
-    error_message = "bridge.settings takes BRIDGE_…, KAFKA_… and SCALE_… variables only: everything else has a variable of its own."
+    condition     = alltrue([for name in keys(var.bridge.settings) : can(regex("^(AUDIT|BRIDGE|KAFKA|SCALE)_[A-Z_]+$", name))])
+    error_message = "bridge.settings takes BRIDGE_…, KAFKA_…, SCALE_… and AUDIT_… variables only: everything else has a variable of its own."
   }
   validation {
     condition = length(setintersection(keys(var.bridge.settings), [

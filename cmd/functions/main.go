@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
+	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -22,7 +23,7 @@ import (
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
-const usage = `functions serves the Cloud Functions ingest, transform and scale on one port. It takes
+const usage = `functions serves the Cloud Functions ingest, transform, scale and audit on one port. It takes
 no arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
@@ -35,7 +36,7 @@ no arguments; it is configured by environment variables:
   STATION_EPOCH_UNIT     what timestamps count that are numbers: s, ms, us or ns;
                          none by default, which refuses them
   SCALE_POOL             the bridge's worker pool; without it scale is not set up
-  KAFKA_...              of scale, as for the bridge
+  KAFKA_...              of scale and audit, as for the bridge; without them audit is not set up
 `
 
 func main() { program.Main("functions", usage, run) }
@@ -72,6 +73,7 @@ func address(getenv func(string) string) (host, port string) {
 // read their settings with the first call, and would fail each until then.
 func check(getenv func(string) string) error {
 	functions := map[string]func() error{
+		"audit":     func() error { _, err := audit.FromEnv(getenv); return err },
 		"ingest":    func() error { _, err := ingest.FromEnv(getenv); return err },
 		"scale":     func() error { _, err := scale.FromEnv(getenv); return err },
 		"transform": func() error { _, err := transform.FromEnv(getenv); return err },
@@ -79,6 +81,9 @@ func check(getenv func(string) string) error {
 	served := []string{"ingest", "transform"}
 	if getenv("SCALE_POOL") != "" { // most who serve functions have no pool
 		served = append(served, "scale")
+	}
+	if getenv("KAFKA_BOOTSTRAP_SERVERS") != "" { // nor need they reach Kafka
+		served = append(served, "audit")
 	}
 	if target := getenv("FUNCTION_TARGET"); target != "" {
 		if functions[target] == nil {

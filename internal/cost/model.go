@@ -20,15 +20,16 @@ const (
 	RowsIn       = "rows into BigQuery"
 	TransformSQL = "queries of the transform"
 	Alert        = "alert function"
+	Audit        = "audit"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Alert, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Alert, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
-	"pubsub_bytes", "storage_writes", "storage_byte_months", "bigquery_query_bytes", "bigquery_append_bytes", "bigquery_byte_months",
+	"pubsub_bytes", "storage_writes", "storage_reads", "storage_byte_months", "bigquery_query_bytes", "bigquery_append_bytes", "bigquery_byte_months",
 	"kafka_bytes", "kafka_byte_months", "alert_conditions", "alert_series", "log_bytes", "scheduler_jobs", "secret_versions", "registry_byte_months",
 }
 
@@ -81,9 +82,16 @@ const (
 	secondsRead     = 2400 // of arrivals: those of the hour, and for ten minutes those of the hour before
 	artifactObjects = 2    // that a transform with something to do writes
 	logBytes        = 1000 // about a batch that ingest took
-	alertConditions = 10
+	alertConditions = 11
 	checkSeconds    = 1   // of a check whether the bridge shall run, each minute
 	checkLogBytes   = 300 // that it logs
+
+	audits           = Month / 3600 // one each hour
+	auditSeconds     = 10           // of one that reads something
+	idleAuditSeconds = 2
+	auditPeriod      = 3 * 3600 // seconds of records that it looks at; it reads the rows of an hour more
+	auditRowBytes    = 80       // of the columns that it reads
+	auditLogBytes    = 600
 )
 
 // How long the bridge stays after a record, and runs each day at least, in
@@ -195,6 +203,25 @@ func (w Workload) batches() (sent, objects, records float64) {
 	return sent, objects, records
 }
 
+// audit is what the proof that nothing is missing uses: it reads coordinates of
+// the topics that had a record in the period, and of the quarantine.
+func (p Prices) audit(w Workload, objects float64) []Item {
+	least := p.Minimums["bigquery_table_bytes"].Bytes
+	news := func(share float64) float64 { return 1 - math.Exp(-w.RecordsPerSecond*share*auditPeriod) }
+	scanned := news(1) * least
+	for _, share := range topicShares {
+		scanned += news(share) * max(least, w.RecordsPerSecond*share*(auditPeriod+3600)*auditRowBytes)
+	}
+	seconds := audits * (idleAuditSeconds + news(1)*(auditSeconds-idleAuditSeconds))
+	return []Item{
+		{Audit, "run_requests", audits},
+		{Audit, "run_request_cpu_second", seconds},
+		{Audit, "run_request_gib_second", seconds * 0.5},
+		{Audit, "bigquery_query_bytes", audits * scanned},
+		{Audit, "storage_reads", audits * objects * auditPeriod},
+	}
+}
+
 // bridgeSeconds is how long a month the bridge runs. Records that come by chance
 // leave no pause that is long enough with the probability e^(-rate * pause).
 func (w Workload) bridgeSeconds() float64 {
@@ -253,9 +280,9 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{TransformSQL, "bigquery_query_bytes", scanned},
 		{Rest, "alert_conditions", alertConditions},
 		{Rest, "alert_series", alertConditions * Month / 60},
-		{Rest, "scheduler_jobs", 2},
+		{Rest, "scheduler_jobs", 3},
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
-		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes},
-	}, w.alertItems(carried)...), nil
+		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes + audits*auditLogBytes},
+	}, append(p.audit(w, objects), w.alertItems(carried)...)...), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -32,6 +33,45 @@ func Fetch(client sarama.Client, at Partition, from int64, most int32) (*sarama.
 		return nil, Explain(fmt.Errorf("reading %s from offset %d on: %w", at, from, block.Err), "read topic "+at.Topic)
 	}
 	return block, nil
+}
+
+// A Record is one in Kafka.
+type Record struct {
+	At         time.Time // zero when it has none
+	Key, Value []byte
+}
+
+// fetchRecord is how much is fetched to read one record. Kafka answers the
+// whole batch of it, however large.
+const fetchRecord = 1 << 20
+
+// Read returns the record at an offset, or nil where the offset holds none that
+// a reader of committed records gets.
+func Read(client sarama.Client, at Partition, offset int64) (*Record, error) {
+	block, err := Fetch(client, at, offset, fetchRecord)
+	if err != nil {
+		return nil, err
+	}
+	readable, _, err := Readable(block, offset)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s at offset %d: %w", at, offset, err)
+	}
+	if len(readable) == 0 || readable[0] != offset {
+		return nil, nil
+	}
+	for _, set := range block.RecordsSet {
+		for _, r := range set.RecordBatch.Records {
+			if set.RecordBatch.FirstOffset+r.OffsetDelta != offset || set.RecordBatch.Control {
+				continue
+			}
+			stamp := set.RecordBatch.FirstTimestamp.Add(r.TimestampDelta)
+			if set.RecordBatch.LogAppendTime {
+				stamp = set.RecordBatch.MaxTimestamp
+			}
+			return &Record{stamp, r.Key, r.Value}, nil
+		}
+	}
+	return nil, nil
 }
 
 // errOldFormat is what Readable returns for records as brokers before Kafka

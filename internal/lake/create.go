@@ -99,6 +99,10 @@ func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, o Object) (du
 	return true, nil
 }
 
+// RangesOf returns the ranges of the batch that an object was made from, as
+// text; "" when it does not say.
+func RangesOf(attrs *storage.ObjectAttrs) string { return attrs.Metadata[rangesKey] }
+
 func hexadecimal(digest uint64) string { return fmt.Sprintf("%016x", digest) }
 
 // Read returns the contents of an object. It makes one attempt.

@@ -9,6 +9,7 @@ package lake
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,6 +21,34 @@ import (
 // one record.
 func RawObject(b *batch.Batch, hour time.Time) string {
 	return fmt.Sprintf("raw/%s/dt=%s/%s.parquet", b.Topic, hour.UTC().Format("2006-01-02/hour=15"), batchName(b))
+}
+
+// RawFolder is where the objects of a topic's events are.
+func RawFolder(topic string) string { return "raw/" + topic + "/" }
+
+// DayFolder is the folder, within that of a topic, of an event day in UTC.
+func DayFolder(at time.Time) string { return at.UTC().Format("dt=2006-01-02") }
+
+// rawName begins with the topic, and its last part with the topic again.
+var rawName = regexp.MustCompile(`^raw/([^/]+)/dt=\d{4}-\d\d-\d\d/hour=\d\d/([^/]+)\.parquet$`)
+
+// batchSuffix follows the topic: the first digits of the topic's id, and what
+// tells the objects apart.
+var batchSuffix = regexp.MustCompile(`^-([0-9a-f]{8})-.`)
+
+// ParseRaw returns the topic and the first digits of the topic's id from the
+// name of an object with events. ok is false for other names.
+func ParseRaw(name string) (topic, topicID string, ok bool) {
+	parts := rawName.FindStringSubmatch(name)
+	if parts == nil {
+		return "", "", false
+	}
+	suffix, _ := strings.CutPrefix(parts[2], parts[1])
+	digits := batchSuffix.FindStringSubmatch(suffix)
+	if digits == nil {
+		return "", "", false
+	}
+	return parts[1], digits[1], true
 }
 
 // batchName is the last part of the names of a batch's objects. It does not

@@ -29,6 +29,7 @@ func TestAlerts_LookAtWhatIsLogged(t *testing.T) {
 	}
 	workloads := map[string]bool{
 		`resource.type="cloud_run_worker_pool" AND resource.labels.worker_pool_name="stationflow-bridge"`: true,
+		`resource.type="cloud_run_revision" AND resource.labels.service_name="audit"`:                     true,
 		`resource.type="cloud_run_revision" AND resource.labels.service_name="ingest"`:                    true,
 		`resource.type="cloud_run_revision" AND resource.labels.service_name="scale"`:                     true,
 		`resource.type="cloud_run_revision" AND resource.labels.service_name="transform"`:                 true,

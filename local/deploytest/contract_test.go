@@ -14,6 +14,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/kafka"
@@ -254,6 +255,7 @@ func TestContract_FunctionsAndSchedule(t *testing.T) {
 		schedule string
 		deadline int
 	}{
+		"audit":     {d.AuditSchedule, d.AuditAttemptDeadline},
 		"scale":     {d.ScaleSchedule, d.ScaleAttemptDeadline},
 		"transform": {d.TransformSchedule, d.TransformAttemptDeadline},
 	} {
@@ -290,6 +292,9 @@ func TestContract_LimitsNest(t *testing.T) {
 	}
 	if limit["ingest"] <= receiving.CallTimeout.Seconds() || limit["ingest"] >= float64(d.PushAckDeadline) {
 		t.Errorf("ingest may take %v s: more than its own %v, less than Pub/Sub's %d s", limit["ingest"], receiving.CallTimeout, d.PushAckDeadline)
+	}
+	if limit["audit"] <= audit.CallTimeout.Seconds() || limit["audit"] >= float64(d.AuditAttemptDeadline) {
+		t.Errorf("audit may take %v s: more than its own %v, less than the scheduler's %d s", limit["audit"], audit.CallTimeout, d.AuditAttemptDeadline)
 	}
 	running, err := transform.FromEnv(getenv)
 	if err != nil {

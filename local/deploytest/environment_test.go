@@ -18,6 +18,7 @@ import (
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/functions/alert"
+	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -76,6 +77,7 @@ func container(r *resource, path string) map[string]setting {
 // readers are the programs' own readers of their environment. Each returns the
 // configuration that it reads, for comparison.
 var readers = map[string]func(getenv func(string) string) (any, error){
+	"audit":  func(getenv func(string) string) (any, error) { return audit.FromEnv(getenv) },
 	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
 	"alert":  func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
 	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
@@ -100,6 +102,7 @@ var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|CLOUD_RUN_[A-Z_]+|FUNCTION_[A-
 // tunable are variables with good defaults that a user may set in the maps
 // called settings, files in kafka.files, and those of schema_registry.
 var tunable = map[string]*regexp.Regexp{
+	"audit":     regexp.MustCompile(`^(AUDIT|KAFKA)_`),
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
 	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
@@ -138,7 +141,7 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 				}
 			}
 		}
-		want := []string{"bridge", "ingest", "scale", "transform"}
+		want := []string{"audit", "bridge", "ingest", "scale", "transform"}
 		if scenarios[scenario]["alert"] != nil {
 			want = append(want, "alert")
 		}

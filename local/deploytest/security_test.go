@@ -14,6 +14,7 @@ import (
 // resource that grants them. BigQuery's jobs run nowhere smaller. The builder
 // runs no workload: its two are what building a function takes.
 var projectRoles = map[string]string{
+	"module.functions.google_project_iam_member.audit_jobs":       "roles/bigquery.jobUser",
 	"module.functions.google_project_iam_member.transform_jobs":   "roles/bigquery.jobUser",
 	"module.warehouse.google_project_iam_member.viewer":           "roles/bigquery.jobUser",
 	"module.foundation.google_project_iam_member.builder_logs":    "roles/logging.logWriter",
@@ -75,6 +76,7 @@ func TestSecurity_TheCheckSetsOnePool(t *testing.T) {
 // Who may do what to the lake: nobody changes a record's file.
 func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
 	allowed := map[string]string{ // "" is the whole bucket
+		"audit roles/storage.objectViewer":   "",
 		"ingest roles/storage.objectCreator": "",
 		"ingest roles/storage.objectViewer":  "",
 		"bridge roles/storage.objectCreator": "quarantine/",
@@ -182,6 +184,7 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		if scenarios[scenario]["alert"] != nil {
 			want["module.transport.google_cloud_run_v2_service_iam_member.alert_push"] = "google_service_account.alert_push[0].member"
 		}
+		want["module.scheduling.google_cloud_run_v2_service_iam_member.audit_scheduler"] = "google_service_account.audit_scheduler.member"
 		http := scenario == "http" || scenario == "everything"
 		if http {
 			want["module.bridge.google_cloud_run_v2_service_iam_member.bridge"] = "google_service_account.bridge.member"
@@ -204,7 +207,7 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		if !push.from("push_config.0.oidc_token.0.audience", "var.ingest.uri") {
 			t.Error("Pub/Sub's tokens name no audience")
 		}
-		for _, function := range []string{"scale", "transform"} {
+		for _, function := range []string{"audit", "scale", "transform"} {
 			job := p.one(t, "module.scheduling.google_cloud_scheduler_job."+function)
 			if !job.from("http_target.0.oidc_token.0.audience", "var."+function+".uri") {
 				t.Errorf("the scheduler's tokens for %s name no audience", function)
@@ -219,7 +222,7 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		if scenario == "http" { // the bridge's calls come over the Internet without a network
 			wanted = "ALLOW_ALL"
 		}
-		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" || ingress["scale"] != "ALLOW_INTERNAL_ONLY" {
+		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" || ingress["scale"] != "ALLOW_INTERNAL_ONLY" || ingress["audit"] != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("functions take calls from %v", ingress)
 		}
 		if from, deployed := ingress["alert"]; deployed != (scenarios[scenario]["alert"] != nil) || deployed && from != "ALLOW_INTERNAL_ONLY" {

@@ -2,18 +2,15 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/iterator"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/local/console"
-	"github.com/stationflow/stationflow/sql"
 )
 
 // ledgerRows is how many rows the ledger may have to read at the end of a run
@@ -57,26 +54,26 @@ const countTime = 8 * time.Second
 func (s *System) account(ctx context.Context) error {
 	valid, quarantined := s.held()
 	if rows := valid + quarantined; rows > ledgerRows {
-		fmt.Fprintf(s.out, "%d rows in staging: run sql/ops/ledger.sql to account for them\n", rows)
+		fmt.Fprintf(s.out, "%d rows in staging: stationflow verify accounts for them while the system runs\n", rows)
 		return nil
 	}
-	ledger, err := s.ledger(ctx)
+	held, err := s.ledger(ctx)
 	var sum balance
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, countTime)
 		defer cancel()
-		sum, err = s.broker.compare(asking, s.options.Kafka != "", ledger.landed)
+		sum, err = s.broker.compare(asking, s.options.Kafka != "", held.landed)
 	}
 	if err != nil { // the records are where they are; only the summary is missing
 		fmt.Fprintf(s.out, "the records could not be counted: %v\n", err)
 		return nil
 	}
 	gone := ""
-	if surplus := ledger.records - sum.arrived; surplus > 0 {
+	if surplus := held.records - sum.arrived; surplus > 0 {
 		gone = fmt.Sprintf(", and %d that Kafka no longer holds", surplus)
 	}
 	fmt.Fprintf(s.out, "accounted for %d of %d records in Kafka%s: %d in staging, %d in quarantine, %d rows redelivered\n",
-		sum.arrived, sum.arrived+sum.missing, gone, ledger.staged, ledger.quarantined, ledger.redelivered)
+		sum.arrived, sum.arrived+sum.missing, gone, held.staged, held.quarantined, held.redelivered)
 	if sum.open > 0 {
 		fmt.Fprintf(s.out, "%d offsets wait for the end of a transaction\n", sum.open)
 	}
@@ -89,77 +86,33 @@ func (s *System) account(ctx context.Context) error {
 	return nil
 }
 
-// A ledger is what staging and quarantine hold.
-type ledger struct {
+// A holding is what staging and quarantine hold.
+type holding struct {
 	records, staged, quarantined, redelivered int64
 	landed                                    landed
 }
 
-func (s *System) ledger(ctx context.Context) (ledger, error) {
-	sum := ledger{landed: landed{}}
-	gaps := false
-	err := s.each(ctx, sql.Ledger, func(row *ledgerRow) {
-		sum.records += row.Records
-		sum.staged += row.Staged
-		sum.quarantined += row.Quarantined
-		sum.redelivered += row.RedeliveredRows
-		gaps = gaps || row.Missing > 0
-		sum.landed.add(row.TopicID, row.Partition, span{row.First, row.Last + 1})
-	})
-	if err == nil && gaps {
-		sum.landed = landed{}
-		err = s.each(ctx, runsSQL, func(row *ledgerRow) { sum.landed.add(row.TopicID, row.Partition, span{row.First, row.Last + 1}) })
-	}
+func (s *System) ledger(ctx context.Context) (holding, error) {
+	tables := ledger.Warehouse{Client: s.bigquery, Dataset: s.Endpoints.StagingDataset, Tables: ledger.Tables(event.Topics())}
+	runs, err := tables.Runs(ctx)
 	if err != nil {
-		return ledger{}, fmt.Errorf("reading the ledger: %w", err)
+		return holding{}, err
 	}
-	return sum, nil
-}
-
-// runsSQL has a row for each run of consecutive offsets that have landed.
-var runsSQL = func() string {
-	var tables []string
-	for _, table := range append(event.Topics(), "quarantine") {
-		tables = append(tables, "select kafka_topic_id, kafka_partition, kafka_offset from staging_data."+table)
-	}
-	return `with landed as (
-  select kafka_topic_id, kafka_partition, kafka_offset from (` + strings.Join(tables, " union all ") + `) group by 1, 2, 3
-), numbered as (
-  select *, kafka_offset - row_number() over (partition by kafka_topic_id, kafka_partition order by kafka_offset) as run from landed
-)
-select kafka_topic_id, kafka_partition, min(kafka_offset) as first_offset, max(kafka_offset) as last_offset
-from numbered group by kafka_topic_id, kafka_partition, run`
-}()
-
-type ledgerRow struct {
-	TopicID         string `bigquery:"kafka_topic_id"`
-	Partition       int64  `bigquery:"kafka_partition"`
-	First           int64  `bigquery:"first_offset"`
-	Last            int64  `bigquery:"last_offset"`
-	Records         int64  `bigquery:"records"`
-	Staged          int64  `bigquery:"staged"`
-	Quarantined     int64  `bigquery:"quarantined"`
-	RedeliveredRows int64  `bigquery:"redelivered_rows"`
-	Missing         int64  `bigquery:"missing"`
-}
-
-// each calls f with every row of a statement over the staging dataset.
-func (s *System) each(ctx context.Context, statement string, f func(*ledgerRow)) error {
-	rows, err := s.bigquery.Query(strings.ReplaceAll(statement, "staging_data.", s.Endpoints.StagingDataset+".")).Read(ctx)
-	if err != nil {
-		return err
-	}
-	for {
-		var row ledgerRow
-		switch err := rows.Next(&row); {
-		case err == nil:
-			f(&row)
-		case errors.Is(err, iterator.Done):
-			return nil
-		default:
-			return err
+	all := holding{landed: landed{}}
+	for _, run := range runs {
+		offsets := run.Span.Next - run.Span.First
+		if all.redelivered += run.Rows - offsets; run.Table == ledger.QuarantineTable {
+			all.quarantined += offsets
+		} else {
+			all.staged += offsets
 		}
+		all.landed.add(run.Place.TopicID, run.Place.Partition, run.Span)
 	}
+	for at, spans := range all.landed {
+		all.landed[at] = ledger.Of(spans...)
+		all.records += all.landed[at].Count()
+	}
+	return all, nil
 }
 
 func (s *System) introduce(out io.Writer, log string, took time.Duration) {
@@ -187,7 +140,7 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	if s.options.Simulate {
 		fmt.Fprintf(out, "\nthe stations are simulated: their time goes %.4g times as fast as the clock, and they play today over and over\n", s.options.pace())
 	}
-	fmt.Fprintf(out, "\nfor stationflow deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
+	fmt.Fprintf(out, "\nfor stationflow verify, trace, deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
 	if s.options.without("bridge") {
 		fmt.Fprintf(out, "\nto start the bridge, in another shell:\n\n    . %s\n    bin/bridge\n", s.environ)
 	}

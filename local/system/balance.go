@@ -2,15 +2,13 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/IBM/sarama"
-
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/ledger"
 )
 
 // A place is a partition of a topic by its id: a topic that is deleted and
@@ -20,16 +18,16 @@ type place struct {
 	partition int64
 }
 
-// A span is the offsets from the first up to, not including, next.
-type span struct{ first, next int64 }
+// landed are the offsets that are in staging or quarantine.
+type landed map[place]ledger.Spans
 
-// landed are the runs of offsets that are in staging or quarantine.
-type landed map[place][]span
-
-func (l landed) add(topicID string, partition int64, offsets span) {
+func (l landed) add(topicID string, partition int64, offsets ledger.Span) {
 	at := place{topicID, partition}
 	l[at] = append(l[at], offsets)
 }
+
+// to is the offsets from the first up to, not including, next.
+func to(first, next int64) ledger.Spans { return ledger.Of(ledger.Span{First: first, Next: next}) }
 
 // A balance compares what Kafka holds with what has landed. Only what can be
 // read counts: markers of transactions, aborted records and deleted ones hold
@@ -80,26 +78,24 @@ func (b *broker) compare(ctx context.Context, foreign bool, landed landed) (bala
 	gone := b.histories() // but for those that are still there
 	for at, of := range now {
 		here := place{of.topicID, int64(at.Number)}
-		seen, runs := gone[here], landed[here]
-		arrived, holes := within(span{max(seen.from(foreign, runs), of.begin), of.stable}, runs)
+		seen, runs := gone[here], ledger.Of(landed[here]...)
+		all := to(max(seen.from(foreign, runs), of.begin), of.stable)
 		seen.stable = min(seen.stable, of.begin)
 		gone[here] = seen
-		sum.arrived += arrived
+		sum.arrived += all.And(runs).Count()
 		sum.open += of.end - of.stable
-		records, err := readable(client, at, holes)
+		records, err := ledger.Records(ctx, client, at, all.Not(runs))
 		if err != nil {
 			return balance{}, err
 		}
 		if len(records) > 0 {
-			sum.missing += int64(len(records))
-			sum.lacking = append(sum.lacking, lack{at, records[0], int64(len(records))})
+			sum.missing += records.Count()
+			sum.lacking = append(sum.lacking, lack{at, records[0].First, records.Count()})
 		}
 	}
 	for here, seen := range gone {
-		_, holes := within(span{max(seen.from(foreign, landed[here]), seen.passed), seen.stable}, landed[here])
-		for _, one := range holes {
-			sum.deleted += one.next - one.first
-		}
+		runs := ledger.Of(landed[here]...)
+		sum.deleted += to(max(seen.from(foreign, runs), seen.passed), seen.stable).Not(runs).Count()
 	}
 	return sum, nil
 }
@@ -118,74 +114,13 @@ func (b *broker) histories() map[place]history {
 }
 
 // from is the first offset that counts.
-func (h history) from(foreign bool, runs []span) int64 {
+func (h history) from(foreign bool, runs ledger.Spans) int64 {
 	if !foreign {
 		return h.begin
 	}
 	from := max(h.begin, h.start)
 	for _, one := range runs { // an earlier run has read from there on
-		from = max(h.begin, min(from, one.first))
+		from = max(h.begin, min(from, one.First))
 	}
 	return from
-}
-
-// within counts the offsets of a range that are in runs, and returns the parts
-// of it that are in none.
-func within(all span, runs []span) (offsets int64, holes []span) {
-	slices.SortFunc(runs, func(a, b span) int { return int(a.first - b.first) })
-	at := all.first
-	for _, one := range runs {
-		one = span{max(one.first, at), min(one.next, all.next)}
-		if one.first >= one.next {
-			continue
-		}
-		if one.first > at {
-			holes = append(holes, span{at, one.first})
-		}
-		offsets += one.next - one.first
-		at = one.next
-	}
-	if at < all.next {
-		holes = append(holes, span{at, all.next})
-	}
-	return offsets, holes
-}
-
-// fetchBytes is how much is read at once.
-const fetchBytes = 4 << 20
-
-// readable returns the offsets in the holes that hold a record. It reads the
-// partition from the first hole to the end of the last.
-func readable(client sarama.Client, at kafka.Partition, holes []span) (offsets []int64, err error) {
-	if len(holes) == 0 {
-		return nil, nil
-	}
-	for from := holes[0].first; len(holes) > 0; {
-		block, err := kafka.Fetch(client, at, from, fetchBytes)
-		if err != nil {
-			return nil, err
-		}
-		records, next, err := kafka.Readable(block, from)
-		if err == nil && next <= from {
-			err = errors.New("Kafka gives nothing")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading %s from offset %d on: %w", at, from, err)
-		}
-		for _, offset := range records {
-			for len(holes) > 0 && holes[0].next <= offset {
-				holes = holes[1:]
-			}
-			if len(holes) > 0 && holes[0].first <= offset {
-				offsets = append(offsets, offset)
-			}
-		}
-		for len(holes) > 0 && holes[0].next <= next {
-			holes = holes[1:]
-		}
-		if from = next; len(holes) > 0 {
-			from = max(next, holes[0].first)
-		}
-	}
-	return offsets, nil
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/ledger"
 )
 
 // balanced is a broker with one topic's partition 0 to compare.
@@ -113,6 +116,14 @@ func (b *balanced) recreate() {
 	}
 }
 
+// spans are those from one offset up to, not including, the next one.
+func spans(edges ...int64) (all ledger.Spans) {
+	for i := 0; i < len(edges); i += 2 {
+		all = append(all, ledger.Span{First: edges[i], Next: edges[i+1]})
+	}
+	return all
+}
+
 func (b *balanced) want(foreign bool, held landed, want string) {
 	b.t.Helper()
 	sum, err := b.compare(b.t.Context(), foreign, held)
@@ -130,10 +141,21 @@ func TestCompare_Transactions(t *testing.T) {
 	b.transaction(x, 3, new(kgo.TryCommit)) // 0 to 2, marker 3
 	b.transaction(x, 3, new(kgo.TryAbort))  // 4 to 6, marker 7
 	b.transaction(x, 3, new(kgo.TryCommit)) // 8 to 10, marker 11
-	all := landed{place{b.id(), 0}: {{8, 11}, {0, 3}}}
+	all := landed{place{b.id(), 0}: spans(8, 11, 0, 3)}
 	b.want(false, all, "6 arrived, 0 missing, 0 open")
-	b.want(false, landed{place{b.id(), 0}: {{0, 2}, {8, 10}}}, "4 arrived, 2 missing, 0 open: 2 in incidents/0 from offset 2 on")
+	b.want(false, landed{place{b.id(), 0}: spans(0, 2, 8, 10)}, "4 arrived, 2 missing, 0 open: 2 in incidents/0 from offset 2 on")
 	b.want(false, landed{}, "0 arrived, 6 missing, 0 open: 6 in incidents/0 from offset 0 on")
+	client, err := b.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for offset, there := range map[int64]bool{1: true, 3: false, 5: false, 9: true} { // 3 is a marker, 5 was aborted
+		record, err := kafka.Read(client, kafka.Partition{Topic: counted, Number: 0}, offset)
+		if err != nil || (record != nil) != there || there && (string(record.Value) != "{}" || time.Since(record.At) > time.Hour) {
+			t.Errorf("offset %d holds %v, %v", offset, record, err)
+		}
+	}
 	b.transaction(x, 2, nil)
 	b.produce(b.client(), 1)
 	b.want(false, all, "6 arrived, 0 missing, 3 open")
@@ -146,12 +168,12 @@ func TestCompare_SurplusHidesNoLoss(t *testing.T) {
 	b := newBalanced(t)
 	plain := b.client()
 	b.produce(plain, 30)
-	held := landed{place{b.id(), 0}: {{0, 30}}}
+	held := landed{place{b.id(), 0}: spans(0, 30)}
 	b.want(false, held, "30 arrived, 0 missing, 0 open")
 	b.recreate()
 	b.produce(b.client(), 5)
-	held[place{b.id(), 0}] = []span{{0, 3}}
-	held[place{b.id(), 1}] = []span{{0, 9}} // more than Kafka holds
+	held[place{b.id(), 0}] = spans(0, 3)
+	held[place{b.id(), 1}] = spans(0, 9) // more than Kafka holds
 	b.want(false, held, "3 arrived, 2 missing, 0 open: 2 in incidents/0 from offset 3 on")
 
 	// What was deleted in Kafka is neither.
@@ -177,7 +199,7 @@ func TestCompare_DeletedBeforeItArrived(t *testing.T) {
 				}
 			}
 			b.produce(b.client(), 10)
-			held[place{b.id(), 0}] = []span{{0, 4}, {8, 9}}
+			held[place{b.id(), 0}] = spans(0, 4, 8, 9)
 			want(0)
 			if err := b.cluster.DeleteRecords(counted, 0, 7); err != nil {
 				t.Fatal(err)
@@ -186,7 +208,7 @@ func TestCompare_DeletedBeforeItArrived(t *testing.T) {
 			b.recreate()
 			want(5) // 9 as well
 			b.produce(b.client(), 6)
-			held[place{b.id(), 0}] = []span{{0, 2}}
+			held[place{b.id(), 0}] = spans(0, 2)
 			want(5)
 			b.recreate()
 			want(9)
@@ -215,7 +237,7 @@ func TestCompare_ForeignTopics(t *testing.T) {
 	t.Parallel()
 	b := newBalanced(t)
 	b.produce(b.client(), 10)
-	old := landed{place{b.id(), 0}: {{4, 7}}}
+	old := landed{place{b.id(), 0}: spans(4, 7)}
 	for name, environment := range map[string]string{"latest": "latest", "a time": time.Now().Add(time.Hour).Format(time.RFC3339)} {
 		b.watch("KAFKA_START="+environment, "KAFKA_GROUP_ID="+environment)
 		b.want(true, landed{}, "0 arrived, 0 missing, 0 open")

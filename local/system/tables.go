@@ -10,6 +10,7 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/sql"
 	"github.com/stationflow/stationflow/terraform"
 )
@@ -47,6 +48,9 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 			return fmt.Errorf("creating view %s.%s_records: %w", staging, table, err)
 		}
 	}
+	if err := createCompleteness(ctx, client.Dataset(prod)); err != nil {
+		return err
+	}
 	for _, table := range lake {
 		schema, err := tableSchema(table.topic)
 		if err != nil {
@@ -75,4 +79,17 @@ func tableSchema(table string) (bigquery.Schema, error) {
 func exists(err error) bool {
 	var api *googleapi.Error
 	return errors.As(err, &api) && api.Code == http.StatusConflict
+}
+
+// createCompleteness makes the table of what audit finds.
+func createCompleteness(ctx context.Context, dataset *bigquery.Dataset) error {
+	schema, err := bigquery.SchemaFromJSON(audit.Schema)
+	if err != nil {
+		return err
+	}
+	metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{Type: bigquery.DayPartitioningType, Field: "checked_at"}}
+	if err := dataset.Table(audit.Table).Create(ctx, metadata); err != nil && !exists(err) {
+		return fmt.Errorf("creating table %s.%s: %w", dataset.DatasetID, audit.Table, err)
+	}
+	return nil
 }

@@ -40,7 +40,7 @@ run "defaults" {
     error_message = "A dashboard table is no data source of the Looker Studio link."
   }
   assert {
-    condition     = length(output.alerts) == 10
+    condition     = length(output.alerts) == 11
     error_message = "There are ${length(output.alerts)} alerts."
   }
 }

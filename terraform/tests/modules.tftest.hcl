@@ -115,6 +115,7 @@ run "lake_moves_when_told" {
 run "tables_are_kept" {
   command = plan
   variables {
+    completeness   = "../functions/audit/table.json"
     retention_days = 90
     references     = { incidents = "gs://lake/reference/incidents.parquet" }
   }

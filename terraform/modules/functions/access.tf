@@ -31,6 +31,35 @@ resource "google_pubsub_topic_iam_member" "alert" {
   member  = google_service_account.function["alert"].member
 }
 
+# Audit reads the objects, and the tables of raw records; it writes to its own
+# table alone.
+resource "google_storage_bucket_iam_member" "audit" {
+  bucket = var.bucket
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.function["audit"].member
+}
+
+resource "google_bigquery_dataset_iam_member" "audit" {
+  project    = var.project
+  dataset_id = var.staging_dataset
+  role       = "roles/bigquery.dataViewer"
+  member     = google_service_account.function["audit"].member
+}
+
+resource "google_bigquery_table_iam_member" "audit" {
+  project    = var.project
+  dataset_id = var.prod_dataset
+  table_id   = var.audit.table
+  role       = "roles/bigquery.dataEditor"
+  member     = google_service_account.function["audit"].member
+}
+
+resource "google_project_iam_member" "audit_jobs" {
+  project = var.project
+  role    = "roles/bigquery.jobUser" # there is no smaller place to grant it
+  member  = google_service_account.function["audit"].member
+}
+
 # Transform keeps the artifacts of its last run, and changes nothing else.
 resource "google_storage_bucket_iam_member" "transform" {
   bucket = var.bucket
@@ -70,12 +99,13 @@ resource "google_project_iam_member" "transform_jobs" {
   member  = google_service_account.function["transform"].member
 }
 
-# Functions read secrets: alert and ingest the registry's password, alert where
-# its webhook is, scale those with which the bridge reaches Kafka. By key, because names of secrets that Terraform makes
+# Functions read secrets: alert and ingest the registry's password, audit and scale those
+# with which the bridge reaches Kafka. By key, because names of secrets that Terraform makes
 # are not known before.
 locals {
   readers = merge([for function, secrets in {
     alert  = var.alert == null ? {} : { for name, password in local.passwords.alert : name => password.secret }
+    audit  = merge({ for name, password in local.passwords.audit : name => password.secret }, local.files.audit)
     ingest = { for name, password in local.passwords.ingest : name => password.secret }
     scale  = merge({ for name, password in local.passwords.scale : name => password.secret }, local.files.scale)
   } : { for name, secret in secrets : "${function} ${name}" => { function = function, secret = secret } }]...)

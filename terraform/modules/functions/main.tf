@@ -27,6 +27,30 @@ locals {
     }
   })
   always = {
+    # Each call reads what came in some hours, once an hour.
+    audit = {
+      concurrency   = 1
+      cpu           = "1"
+      description   = "Proves where every record of the last hours is."
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      max_instances = 1
+      memory        = "512Mi"
+      timeout       = 540
+      environment = merge(
+        var.audit.settings,
+        var.scale.kafka.environment,
+        { for name in keys(var.scale.files) : name => "/secrets/${lower(name)}/content" },
+        {
+          GOOGLE_CLOUD_PROJECT = var.project
+          INGEST_SINKS         = join(",", var.audit.sinks)
+          KAFKA_GROUP_ID       = var.scale.group_id
+          KAFKA_TOPICS         = join(",", var.scale.topics)
+          LAKE_BUCKET          = var.bucket
+          PROD_DATASET         = var.prod_dataset
+          STAGING_DATASET      = var.staging_dataset
+        },
+      )
+    }
     ingest = {
       concurrency   = var.ingest.concurrency
       cpu           = var.ingest.cpu
@@ -93,10 +117,11 @@ locals {
       var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password },
       { for name, secret in try(var.alert.secrets, {}) : name => { secret = secret, version = "latest" } },
     )
+    audit  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
     ingest = var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password }
     scale  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
   }
-  files = { scale = var.scale.files }
+  files = { audit = var.scale.files, scale = var.scale.files }
 }
 
 resource "terraform_data" "upload" {
@@ -197,11 +222,15 @@ resource "google_cloudfunctions2_function" "function" {
 
   # A function that starts without its rights fails its first calls.
   depends_on = [
+    google_bigquery_dataset_iam_member.audit,
     google_bigquery_dataset_iam_member.ingest,
     google_bigquery_dataset_iam_member.transform,
+    google_bigquery_table_iam_member.audit,
+    google_project_iam_member.audit_jobs,
     google_project_iam_member.transform_jobs,
     google_pubsub_topic_iam_member.alert,
     google_storage_bucket_iam_member.alert,
+    google_storage_bucket_iam_member.audit,
     google_storage_bucket_iam_member.ingest,
     google_storage_bucket_iam_member.transform,
     terraform_data.granted,

@@ -6,6 +6,14 @@ output "alert" {
   }
 }
 
+output "audit" {
+  description = "The function's service: name, and URI without a path."
+  value = {
+    service = google_cloudfunctions2_function.function["audit"].name
+    uri     = google_cloudfunctions2_function.function["audit"].service_config[0].uri
+  }
+}
+
 output "ingest" {
   description = "The function's service: name, and URI without a path."
   value = {

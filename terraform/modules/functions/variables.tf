@@ -8,6 +8,15 @@ variable "alert" {
   default = null
 }
 
+variable "audit" {
+  description = "What audit checks and keeps: ingest's sinks, the table of its results, and settings. It reads Kafka as scale does."
+  type = object({
+    settings = map(string)
+    sinks    = list(string)
+    table    = string
+  })
+}
+
 variable "bucket" {
   description = "Name of the lake's bucket."
   type        = string

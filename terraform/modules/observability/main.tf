@@ -10,10 +10,22 @@ locals {
   # What the lines of each workload have in common.
   logs = merge(
     { bridge = "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"${var.bridge}\"" },
-    { for f in ["ingest", "scale", "transform"] : f => "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${f}\"" },
+    { for f in ["audit", "ingest", "scale", "transform"] : f => "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${f}\"" },
   )
 
   metrics = {
+    stationflow_audits = {
+      description = "Audits, once an hour, that found out whether all is complete."
+      filter      = "${local.logs.audit} AND jsonPayload.message=\"audit finished\""
+      extract     = null
+      unit        = "1"
+    }
+    stationflow_audits_incomplete = {
+      description = "Audits that found records which are in neither staging nor quarantine, or not in the lake."
+      filter      = "${local.logs.audit} AND jsonPayload.message=\"audit finished\" AND jsonPayload.complete=false"
+      extract     = null
+      unit        = "1"
+    }
     stationflow_bridge_lag_ms = {
       description = "Age of the oldest record that the bridge has read and not handed on, once a minute."
       filter      = "${local.logs.bridge} AND jsonPayload.message=\"batches published\""
@@ -87,8 +99,14 @@ locals {
     function-errors = {
       title    = "A function answers with errors"
       severity = "WARNING"
-      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
       duration = "300s"
+    }
+    incomplete = {
+      title    = "Records are missing, or nothing has looked for three hours whether any are"
+      severity = "CRITICAL"
+      query    = "sum(increase(logging_googleapis_com:user_stationflow_audits_incomplete{${local.run}}[90m])) >= 1 or (sum(increase(logging_googleapis_com:user_stationflow_audits{${local.run}}[3h])) or vector(0)) < 1"
+      duration = "0s"
     }
     lag = {
       title    = "The bridge lags behind Kafka"

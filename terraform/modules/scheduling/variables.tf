@@ -1,6 +1,13 @@
+variable "audit" {
+  description = "Service name of audit, and its URI without a path."
+  type        = object({ service = string, uri = string })
+}
+
 variable "deployment" {
   description = "Schedules and deadlines, from deployment.json."
   type = object({
+    audit_attempt_deadline_seconds     = number
+    audit_schedule                     = string
     scale_attempt_deadline_seconds     = number
     scale_schedule                     = string
     transform_attempt_deadline_seconds = number

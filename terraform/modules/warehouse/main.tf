@@ -59,6 +59,32 @@ resource "google_bigquery_table" "staging" {
   }
 }
 
+# What audit finds, some rows an hour.
+resource "google_bigquery_table" "completeness" {
+  #checkov:skip=CKV_GCP_80:kms_key sets a customer-managed key; without it Google's own is the user's choice
+  #checkov:skip=CKV_GCP_121:deletion protection is on unless demo = true
+  project             = var.project
+  dataset_id          = google_bigquery_dataset.dataset["prod"].dataset_id
+  table_id            = "pipeline_completeness"
+  description         = "Where the records of each partition were, by hour: what the function audit found."
+  schema              = file(var.completeness)
+  deletion_protection = !var.demo
+  deletion_policy     = var.demo ? "DELETE" : "ABANDON"
+
+  time_partitioning {
+    type          = "DAY"
+    field         = "checked_at"
+    expiration_ms = 400 * 24 * 60 * 60 * 1000
+  }
+
+  dynamic "encryption_configuration" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      kms_key_name = var.kms_key
+    }
+  }
+}
+
 # BigQuery takes no schema for Parquet, and an empty prefix has nothing to
 # detect one from: the reference file has the columns.
 resource "google_bigquery_table" "lake" {

@@ -1,3 +1,8 @@
+output "completeness_table" {
+  description = "Id of the table of what audit finds, in the dataset of marts."
+  value       = google_bigquery_table.completeness.table_id
+}
+
 output "prod_dataset" {
   description = "Id of the dataset of marts."
   value       = google_bigquery_dataset.dataset["prod"].dataset_id

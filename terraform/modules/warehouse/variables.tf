@@ -3,6 +3,11 @@ variable "bucket" {
   type        = string
 }
 
+variable "completeness" {
+  description = "File with the schema of the table of what audit finds."
+  type        = string
+}
+
 variable "demo" {
   description = "Whether destroy takes the data too."
   type        = bool

@@ -1,0 +1,105 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// A Kind is what is wrong, or worth to be known.
+type Kind string
+
+// What keeps a period from being complete.
+const (
+	Missing      Kind = "missing"        // Kafka holds records that are nowhere else
+	DeadLettered Kind = "dead_letter"    // a dead letter has what no table has
+	OnlyInLake   Kind = "only_in_lake"   // the lake has what no table has
+	NotInLake    Kind = "not_in_lake"    // staging has what the lake lacks
+	Waiting      Kind = "waiting"        // the bridge has not handed on records that are not young
+	WrongTable   Kind = "wrong_table"    // a table has rows of another topic
+	NotInKafka   Kind = "not_in_kafka"   // rows that say they are of records which Kafka never had
+	BadObject    Kind = "bad_object"     // an object cannot be read, or is somebody else's
+	BadLetter    Kind = "bad_letter"     // a dead letter that is no batch
+	UnreadTopic  Kind = "unread_topic"   // Kafka does not tell of a topic
+	InFlight     Kind = "in_flight"      // from here on notes: young records that have not arrived everywhere
+	Duplicates   Kind = "duplicates"     // rows beyond one for each record, which readers drop
+	InBoth       Kind = "in_both"        // a delivery refused what another accepted
+	OtherTopicID Kind = "other_topic_id" // records of a topic that was deleted, or made again
+	NoRecords    Kind = "no_records"     // offsets without a record
+	Deleted      Kind = "deleted"        // Kafka deleted offsets that are in no table
+	Expired      Kind = "expired"        // the lake has what staging keeps no longer
+	Unfinished   Kind = "unfinished"     // a transaction is open
+	Settled      Kind = "settled"        // a dead letter whose records have arrived
+	LakeByName   Kind = "lake_by_name"   // the contents of objects were not read
+)
+
+// A Finding is one thing about some offsets of a place.
+type Finding struct {
+	Kind    Kind  `json:"kind"`
+	Place         // of no place: Topic is ""
+	First   int64 `json:"first_offset"`
+	Last    int64 `json:"last_offset"`
+	Records int64 `json:"records"` // offsets, or rows where Kind says so
+
+	Ranges string `json:"ranges,omitempty"` // of the offsets, when they are not all from First to Last
+	In     string `json:"in,omitempty"`     // the table, object or dead letter
+	Text   string `json:"text"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	line := f.Text
+	if f.Topic != "" && f.Records > 0 {
+		line = fmt.Sprintf("%s %s: %s", f.Place, f.where(), f.Text)
+	} else if f.Topic != "" {
+		line = fmt.Sprintf("%s: %s", f.Topic, f.Text)
+	}
+	if f.Remedy != "" {
+		line += ". " + f.Remedy
+	}
+	return line
+}
+
+func (f Finding) where() string {
+	if f.First == f.Last {
+		return fmt.Sprintf("offset %d", f.First)
+	}
+	return "offsets " + cmp.Or(f.Ranges, Span{f.First, f.Last + 1}.String())
+}
+
+// of makes a finding about offsets; there are some.
+func of(kind Kind, place Place, offsets Spans, text, remedy string) Finding {
+	f := Finding{Kind: kind, Place: place, Records: offsets.Count(), Text: text, Remedy: remedy,
+		First: offsets[0].First, Last: offsets[len(offsets)-1].Next - 1}
+	if len(offsets) > 1 {
+		f.Ranges = offsets.String()
+	}
+	return f
+}
+
+// records counts in words.
+func records(offsets Spans) string {
+	if n := offsets.Count(); n != 1 {
+		return fmt.Sprintf("%d records", n)
+	}
+	return "1 record"
+}
+
+func sortFindings(all []Finding) {
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(compare(a.Place, b.Place), cmp.Compare(a.First, b.First))
+	})
+}
+
+// What to do, by command. docs/runbooks.md says more.
+const (
+	fromKafka   = "Replay them from Kafka: docs/runbooks.md, Replay"
+	fromLake    = "Replay them from the lake: docs/runbooks.md, Replay"
+	intoLake    = "Replay them from Kafka, which writes what the lake lacks: docs/runbooks.md, Replay"
+	sendAgain   = "Send it again: stationflow deadletters resend %s"
+	seeBridge   = "See whether the bridge runs and what its /healthz says: docs/runbooks.md, lag"
+	deleteRows  = "Find out who wrote them, and delete them from %s: they are no rows of that topic"
+	moveObject  = "Find out who wrote it, move it away, and replay its records from Kafka: docs/runbooks.md, Replay"
+	discardOnly = "Send it again to be rid of it: that adds rows which readers drop"
+)

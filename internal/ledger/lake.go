@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// A Lake is the bucket with the Parquet objects.
+type Lake struct {
+	Bucket *storage.BucketHandle
+	Topics []string
+
+	// ReadBytes is how large all objects together may be so that their contents
+	// are read. Of more, only names and the ranges in their metadata are.
+	ReadBytes int64
+}
+
+// DefaultReadBytes takes seconds to read.
+const DefaultReadBytes = 1 << 30
+
+// An Object is one of the lake's, as a listing shows it.
+type Object struct {
+	Name    string
+	Topic   string // whose folder it is in
+	Size    int64
+	Created time.Time
+	Ranges  string // of its batch, from its metadata
+}
+
+// A find is what an object holds.
+type find struct {
+	object Object
+	spans  map[Place]Spans
+	broken string // why it cannot be read, or is not one of this lake's; "" when all is well
+}
+
+// parallel is how many objects are read at a time.
+const parallel = 32
+
+// list returns the objects of all topics that were created within the bounds.
+// Folders of event days before from are left out where that is not zero.
+func (l *Lake) list(ctx context.Context, in arrived, from time.Time) ([]Object, error) {
+	found := make([][]Object, len(l.Topics))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, topic := range l.Topics {
+		group.Go(func() (err error) {
+			found[i], err = l.listTopic(ctx, topic, in, from)
+			return err
+		})
+	}
+	err := group.Wait()
+	return slices.Concat(found...), err
+}
+
+func (l *Lake) listTopic(ctx context.Context, topic string, in arrived, from time.Time) (found []Object, err error) {
+	query := &storage.Query{Prefix: lake.RawFolder(topic)}
+	if !from.IsZero() {
+		query.StartOffset = lake.RawFolder(topic) + lake.DayFolder(from)
+	}
+	if err := query.SetAttrSelection([]string{"Name", "Size", "Created", "Metadata"}); err != nil {
+		return nil, err
+	}
+	for objects := l.Bucket.Objects(ctx, query); ; {
+		attrs, err := objects.Next()
+		switch {
+		case errors.Is(err, iterator.Done):
+			return found, nil
+		case err != nil:
+			return nil, fmt.Errorf("listing the lake's objects of %s: %w", topic, err)
+		case attrs.Created.Before(in.from), !in.to.IsZero() && !attrs.Created.Before(in.to):
+		default:
+			found = append(found, Object{attrs.Name, topic, attrs.Size, attrs.Created, lake.RangesOf(attrs)})
+		}
+	}
+}
+
+// size is that of all objects.
+func size(objects []Object) (bytes int64) {
+	for _, object := range objects {
+		bytes += object.Size
+	}
+	return bytes
+}
+
+// read returns what the objects hold.
+func (l *Lake) read(ctx context.Context, objects []Object) ([]find, error) {
+	finds := make([]find, len(objects))
+	if size(objects) > l.ReadBytes {
+		for i, object := range objects {
+			finds[i] = object.claims()
+		}
+		return finds, nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, object := range objects {
+		group.Go(func() (err error) {
+			finds[i], err = l.readObject(ctx, object)
+			return err
+		})
+	}
+	return finds, group.Wait()
+}
+
+// claims are what an object's metadata says, which may be more than it holds:
+// the ranges of its batch, whose records can be in several objects and in
+// quarantine. The topic's id is not known but for its first digits.
+func (o Object) claims() find {
+	f := find{object: o, spans: map[Place]Spans{}}
+	_, prefix, ok := lake.ParseRaw(o.Name)
+	ranges, err := batch.ParseRanges(o.Ranges)
+	switch {
+	case !ok:
+		f.broken = "its name is not that of an object of this lake"
+	case err != nil:
+		f.broken = "its metadata has no ranges: " + err.Error()
+	}
+	for _, one := range ranges {
+		f.spans[Place{o.Topic, prefix, int64(one.Partition)}] = Spans{{one.First, one.Last + 1}}
+	}
+	return f
+}
+
+// readObject reads which records an object holds. The error is an outage's;
+// what is wrong with the object is in the find.
+func (l *Lake) readObject(ctx context.Context, object Object) (find, error) {
+	f := find{object: object}
+	topic, prefix, ok := lake.ParseRaw(object.Name)
+	if !ok {
+		f.broken = "its name is not that of an object of this lake"
+		return f, nil
+	}
+	spans, fault := readCoordinates(&blocks{ctx: ctx, object: l.Bucket.Object(object.Name), size: object.Size}, object.Size)
+	var fetching *outage
+	if errors.As(fault, &fetching) && !errors.Is(fault, storage.ErrObjectNotExist) {
+		return f, fmt.Errorf("reading object %s: %w", object.Name, fault)
+	}
+	if fault != nil { // damaged, or deleted meanwhile
+		f.broken = fault.Error()
+	}
+	f.spans = spans
+	for place := range spans {
+		if place.Topic != topic || !strings.HasPrefix(place.TopicID, prefix) {
+			f.broken = fmt.Sprintf("it holds records of %s (topic id %s)", place, cmp.Or(place.TopicID, "unknown"))
+		}
+	}
+	return f, nil
+}

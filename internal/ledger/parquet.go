@@ -1,0 +1,161 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"cloud.google.com/go/storage"
+	"github.com/parquet-go/parquet-go"
+)
+
+// readCoordinates returns the coordinates of the rows of a Parquet file. It
+// reads the footer and four columns. A file that is damaged is an error; one
+// that cannot be fetched is an *outage.
+func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err error) {
+	defer func() {
+		if fault := recover(); fault != nil { // the library trusts what a file says of itself
+			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
+		}
+	}()
+	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, fmt.Errorf("it is no Parquet file that can be read: %w", err)
+	}
+	var at [4]int
+	for i, name := range []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"} {
+		column, ok := file.Schema().Lookup(name)
+		if !ok {
+			return nil, fmt.Errorf("it has no column %s", name)
+		}
+		at[i] = column.ColumnIndex
+	}
+	offsets := map[Place][]int64{}
+	for _, group := range file.RowGroups() {
+		if err := addGroup(offsets, group, at); err != nil {
+			return nil, fmt.Errorf("its rows cannot be read: %w", err)
+		}
+	}
+	spans = make(map[Place]Spans, len(offsets))
+	for place, some := range offsets {
+		spans[place] = Offsets(some)
+	}
+	return spans, nil
+}
+
+func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
+	var columns [4][]parquet.Value
+	for i := range columns {
+		var err error
+		if columns[i], err = values(group.ColumnChunks()[at[i]]); err != nil {
+			return err
+		}
+		if int64(len(columns[i])) != group.NumRows() {
+			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), group.NumRows())
+		}
+	}
+	var place Place
+	var offsets []int64
+	for row := range columns[0] {
+		topic, id, partition := columns[0][row].ByteArray(), columns[1][row].ByteArray(), columns[2][row].Int64()
+		if place.Topic != string(topic) || place.TopicID != string(id) || place.Partition != partition || row == 0 {
+			if row > 0 {
+				to[place] = offsets
+			}
+			place = Place{string(topic), string(id), partition}
+			offsets = to[place]
+		}
+		offsets = append(offsets, columns[3][row].Int64())
+	}
+	if len(columns[0]) > 0 {
+		to[place] = offsets
+	}
+	return nil
+}
+
+// values reads a column, a few values at a time: how many there are is what the
+// file says, which may be damaged.
+func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
+	pages := chunk.Pages()
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	some := make([]parquet.Value, 1024)
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for reader := page.Values(); ; {
+			n, err := reader.ReadValues(some)
+			for _, value := range some[:n] {
+				all = append(all, value.Clone())
+			}
+			if errors.Is(err, io.EOF) || n == 0 && err == nil {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		parquet.Release(page)
+	}
+}
+
+// blockBytes is how much of an object is fetched at once. Most objects have
+// fewer bytes; of large ones, what lies between the columns is not fetched.
+const blockBytes = 1 << 20
+
+// Blocks reads an object in blocks, each once.
+type blocks struct {
+	ctx    context.Context
+	object *storage.ObjectHandle
+	size   int64
+
+	number int64
+	held   []byte
+}
+
+// An outage is why an object could not be fetched.
+type outage struct{ error }
+
+func (o *outage) Unwrap() error { return o.error }
+
+// ReadAt fetches the blocks that it needs.
+func (b *blocks) ReadAt(p []byte, offset int64) (n int, err error) {
+	for n < len(p) {
+		if offset >= b.size {
+			return n, io.EOF
+		}
+		if err := b.fetch(offset / blockBytes); err != nil {
+			return n, err
+		}
+		start := offset % blockBytes
+		if start >= int64(len(b.held)) {
+			return n, io.ErrUnexpectedEOF
+		}
+		copied := copy(p[n:], b.held[start:])
+		n, offset = n+copied, offset+int64(copied)
+	}
+	return n, nil
+}
+
+func (b *blocks) fetch(number int64) error {
+	if b.held != nil && b.number == number {
+		return nil
+	}
+	first := number * blockBytes
+	reader, err := b.object.NewRangeReader(b.ctx, first, min(blockBytes, b.size-first))
+	if err == nil {
+		b.held, err = io.ReadAll(reader)
+		err = errors.Join(err, reader.Close())
+	}
+	if err != nil {
+		b.held = nil
+		return &outage{err}
+	}
+	b.number = number
+	return nil
+}
