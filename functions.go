@@ -10,6 +10,7 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
+	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
@@ -21,6 +22,7 @@ func init() {
 	if cloudlog.IsRead(os.Getenv) {
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}
+	functions.HTTP("alert", alert.Handle)
 	functions.HTTP("audit", audit.Handle)
 	functions.HTTP("ingest", ingest.Handle)
 	functions.HTTP("scale", scale.Handle)

@@ -26,6 +26,8 @@ type Config struct {
 	PubSubTopic     string // its short or its full name
 	DeadLetterTopic string // likewise; where the http transport puts batches that fail for good
 	HTTP            HTTPConfig
+	AlertCopies     string // likewise; where the http transport puts the batches of AlertTopics as well; "" for nowhere
+	AlertTopics     []string
 	LakeBucket      string // for values too large for a batch; "" stops a partition that has one
 
 	Lanes []batch.Lane // that are sent: rows and lake in this order, or one of them

@@ -20,6 +20,8 @@ func (c *Config) transportFromEnv(r *env.Reader) {
 	c.PubSubTopic = r.String("BRIDGE_PUBSUB_TOPIC", deployment.RecordsTopic)
 	c.DeadLetterTopic = r.String("BRIDGE_DEAD_LETTER_TOPIC", deployment.DeadLetterTopic)
 
+	c.AlertCopies, c.AlertTopics = r.String("BRIDGE_ALERT_COPIES_TOPIC", ""), deployment.AlertTopics
+
 	seconds := func(n int) time.Duration { return time.Duration(n) * time.Second }
 	timeout := 10 * time.Second // Pub/Sub answers at once or not at all
 	if c.Transport == "http" {

@@ -84,6 +84,14 @@ func (b *Bridge) connectTransport(ctx context.Context) (closers []func() error, 
 	}
 	b.transport = transport
 	closers = append(closers, transport.Close)
+	if c.AlertCopies != "" {
+		copies, err := NewPubSub(ctx, c.Project, c.topicName(c.AlertCopies))
+		if err != nil {
+			return closers, fmt.Errorf("connecting to the topic of alerts (BRIDGE_ALERT_COPIES_TOPIC): %w", err)
+		}
+		b.transport = copying{transport, copies, c.AlertTopics}
+		closers = append(closers, copies.Close)
+	}
 	if b.deadLetters == nil {
 		letters, err := NewPubSub(ctx, c.Project, c.topicName(c.DeadLetterTopic))
 		if err != nil {

@@ -17,22 +17,29 @@ var files embed.FS
 
 // A Deployment is what deployment.json says.
 type Deployment struct {
-	TransformSchedule        string `json:"transform_schedule"` // unix cron, in UTC
-	TransformAttemptDeadline int    `json:"transform_attempt_deadline_seconds"`
-	StagingPartitions        string `json:"staging_partitions"` // of ingested_at: BigQuery's word
-	ScaleSchedule            string `json:"scale_schedule"`     // likewise
-	ScaleAttemptDeadline     int    `json:"scale_attempt_deadline_seconds"`
-	AuditSchedule            string `json:"audit_schedule"`         // likewise
-	AuditAttemptDeadline     int    `json:"audit_attempt_deadline_seconds"`
-	BridgePool               string `json:"bridge_pool"`
-	RecordsTopic             string `json:"records_topic"`
-	IngestSubscription       string `json:"ingest_subscription"`
-	DeadLetterTopic          string `json:"dead_letter_topic"`
-	DeadLetterSubscription   string `json:"dead_letter_subscription"`
-	PushAckDeadline          int    `json:"push_ack_deadline_seconds"`
-	PushMinimumBackoff       int    `json:"push_minimum_backoff_seconds"`
-	PushMaximumBackoff       int    `json:"push_maximum_backoff_seconds"`
-	PushMaxDeliveryAttempts  int    `json:"push_max_delivery_attempts"`
+	TransformSchedule        string   `json:"transform_schedule"` // unix cron, in UTC
+	TransformAttemptDeadline int      `json:"transform_attempt_deadline_seconds"`
+	StagingPartitions        string   `json:"staging_partitions"` // of ingested_at: BigQuery's word
+	ScaleSchedule            string   `json:"scale_schedule"`     // likewise
+	ScaleAttemptDeadline     int      `json:"scale_attempt_deadline_seconds"`
+	AuditSchedule            string   `json:"audit_schedule"` // likewise
+	AuditAttemptDeadline     int      `json:"audit_attempt_deadline_seconds"`
+	BridgePool               string   `json:"bridge_pool"`
+	RecordsTopic             string   `json:"records_topic"`
+	IngestSubscription       string   `json:"ingest_subscription"`
+	AlertTopics              []string `json:"alert_topics"` // of Kafka: those that the rules of alerts name
+	AlertFilter              string   `json:"alert_filter"` // of both subscriptions: these topics, in the lane rows
+	AlertSubscription        string   `json:"alert_subscription"`
+	AlertRetention           int      `json:"alert_retention_seconds"` // after which an alert that could not be told is given up
+	AlertMaximumBackoff      int      `json:"alert_maximum_backoff_seconds"`
+	AlertCopiesTopic         string   `json:"alert_copies_topic"` // where the bridge's http transport puts their batches as well
+	AlertCopiesSubscription  string   `json:"alert_copies_subscription"`
+	DeadLetterTopic          string   `json:"dead_letter_topic"`
+	DeadLetterSubscription   string   `json:"dead_letter_subscription"`
+	PushAckDeadline          int      `json:"push_ack_deadline_seconds"`
+	PushMinimumBackoff       int      `json:"push_minimum_backoff_seconds"`
+	PushMaximumBackoff       int      `json:"push_maximum_backoff_seconds"`
+	PushMaxDeliveryAttempts  int      `json:"push_max_delivery_attempts"`
 
 	// Of a batch that the bridge posts itself: refusals by the function, and
 	// the longest pause between them. Its partition waits, unlike what Pub/Sub

@@ -116,6 +116,14 @@ module "warehouse" {
 module "functions" {
   source = "./modules/functions"
 
+  alert = var.alert == null ? null : {
+    secrets = { for name, secret in {
+      ALERT_WEBHOOK        = var.alert.webhook_url_secret
+      ALERT_WEBHOOK_SECRET = var.alert.webhook_key_secret
+    } : name => secret if secret != null }
+    settings = var.alert.settings
+    topic    = var.alert.topic
+  }
   audit = {
     settings = local.audit_settings
     sinks    = local.sinks
@@ -167,12 +175,15 @@ module "functions" {
 module "transport" {
   source = "./modules/transport"
 
+  alert        = module.functions.alert
+  alerts       = var.alert != null
   deployment   = local.deployment
   ingest       = module.functions.ingest
   kms_key      = module.foundation.kms_key
   project      = module.foundation.project
   pubsub_agent = module.foundation.pubsub_agent
   region       = var.region
+  transport    = var.transport
 }
 
 module "kafka" {
@@ -210,6 +221,7 @@ module "registry" {
 module "bridge" {
   source = "./modules/bridge"
 
+  alert_copies_topic  = module.transport.alert_copies_topic
   bucket              = module.lake.bucket
   build_bucket        = module.foundation.build_bucket
   builder             = module.foundation.builder

@@ -12,6 +12,40 @@ locals {
   cloud_run_sizes = "is 1, 2, 4, 6 or 8, and memory a size in Mi or Gi that Cloud Run takes with it: 512Mi to 4Gi with 1 CPU, to 8Gi with 2, 2Gi to 16Gi with 4, 4Gi to 24Gi with 6, 4Gi to 32Gi with 8."
 }
 
+variable "alert" {
+  description = <<-EOT
+    The function that tells people of Major incidents and equipment failures; null for none. It posts to the webhook whose
+    https address is in the secret named webhook_url_secret, signed with the key in webhook_key_secret, and publishes to
+    the Pub/Sub topic. Topic and secrets are yours, in this project. settings are further environment variables, ALERT_….
+  EOT
+  type = object({
+    settings           = optional(map(string), {})
+    topic              = optional(string)
+    webhook_key_secret = optional(string)
+    webhook_url_secret = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.alert == null || try(var.alert.topic, null) != null || try(var.alert.webhook_url_secret, null) != null
+    error_message = "alert tells nobody: set alert.webhook_url_secret or alert.topic. printf %s https://… | gcloud secrets create NAME --data-file=- makes the secret."
+  }
+  validation {
+    condition     = var.alert == null || try(var.alert.webhook_key_secret, null) == null || try(var.alert.webhook_url_secret, null) != null
+    error_message = "alert.webhook_key_secret signs what is posted to the webhook: set alert.webhook_url_secret too, or leave it out."
+  }
+  validation {
+    condition = var.alert == null || alltrue([for s in [try(var.alert.topic, null), try(var.alert.webhook_url_secret, null), try(var.alert.webhook_key_secret, null)] :
+      s == null || can(regex("^[A-Za-z][A-Za-z0-9_-]{1,254}$", s))
+    ])
+    error_message = "alert names its topic and secrets by their short names, of this project: not the address itself, which would be shown in plans."
+  }
+  validation {
+    condition     = var.alert == null || alltrue([for name in keys(try(var.alert.settings, {})) : contains(["ALERT_LATE", "ALERT_TIMEOUT"], name)])
+    error_message = "alert.settings takes ALERT_LATE and ALERT_TIMEOUT only: everything else has a variable of its own."
+  }
+}
+
 variable "alert_emails" {
   description = "Addresses that alerts go to. Without one, alerts are shown in the console only."
   type        = set(string)

@@ -12,6 +12,7 @@ import (
 	"github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/registry"
+	"github.com/stationflow/stationflow/internal/values"
 )
 
 // Config is what a Function needs to know.
@@ -63,7 +64,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Warehouse:     bigquery.FromEnv(r),
 		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
 		Location:      r.Location("STATION_TIMEZONE", "UTC"),
-		EpochUnit:     epochUnit(r),
+		EpochUnit:     values.EpochUnit(r),
 		Registry:      registry.FromEnv(r),
 		Sinks:         r.List("INGEST_SINKS", defaultSinks...),
 		Concurrency:   int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000)),
@@ -74,15 +75,6 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		r.Fault("INGEST_SINKS", "%v", err)
 	}
 	return config, r.Err()
-}
-
-// epochUnit reads STATION_EPOCH_UNIT.
-func epochUnit(r *env.Reader) event.EpochUnit {
-	const none = "none"
-	if unit := r.OneOf("STATION_EPOCH_UNIT", none, "s", "ms", "us", "ns"); unit != none {
-		return event.EpochUnit(unit)
-	}
-	return ""
 }
 
 // check reports what New cannot work with, and fills in what may be left out.

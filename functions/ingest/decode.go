@@ -12,8 +12,8 @@ import (
 	"github.com/stationflow/stationflow/event/payload"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
-	"github.com/stationflow/stationflow/functions/ingest/values"
 	"github.com/stationflow/stationflow/internal/registry"
+	"github.com/stationflow/stationflow/internal/values"
 )
 
 // A topic is what the function knows of one topic and keeps between calls. It

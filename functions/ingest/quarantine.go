@@ -11,7 +11,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
-	"github.com/stationflow/stationflow/functions/ingest/values"
+	"github.com/stationflow/stationflow/internal/values"
 )
 
 // Limits of a quarantine row besides rows.MaxRecordBytes, in bytes.

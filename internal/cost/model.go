@@ -19,12 +19,13 @@ const (
 	Lake         = "lake"
 	RowsIn       = "rows into BigQuery"
 	TransformSQL = "queries of the transform"
+	Alert        = "alert function"
 	Audit        = "audit"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Alert, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
@@ -56,6 +57,7 @@ type Workload struct {
 	BatchAge         time.Duration // at which a batch leaves the bridge in the rows lane
 	LakeAge          time.Duration // likewise in the lake lane
 	RetentionDays    float64       // of staging
+	Alerts           bool          // whether the function alert is deployed
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
 
@@ -282,5 +284,5 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
 		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes + audits*auditLogBytes},
-	}, p.audit(w, objects)...), nil
+	}, append(p.audit(w, objects), w.alertItems(carried)...)...), nil
 }

@@ -33,6 +33,9 @@ type Pipeline struct {
 	// Simulation is the time of the stations; nil where they are real.
 	Simulation *Simulation
 
+	// Alerts are those that are open, the newest first.
+	Alerts []Alert
+
 	// RateWindow is what the flows' rates are means over.
 	RateWindow time.Duration
 

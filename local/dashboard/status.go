@@ -14,6 +14,8 @@ type Status struct {
 
 	Simulation *SimulationStatus `json:"simulation"` // null where the stations are real
 
+	Alerts []AlertStatus `json:"alerts"` // that are open, the newest first
+
 	RateWindow       float64         `json:"rate_window_seconds"`
 	Valid            int64           `json:"valid"`
 	Quarantined      int64           `json:"quarantined"`
@@ -97,6 +99,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Snapshot:    s.number,
 		WaitingFor:  waitingFor(&p, s, now),
 		Simulation:  p.Simulation.status(now),
+		Alerts:      p.alertsStatus(now),
 		RateWindow:  p.RateWindow.Seconds(),
 		Valid:       p.Valid,
 		Quarantined: p.Quarantined,

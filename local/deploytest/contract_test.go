@@ -225,7 +225,7 @@ func TestContract_Artifacts(t *testing.T) {
 
 func TestContract_FunctionsAndSchedule(t *testing.T) {
 	d := deployment(t)
-	p := planOf(t, "defaults")
+	p := planOf(t, "alert")
 	registered, err := os.ReadFile(repository + "/functions.go")
 	if err != nil {
 		t.Fatal(err)

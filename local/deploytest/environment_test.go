@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
@@ -78,6 +79,7 @@ func container(r *resource, path string) map[string]setting {
 var readers = map[string]func(getenv func(string) string) (any, error){
 	"audit":  func(getenv func(string) string) (any, error) { return audit.FromEnv(getenv) },
 	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
+	"alert":  func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
 	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
 	"scale":  func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
 	"transform": func(getenv func(string) string) (any, error) {
@@ -102,6 +104,7 @@ var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|CLOUD_RUN_[A-Z_]+|FUNCTION_[A-
 var tunable = map[string]*regexp.Regexp{
 	"audit":     regexp.MustCompile(`^(AUDIT|KAFKA)_`),
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
+	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
 	"scale":     regexp.MustCompile(`^((SCALE|KAFKA)_|BRIDGE_LAKE_AGE$)`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
@@ -139,6 +142,9 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 			}
 		}
 		want := []string{"audit", "bridge", "ingest", "scale", "transform"}
+		if scenarios[scenario]["alert"] != nil {
+			want = append(want, "alert")
+		}
 		if got := len(environments(p)); got != len(want) && scenarios[scenario]["simulate"] == nil {
 			t.Errorf("%d workloads have an environment", got)
 		}
@@ -157,7 +163,7 @@ func stand(name string, v setting, set bool, authority string) string {
 		return v.value
 	case strings.HasSuffix(name, "_SERVERS"):
 		return "pkc-1.europe-west1.gcp.confluent.cloud:9092"
-	case strings.HasSuffix(name, "_URL"), strings.HasSuffix(name, "_AUDIENCE"):
+	case strings.HasSuffix(name, "_URL"), name == "ALERT_WEBHOOK", strings.HasSuffix(name, "_AUDIENCE"):
 		return "https://ingest-1.europe-west1.run.app/ingest"
 	default:
 		return "known-after-apply"

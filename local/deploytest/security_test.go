@@ -82,9 +82,13 @@ func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
 		"bridge roles/storage.objectCreator": "quarantine/",
 		"bridge roles/storage.objectViewer":  "quarantine/",
 		"transform roles/storage.objectUser": "dbt/",
+		"alert roles/storage.objectUser":     "alerts/",
 	}
-	each(t, func(t *testing.T, _ string, p *plan) {
-		granted := 0
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		granted, want := 0, len(allowed)
+		if scenarios[scenario]["alert"] == nil {
+			want--
+		}
 		for _, r := range p.all("google_storage_bucket_iam_member") {
 			if !r.from("bucket", "var.bucket") {
 				continue // the builder's
@@ -99,8 +103,8 @@ func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
 				t.Errorf("%s holds where %q, want objects below %q", r.Address, condition, prefix)
 			}
 		}
-		if granted != len(allowed) {
-			t.Errorf("%d rights on the lake, want %d", granted, len(allowed))
+		if granted != want {
+			t.Errorf("%d rights on the lake, want %d", granted, want)
 		}
 	})
 }
@@ -177,6 +181,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 			"module.scheduling.google_cloud_run_v2_service_iam_member.scheduler": "google_service_account.scheduler.member",
 		}
 		want["module.scheduling.google_cloud_run_v2_service_iam_member.scale_scheduler"] = "google_service_account.scale_scheduler.member"
+		if scenarios[scenario]["alert"] != nil {
+			want["module.transport.google_cloud_run_v2_service_iam_member.alert_push"] = "google_service_account.alert_push[0].member"
+		}
 		want["module.scheduling.google_cloud_run_v2_service_iam_member.audit_scheduler"] = "google_service_account.audit_scheduler.member"
 		http := scenario == "http" || scenario == "everything"
 		if http {
@@ -217,6 +224,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		}
 		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" || ingress["scale"] != "ALLOW_INTERNAL_ONLY" || ingress["audit"] != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("functions take calls from %v", ingress)
+		}
+		if from, deployed := ingress["alert"]; deployed != (scenarios[scenario]["alert"] != nil) || deployed && from != "ALLOW_INTERNAL_ONLY" {
+			t.Errorf("alert is deployed: %v, and takes calls from %q", deployed, from)
 		}
 	})
 }

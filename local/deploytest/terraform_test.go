@@ -136,8 +136,11 @@ var scenarios = map[string]map[string]any{
 	"kafka":    {"kafka": existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
 	"demo":     {"demo": true, "simulate": true},
 	"http":     {"transport": "http"},
-	"keys":     {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
+	"alert": {"alert": map[string]any{"webhook_url_secret": "alert-webhook", "webhook_key_secret": "alert-key"},
+		"kafka": existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
+	"keys": {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
 	"everything": {
+		"alert":             map[string]any{"webhook_url_secret": "alert-webhook", "topic": "pager", "settings": map[string]any{"ALERT_LATE": "2h"}},
 		"alert_emails":      []string{"ops@example.com"},
 		"dashboard_viewers": []string{"group:stations@example.com"},
 		"kms_key":           "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",

@@ -44,7 +44,7 @@ func TestCreateSubscription_Errors(t *testing.T) {
 		"backoff reversed":     {&pubsubpb.Subscription{Name: subS, Topic: topicT, RetryPolicy: retry(2, 1)}, codes.InvalidArgument},
 		"backoff too long":     {&pubsubpb.Subscription{Name: subS, Topic: topicT, RetryPolicy: retry(0, 601*time.Second)}, codes.InvalidArgument},
 		"endpoint":             {&pubsubpb.Subscription{Name: subS, Topic: topicT, PushConfig: pushTo("localhost:80")}, codes.InvalidArgument},
-		"filter":               {&pubsubpb.Subscription{Name: subS, Topic: topicT, Filter: "attributes:a"}, codes.Unimplemented},
+		"filter":               {&pubsubpb.Subscription{Name: subS, Topic: topicT, Filter: "attributes.a > 1"}, codes.InvalidArgument},
 		"ordering":             {&pubsubpb.Subscription{Name: subS, Topic: topicT, EnableMessageOrdering: true}, codes.Unimplemented},
 	}
 	for name, test := range tests {

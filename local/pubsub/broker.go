@@ -78,19 +78,23 @@ func (b *broker) fanOut(topicName string, pbs []*pubsubpb.PubsubMessage, overdra
 	if t == nil {
 		return nil, notFound(topicName)
 	}
-	pending := make([]string, 0, len(t.subscriptions))
-	for name := range t.subscriptions {
-		pending = append(pending, name)
-	}
-	ids, msgs := make([]string, len(pbs)), make([]*message, len(pbs))
+	ids, msgs := make([]string, len(pbs)), make([]*message, 0, len(pbs))
+	takes := map[*subscription][]*message{}
 	id, now := b.store.nextIDs(len(pbs)), timestamppb.New(time.Now().Truncate(time.Millisecond))
 	b.bill(pbs...)
 	for i, pb := range pbs {
 		pb.MessageId, pb.PublishTime = strconv.FormatUint(id, 10), now
-		ids[i], msgs[i] = pb.MessageId, newMessage(id, pb, pending)
+		ids[i] = pb.MessageId
+		if takers := t.takers(pb); len(takers) > 0 {
+			m := newMessage(id, pb, namesOf(takers))
+			msgs = append(msgs, m)
+			for _, s := range takers {
+				takes[s] = append(takes[s], m)
+			}
+		}
 		id++
 	}
-	if len(pending) == 0 {
+	if len(msgs) == 0 {
 		return ids, nil
 	}
 	if err := b.store.add(msgs, overdraft); errors.Is(err, errFull) {
@@ -98,10 +102,31 @@ func (b *broker) fanOut(topicName string, pbs []*pubsubpb.PubsubMessage, overdra
 	} else if err != nil {
 		return nil, status.Errorf(codes.Unavailable, "publishing to %s: %v", topicName, err)
 	}
-	for _, s := range t.subscriptions {
-		s.queue.add(msgs)
+	for s, messages := range takes {
+		s.queue.add(messages)
 	}
 	return ids, nil
+}
+
+// takers are the subscriptions whose filter lets the message through. What a
+// filter keeps away is not metered, although the service bills its delivery: the
+// meter is about a deployment with nothing set, which has no such subscription.
+func (t *topic) takers(pb *pubsubpb.PubsubMessage) []*subscription {
+	takers := make([]*subscription, 0, len(t.subscriptions))
+	for _, s := range t.subscriptions {
+		if s.filter == nil || s.filter(pb.Attributes) {
+			takers = append(takers, s)
+		}
+	}
+	return takers
+}
+
+func namesOf(subscriptions []*subscription) []string {
+	names := make([]string, len(subscriptions))
+	for i, s := range subscriptions {
+		names[i] = s.name
+	}
+	return names
 }
 
 // subscription returns the one with that name, or NotFound.

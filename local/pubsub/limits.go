@@ -131,9 +131,10 @@ func normalise(s *pubsubpb.Subscription) error {
 }
 
 func checkSupported(s *pubsubpb.Subscription) error {
+	if _, err := parseFilter(s.Filter); err != nil {
+		return invalid("%v", err)
+	}
 	switch {
-	case s.Filter != "":
-		return unsupported("filters")
 	case s.EnableMessageOrdering:
 		return unsupported("message ordering")
 	case s.EnableExactlyOnceDelivery:

@@ -6,7 +6,7 @@
 // policy, then dead-lettered by its dead letter policy. Duplicates are the subscriber's to drop, by message id.
 //
 // Limits and errors are those of the service (https://cloud.google.com/pubsub/quotas). What a request asks for and
-// this server does not do (filters, ordered or exactly-once delivery, exports, schemas, snapshots, retention of
+// this server does not do (ordered or exactly-once delivery, exports, schemas, snapshots, retention of
 // acknowledged messages) is refused with Unimplemented. Accepted and without effect are access control, push
 // authentication, expiration and retention: a message is kept until it is acknowledged.
 //

@@ -25,6 +25,7 @@ type subscription struct {
 	name   string
 	broker *broker
 	queue  *queue
+	filter filter                                // nil for all messages
 	config atomic.Pointer[pubsubpb.Subscription] // replaced under broker.mu, never changed in place
 
 	running  context.Context
@@ -35,6 +36,7 @@ type subscription struct {
 
 func newSubscription(b *broker, config *pubsubpb.Subscription) *subscription {
 	s := &subscription{name: config.Name, broker: b, queue: newQueue(policy{})}
+	s.filter, _ = parseFilter(config.Filter) // checked before it was accepted
 	s.running, s.stop = context.WithCancel(b.taking)
 	s.configure(config)
 	b.goroutines.Go(s.watch)

@@ -22,7 +22,7 @@ var layers = []struct {
 }{
 	{"what the stages agree on", []string{"batch", "event", "dbt", "sql", "terraform"}},
 	{"what several of them need", []string{"internal"}},
-	{"the stages", []string{"bridge", "functions/audit", "functions/ingest", "functions/scale", "functions/transform", "simulator"}},
+	{"the stages", []string{"bridge", "functions/alert", "functions/audit", "functions/ingest", "functions/scale", "functions/transform", "simulator"}},
 	{"which functions there are", []string{"."}},
 	{"the programs", []string{"cmd"}},
 	{"what stands in for the cloud", []string{"local"}},
@@ -93,6 +93,7 @@ func TestRunsUp(t *testing.T) {
 		{"functions/ingest", "functions/ingest/lake", false},
 		{"bridge", "functions/ingest", true},
 		{"functions/transform", "functions/ingest/lake", true},
+		{"functions/alert", "functions/ingest/lake", true},
 		{"functions/elsewhere", "event", true},
 		{"event", "internal/env", true},
 		{"local/system", ".", false},

@@ -11,7 +11,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/event/payload"
-	"github.com/stationflow/stationflow/functions/ingest/values"
+	"github.com/stationflow/stationflow/internal/values"
 	"github.com/stationflow/stationflow/internal/registry"
 	localregistry "github.com/stationflow/stationflow/local/registry"
 	"github.com/stationflow/stationflow/simulator"

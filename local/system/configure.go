@@ -57,6 +57,12 @@ func (s *System) configure(getenv func(string) string) error {
 		s.Endpoints.Functions = s.options.FunctionsURL
 	}
 	s.settings = s.Endpoints.Environment(s.deployment.RecordsTopic)
+	if s.options.Simulate && r.String("ALERT_LATE", "") == "" {
+		s.settings = append(s.settings, "ALERT_LATE=24h") // the stations play today from its beginning
+	}
+	if s.options.AlertWebhook != "" {
+		s.settings = append(s.settings, "ALERT_WEBHOOK="+s.options.AlertWebhook)
+	}
 	if s.options.Kafka != "" && r.String("KAFKA_GROUP_ID", "") == "" {
 		group, err := s.ownGroup()
 		if err != nil {
@@ -94,6 +100,7 @@ func (s *System) bridgeSettings() []string {
 		"BRIDGE_TRANSPORT=" + s.options.Transport,
 		"BRIDGE_HTTP_URL=" + s.Endpoints.Functions + "/ingest",
 		"BRIDGE_DEAD_LETTER_TOPIC=" + s.deployment.DeadLetterTopic,
+		"BRIDGE_ALERT_COPIES_TOPIC=" + s.deployment.AlertCopiesTopic,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/simulator"
 )
@@ -31,6 +32,8 @@ type Options struct {
 
 	SchemaRegistry string // URL of a registry to use; "" starts one
 	Idle           string // what becomes of the bridge while nothing comes: stay or stop
+
+	AlertWebhook string // where alerts are posted to; "" for ALERT_WEBHOOK, or nowhere
 
 	// Without names parts that run as processes of their own: bridge,
 	// functions. Functions must then be served at FunctionsURL.
@@ -56,6 +59,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.StringVar(&o.SchemaRegistry, "schema-registry", "", "use the schema registry at this `URL` instead of starting one")
 	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub, or http without it in between")
 	flags.StringVar(&o.Idle, "idle", "stay", "what becomes of the bridge while nothing comes: stay, or stop as it does when deployed, until a record comes")
+	flags.StringVar(&o.AlertWebhook, "alert-webhook", "", "post alerts to this `URL` (default: ALERT_WEBHOOK, else the page alone shows them)")
 	flags.Func("without", "leave out `PART`, bridge or functions, to run it yourself as a process of its own; repeatable", func(part string) error {
 		o.Without = append(o.Without, part)
 		return nil
@@ -89,7 +93,7 @@ func about(command string) string {
 // ineffective refuses flags that would do nothing, silently.
 func (o Options) ineffective(given map[string]bool) error {
 	var faults []error
-	for _, f := range []struct{ name, value string }{{"data", o.DataDir}, {"endpoints", o.Endpoints}, {"kafka", o.Kafka}, {"schema-registry", o.SchemaRegistry}} {
+	for _, f := range []struct{ name, value string }{{"data", o.DataDir}, {"endpoints", o.Endpoints}, {"alert-webhook", o.AlertWebhook}, {"kafka", o.Kafka}, {"schema-registry", o.SchemaRegistry}} {
 		if given[f.name] && f.value == "" {
 			faults = append(faults, fmt.Errorf("--%s is empty, perhaps because a variable of the shell is not set: give it a value, or leave it out", f.name))
 		}
@@ -125,6 +129,11 @@ func (o Options) validate() error {
 	}
 	if url := o.SchemaRegistry; url != "" && !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 		fault("--schema-registry is %q: use http://host:port or https://host, with the path that the registry needs", url)
+	}
+	if o.AlertWebhook != "" {
+		if err := alert.CheckWebhook(o.AlertWebhook); err != nil {
+			fault("--alert-webhook %v", err)
+		}
 	}
 	for _, part := range o.Without {
 		if part != "bridge" && part != "functions" {

@@ -30,6 +30,7 @@ func (s *System) pipeline() dashboard.Pipeline {
 		DeadLetters: s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
 		Transform:   s.transform(figures, now),
 		Bill:        s.bill(),
+		Alerts:      s.alerts.now(s.alertTime()),
 	}
 	for _, f := range figures.NewFields {
 		p.NewFields = append(p.NewFields, dashboard.NewField(f))

@@ -73,6 +73,7 @@ type System struct {
 	refresh signal                                                  // the page should read the tables again
 	rates   rates
 	refused refused
+	alerts  alerts
 
 	simulated atomic.Pointer[time.Time] // how far the stations have come; nil without them
 
@@ -250,7 +251,7 @@ func (s *System) startPubSub(ctx context.Context) error {
 		s.delivered(ctx)
 		return server.Close()
 	})
-	return createMessaging(ctx, s.Endpoints.PubSub, project, s.Endpoints.Functions+"/ingest", s.deployment)
+	return createMessaging(ctx, s.Endpoints.PubSub, project, s.Endpoints.Functions, s.deployment)
 }
 
 // startFunctions serves the functions in this process.
@@ -289,6 +290,7 @@ func (s *System) startDashboard(context.Context) error {
 	ended.Go(func() { s.answers.watch(ctx, warehouseEvery) })
 	ended.Go(func() { s.keepPageFresh(ctx) })
 	ended.Go(func() { s.watchRefused(ctx) })
+	ended.Go(func() { s.watchAlerts(ctx) })
 	ended.Go(func() { s.readRates(ctx) })
 	s.started("page", func(context.Context) error {
 		stop()

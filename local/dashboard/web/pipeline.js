@@ -1,5 +1,6 @@
 // The strip at the top: what happens between Kafka and the figures.
 
+import { drawAlerts } from "./alerts.js"
 import { drawBill } from "./bill.js"
 import { age, clock, count, perSecond, seconds, share } from "./format.js"
 
@@ -30,6 +31,7 @@ export function drawPipeline(pipeline, figures) {
   drawOverall(pipeline, figures)
   drawAttention(pipeline.hops.filter(isBad))
   drawRefused(pipeline.refused)
+  drawAlerts($("#alerts"), pipeline.alerts)
   drawNote("#new-fields", pipeline.new_fields)
   for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
   drawMeasures(pipeline)

@@ -5,7 +5,7 @@ resource "google_service_account" "bridge" {
 }
 
 resource "google_pubsub_topic_iam_member" "bridge" {
-  for_each = merge({ records = var.records_topic }, local.http ? { dead_letter = var.dead_letter_topic } : {})
+  for_each = merge({ records = var.records_topic }, local.http ? { dead_letter = var.dead_letter_topic } : {}, local.copies ? { alert_copies = var.alert_copies_topic } : {})
 
   project = var.project
   topic   = each.value

@@ -6,8 +6,9 @@ locals {
   image = var.image == null ? data.google_artifact_registry_docker_image.built[0].self_link : var.image
   tag   = substr(var.sources_hash, 0, 16)
 
-  http = var.transport == "http"
-  port = 8080 # of the probes: a pool serves nothing else
+  http   = var.transport == "http"
+  copies = local.http && var.alert_copies_topic != null
+  port   = 8080 # of the probes: a pool serves nothing else
   own = {
     bridge = merge(
       {
@@ -26,6 +27,7 @@ locals {
         BRIDGE_HTTP_AUDIENCE     = var.ingest.uri
         BRIDGE_HTTP_URL          = "${var.ingest.uri}/ingest"
       } : {},
+      local.copies ? { BRIDGE_ALERT_COPIES_TOPIC = var.alert_copies_topic } : {},
     )
     simulator = merge(var.registry.environment, { STATION_TIMEZONE = var.station_timezone })
   }

@@ -1,3 +1,9 @@
+variable "alert_copies_topic" {
+  description = "Pub/Sub topic that the http transport puts copies of what may hold alerts into; null without alerts."
+  type        = string
+  default     = null
+}
+
 variable "bucket" {
   description = "Name of the lake's bucket."
   type        = string

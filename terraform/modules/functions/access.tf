@@ -8,6 +8,29 @@ resource "google_storage_bucket_iam_member" "ingest" {
   member = google_service_account.function["ingest"].member
 }
 
+# Alert keeps what it has told, and changes nothing else.
+resource "google_storage_bucket_iam_member" "alert" {
+  count = var.alert == null ? 0 : 1
+
+  bucket = var.bucket
+  role   = "roles/storage.objectUser" # replacing an object takes the right to delete it
+  member = google_service_account.function["alert"].member
+
+  condition {
+    title      = "only alerts"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/alerts/\")"
+  }
+}
+
+resource "google_pubsub_topic_iam_member" "alert" {
+  count = try(var.alert.topic, null) == null ? 0 : 1
+
+  project = var.project
+  topic   = var.alert.topic
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.function["alert"].member
+}
+
 # Audit reads the objects, and the tables of raw records; it writes to its own
 # table alone.
 resource "google_storage_bucket_iam_member" "audit" {
@@ -76,11 +99,12 @@ resource "google_project_iam_member" "transform_jobs" {
   member  = google_service_account.function["transform"].member
 }
 
-# Functions read secrets: ingest the registry's password, audit and scale those
+# Functions read secrets: alert and ingest the registry's password, audit and scale those
 # with which the bridge reaches Kafka. By key, because names of secrets that Terraform makes
 # are not known before.
 locals {
   readers = merge([for function, secrets in {
+    alert  = var.alert == null ? {} : { for name, password in local.passwords.alert : name => password.secret }
     audit  = merge({ for name, password in local.passwords.audit : name => password.secret }, local.files.audit)
     ingest = { for name, password in local.passwords.ingest : name => password.secret }
     scale  = merge({ for name, password in local.passwords.scale : name => password.secret }, local.files.scale)

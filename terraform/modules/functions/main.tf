@@ -8,7 +8,25 @@ locals {
   # then.
   upload = "functions-${substr(var.sources_hash, 0, 16)}.zip"
 
-  functions = {
+  functions = merge(local.always, var.alert == null ? {} : {
+    # It sleeps while nothing comes that the rules of alerts name.
+    alert = {
+      concurrency   = 8
+      cpu           = "1"
+      description   = "Tells people of what the rules of alerts name."
+      ingress       = "ALLOW_INTERNAL_ONLY" # Pub/Sub's calls count as internal
+      max_instances = 2
+      memory        = "512Mi"
+      timeout       = 170
+      environment = merge(var.alert.settings, var.registry.environment, var.alert.topic == null ? {} : { ALERT_TOPIC = var.alert.topic }, {
+        GOOGLE_CLOUD_PROJECT = var.project
+        LAKE_BUCKET          = var.bucket
+        STATION_EPOCH_UNIT   = var.station_epoch_unit
+        STATION_TIMEZONE     = var.station_timezone
+      })
+    }
+  })
+  always = {
     # Each call reads what came in some hours, once an hour.
     audit = {
       concurrency   = 1
@@ -95,6 +113,10 @@ locals {
 
   # Secrets that a function reads: as a variable, and as a file.
   passwords = {
+    alert = merge(
+      var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password },
+      { for name, secret in try(var.alert.secrets, {}) : name => { secret = secret, version = "latest" } },
+    )
     audit  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
     ingest = var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password }
     scale  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
@@ -206,6 +228,8 @@ resource "google_cloudfunctions2_function" "function" {
     google_bigquery_table_iam_member.audit,
     google_project_iam_member.audit_jobs,
     google_project_iam_member.transform_jobs,
+    google_pubsub_topic_iam_member.alert,
+    google_storage_bucket_iam_member.alert,
     google_storage_bucket_iam_member.audit,
     google_storage_bucket_iam_member.ingest,
     google_storage_bucket_iam_member.transform,

@@ -1,3 +1,11 @@
+output "alert" {
+  description = "The function's service: name, and URI without a path; null without it."
+  value = var.alert == null ? null : {
+    service = google_cloudfunctions2_function.function["alert"].name
+    uri     = google_cloudfunctions2_function.function["alert"].service_config[0].uri
+  }
+}
+
 output "audit" {
   description = "The function's service: name, and URI without a path."
   value = {

@@ -1,3 +1,13 @@
+variable "alert" {
+  description = "What the function alert tells people by: secrets with the webhook's address and key, by the variable that they become, and a Pub/Sub topic. Without it there is none."
+  type = object({
+    secrets  = map(string)
+    settings = map(string)
+    topic    = string
+  })
+  default = null
+}
+
 variable "audit" {
   description = "What audit checks and keeps: ingest's sinks, the table of its results, and settings. It reads Kafka as scale does."
   type = object({

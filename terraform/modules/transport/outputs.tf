@@ -1,3 +1,8 @@
+output "alert_copies_topic" {
+  description = "Name of the topic of copies for alert; null where there is none."
+  value       = one(google_pubsub_topic.alert_copies[*].name)
+}
+
 output "dead_letter_subscription" {
   description = "Name of the subscription that keeps dead letters."
   value       = google_pubsub_subscription.dead_letter.name

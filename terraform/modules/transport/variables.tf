@@ -1,14 +1,32 @@
+variable "alert" {
+  description = "Service name of alert, and its URI without a path; null without it."
+  type        = object({ service = string, uri = string })
+  default     = null
+}
+
+variable "alerts" {
+  description = "Whether the function alert is deployed."
+  type        = bool
+  default     = false
+}
+
 variable "deployment" {
   description = "Names and delivery policy, from deployment.json."
   type = object({
-    dead_letter_subscription     = string
-    dead_letter_topic            = string
-    ingest_subscription          = string
-    push_ack_deadline_seconds    = number
-    push_max_delivery_attempts   = number
-    push_maximum_backoff_seconds = number
-    push_minimum_backoff_seconds = number
-    records_topic                = string
+    alert_copies_subscription     = string
+    alert_copies_topic            = string
+    alert_filter                  = string
+    alert_maximum_backoff_seconds = number
+    alert_retention_seconds       = number
+    alert_subscription            = string
+    dead_letter_subscription      = string
+    dead_letter_topic             = string
+    ingest_subscription           = string
+    push_ack_deadline_seconds     = number
+    push_max_delivery_attempts    = number
+    push_maximum_backoff_seconds  = number
+    push_minimum_backoff_seconds  = number
+    records_topic                 = string
   })
 }
 
@@ -35,4 +53,10 @@ variable "pubsub_agent" {
 variable "region" {
   description = "Region that messages stay in."
   type        = string
+}
+
+variable "transport" {
+  description = "pubsub or http."
+  type        = string
+  default     = "pubsub"
 }
