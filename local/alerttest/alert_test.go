@@ -230,7 +230,7 @@ func TestAlert_DeliveredTwiceToldOnce(t *testing.T) {
 	if got, want := l.told(), []string{key("incidents", 100), key("incidents", 102)}; !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	if n := l.got[0]; !n.EndsAt.Equal(n.BeganAt.Add(time.Duration(n.Event["duration"].(float64)) * time.Minute)) {
+	if n := l.got[0]; !n.EndsAt.Equal(n.BeganAt.Add(time.Duration(n.Event["duration"].(float64) * float64(time.Minute)))) {
 		t.Errorf("ends at %v", n.EndsAt)
 	}
 }
