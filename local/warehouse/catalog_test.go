@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,10 +237,15 @@ func TestCatalog_KnowsWhatIsNotThere(t *testing.T) {
 	if absent("there") || !absent("v") {
 		t.Error("the list says what is there, and what is not")
 	}
-	for range 2 {
+	asked := &gets{RoundTripper: w.emulator.client.Transport}
+	w.emulator.client.Transport = asked
+	for _, want := range []int64{1, 3} { // the table alone, then both
 		run(t, client, "create or replace view s.v as select 1 as n; create or replace table s.There as select 2 as n")
 		if absent("v") || !absent("w") {
 			t.Error("a view that was made is there, and no other is")
+		}
+		if n := asked.n.Load(); n != want {
+			t.Errorf("the engine was asked for %d tables so far, want %d", n, want)
 		}
 	}
 	list()
@@ -249,4 +256,17 @@ func TestCatalog_KnowsWhatIsNotThere(t *testing.T) {
 		t.Error("a view of tables.insert is there")
 	}
 	run(t, client, "create or replace view s.w as select 2 as n; drop view s.w; create or replace view s.w as select 3 as n")
+}
+
+// gets counts requests for what there is.
+type gets struct {
+	http.RoundTripper
+	n atomic.Int64
+}
+
+func (g *gets) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet {
+		g.n.Add(1)
+	}
+	return g.RoundTripper.RoundTrip(r)
 }
