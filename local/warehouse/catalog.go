@@ -17,10 +17,11 @@ type catalog struct {
 	started time.Time
 	answers map[string]answer    // by key
 	changed map[string]time.Time // when a table or anything below a dataset or project was changed, by path
+	listed  listings             // what tables there may be
 }
 
 func newCatalog() *catalog {
-	return &catalog{started: time.Now(), answers: map[string]answer{}, changed: map[string]time.Time{}}
+	return &catalog{started: time.Now(), answers: map[string]answer{}, changed: map[string]time.Time{}, listed: listings{}}
 }
 
 // key is what an answer to GET is remembered by, or "" for what is not: the table's path, or that of a list with its query.
@@ -53,7 +54,15 @@ func (c *catalog) keep(uri string, a answer) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.answers[k] = a
+		c.listed.learn(k, a.body)
 	}
+}
+
+// absent says whether the table at path is known not to be there. Hold the gate.
+func (c *catalog) absent(path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listed.lacks(strings.ToLower(path))
 }
 
 // rows says that the rows of the table at path change.
@@ -75,6 +84,7 @@ func (c *catalog) forget(path string) {
 			delete(c.answers, known)
 		}
 	}
+	c.listed.change(path)
 	c.note(path)
 }
 
@@ -83,6 +93,7 @@ func (c *catalog) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.answers)
+	clear(c.listed)
 }
 
 // note keeps the time, in milliseconds of which no two changes of a path share one. The caller holds mu.

@@ -1,13 +1,17 @@
 package warehouse
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/bigquery"
 	"cloud.google.com/go/bigquery/storage/managedwriter"
+	"google.golang.org/api/iterator"
 )
 
 // TestCatalog_KnowsWhatAnyClientChanged makes changes of every kind in random order. After each, tables.get has the rows,
@@ -206,4 +210,63 @@ func TestCatalog_KnowsAViewThatWasDescribed(t *testing.T) {
 			t.Errorf("of %s is remembered\n%s\nand the emulator says\n%s", name, remembered, asked)
 		}
 	}
+}
+
+// TestCatalog_KnowsWhatIsNotThere holds that CREATE OR REPLACE asks only for a table that may be there, and replaces one
+// that is, however it came there.
+func TestCatalog_KnowsWhatIsNotThere(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	dataset := client.Dataset("s")
+	absent := func(table string) bool { return w.emulator.catalog.absent(tablePath(testProject, "s", table)) }
+	list := func() {
+		t.Helper()
+		for it := dataset.Tables(t.Context()); ; {
+			if _, err := it.Next(); errors.Is(err, iterator.Done) {
+				return
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run(t, client, "create schema s; create table s.There as select 1 as n")
+	if absent("there") || absent("v") {
+		t.Error("nothing was listed: nothing is known")
+	}
+	list()
+	if absent("there") || !absent("v") {
+		t.Error("the list says what is there, and what is not")
+	}
+	asked := &gets{RoundTripper: w.emulator.client.Transport}
+	w.emulator.client.Transport = asked
+	for _, want := range []int64{1, 3} { // the table alone, then both
+		run(t, client, "create or replace view s.v as select 1 as n; create or replace table s.There as select 2 as n")
+		if absent("v") || !absent("w") {
+			t.Error("a view that was made is there, and no other is")
+		}
+		if n := asked.n.Load(); n != want {
+			t.Errorf("the engine was asked for %d tables so far, want %d", n, want)
+		}
+	}
+	list()
+	if err := dataset.Table("w").Create(t.Context(), &bigquery.TableMetadata{ViewQuery: "select 1 as n"}); err != nil {
+		t.Fatal(err)
+	}
+	if absent("w") {
+		t.Error("a view of tables.insert is there")
+	}
+	run(t, client, "create or replace view s.w as select 2 as n; drop view s.w; create or replace view s.w as select 3 as n")
+}
+
+// gets counts requests for what there is.
+type gets struct {
+	http.RoundTripper
+	n atomic.Int64
+}
+
+func (g *gets) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet {
+		g.n.Add(1)
+	}
+	return g.RoundTripper.RoundTrip(r)
 }

@@ -270,15 +270,19 @@ func (r *runner) replace(ctx context.Context, project string, q query, s stateme
 		return r.send(ctx, project, q, false)
 	}
 	target := "`" + ref.ProjectId + "." + ref.DatasetId + "." + ref.TableId + "`"
-	old, fault := r.emulator.call(ctx, http.MethodGet, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), nil)
-	if fault != nil {
-		return nil, fault
-	}
 	object := "TABLE "
 	if s.kind == "CREATE_VIEW" {
 		object = "VIEW "
 	}
 	create := "CREATE " + object + target + s.options
+	path := tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)
+	if r.emulator.catalog.absent(path) {
+		return r.sql(ctx, project, q, create+s.body)
+	}
+	old, fault := r.emulator.call(ctx, http.MethodGet, "/"+path, nil)
+	if fault != nil {
+		return nil, fault
+	}
 	if old.code != http.StatusOK {
 		return r.sql(ctx, project, q, create+s.body)
 	}
