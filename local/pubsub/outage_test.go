@@ -3,6 +3,7 @@ package pubsub
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,12 +29,16 @@ func TestOutage_AsDeployed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLab(t, Config{})
 				outage := time.Duration(hours) * time.Hour
-				began, arrived, last := time.Now(), map[string]bool{}, time.Duration(0)
+				var mu sync.Mutex // holds the next two together
+				arrived, last := map[string]bool{}, time.Duration(0)
+				began := time.Now()
 				url := l.endpoint("endpoint", func(w http.ResponseWriter, r *http.Request) {
 					if time.Since(began) < outage {
 						w.WriteHeader(http.StatusServiceUnavailable)
 						return
 					}
+					mu.Lock()
+					defer mu.Unlock()
 					arrived[r.Header.Get("key")], last = true, time.Since(began)-outage
 				})
 				l.topic(topicT, topicDL)
@@ -54,6 +59,8 @@ func TestOutage_AsDeployed(t *testing.T) {
 				}
 				time.Sleep(time.Duration(d.PushMaximumBackoff)*time.Second + time.Minute)
 				synctest.Wait()
+				mu.Lock()
+				defer mu.Unlock()
 				if hours <= 12 && lost != 0 {
 					t.Errorf("%v of outage are longer than all attempts, %v", outage, d.RetriesTake())
 				}

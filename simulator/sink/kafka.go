@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -173,11 +174,12 @@ func (k *Kafka) renew(messages []*sarama.ProducerMessage) error {
 func explain(err error, events int) error {
 	var failed sarama.ProducerErrors
 	if errors.As(err, &failed) && len(failed) > 0 {
-		explained := kafka.Explain(failed[0].Err, "write to topic "+failed[0].Msg.Topic)
+		cause := failed[max(0, slices.IndexFunc(failed, isCause))]
+		explained := kafka.Explain(cause.Err, "write to topic "+cause.Msg.Topic)
 		if fault := new(kafka.Fault); errors.As(explained, &fault) {
 			return fault
 		}
-		err = fmt.Errorf("the first, to topic %s: %w", failed[0].Msg.Topic, failed[0].Err)
+		err = fmt.Errorf("the first, to topic %s: %w", cause.Msg.Topic, cause.Err)
 		if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
 			err = fmt.Errorf("%w (set max.message.bytes of the topics to %d for records that are too large)",
 				err, tooLargeBytes)
@@ -185,6 +187,12 @@ func explain(err error, events int) error {
 		return fmt.Errorf("Kafka did not acknowledge %d of %d events; %w", len(failed), events, err)
 	}
 	return fmt.Errorf("producing to Kafka: %w", err)
+}
+
+// isCause reports whether a failure is not merely what follows from another:
+// behind a record that is refused the numbers of all others are wrong.
+func isCause(failed *sarama.ProducerError) bool {
+	return !errors.Is(failed.Err, sarama.ErrInvalidProducerEpoch) && !errors.Is(failed.Err, sarama.ErrOutOfOrderSequenceNumber)
 }
 
 // Close closes the producer and the client.
