@@ -95,6 +95,20 @@ func (l *lab) take(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// taken returns what the webhook has taken, and attempts how often it was
+// asked.
+func (l *lab) taken() []alert.Notification {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.got)
+}
+
+func (l *lab) attempts() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.received
+}
+
 func (l *lab) answers(with func(http.ResponseWriter, *http.Request)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,10 +117,8 @@ func (l *lab) answers(with func(http.ResponseWriter, *http.Request)) {
 
 // told is what the webhook has taken, by key.
 func (l *lab) told() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var keys []string
-	for _, n := range l.got {
+	for _, n := range l.taken() {
 		keys = append(keys, n.Key)
 	}
 	slices.Sort(keys)
@@ -203,13 +215,13 @@ func TestAlert_Rules(t *testing.T) {
 				t.Fatalf("answer %d", code)
 			}
 			if c.state == "" {
-				if len(l.got) != 0 {
-					t.Errorf("told %v, want nobody told", l.got)
+				if len(l.taken()) != 0 {
+					t.Errorf("told %v, want nobody told", l.taken())
 				}
 				return
 			}
-			if len(l.got) != 1 || l.got[0].State != c.state || l.got[0].Text != c.text || l.got[0].Key != key(c.topic, 100) {
-				t.Errorf("told %+v, want one that is %s, with %q", l.got, c.state, c.text)
+			if len(l.taken()) != 1 || l.taken()[0].State != c.state || l.taken()[0].Text != c.text || l.taken()[0].Key != key(c.topic, 100) {
+				t.Errorf("told %+v, want one that is %s, with %q", l.taken(), c.state, c.text)
 			}
 		})
 	}
@@ -230,7 +242,7 @@ func TestAlert_DeliveredTwiceToldOnce(t *testing.T) {
 	if got, want := l.told(), []string{key("incidents", 100), key("incidents", 102)}; !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	if n := l.got[0]; !n.EndsAt.Equal(n.BeganAt.Add(time.Duration(n.Event["duration"].(float64) * float64(time.Minute)))) {
+	if n := l.taken()[0]; !n.EndsAt.Equal(n.BeganAt.Add(time.Duration(n.Event["duration"].(float64) * float64(time.Minute)))) {
 		t.Errorf("ends at %v", n.EndsAt)
 	}
 }
@@ -325,14 +337,14 @@ func TestAlert_WebhookAway(t *testing.T) {
 					t.Fatalf("answer %d, want 503", code)
 				}
 			}
-			if l.received < 3 {
-				t.Errorf("%d attempts, want one a delivery", l.received)
+			if l.attempts() < 3 {
+				t.Errorf("%d attempts, want one a delivery", l.attempts())
 			}
 			l.answers(nil)
 			later := noon.Add(31 * time.Minute)
 			l.now.Store(&later)
-			if code := deliver(t, w, b); code != http.StatusOK || len(l.got) != 1 || l.got[0].State != alert.Closed {
-				t.Errorf("answer %d, told %+v, want it told as closed", code, l.got)
+			if code := deliver(t, w, b); code != http.StatusOK || len(l.taken()) != 1 || l.taken()[0].State != alert.Closed {
+				t.Errorf("answer %d, told %+v, want it told as closed", code, l.taken())
 			}
 		})
 	}
