@@ -10,7 +10,7 @@ func TestReadRules_Mistakes(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
 		"no list":       {`{}`, "reading the rules"},
 		"unknown key":   {`[{"name":"a","topic":"incidents","text":"t","where":{}}]`, `unknown field "where"`},
-		"topic":         {`[{"name":"a","topic":"incident","text":"t"}]`, `names topic "incident", which is none of incidents,`},
+		"topic":         {`[{"name":"a","topic":"incident","text":"t"}]`, `names topic "incident", which is none of `},
 		"no text":       {`[{"name":"a","topic":"incidents"}]`, "needs a name and a text"},
 		"field":         {`[{"name":"a","topic":"equipment_failures","text":"t","when":{"severity":["Major"]}}]`, `the field "severity", which equipment_failures do not have`},
 		"value":         {`[{"name":"a","topic":"incidents","text":"t","when":{"severity":["major"]}}]`, `the value "major" of severity, which is one of Minor, Major`},

@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/bigquery"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/ledger"
 )
 
@@ -71,7 +72,7 @@ func TestInsert_Quotes(t *testing.T) {
 func TestFromEnv_Mistakes(t *testing.T) {
 	environment := map[string]string{"GOOGLE_CLOUD_PROJECT": "p", "LAKE_BUCKET": "b", "KAFKA_BOOTSTRAP_SERVERS": "k:9092"}
 	getenv := func(name string) string { return environment[name] }
-	if config, err := FromEnv(getenv); err != nil || config.Period != 3*time.Hour || len(config.Kafka.Topics) != 6 {
+	if config, err := FromEnv(getenv); err != nil || config.Period != 3*time.Hour || len(config.Kafka.Topics) != len(event.Topics()) {
 		t.Fatal(config, err)
 	}
 	for name, value := range map[string]string{"AUDIT_PERIOD": "3", "AUDIT_IN_FLIGHT": "-1s", "KAFKA_START": "soon", "LAKE_BUCKET": "", "KAFKA_BOOTSTRAP_SERVERS": ""} {

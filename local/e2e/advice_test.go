@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,6 +40,7 @@ func TestAdvice(t *testing.T) {
 	environment := system.told(`for stationflow verify[^\n]*\n\n +(\. \S+/environment)\n`)
 	bridge := system.told(`to start the bridge, in another shell:\n\n +(\. \S+\n +bin/bridge)\n`)
 	system.shell(t, bridge)
+	send(t, producer(t, system.Kafka), []message{{topic: "incidents", key: []byte("framed"), wire: []byte("\x00\x00\x00\x00\x63{}")}}) // nobody has schema 99
 	eventually(t, "yesterday's events are in staging", func() error {
 		if rows := system.appendedRows(); rows < 5_000 {
 			return fmt.Errorf("there are %d rows", rows)
@@ -80,6 +82,13 @@ func TestAdvice(t *testing.T) {
 		return false
 	})
 
+	eventually(t, "a record of an unknown schema is refused", func() error {
+		n, err := system.count("select count(*) from staging_data.quarantine_records where reason = 'unknown_schema'")
+		if err == nil && n == 0 {
+			err = errors.New("there is none")
+		}
+		return err
+	})
 	collected, err := advice.Collect(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -98,10 +107,10 @@ func TestAdvice(t *testing.T) {
 			t.Errorf("%s says to run %s, and it finds nothing", a.Where, a.Text)
 		}
 	}
-	system.replay()
+	system.replay() // what stationflow replay lake runs, a day of each topic
 	for _, a := range collected.Commands {
 		line := strings.ReplaceAll(strings.TrimPrefix(a.Text, "bin/"), "NAME", "train_dashboard")
-		if !regexp.MustCompile(`^stationflow (deadletters (list|resend --all)|quarantine (list|retry --dry-run --all)|replay (kafka|lake) --dry-run|dbt (ls|run --full-refresh --select|source)) ?`).MatchString(line) {
+		if !regexp.MustCompile(`^stationflow (deadletters (list|resend --all)|quarantine (list|retry --dry-run --all)|replay kafka --dry-run|dbt (ls|run --full-refresh --select|source)) ?`).MatchString(line) {
 			continue
 		}
 		if said, err := system.run(environment + "\n" + "bin/" + line); err != nil {

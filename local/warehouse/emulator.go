@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 )
@@ -22,7 +23,7 @@ type emulator struct {
 	folder  string // of the database
 	temp    bool   // remove the folder when closed
 
-	process *process
+	process atomic.Pointer[process]
 	client  http.Client
 	catalog *catalog
 	write   storagepb.BigQueryWriteClient
@@ -52,14 +53,14 @@ func (e *emulator) start() error {
 	if err != nil {
 		return err
 	}
-	e.process = p
+	e.process.Store(p)
 	e.write = storagepb.NewBigQueryWriteClient(p.conn)
 	return nil
 }
 
 // replace ends the process and starts another on the same database. Only what it alone remembered is lost.
 func (e *emulator) replace() error {
-	_ = e.process.stop() // however it ended: what it had acknowledged is in the database
+	_ = e.process.Load().stop() // however it ended: what it had acknowledged is in the database
 	e.client.CloseIdleConnections()
 	e.catalog.clear()
 	return e.start()
@@ -68,7 +69,7 @@ func (e *emulator) replace() error {
 // stop ends the emulator and removes what was temporary. Callers have drained their requests before.
 func (e *emulator) stop() error {
 	e.client.CloseIdleConnections()
-	return errors.Join(e.process.stop(), e.removeTemp())
+	return errors.Join(e.process.Load().stop(), e.removeTemp())
 }
 
 func (e *emulator) removeTemp() error {
@@ -124,7 +125,7 @@ func (e *emulator) ask(ctx context.Context, method, path string, header http.Hea
 	unreachable := func(err error) (answer, *apiError) {
 		return answer{}, &apiError{http.StatusServiceUnavailable, "backendError", fmt.Sprintf("the local warehouse does not answer: %v", err)}
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+e.process.first.REST+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+e.process.Load().first.REST+path, body)
 	if err != nil {
 		return answer{}, &apiError{http.StatusBadRequest, "invalid", err.Error()}
 	}

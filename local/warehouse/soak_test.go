@@ -238,7 +238,7 @@ func latencyText(l Latency) string {
 // memory says how much memory the gateway and the emulator have, and how often that was replaced.
 func (s *soak) memory() string {
 	return fmt.Sprintf("gateway %s, emulator %s, replaced %d times",
-		resident("self"), resident(strconv.Itoa(s.w.emulator.process.command.Process.Pid)), s.w.Stats().Replaced)
+		resident("self"), resident(strconv.Itoa(s.w.emulator.process.Load().command.Process.Pid)), s.w.Stats().Replaced)
 }
 
 func resident(process string) string {

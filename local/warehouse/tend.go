@@ -14,7 +14,7 @@ func (w *Warehouse) tend(ctx context.Context) {
 		if failed && pause.For(ctx, time.Second) != nil {
 			return
 		}
-		p := w.emulator.process // nobody else changes it
+		p := w.emulator.process.Load()
 		select {
 		case <-ctx.Done():
 			return

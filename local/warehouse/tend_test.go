@@ -11,7 +11,7 @@ import (
 // grow makes the warehouse believe that its emulator has become too large.
 func grow(w *Warehouse) {
 	select {
-	case w.emulator.process.grown <- struct{}{}:
+	case w.emulator.process.Load().grown <- struct{}{}:
 	default: // it believes that already
 	}
 }
@@ -43,7 +43,7 @@ func TestEmulator_IsReplacedBetweenRequests(t *testing.T) {
 	for round, end := range []func(){
 		func() { grow(w) }, func() { grow(w) },
 		func() {
-			if err := w.emulator.process.command.Process.Kill(); err != nil {
+			if err := w.emulator.process.Load().command.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 		},
