@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 )
 
 // Insert is the statement that appends rows to the table in the dataset.
@@ -37,5 +39,5 @@ func literal(value any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	}
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(fmt.Sprint(value)) + "'"
+	return bqconfig.Quoted(fmt.Sprint(value))
 }

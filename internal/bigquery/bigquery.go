@@ -1,5 +1,5 @@
 // Package bigquery says where BigQuery is: the clients of real BigQuery, or
-// of an emulator that the environment names.
+// of an emulator that the environment names, and how its statements name a text.
 package bigquery
 
 import (

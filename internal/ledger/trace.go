@@ -13,6 +13,8 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
+	"github.com/stationflow/stationflow/internal/bigquery/scan"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/lake"
 )
@@ -193,15 +195,15 @@ func (t *tracer) query(table string) *bigquery.Query {
 			}
 		}
 		if t.seek.ID != "" && table != QuarantineTable {
-			names = append(names, "id = "+quoted(t.seek.ID))
+			names = append(names, "id = "+bqconfig.Quoted(t.seek.ID))
 		}
 		conditions = append(conditions, "("+strings.Join(names, " or ")+")")
 		if t.seek.Topic != "" {
-			conditions = append(conditions, "kafka_topic = "+quoted(t.seek.Topic))
+			conditions = append(conditions, "kafka_topic = "+bqconfig.Quoted(t.seek.Topic))
 		}
 	} else {
 		conditions = append(conditions, fmt.Sprintf("kafka_topic = %s and kafka_topic_id = %s and kafka_partition = %d and kafka_offset = %d",
-			quoted(t.seek.Topic), quoted(t.seek.TopicID), t.seek.Partition, t.seek.Offset))
+			bqconfig.Quoted(t.seek.Topic), bqconfig.Quoted(t.seek.TopicID), t.seek.Partition, t.seek.Offset))
 	}
 	where := arrived{from: t.seek.From}.where()
 	if where == "" {
@@ -219,11 +221,6 @@ order by ingested_at
 limit %d`, columns, "`"+t.Warehouse.Dataset+"."+table+"`", where, strings.Join(conditions, " and "), 100*t.seek.Most))
 	q.Labels = labels
 	return q
-}
-
-// quoted is a text as GoogleSQL reads it.
-func quoted(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(text) + "'"
 }
 
 type tracedRow struct {
@@ -251,24 +248,26 @@ func (t *tracer) readRows(ctx context.Context, tell func(Scan) error) error {
 	if t.seek.Topic != "" {
 		tables = slices.DeleteFunc(slices.Clone(tables), func(table string) bool { return table != t.seek.Topic && table != QuarantineTable })
 	}
-	var scan Scan
+	var sum Scan
 	for _, table := range tables {
-		bytes, err := DryRun(ctx, t.query(table))
+		bytes, err := scan.Bytes(ctx, t.query(table))
 		if err != nil {
 			return fmt.Errorf("asking how much of %s.%s would be read: %w", t.Warehouse.Dataset, table, err)
 		}
-		scan.BigQueryBytes += bytes
+		sum.BigQueryBytes += bytes
 	}
-	if err := tell(scan); err != nil {
+	if err := tell(sum); err != nil {
 		return err
 	}
 	found := make([][]AtRow, len(tables))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, table := range tables {
 		group.Go(func() error {
-			err := Rows(ctx, t.query(table), func(r *tracedRow) { found[i] = append(found[i], r.row(table)) })
-			if err != nil {
-				return fmt.Errorf("looking for the record in %s.%s: %w", t.Warehouse.Dataset, table, err)
+			for r, err := range scan.Rows[tracedRow](ctx, scan.Limits{}, t.query(table)) {
+				if err != nil {
+					return fmt.Errorf("looking for the record in %s.%s: %w", t.Warehouse.Dataset, table, err)
+				}
+				found[i] = append(found[i], r.row(table))
 			}
 			return nil
 		})
@@ -433,18 +432,19 @@ func (t *tracer) atMarts(ctx context.Context, one *Trace) (*AtMarts, error) {
 	q := t.Warehouse.Client.Query(fmt.Sprintf(`select max(latest_ingested_at) as latest, max(computed_at) as computed
 from %s
 where row_kind = 'hour' and local_date = date '%s' and local_hour = datetime '%s' and topic = %s and station = %s`,
-		"`"+t.seek.Prod+".station_hours`", local.Format(time.DateOnly), local.Format("2006-01-02 15:00:00"), quoted(one.Topic), quoted(row.Station)))
+		"`"+t.seek.Prod+".station_hours`", local.Format(time.DateOnly), local.Format("2006-01-02 15:00:00"), bqconfig.Quoted(one.Topic), bqconfig.Quoted(row.Station)))
 	q.Labels = labels
-	err = Rows(ctx, q, func(r *struct {
+	type hour struct {
 		Latest   bigquery.NullTimestamp `bigquery:"latest"`
 		Computed bigquery.NullTimestamp `bigquery:"computed"`
-	}) {
+	}
+	for r, err := range scan.Rows[hour](ctx, scan.Limits{}, q) {
+		if err != nil {
+			return nil, fmt.Errorf("asking %s.station_hours for the record's hour: %w", t.seek.Prod, err)
+		}
 		if m.Included = r.Latest.Valid && !r.Latest.Timestamp.Before(row.At); m.Included {
 			m.At = moment(r.Computed.Timestamp)
 		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("asking %s.station_hours for the record's hour: %w", t.seek.Prod, err)
 	}
 	return m, nil
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -11,7 +10,8 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/internal/bigquery/scan"
 )
 
 // QuarantineTable is where records are that are no valid events.
@@ -103,7 +103,7 @@ func (w *Warehouse) query(table string, in arrived) *bigquery.Query {
 func (w *Warehouse) estimate(ctx context.Context, in arrived) (int64, error) {
 	sizes := make([]int64, len(w.Tables))
 	err := w.each(ctx, func(ctx context.Context, i int, table string) error {
-		size, err := DryRun(ctx, w.query(table, in))
+		size, err := scan.Bytes(ctx, w.query(table, in))
 		sizes[i] = size
 		if err != nil {
 			return fmt.Errorf("asking how much of %s.%s would be read: %w", w.Dataset, table, err)
@@ -115,16 +115,6 @@ func (w *Warehouse) estimate(ctx context.Context, in arrived) (int64, error) {
 		all += size
 	}
 	return all, err
-}
-
-// DryRun returns the bytes that a query would process. That costs nothing.
-func DryRun(ctx context.Context, q *bigquery.Query) (int64, error) {
-	q.DryRun = true
-	job, err := q.Run(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return job.LastStatus().Statistics.TotalBytesProcessed, nil
 }
 
 // Runs reads the runs of all tables.
@@ -167,8 +157,13 @@ type wordRow struct {
 }
 
 func (w *Warehouse) read(ctx context.Context, table string, in arrived) (runs []Run, err error) {
-	err = Rows(ctx, w.query(table, in), func(row *wordRow) { runs = append(runs, row.runs(table)...) })
-	return runs, err
+	for row, err := range scan.Rows[wordRow](ctx, scan.Limits{}, w.query(table, in)) {
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, row.runs(table)...)
+	}
+	return runs, nil
 }
 
 // runs are those of a word, or of the full words that follow one another.
@@ -208,25 +203,6 @@ func ofBits(set uint64, first int64) Spans {
 		offsets = append(offsets, first+int64(bits.TrailingZeros64(set)))
 	}
 	return Offsets(offsets)
-}
-
-// Rows calls f with every row of a query.
-func Rows[T any](ctx context.Context, q *bigquery.Query, f func(*T)) error {
-	rows, err := q.Read(ctx)
-	if err != nil {
-		return err
-	}
-	for {
-		var row T
-		switch err := rows.Next(&row); {
-		case err == nil:
-			f(&row)
-		case errors.Is(err, iterator.Done):
-			return nil
-		default:
-			return err
-		}
-	}
 }
 
 // keeps is how long the tables keep their rows, the shortest; 0 for ever.

@@ -26,19 +26,27 @@ func (e *TooMuch) Error() string {
 	return fmt.Sprintf("it would read %d bytes of the warehouse and may read %d", e.Bytes, e.Most)
 }
 
+// Bytes asks how much the query would read, which costs nothing.
+func Bytes(ctx context.Context, query *bigquery.Query) (int64, error) {
+	query.DryRun = true
+	job, err := query.Run(ctx)
+	query.DryRun = false
+	if err != nil {
+		return 0, err
+	}
+	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+}
+
 // Check asks how much the query would read, which costs nothing, and returns a
 // *TooMuch error where that is over the limit.
 func (l Limits) Check(ctx context.Context, query *bigquery.Query) error {
 	if l.Told == nil && l.MaxBytes == 0 {
 		return nil
 	}
-	query.DryRun = true
-	job, err := query.Run(ctx)
-	query.DryRun = false
+	bytes, err := Bytes(ctx, query)
 	if err != nil {
 		return err
 	}
-	bytes := job.LastStatus().Statistics.TotalBytesProcessed
 	if l.MaxBytes > 0 && bytes > l.MaxBytes {
 		return &TooMuch{bytes, l.MaxBytes}
 	}

@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/iterator"
 
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/pause"
 )
 
@@ -239,7 +240,7 @@ func (l *Lease) extend(ctx context.Context, and string) error {
 // belongs into the transaction that publishes what the state speaks of.
 func (l *Lease) finish(published *state) string {
 	return fmt.Sprintf("update %s\nset holder = '', interrupted = false, expires_at = current_timestamp(), state = %s\nwhere %s;",
-		l.relation, quoted(published.String()), l.held())
+		l.relation, bqconfig.Quoted(published.String()), l.held())
 }
 
 // Release gives the lease back after an interrupt, when it is still this run's
@@ -307,9 +308,4 @@ func (l *Lease) keep(ctx context.Context, stop <-chan struct{}, end context.Canc
 			return
 		}
 	}
-}
-
-// quoted is a text as a literal of GoogleSQL.
-func quoted(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(text) + "'"
 }
