@@ -26,7 +26,8 @@ const (
 type chunk struct {
 	*Writer
 	dst   *bytes.Buffer
-	start int // of the file in dst
+	start int   // of the row group in dst
+	at    int64 // of the row group in the file
 	meta  format.ColumnMetaData
 }
 
@@ -228,7 +229,7 @@ func (k *chunk) data(rows int, encoding format.Encoding) error {
 	})}, k.page)
 }
 
-func (k *chunk) offset() int64 { return int64(k.dst.Len() - k.start) }
+func (k *chunk) offset() int64 { return k.at + int64(k.dst.Len()-k.start) }
 
 // put writes a page behind its header, which has all but the sizes.
 func (k *chunk) put(header *format.PageHeader, page []byte) error {
