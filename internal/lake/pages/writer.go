@@ -39,6 +39,7 @@ type Writer struct {
 	createdBy string
 	columns   []column
 	rows      int
+	groups    bool // the files have several row groups
 
 	page       []byte // before its compression
 	compressed []byte
@@ -60,6 +61,9 @@ func NewWriter(columns []Column, schema []format.SchemaElement, createdBy string
 	}
 	return w
 }
+
+// Groups says that the files that follow may have several row groups.
+func (w *Writer) Groups() { w.groups = true }
 
 // Reset begins the next row group, of so many rows. Each column then gets as
 // many values, by Append, Add or Repeat.
