@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/storage"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/parquet-go/parquet-go"
 	"google.golang.org/api/option"
@@ -354,6 +355,16 @@ func (l *lab) write(name string, content []byte, ranges string) {
 		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name, Created: time.Now().Add(l.ahead), Metadata: map[string]string{"stationflow-ranges": ranges}},
 		Content:     content,
 	})
+}
+
+// client is one of the lake's own.
+func (l *lab) client() *storage.Client {
+	l.t.Helper()
+	c, err := storage.NewClient(context.Background(), append([]option.ClientOption{storage.WithJSONReads()}, l.config().Storage...)...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return c
 }
 
 // config is that of a function with this lake.
