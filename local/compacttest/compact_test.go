@@ -322,3 +322,65 @@ func TestCompact_TwoAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Whatever happens in whatever order, readers find every record after each step,
+// and once in the end: files come, late, again and twice; calls are killed, and
+// two run at once; time passes.
+func TestCompact_AnythingInAnyOrder(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(seed, 77))
+			l := newLab(t)
+			l.minutes(random, 2+random.IntN(5), 10+random.IntN(30))
+			var given [][]record
+			next := int64(500_000)
+			for range 14 {
+				switch random.IntN(7) {
+				case 0: // a late file
+					var some []record
+					for range 1 + random.IntN(30) {
+						next += 1 + random.Int64N(3)
+						some = append(some, made(random, coordinate{topicID, random.Int64N(3), next}, noon.Add(time.Duration(random.IntN(400))*time.Minute), fmt.Sprint("late-", next)))
+					}
+					l.put(some...)
+					given = append(given, some)
+				case 1: // one that was deleted perhaps comes again, or in another cut
+					if len(given) > 0 {
+						some := given[random.IntN(len(given))]
+						l.put(some[random.IntN(len(some)):]...)
+					}
+				case 2:
+					l.later(time.Duration(random.IntN(12)) * time.Hour)
+				case 3: // killed
+					ctx, kill := context.WithCancel(t.Context())
+					l.decide(crashing(1+random.IntN(25), random.IntN(2) == 0, kill))
+					_, _ = l.run(ctx, small)
+					kill()
+					l.decide(nil)
+				case 4: // two at once
+					var both sync.WaitGroup
+					for range 2 {
+						both.Go(func() {
+							if _, err := l.run(t.Context(), small); err != nil {
+								t.Errorf("one of two: %v", err)
+							}
+						})
+					}
+					both.Wait()
+				default:
+					l.mustRun(small)
+				}
+				l.look()
+				if t.Failed() {
+					return
+				}
+			}
+			for range 5 {
+				l.later(8 * time.Hour)
+				l.mustRun(small)
+			}
+			l.settled()
+		})
+	}
+}
