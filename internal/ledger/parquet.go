@@ -1,20 +1,18 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 
-	"cloud.google.com/go/storage"
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
 // readCoordinates returns the coordinates of the rows of a Parquet file. It
-// reads the footer and four columns. A file that is damaged is an error; one
-// that cannot be fetched is an *outage.
+// reads the footer and four columns. A file that is damaged is an error, and so
+// is one that cannot be fetched: lake.IsOutage tells.
 func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err error) {
 	defer func() {
 		if fault := recover(); fault != nil { // the library trusts what a file says of itself
@@ -99,60 +97,4 @@ func values(pages parquet.Pages) (all []parquet.Value, err error) {
 		}
 		parquet.Release(page)
 	}
-}
-
-// blockBytes is how much of an object is fetched at once. Most objects have
-// fewer bytes; of large ones, what lies between the columns is not fetched.
-const blockBytes = 1 << 20
-
-// Blocks reads an object in blocks, each once.
-type blocks struct {
-	ctx    context.Context
-	object *storage.ObjectHandle
-	size   int64
-
-	number int64
-	held   []byte
-}
-
-// An outage is why an object could not be fetched.
-type outage struct{ error }
-
-func (o *outage) Unwrap() error { return o.error }
-
-// ReadAt fetches the blocks that it needs.
-func (b *blocks) ReadAt(p []byte, offset int64) (n int, err error) {
-	for n < len(p) {
-		if offset >= b.size {
-			return n, io.EOF
-		}
-		if err := b.fetch(offset / blockBytes); err != nil {
-			return n, err
-		}
-		start := offset % blockBytes
-		if start >= int64(len(b.held)) {
-			return n, io.ErrUnexpectedEOF
-		}
-		copied := copy(p[n:], b.held[start:])
-		n, offset = n+copied, offset+int64(copied)
-	}
-	return n, nil
-}
-
-func (b *blocks) fetch(number int64) error {
-	if b.held != nil && b.number == number {
-		return nil
-	}
-	first := number * blockBytes
-	reader, err := b.object.NewRangeReader(b.ctx, first, min(blockBytes, b.size-first))
-	if err == nil {
-		b.held, err = io.ReadAll(reader)
-		err = errors.Join(err, reader.Close())
-	}
-	if err != nil {
-		b.held = nil
-		return &outage{err}
-	}
-	b.number = number
-	return nil
 }

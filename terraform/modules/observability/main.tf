@@ -105,7 +105,8 @@ locals {
     function-errors = {
       title    = "A function answers with errors"
       severity = "WARNING"
-      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+      # Compact is called once an hour, so a second failure is one too many.
+      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5 or sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=\"compact\",response_code_class=\"5xx\"}[3h])) >= 2"
       duration = "300s"
     }
     incomplete = {
