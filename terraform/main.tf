@@ -277,7 +277,9 @@ module "observability" {
   bridge                   = module.bridge.pool
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
+  idle                     = var.bridge.idle
   ingest_subscription      = module.transport.ingest_subscription
+  objectives               = var.objectives
   project                  = module.foundation.project
   runbooks_url             = var.runbooks_url
 }

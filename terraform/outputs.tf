@@ -31,6 +31,11 @@ output "bucket" {
   value       = "gs://${module.lake.bucket}"
 }
 
+output "dashboard" {
+  description = "Where the pipeline's dashboard can be seen, for those who operate it."
+  value       = module.observability.dashboard
+}
+
 output "dead_letter_subscription" {
   description = "Subscription that keeps batches that failed for good."
   value       = module.transport.dead_letter_subscription

@@ -286,6 +286,15 @@ variable "network" {
   }
 }
 
+variable "objectives" {
+  description = <<-EOT
+    Whether Cloud Monitoring keeps two objectives over 28 days: how soon records are in BigQuery, and that audits find every
+    record. It takes them only once it knows their metrics: set it after the first records are through and an audit has run.
+  EOT
+  type        = bool
+  default     = false
+}
+
 variable "prod_bq_dataset" {
   description = "BigQuery dataset of the marts that dashboards read, which is made."
   type        = string

@@ -172,7 +172,7 @@ func (m *merging) window(ctx context.Context, groups []*group, w window) error {
 	has, n, size := map[place][]int64{}, 0, int64(0)
 	if w.low != nil || w.high != nil {
 		err := m.each(ctx, some, func(f *file, g *group) error {
-			places, offsets, err := f.coordinates(f.RowGroups()[g.index])
+			places, offsets, err := f.coordinates(g.index)
 			before := n
 			for i, offset := range offsets {
 				if w.has(places[i], offset) {

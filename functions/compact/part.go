@@ -15,6 +15,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/lake"
 	"github.com/stationflow/stationflow/internal/lake/pages"
+	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
 // A part is an object that is to be merged.
@@ -124,9 +125,9 @@ func (r *reader) scan(ctx context.Context, p *part, hold bool) error {
 		if err != nil {
 			return err
 		}
-		for i, g := range f.RowGroups() {
-			read := &group{part: p, index: i, rows: int(g.NumRows()), bytes: f.Metadata().RowGroups[i].TotalByteSize, spans: map[place]span{}}
-			places, offsets, err := f.coordinates(g)
+		for i, of := range f.RowGroups() {
+			read := &group{part: p, index: i, rows: int(of.NumRows()), bytes: f.Metadata().RowGroups[i].TotalByteSize, spans: map[place]span{}}
+			places, offsets, err := f.coordinates(i)
 			if err != nil {
 				return err
 			}
@@ -159,7 +160,7 @@ func guard(read func() error) (err error) {
 
 // A file is a Parquet file of a topic.
 type file struct {
-	*parquet.File
+	*parquetfile.File
 	reader *reader
 	at     []int // of each column of the format, its place in the file; -1 where there is none
 }
@@ -167,9 +168,9 @@ type file struct {
 // open looks at the footer of a file. Each of its columns must be the format's,
 // of the same type, or rows would lose something.
 func (r *reader) open(from io.ReaderAt, size int64) (*file, error) {
-	opened, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	opened, _, err := parquetfile.Open(from, size)
 	if err != nil {
-		return nil, fmt.Errorf("it is no Parquet file that can be read: %w", err)
+		return nil, err
 	}
 	f := &file{File: opened, reader: r, at: make([]int, len(r.format.Columns))}
 	for i := range f.at {
@@ -199,8 +200,8 @@ func (r *reader) column(name string) int {
 }
 
 // coordinates returns those of each row of the row group.
-func (f *file) coordinates(g parquet.RowGroup) (places []place, offsets []int64, err error) {
-	rows := int(g.NumRows())
+func (f *file) coordinates(group int) (places []place, offsets []int64, err error) {
+	rows := int(f.RowGroups()[group].NumRows())
 	places, offsets = make([]place, 0, rows), make([]int64, 0, rows)
 	var ids []string
 	last := ""
@@ -231,7 +232,7 @@ func (f *file) coordinates(g parquet.RowGroup) (places []place, offsets []int64,
 		{"kafka_offset", func(v *parquet.Value) error { offsets = append(offsets, v.Int64()); return nil }},
 	} {
 		read := 0
-		err := f.each(g, f.reader.column(column.name), func(v *parquet.Value) error {
+		err := f.each(group, f.reader.column(column.name), func(v *parquet.Value) error {
 			if read++; v.IsNull() {
 				return fmt.Errorf("a row has no %s", column.name)
 			}
@@ -251,8 +252,11 @@ var errTooMany = errors.New("it has more partitions than topic ids")
 
 // each calls with every value of a column of the format; the value is the
 // callee's only until it returns.
-func (f *file) each(g parquet.RowGroup, column int, call func(v *parquet.Value) error) (err error) {
-	read := g.ColumnChunks()[f.at[column]].Pages()
+func (f *file) each(group, column int, call func(v *parquet.Value) error) (err error) {
+	read, err := f.Pages(group, f.at[column])
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, read.Close()) }()
 	some := make([]parquet.Value, 256)
 	for {

@@ -29,8 +29,7 @@ func (r *rows) count() int { return len(r.offsets) }
 
 // load adds those rows of a row group that are in the window.
 func (r *rows) load(f *file, g *group, in window) error {
-	from := f.RowGroups()[g.index]
-	places, offsets, err := f.coordinates(from)
+	places, offsets, err := f.coordinates(g.index)
 	if err != nil {
 		return err
 	}
@@ -52,7 +51,7 @@ func (r *rows) load(f *file, g *group, in window) error {
 			continue
 		}
 		row := 0
-		err := f.each(from, c, func(v *parquet.Value) error {
+		err := f.each(g.index, c, func(v *parquet.Value) error {
 			if row == len(keep) {
 				return fmt.Errorf("column %s has more values than there are rows", r.of[c].Name)
 			}

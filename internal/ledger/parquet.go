@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
 // readCoordinates returns the coordinates of the rows of a Parquet file. It
@@ -17,21 +19,13 @@ func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err e
 			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
 		}
 	}()
-	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, at, err := parquetfile.Open(from, size, "kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset")
 	if err != nil {
-		return nil, fmt.Errorf("it is no Parquet file that can be read: %w", err)
-	}
-	var at [4]int
-	for i, name := range []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"} {
-		column, ok := file.Schema().Lookup(name)
-		if !ok {
-			return nil, fmt.Errorf("it has no column %s", name)
-		}
-		at[i] = column.ColumnIndex
+		return nil, err
 	}
 	offsets := map[Place][]int64{}
-	for _, group := range file.RowGroups() {
-		if err := addGroup(offsets, group, at); err != nil {
+	for group := range file.RowGroups() {
+		if err := addGroup(offsets, file, group, [4]int(at)); err != nil {
 			return nil, fmt.Errorf("its rows cannot be read: %w", err)
 		}
 	}
@@ -42,15 +36,19 @@ func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err e
 	return spans, nil
 }
 
-func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
+func addGroup(to map[Place][]int64, file *parquetfile.File, group int, at [4]int) error {
 	var columns [4][]parquet.Value
+	rows := file.RowGroups()[group].NumRows()
 	for i := range columns {
-		var err error
-		if columns[i], err = values(group.ColumnChunks()[at[i]]); err != nil {
+		pages, err := file.Pages(group, at[i])
+		if err != nil {
 			return err
 		}
-		if int64(len(columns[i])) != group.NumRows() {
-			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), group.NumRows())
+		if columns[i], err = values(pages); err != nil {
+			return err
+		}
+		if int64(len(columns[i])) != rows {
+			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), rows)
 		}
 	}
 	var place Place
@@ -74,8 +72,7 @@ func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
 
 // values reads a column, a few values at a time: how many there are is what the
 // file says, which may be damaged.
-func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
-	pages := chunk.Pages()
+func values(pages parquet.Pages) (all []parquet.Value, err error) {
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	some := make([]parquet.Value, 1024)
 	for {

@@ -149,6 +149,7 @@ var scenarios = map[string]map[string]any{
 		"transport":         "http",
 		"simulate":          true,
 		"labels":            map[string]any{"team": "stations"},
+		"objectives":        true,
 		"bridge":            map[string]any{"idle": "stay", "min_instances": 2, "max_instances": 4, "settings": map[string]any{"BRIDGE_BATCH_AGE": "250ms", "BRIDGE_LAKE_AGE": "90s", "KAFKA_START": "latest", "SCALE_LAG": "3m"}},
 		"ingest":            map[string]any{"settings": map[string]any{"INGEST_CALL_TIMEOUT": "1m"}},
 		"transform":         map[string]any{"settings": map[string]any{"TRANSFORM_WAIT": "200s"}},

@@ -16,11 +16,11 @@ import (
 	"path"
 
 	"cloud.google.com/go/storage"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
 // A Part is one state of an object: another one of the same name has another
@@ -65,7 +65,7 @@ func Read(ctx context.Context, bucket *storage.BucketHandle, name string, size i
 		}
 	}()
 	from := lake.NewBlocks(ctx, bucket.Object(name), size)
-	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, _, err := parquetfile.Open(from, size)
 	if lake.IsOutage(err) {
 		return r, fmt.Errorf("reading object %s: %w", name, err)
 	}
