@@ -16,7 +16,7 @@ import (
 // is still there, and once it is gone, nothing is missing: verify, trace, the
 // replay from the lake, DuckDB and BigQuery's client find every record, and at
 // the end each once.
-func TestCompaction(t *testing.T) {
+func TestFaults_Compaction(t *testing.T) {
 	system := up(t, []string{"BRIDGE_LAKE_AGE=1s", "BRIDGE_COMMIT_INTERVAL=50ms"})
 	sent, reasons := mix(t, goodEvents(t, 1200), 24)
 	kafka := producer(t, system.Kafka)
