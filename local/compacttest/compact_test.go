@@ -1,6 +1,7 @@
 package compacttest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/stationflow/stationflow/functions/compact"
 )
@@ -73,11 +76,37 @@ func (l *lab) settled() {
 			}
 			perPartition[partition] = offset
 		}
+		l.checkBounds(o)
 	}
 	if rows != len(l.want) || len(generations) != 1 {
 		l.t.Errorf("%d rows of %d records are left, of %d merges: %q", rows, len(l.want), len(generations), l.names())
 	}
 	l.look()
+}
+
+// checkBounds holds what the footer says of each row group's stations against its
+// rows: readers leave out row groups by that.
+func (l *lab) checkBounds(o objectAttrs) {
+	l.t.Helper()
+	content, err := l.server.GetObject(bucket, o.Name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	file, err := parquet.OpenFile(bytes.NewReader(content.Content), int64(len(content.Content)))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	rows, at := l.rows(o), columnOf("station")
+	for g, group := range file.Metadata().RowGroups {
+		bounds := group.Columns[at].MetaData.Statistics
+		for _, row := range rows[:group.NumRows] {
+			if station := row[at].ByteArray(); bytes.Compare(station, bounds.MinValue) < 0 || bytes.Compare(station, bounds.MaxValue) > 0 {
+				l.t.Errorf("row group %d of %s says its stations are from %q to %q, and has %q", g, o.Name, bounds.MinValue, bounds.MaxValue, station)
+				return
+			}
+		}
+		rows = rows[group.NumRows:]
+	}
 }
 
 func order(name string) int {
