@@ -8,6 +8,14 @@ locals {
   topics     = [for t in local.tables : t if t != "quarantine"]
   partitions = 6 # of each topic
 
+  # The pipeline's own records have a topic and tables of their own.
+  canary_topic = "stationflow_canary"
+  canary = !var.canary ? null : {
+    table  = local.canary_topic
+    prod   = "${local.root}/functions/transform/canary.json"
+    schema = "${path.root}/canary/${local.canary_topic}.json"
+  }
+
   bucket   = coalesce(var.bucket, "${var.project}-stationflow-lake")
   group_id = lookup(var.bridge.settings, "KAFKA_GROUP_ID", "stationflow")
 
@@ -83,6 +91,7 @@ module "lake" {
   source = "./modules/lake"
 
   bucket          = local.bucket
+  canary          = var.canary
   cold_after_days = var.lake_cold_after_days
   demo            = var.demo
   kms_key         = module.foundation.kms_key
@@ -96,6 +105,7 @@ module "warehouse" {
   source = "./modules/warehouse"
 
   bucket          = module.lake.bucket
+  canary          = local.canary
   completeness    = "${local.root}/functions/audit/table.json"
   demo            = var.demo
   deployment      = local.deployment
@@ -132,6 +142,7 @@ module "functions" {
   bucket       = module.lake.bucket
   build_bucket = module.foundation.build_bucket
   builder      = module.foundation.builder
+  canary       = var.canary
   ingest = {
     concurrency   = var.ingest.concurrency
     cpu           = var.ingest.cpu
@@ -190,6 +201,7 @@ module "kafka" {
   source = "./modules/kafka"
   count  = var.kafka == null ? 1 : 0
 
+  canary         = var.canary ? local.canary_topic : null
   cluster        = var.confluent_cluster
   group_id       = local.group_id
   key_generation = var.kafka_key_generation
@@ -225,6 +237,7 @@ module "bridge" {
   bucket              = module.lake.bucket
   build_bucket        = module.foundation.build_bucket
   builder             = module.foundation.builder
+  canary              = var.canary
   dead_letter_topic   = module.transport.dead_letter_topic
   files               = local.kafka_files
   group_id            = local.group_id
@@ -269,6 +282,7 @@ module "observability" {
 
   alert_emails             = var.alert_emails
   bridge                   = module.bridge.pool
+  canary_hops              = [for hop, sink in { lake = "lake", marts = "warehouse", staging = "warehouse" } : hop if var.canary && contains(local.sinks, sink)]
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
   ingest_subscription      = module.transport.ingest_subscription

@@ -142,6 +142,7 @@ var scenarios = map[string]map[string]any{
 	"everything": {
 		"alert":             map[string]any{"webhook_url_secret": "alert-webhook", "topic": "pager", "settings": map[string]any{"ALERT_LATE": "2h"}},
 		"alert_emails":      []string{"ops@example.com"},
+		"canary":            true,
 		"dashboard_viewers": []string{"group:stations@example.com"},
 		"kms_key":           "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
 		"network":           map[string]any{"subnetwork": "projects/p/regions/europe-west1/subnetworks/s", "egress": "ALL_TRAFFIC"},

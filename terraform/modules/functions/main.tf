@@ -84,6 +84,7 @@ locals {
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
         STATION_TIMEZONE     = var.station_timezone
+        TRANSFORM_CANARY     = var.canary ? "on" : "off"
       })
     }
     # Each call takes a second or so, each minute.

@@ -32,6 +32,11 @@ variable "builder" {
   type        = string
 }
 
+variable "canary" {
+  description = "Whether canaries go through all hops."
+  type        = bool
+}
+
 variable "ingest" {
   description = "Size and settings of ingest; public_ingress lets calls in from outside the network, with IAM still to pass."
   type = object({
