@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stationflow/stationflow/bridge/outlet"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/terraform"
@@ -67,14 +68,14 @@ func (d deadLetters) run(ctx context.Context, args []string, streams Streams) er
 		return err
 	}
 	r := env.NewReader(streams.Getenv)
-	to, transport := wayFrom(r, deployment, c.url)
+	to := outlet.FromEnv(r, deployment, c.url)
 	if err := r.Err(); err != nil {
 		return localAdvice(streams.Getenv, err)
 	}
-	if err := to.check(transport); c.verb == "resend" && err != nil {
+	if err := to.Check(); c.verb == "resend" && err != nil {
 		return err
 	}
-	box, err := openMailbox(ctx, to.project, c.subscription, c.wait, d.clock)
+	box, err := openMailbox(ctx, to.Project, c.subscription, c.wait, d.clock)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/bridge/outlet"
 )
 
 // A sender sends a dead letter on its way again.
@@ -21,22 +22,22 @@ type sender struct {
 
 // newSender publishes to the topic, or posts to the function where the way has
 // its URL; patience is how long that may take for one.
-func newSender(ctx context.Context, m *mailbox, to way, patience time.Duration) (sender, error) {
-	if to.url == "" {
-		if err := mustReach(ctx, m.client.TopicAdminClient, to.topic); err != nil {
+func newSender(ctx context.Context, m *mailbox, to outlet.Way, patience time.Duration) (sender, error) {
+	if to.URL == "" {
+		if err := outlet.MustReach(ctx, m.client.TopicAdminClient, to.Topic); err != nil {
 			return sender{}, err
 		}
 		return sender{10, func(ctx context.Context, l *letter) error {
 			calling, cancel := context.WithTimeout(ctx, callTimeout)
 			defer cancel()
 			_, err := m.client.TopicAdminClient.Publish(calling, &pubsubpb.PublishRequest{
-				Topic:    to.topic,
+				Topic:    to.Topic,
 				Messages: []*pubsubpb.PubsubMessage{{Data: l.data, Attributes: l.attributes}},
 			})
 			return err
 		}}, nil
 	}
-	transport, err := bridge.NewHTTP(ctx, to.url, to.aud)
+	transport, err := bridge.NewHTTP(ctx, to.URL, to.Audience)
 	if err != nil {
 		return sender{}, err
 	}

@@ -5,37 +5,46 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"github.com/parquet-go/parquet-go"
 )
 
+// within bounds the events of which coordinates are read, by their own time; the
+// zero value bounds nothing.
+type within struct{ from, to time.Time }
+
+func (w within) bounds() bool { return !w.from.IsZero() || !w.to.IsZero() }
+
+// has reports whether the time is within, in microseconds since 1970.
+func (w within) has(micros int64) bool {
+	at := time.UnixMicro(micros)
+	return !at.Before(w.from) && (w.to.IsZero() || at.Before(w.to))
+}
+
 // readCoordinates returns the coordinates of the rows of a Parquet file. It
-// reads the footer and four columns. A file that is damaged is an error; one
-// that cannot be fetched is an *outage.
-func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err error) {
-	defer func() {
-		if fault := recover(); fault != nil { // the library trusts what a file says of itself
-			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
-		}
-	}()
-	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, fmt.Errorf("it is no Parquet file that can be read: %w", err)
-	}
-	var at [4]int
-	for i, name := range []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"} {
-		column, ok := file.Schema().Lookup(name)
-		if !ok {
-			return nil, fmt.Errorf("it has no column %s", name)
-		}
-		at[i] = column.ColumnIndex
+// reads the footer and four columns, or five where a time bounds them. A file
+// that is damaged is an error; one that cannot be fetched is an *outage.
+func readCoordinates(from io.ReaderAt, size int64, in within) (spans map[Place]Spans, err error) {
+	names := []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"}
+	if in.bounds() {
+		names = append(names, "timestamp")
 	}
 	offsets := map[Place][]int64{}
-	for _, group := range file.RowGroups() {
-		if err := addGroup(offsets, group, at); err != nil {
-			return nil, fmt.Errorf("its rows cannot be read: %w", err)
+	var place Place
+	err = readRows(from, size, names, func(row []parquet.Value) {
+		if in.bounds() && !in.has(row[4].Int64()) {
+			return
 		}
+		topic, id, partition := row[0].ByteArray(), row[1].ByteArray(), row[2].Int64()
+		if place.Topic != string(topic) || place.TopicID != string(id) || place.Partition != partition { // most rows are like the one before
+			place = Place{string(topic), string(id), partition}
+		}
+		offsets[place] = append(offsets[place], row[3].Int64())
+	})
+	if err != nil {
+		return nil, err
 	}
 	spans = make(map[Place]Spans, len(offsets))
 	for place, some := range offsets {
@@ -44,8 +53,35 @@ func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err e
 	return spans, nil
 }
 
-func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
-	var columns [4][]parquet.Value
+// readRows shows the columns of each row of a Parquet file.
+func readRows(from io.ReaderAt, size int64, names []string, show func(row []parquet.Value)) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil { // the library trusts what a file says of itself
+			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
+		}
+	}()
+	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return fmt.Errorf("it is no Parquet file that can be read: %w", err)
+	}
+	at := make([]int, len(names))
+	for i, name := range names {
+		column, ok := file.Schema().Lookup(name)
+		if !ok {
+			return fmt.Errorf("it has no column %s", name)
+		}
+		at[i] = column.ColumnIndex
+	}
+	for _, group := range file.RowGroups() {
+		if err := showGroup(group, at, show); err != nil {
+			return fmt.Errorf("its rows cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+func showGroup(group parquet.RowGroup, at []int, show func(row []parquet.Value)) error {
+	columns := make([][]parquet.Value, len(at))
 	for i := range columns {
 		var err error
 		if columns[i], err = values(group.ColumnChunks()[at[i]]); err != nil {
@@ -55,21 +91,12 @@ func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
 			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), group.NumRows())
 		}
 	}
-	var place Place
-	var offsets []int64
-	for row := range columns[0] {
-		topic, id, partition := columns[0][row].ByteArray(), columns[1][row].ByteArray(), columns[2][row].Int64()
-		if place.Topic != string(topic) || place.TopicID != string(id) || place.Partition != partition || row == 0 {
-			if row > 0 {
-				to[place] = offsets
-			}
-			place = Place{string(topic), string(id), partition}
-			offsets = to[place]
+	row := make([]parquet.Value, len(at))
+	for i := range group.NumRows() {
+		for c := range columns {
+			row[c] = columns[c][i]
 		}
-		offsets = append(offsets, columns[3][row].Int64())
-	}
-	if len(columns[0]) > 0 {
-		to[place] = offsets
+		show(row)
 	}
 	return nil
 }

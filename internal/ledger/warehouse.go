@@ -99,6 +99,9 @@ func (w *Warehouse) query(table string, in arrived) *bigquery.Query {
 	return q
 }
 
+// Estimate returns the bytes that Runs reads.
+func (w *Warehouse) Estimate(ctx context.Context) (int64, error) { return w.estimate(ctx, arrived{}) }
+
 // estimate returns the bytes that reading the runs processes.
 func (w *Warehouse) estimate(ctx context.Context, in arrived) (int64, error) {
 	sizes := make([]int64, len(w.Tables))
