@@ -163,8 +163,14 @@ module "functions" {
   propagation_seconds = var.propagation_seconds
   region              = var.region
   registry            = local.registry.ingest
-  repository          = module.foundation.repository.name
-  repository_root     = local.root
+  replay = var.replay == null ? null : {
+    callers  = var.replay.callers
+    settings = merge({ for name, value in var.bridge.settings : name => value if startswith(name, "KAFKA_") && name != "KAFKA_START" }, var.replay.settings)
+    tables   = module.warehouse.staging_tables
+    topic    = local.deployment.records_topic
+  }
+  repository      = module.foundation.repository.name
+  repository_root = local.root
   scale = {
     files         = local.kafka_files
     group_id      = local.group_id
@@ -186,6 +192,8 @@ module "functions" {
 module "transport" {
   source = "./modules/transport"
 
+  replay       = module.functions.replay
+  replays      = var.replay != null
   alert        = module.functions.alert
   alerts       = var.alert != null
   deployment   = local.deployment

@@ -326,6 +326,28 @@ variable "region" {
   }
 }
 
+variable "replay" {
+  description = <<-EOT
+    The function that replays records from Kafka or the lake when a person calls it: { callers = ["user:ana@example.com"] }
+    names who may. Without it there is none, and stationflow replay does the same from a machine that reaches Kafka and the
+    warehouse. settings are further environment variables, REPLAY_….
+  EOT
+  type = object({
+    callers  = optional(set(string), [])
+    settings = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.replay == null ? true : alltrue([for m in var.replay.callers : can(regex("^(user|group|serviceAccount):[^@ ]+@[^@ ]+$", m))])
+    error_message = "A member in replay.callers must begin with user:, group: or serviceAccount: and name one address: nothing is made public."
+  }
+  validation {
+    condition     = var.replay == null ? true : alltrue([for name in keys(var.replay.settings) : can(regex("^REPLAY_[A-Z_]+$", name))])
+    error_message = "replay.settings takes REPLAY_… variables only: everything else has a variable of its own."
+  }
+}
+
 variable "runbooks_url" {
   description = "Where docs/runbooks.md can be read; alerts link to it."
   type        = string

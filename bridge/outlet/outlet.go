@@ -46,7 +46,9 @@ func FromEnv(r *env.Reader, deployment terraform.Deployment, url string) Way {
 	if w.overHTTP = r.OneOf("BRIDGE_TRANSPORT", "pubsub", "http") == "http"; w.overHTTP && url == "" {
 		w.URL = r.String("BRIDGE_HTTP_URL", "")
 	}
-	w.Audience = r.String("BRIDGE_HTTP_AUDIENCE", w.URL)
+	if w.URL != "" {
+		w.Audience = r.String("BRIDGE_HTTP_AUDIENCE", w.URL)
+	}
 	return w
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/env"
@@ -81,6 +82,7 @@ var readers = map[string]func(getenv func(string) string) (any, error){
 	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
 	"alert":  func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
 	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
+	"replay": func(getenv func(string) string) (any, error) { return replay.FromEnv(getenv) },
 	"scale":  func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
 	"transform": func(getenv func(string) string) (any, error) {
 		config, err := transform.FromEnv(getenv)
@@ -106,6 +108,7 @@ var tunable = map[string]*regexp.Regexp{
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
 	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
+	"replay":    regexp.MustCompile(`^(REPLAY|KAFKA)_`),
 	"scale":     regexp.MustCompile(`^((SCALE|KAFKA)_|BRIDGE_LAKE_AGE$)`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
 	"simulator": regexp.MustCompile(`^(KAFKA|SCHEMA_REGISTRY)_`),
@@ -144,6 +147,9 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 		want := []string{"audit", "bridge", "ingest", "scale", "transform"}
 		if scenarios[scenario]["alert"] != nil {
 			want = append(want, "alert")
+		}
+		if scenarios[scenario]["replay"] != nil {
+			want = append(want, "replay")
 		}
 		if got := len(environments(p)); got != len(want) && scenarios[scenario]["simulate"] == nil {
 			t.Errorf("%d workloads have an environment", got)

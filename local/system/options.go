@@ -33,7 +33,7 @@ type Options struct {
 	SchemaRegistry string // URL of a registry to use; "" starts one
 	Idle           string // what becomes of the bridge while nothing comes: stay or stop
 
-	Canary         bool   // whether canaries go through all hops
+	Canary bool // whether canaries go through all hops
 
 	AlertWebhook string // where alerts are posted to; "" for ALERT_WEBHOOK, or nowhere
 

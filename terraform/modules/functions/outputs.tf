@@ -22,6 +22,14 @@ output "ingest" {
   }
 }
 
+output "replay" {
+  description = "The function's identity, and its URI without a path; null without it."
+  value = var.replay == null ? null : {
+    member = google_service_account.function["replay"].member
+    uri    = google_cloudfunctions2_function.function["replay"].service_config[0].uri
+  }
+}
+
 output "scale" {
   description = "The function's service, and its identity: name, URI without a path, member."
   value = {

@@ -89,6 +89,16 @@ variable "registry" {
   default = { environment = {}, password = null }
 }
 
+variable "replay" {
+  description = "Who may call the function replay, its further environment, the staging tables of the topics that it adds rows to, and the topic to which it publishes; null for no such function."
+  type = object({
+    callers  = set(string)
+    settings = map(string)
+    tables   = map(string)
+    topic    = string
+  })
+}
+
 variable "repository" {
   description = "Full name of the registry that images are built into."
   type        = string

@@ -105,3 +105,13 @@ resource "google_pubsub_subscription_iam_member" "forwards" {
   role         = "roles/pubsub.subscriber"
   member       = var.pubsub_agent
 }
+
+# What is replayed goes the way of all batches, whatever the bridge's transport.
+resource "google_pubsub_topic_iam_member" "replay" {
+  count = var.replays ? 1 : 0
+
+  project = var.project
+  topic   = google_pubsub_topic.topic[var.deployment.records_topic].name
+  role    = "roles/pubsub.publisher"
+  member  = var.replay.member
+}

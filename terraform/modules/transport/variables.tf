@@ -55,6 +55,18 @@ variable "region" {
   type        = string
 }
 
+variable "replay" {
+  description = "Member of IAM that the function replay runs as; null without it."
+  type        = object({ member = string, uri = string })
+  default     = null
+}
+
+variable "replays" {
+  description = "Whether the function replay is deployed."
+  type        = bool
+  default     = false
+}
+
 variable "transport" {
   description = "pubsub or http."
   type        = string
