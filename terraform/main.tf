@@ -192,6 +192,7 @@ module "functions" {
 module "transport" {
   source = "./modules/transport"
 
+  auditor      = module.functions.audit.member
   replay       = module.functions.replay
   replays      = var.replay != null
   alert        = module.functions.alert

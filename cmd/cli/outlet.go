@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/stationflow/stationflow/bridge/outlet"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 )
 
 // urlUsage explains --url, the function to post to.
@@ -19,4 +21,12 @@ func openOutlet(ctx context.Context, way outlet.Way) (*outlet.Outlet, error) {
 		}
 	}
 	return way.Open(ctx)
+}
+
+// openMailbox connects to the dead letters likewise.
+func openMailbox(ctx context.Context, project, subscription string, wait time.Duration, clock mailbox.Clock) (*mailbox.Mailbox, error) {
+	if err := reach(ctx, os.Getenv, "PUBSUB_EMULATOR_HOST"); err != nil {
+		return nil, err
+	}
+	return mailbox.Open(ctx, project, subscription, wait, clock)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/quarantine"
@@ -35,7 +36,7 @@ names the project, BIGQUERY_EMULATOR_HOST the local system.
 // A quarantineCommand is one call of stationflow quarantine.
 type quarantineCommand struct {
 	streams Streams
-	clock   clock
+	clock   mailbox.Clock
 
 	filter   quarantine.Filter
 	examples int
@@ -53,7 +54,7 @@ type retryFlags struct {
 }
 
 // quarantineTool is the command, with the clock that it waits by.
-type quarantineTool struct{ clock clock }
+type quarantineTool struct{ clock mailbox.Clock }
 
 func (t quarantineTool) run(ctx context.Context, args []string, streams Streams) error {
 	verb := ""

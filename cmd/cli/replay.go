@@ -9,6 +9,7 @@ import (
 	"github.com/stationflow/stationflow/bridge/outlet"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/program"
@@ -38,7 +39,7 @@ BIGQUERY_EMULATOR_HOST and PUBSUB_EMULATOR_HOST the local system.
 // A replayCall is one call of stationflow replay kafka or lake.
 type replayCall struct {
 	streams  Streams
-	clock    clock
+	clock    mailbox.Clock
 	request  replay.Request
 	url      string
 	maxBytes int64
@@ -46,7 +47,7 @@ type replayCall struct {
 }
 
 // replayTool is the command, with the clock that it tells progress by.
-type replayTool struct{ clock clock }
+type replayTool struct{ clock mailbox.Clock }
 
 func (t replayTool) run(ctx context.Context, args []string, streams Streams) error {
 	c := &replayCall{streams: streams, clock: t.clock}

@@ -117,6 +117,11 @@ func (c *Check) plan(ctx context.Context) error {
 	if w := c.sources.Warehouse; w != nil && !c.keeps {
 		group.Go(func() (err error) {
 			c.Scan.BigQueryBytes, err = w.estimate(ctx, c.in)
+			if err == nil && c.compares() {
+				var more int64
+				more, err = w.estimateValues(ctx, c.in)
+				c.Scan.BigQueryBytes += more
+			}
 			return err
 		})
 	}
@@ -131,8 +136,16 @@ func (c *Check) plan(ctx context.Context) error {
 	}
 	if c.Scan.Objects = len(c.objects); c.sources.Lake != nil && size(c.objects) <= c.sources.Lake.ReadBytes {
 		c.Scan.ObjectBytes = size(c.objects)
+		if c.compares() {
+			c.Scan.ObjectBytes *= 2
+		}
 	}
 	return nil
+}
+
+// compares reports whether there are values to compare.
+func (c *Check) compares() bool {
+	return c.options.Values && c.sources.Warehouse != nil && c.sources.Lake != nil
 }
 
 // settling is how long records that were handed on get to arrive, before it is
@@ -148,6 +161,14 @@ const settling = 3 * time.Second
 //   - A period was given: what is missing may have arrived long after it, or the
 //     lake may have it under an earlier event day.
 func (c *Check) Run(ctx context.Context, again func(why string, more Scan)) (*Report, error) {
+	report, err := c.rounds(ctx, again)
+	if err == nil && c.compares() {
+		err = c.compareValues(ctx, report)
+	}
+	return report, err
+}
+
+func (c *Check) rounds(ctx context.Context, again func(why string, more Scan)) (*Report, error) {
 	j := &judge{moving: true}
 	report, err := c.round(ctx, j)
 	if err == nil && j.young > 0 {

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/storage"
 	"github.com/parquet-go/parquet-go"
 )
+
+// coordinateColumns are those by which a record is known.
+var coordinateColumns = []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"}
 
 // within bounds the events of which coordinates are read, by their own time; the
 // zero value bounds nothing.
@@ -27,13 +31,13 @@ func (w within) has(micros int64) bool {
 // reads the footer and four columns, or five where a time bounds them. A file
 // that is damaged is an error; one that cannot be fetched is an *outage.
 func readCoordinates(from io.ReaderAt, size int64, in within) (spans map[Place]Spans, err error) {
-	names := []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"}
+	names := slices.Clone(coordinateColumns)
 	if in.bounds() {
 		names = append(names, "timestamp")
 	}
 	offsets := map[Place][]int64{}
 	var place Place
-	err = readRows(from, size, names, func(row []parquet.Value) {
+	err = readRows(from, size, names, nil, func(row []parquet.Value) {
 		if in.bounds() && !in.has(row[4].Int64()) {
 			return
 		}
@@ -53,8 +57,9 @@ func readCoordinates(from io.ReaderAt, size int64, in within) (spans map[Place]S
 	return spans, nil
 }
 
-// readRows shows the columns of each row of a Parquet file.
-func readRows(from io.ReaderAt, size int64, names []string, show func(row []parquet.Value)) (err error) {
+// readRows shows the columns of each row of a Parquet file. Of those that may be
+// lacking, from older files, a value is null then.
+func readRows(from io.ReaderAt, size int64, names, lacking []string, show func(row []parquet.Value)) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil { // the library trusts what a file says of itself
 			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
@@ -64,10 +69,12 @@ func readRows(from io.ReaderAt, size int64, names []string, show func(row []parq
 	if err != nil {
 		return fmt.Errorf("it is no Parquet file that can be read: %w", err)
 	}
-	at := make([]int, len(names))
-	for i, name := range names {
+	at := make([]int, len(names)+len(lacking))
+	for i, name := range slices.Concat(names, lacking) {
 		column, ok := file.Schema().Lookup(name)
-		if !ok {
+		if at[i] = -1; !ok && i >= len(names) {
+			continue
+		} else if !ok {
 			return fmt.Errorf("it has no column %s", name)
 		}
 		at[i] = column.ColumnIndex
@@ -83,6 +90,10 @@ func readRows(from io.ReaderAt, size int64, names []string, show func(row []parq
 func showGroup(group parquet.RowGroup, at []int, show func(row []parquet.Value)) error {
 	columns := make([][]parquet.Value, len(at))
 	for i := range columns {
+		if at[i] < 0 {
+			columns[i] = make([]parquet.Value, group.NumRows())
+			continue
+		}
 		var err error
 		if columns[i], err = values(group.ColumnChunks()[at[i]]); err != nil {
 			return err

@@ -114,6 +114,18 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 		want = append(want, fmt.Sprintf("%s %s/%d %d", kind, at.topic, at.partition, at.offset))
 	}
 
+	if report := system.verify("--values"); !report.Complete || len(report.Notes) > 0 && report.Notes[0].Kind == ledger.NotCompared {
+		t.Errorf("before anybody has changed a value: %v, %v", report.Problems, report.Notes)
+	}
+	for _, change := range []struct{ topic, set string }{ // a row has another value of each type
+		{"incidents", "type = 'Tecnique'"}, {"equipment_failures", "duration = duration + 0.001"}, {"train_departures", "passengers = passengers + 1"},
+		{"ticket_validations", "timestamp = timestamp_add(timestamp, interval 1 second)"}, {"incidents", "extra = '{}'"},
+		{"train_departures", "train_number = concat(ifnull(train_number, ''), 'x')"}, {"train_departures", "kafka_timestamp = null"},
+	} {
+		changed := pick(change.topic, -1, true)
+		system.change("update staging_data." + change.topic + " set " + change.set + " where " + one(changed))
+		expect(ledger.Different, changed)
+	}
 	lost := pick("train_arrivals", 0, true) // a staging row is gone
 	system.change("delete from staging_data.train_arrivals where " + one(lost))
 	expect(ledger.OnlyInLake, lost)
@@ -160,7 +172,7 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 	system.write(bucket.Object("raw/incidents/notes.txt"), []byte("hello"), nil)
 	want = append(want, string(ledger.BadObject)+" "+cut, string(ledger.BadObject)+" raw/incidents/notes.txt")
 
-	report := system.verify("--wait", "500ms")
+	report := system.verify("--values", "--wait", "500ms")
 	got := []string{}
 	flow := int64(0)
 	for _, f := range report.Problems {
@@ -190,6 +202,9 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 	}
 
 	system.audit(false)
+	if buried, err := system.count("select sum(dead_letters) from prod_data.pipeline_completeness"); err != nil || buried != 1 {
+		t.Errorf("audit has counted %d records of dead letters, %v", buried, err)
+	}
 	for at, state := range map[coordinate]string{lost: ledger.InLakeOnly, refused: ledger.IsMissing, dead: ledger.InDeadLetter} {
 		if traces, code := system.trace("--in-flight", "0s", at.String()); code != 0 || traces[0].State != state {
 			t.Errorf("the trace of %v ended with %d and %q, want %q", at, code, traces[0].State, state)

@@ -53,7 +53,7 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 			return fmt.Errorf("creating view %s.%s_records: %w", staging, table, err)
 		}
 	}
-	if err := createBeside(ctx, client.Dataset(prod).Table(audit.Table), "checked_at", bigquery.DayPartitioningType, audit.Schema); err != nil {
+	if err := createBeside(ctx, client, client.Dataset(prod).Table(audit.Table), "checked_at", bigquery.DayPartitioningType, audit.Schema); err != nil {
 		return err
 	}
 	for _, table := range lake {
@@ -93,20 +93,25 @@ func createCanaries(ctx context.Context, client *bigquery.Client, staging, prod,
 		return err
 	}
 	by := bigquery.TimePartitioningType(partitions)
-	if err := createBeside(ctx, client.Dataset(staging).Table(event.CanaryTopic), "ingested_at", by, schema); err != nil {
+	if err := createBeside(ctx, client, client.Dataset(staging).Table(event.CanaryTopic), "ingested_at", by, schema); err != nil {
 		return err
 	}
-	return createBeside(ctx, client.Dataset(prod).Table(transform.CanaryTable), "published_at", bigquery.DayPartitioningType, transform.CanarySchema)
+	return createBeside(ctx, client, client.Dataset(prod).Table(transform.CanaryTable), "published_at", bigquery.DayPartitioningType, transform.CanarySchema)
 }
 
 // createBeside makes a table that no topic and no model has.
-func createBeside(ctx context.Context, table *bigquery.Table, field string, by bigquery.TimePartitioningType, text []byte) error {
+func createBeside(ctx context.Context, client *bigquery.Client, table *bigquery.Table, field string, by bigquery.TimePartitioningType, text []byte) error {
 	schema, err := bigquery.SchemaFromJSON(text)
 	if err != nil {
 		return fmt.Errorf("reading the schema of table %s: %w", table.TableID, err)
 	}
 	metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{Type: by, Field: field}}
-	if err := table.Create(ctx, metadata); err != nil && !exists(err) {
+	err = table.Create(ctx, metadata)
+	if exists(err) { // an earlier version may have made it
+		_, err := addColumns(ctx, client, table, metadata)
+		return err
+	}
+	if err != nil {
 		return fmt.Errorf("creating table %s.%s: %w", table.DatasetID, table.TableID, err)
 	}
 	return nil

@@ -10,6 +10,11 @@ variable "alerts" {
   default     = false
 }
 
+variable "auditor" {
+  description = "Member of IAM that the function audit runs as."
+  type        = string
+}
+
 variable "deployment" {
   description = "Names and delivery policy, from deployment.json."
   type = object({
