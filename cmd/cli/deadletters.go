@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -192,26 +191,4 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		return err
 	}
 	return chosen.none(len(sent))
-}
-
-// discard takes the chosen dead letters away, and leaves a line of JSON about
-// each.
-func (c *deadLettersCall) discard(ctx context.Context, box *mailbox.Mailbox) error {
-	chosen, trace := c.choice(), slog.New(slog.NewJSONHandler(c.streams.Err, nil))
-	gone := []letterJSON{}
-	err := box.Each(ctx, 10, func(l *mailbox.Letter) (bool, error) {
-		if !chosen.has(l) {
-			return false, nil
-		}
-		chosen.done(l)
-		gone = append(gone, jsonOf(l))
-		trace.Info("dead letter discarded", "reason", c.reason, "message", l.ID, "event", l.Event(), "from", l.From(),
-			"records", l.Records(), "cause", l.Why())
-		return true, nil
-	})
-	c.sayf("%d dead letters discarded\n", len(gone))
-	if err := errors.Join(err, c.printJSON("discarded", gone)); err != nil {
-		return err
-	}
-	return chosen.none(len(gone))
 }

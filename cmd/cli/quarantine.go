@@ -75,8 +75,13 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 	}
 	r := env.NewReader(streams.Getenv)
 	config := bqconfig.FromEnv(r)
+	sinks := r.List("INGEST_SINKS", "warehouse")
 	if err := r.Err(); err != nil {
 		return localAdvice(streams.Getenv, err)
+	}
+	if !slices.Contains(sinks, "warehouse") {
+		return program.Mistakef("INGEST_SINKS names no warehouse, so what was refused is in Parquet files of the lake, below quarantine/: " +
+			"stationflow replay kafka has it judged again, as long as Kafka has it")
 	}
 	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
 		return err

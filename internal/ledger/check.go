@@ -285,6 +285,9 @@ func (c *Check) compare(ctx context.Context, h harvest, j *judge) (*Report, erro
 	j.byName = s.Lake != nil && size(c.objects) > s.Lake.ReadBytes
 	j.outstanding = map[*DeadLetter]bool{}
 	j.records = c.records
+	if s.Lake != nil && s.Lake.Bucket != nil {
+		j.aside = s.Lake.aside
+	}
 	if j.nowhere = "no table, object or dead letter"; s.DeadLetters == nil {
 		j.nowhere = "no table and no object; stationflow verify looks at the dead letters, too"
 	}

@@ -31,6 +31,7 @@ const (
 	Expired      Kind = "expired"        // the lake has what staging keeps no longer
 	Unfinished   Kind = "unfinished"     // a transaction is open
 	Settled      Kind = "settled"        // a dead letter whose records have arrived
+	SetAside     Kind = "set_aside"      // the lake has the bytes of records that no file could hold
 	NotCompared  Kind = "not_compared"   // values of too many records were to be compared
 	LakeByName   Kind = "lake_by_name"   // the contents of objects were not read
 )

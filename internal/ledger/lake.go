@@ -151,6 +151,27 @@ func (l *Lake) Between(ctx context.Context, topic string, from, to time.Time) (f
 	return found, true, err
 }
 
+// aside returns which records of the place the lake has as bytes.
+func (l *Lake) aside(ctx context.Context, place Place) (Spans, error) {
+	query := &storage.Query{Prefix: lake.AsidePrefix(place.Topic, place.TopicID, int32(place.Partition))}
+	if err := query.SetAttrSelection([]string{"Name"}); err != nil {
+		return nil, err
+	}
+	var offsets []int64
+	for objects := l.Bucket.Objects(ctx, query); ; {
+		attrs, err := objects.Next()
+		if errors.Is(err, iterator.Done) {
+			return Offsets(offsets), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing what was set aside of %s: %w", place, err)
+		}
+		if offset, ok := lake.ParseAside(attrs.Name); ok {
+			offsets = append(offsets, offset)
+		}
+	}
+}
+
 // claims are what an object's metadata says, which may be more than it holds:
 // the ranges of its batch, whose records can be in several objects and in
 // quarantine. The topic's id is not known but for its first digits.

@@ -99,7 +99,7 @@ resource "google_storage_bucket" "lake" {
       }
       condition {
         age            = lifecycle_rule.value
-        matches_prefix = ["raw/", "quarantine/"]
+        matches_prefix = ["raw/", "quarantine/", "discarded/"]
         with_state     = "LIVE"
       }
     }
