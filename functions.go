@@ -12,6 +12,7 @@ import (
 
 	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
+	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
@@ -25,6 +26,7 @@ func init() {
 	}
 	functions.HTTP("alert", alert.Handle)
 	functions.HTTP("audit", audit.Handle)
+	functions.HTTP("compact", compact.Handle)
 	functions.HTTP("ingest", ingest.Handle)
 	functions.HTTP("replay", replay.Handle)
 	functions.HTTP("scale", scale.Handle)

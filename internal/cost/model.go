@@ -23,11 +23,12 @@ const (
 	Alert        = "alert function"
 	Audit        = "audit"
 	Canary       = "canary"
+	Compact      = "compact"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Alert, Canary, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Compact, Alert, Canary, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
@@ -61,6 +62,7 @@ type Workload struct {
 	RetentionDays    float64       // of staging
 	Alerts           bool          // whether the function alert is deployed
 	Canaries         bool          // whether canaries go through all hops
+	Compacts         bool          // whether the function compact is deployed
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
 
@@ -69,7 +71,7 @@ func DefaultWorkload(recordsPerSecond float64) Workload {
 	return Workload{
 		RecordsPerSecond: recordsPerSecond, RecordBytes: 300, Transport: OverPubSub, Schedule: "* * * * *",
 		Partitions: 36, BatchAge: 800 * time.Millisecond, LakeAge: time.Minute, RetentionDays: 90,
-		BridgeIdle: BridgeStops,
+		Compacts: true, BridgeIdle: BridgeStops,
 	}
 }
 
@@ -287,5 +289,5 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
 		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes + audits*auditLogBytes},
-	}, slices.Concat(p.audit(w, objects), w.alertItems(carried), p.canaryItems(w, busyRuns))...), nil
+	}, slices.Concat(p.audit(w, objects), w.compactItems(objects), w.alertItems(carried), p.canaryItems(w, busyRuns))...), nil
 }

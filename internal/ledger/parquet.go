@@ -1,15 +1,15 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
 // coordinateColumns are those by which a record is known.
@@ -29,7 +29,8 @@ func (w within) has(micros int64) bool {
 
 // readCoordinates returns the coordinates of the rows of a Parquet file. It
 // reads the footer and four columns, or five where a time bounds them. A file
-// that is damaged is an error; one that cannot be fetched is an *outage.
+// that is damaged is an error, and so is one that cannot be fetched: lake.IsOutage
+// tells.
 func readCoordinates(from io.ReaderAt, size int64, in within) (spans map[Place]Spans, err error) {
 	names := slices.Clone(coordinateColumns)
 	if in.bounds() {
@@ -65,47 +66,49 @@ func readRows(from io.ReaderAt, size int64, names, lacking []string, show func(r
 			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
 		}
 	}()
-	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, at, err := parquetfile.Open(from, size, names...)
 	if err != nil {
-		return fmt.Errorf("it is no Parquet file that can be read: %w", err)
+		return err
 	}
-	at := make([]int, len(names)+len(lacking))
-	for i, name := range slices.Concat(names, lacking) {
+	for _, name := range lacking {
 		column, ok := file.Schema().Lookup(name)
-		if at[i] = -1; !ok && i >= len(names) {
-			continue
-		} else if !ok {
-			return fmt.Errorf("it has no column %s", name)
+		if !ok {
+			column.ColumnIndex = -1
 		}
-		at[i] = column.ColumnIndex
+		at = append(at, column.ColumnIndex)
 	}
-	for _, group := range file.RowGroups() {
-		if err := showGroup(group, at, show); err != nil {
+	for group := range file.RowGroups() {
+		if err := showGroup(file, group, at, show); err != nil {
 			return fmt.Errorf("its rows cannot be read: %w", err)
 		}
 	}
 	return nil
 }
 
-func showGroup(group parquet.RowGroup, at []int, show func(row []parquet.Value)) error {
+func showGroup(file *parquetfile.File, group int, at []int, show func(row []parquet.Value)) error {
 	columns := make([][]parquet.Value, len(at))
+	rows := file.RowGroups()[group].NumRows()
 	for i := range columns {
 		if at[i] < 0 {
-			columns[i] = make([]parquet.Value, group.NumRows())
 			continue
 		}
-		var err error
-		if columns[i], err = values(group.ColumnChunks()[at[i]]); err != nil {
+		pages, err := file.Pages(group, at[i])
+		if err != nil {
 			return err
 		}
-		if int64(len(columns[i])) != group.NumRows() {
-			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), group.NumRows())
+		if columns[i], err = values(pages); err != nil {
+			return err
+		}
+		if int64(len(columns[i])) != rows {
+			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), rows)
 		}
 	}
 	row := make([]parquet.Value, len(at))
-	for i := range group.NumRows() {
+	for i := range rows {
 		for c := range columns {
-			row[c] = columns[c][i]
+			if at[c] >= 0 {
+				row[c] = columns[c][i]
+			}
 		}
 		show(row)
 	}
@@ -114,8 +117,7 @@ func showGroup(group parquet.RowGroup, at []int, show func(row []parquet.Value))
 
 // values reads a column, a few values at a time: how many there are is what the
 // file says, which may be damaged.
-func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
-	pages := chunk.Pages()
+func values(pages parquet.Pages) (all []parquet.Value, err error) {
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	some := make([]parquet.Value, 1024)
 	for {
@@ -140,60 +142,4 @@ func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
 		}
 		parquet.Release(page)
 	}
-}
-
-// blockBytes is how much of an object is fetched at once. Most objects have
-// fewer bytes; of large ones, what lies between the columns is not fetched.
-const blockBytes = 1 << 20
-
-// Blocks reads an object in blocks, each once.
-type blocks struct {
-	ctx    context.Context
-	object *storage.ObjectHandle
-	size   int64
-
-	number int64
-	held   []byte
-}
-
-// An outage is why an object could not be fetched.
-type outage struct{ error }
-
-func (o *outage) Unwrap() error { return o.error }
-
-// ReadAt fetches the blocks that it needs.
-func (b *blocks) ReadAt(p []byte, offset int64) (n int, err error) {
-	for n < len(p) {
-		if offset >= b.size {
-			return n, io.EOF
-		}
-		if err := b.fetch(offset / blockBytes); err != nil {
-			return n, err
-		}
-		start := offset % blockBytes
-		if start >= int64(len(b.held)) {
-			return n, io.ErrUnexpectedEOF
-		}
-		copied := copy(p[n:], b.held[start:])
-		n, offset = n+copied, offset+int64(copied)
-	}
-	return n, nil
-}
-
-func (b *blocks) fetch(number int64) error {
-	if b.held != nil && b.number == number {
-		return nil
-	}
-	first := number * blockBytes
-	reader, err := b.object.NewRangeReader(b.ctx, first, min(blockBytes, b.size-first))
-	if err == nil {
-		b.held, err = io.ReadAll(reader)
-		err = errors.Join(err, reader.Close())
-	}
-	if err != nil {
-		b.held = nil
-		return &outage{err}
-	}
-	b.number = number
-	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/lake"
 )
 
 // ValueBytes is how large the objects of a topic may be together so that their
@@ -195,7 +196,7 @@ func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Objec
 		group.Go(func() error {
 			var text []byte
 			some := prints{}
-			err := readRows(&blocks{ctx: reading, object: l.Bucket.Object(object.Name), size: object.Size}, object.Size, coordinateColumns, names, func(row []parquet.Value) {
+			err := readRows(lake.NewBlocks(reading, l.Bucket.Object(object.Name), object.Size), object.Size, coordinateColumns, names, func(row []parquet.Value) {
 				var one int64
 				one, text = print(columns, row[4:], text)
 				some.add(Place{string(row[0].ByteArray()), string(row[1].ByteArray()), row[2].Int64()}, row[3].Int64(), one)
