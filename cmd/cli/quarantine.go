@@ -118,7 +118,7 @@ func (c *quarantineCommand) parse(verb string, args []string) error {
 		flags.BoolVar(&c.retry.all, "all", false, "every record of the quarantine")
 		flags.BoolVar(&c.retry.dryRun, "dry-run", false, "only count what would be accepted now")
 		flags.StringVar(&c.retry.url, "url", "", urlUsage)
-		flags.DurationVar(&c.retry.wait, "wait", 2*time.Minute, "`DURATION` in which to wait for what becomes of the records")
+		flags.DurationVar(&c.retry.wait, "wait", 2*time.Minute, "`DURATION` to wait after the last record of which it became known what became of it")
 	}
 	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
 	flags.BoolVar(&c.asJSON, "json", false, "print JSON")

@@ -179,7 +179,9 @@ const (
 
 // await waits until it is known what became of the records that were sent.
 func (c *quarantineCommand) await(ctx context.Context, table *quarantine.Table, run *retryRun) error {
+	last := int64(0)
 	for until := c.clock.Now().Add(c.retry.wait); run.sent > 0; {
+		began := c.clock.Now()
 		known := int64(0)
 		run.Accepted = 0
 		clear(run.Refused)
@@ -198,11 +200,15 @@ func (c *quarantineCommand) await(ctx context.Context, table *quarantine.Table, 
 			}
 		}
 		run.Unknown = max(run.sent-known, 0)
+		if known > last {
+			last, until = known, c.clock.Now().Add(c.retry.wait)
+		}
 		if run.Unknown == 0 || !c.clock.Now().Before(until) {
 			return nil
 		}
 		run.progress.tell("%d of %d records are decided about", known, run.sent)
-		if err := c.clock.Wait(ctx, askEvery); err != nil {
+		// A look at many rows takes long, and may keep the others waiting.
+		if err := c.clock.Wait(ctx, max(askEvery, 2*c.clock.Now().Sub(began))); err != nil {
 			return err
 		}
 	}

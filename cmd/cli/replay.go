@@ -176,10 +176,12 @@ func (c *replayCall) end(report replay.Report, err error) error {
 }
 
 func (c *replayCall) summary(report replay.Report) string {
-	said := map[string][2]string{replay.FromLake: {"put back into staging", "would be put back into staging"}, replay.FromKafka: {"replayed", "would be replayed"}}[c.request.Source]
-	done := said[0]
+	done := "replayed"
+	if c.request.Source == replay.FromLake {
+		done = "put back into staging"
+	}
 	if report.DryRun {
-		done = said[1]
+		done = "would be " + done
 	}
 	if c.request.Source == replay.FromLake {
 		return fmt.Sprintf("%d records %s", report.Records, done)
