@@ -31,7 +31,7 @@ type canarySender struct {
 // the stations waits for it.
 func (s *session) sendCanaries(ctx context.Context) {
 	sender := canarySender{bridge: s.bridge}
-	defer sender.close()
+	defer sender.disconnect()
 	for {
 		due := time.UnixMilli(s.bridge.canaryAt.Load()).Add(canaryEvery) // sessions may follow one another quickly
 		if pause.For(ctx, time.Until(due)) != nil {
@@ -42,7 +42,7 @@ func (s *session) sendCanaries(ctx context.Context) {
 		if err := sender.send(ctx, now); err != nil && ctx.Err() == nil {
 			s.bridge.metrics.canaries.WithLabelValues("failed").Inc()
 			s.bridge.log.Warn("canary not sent", "error", err.Error())
-			sender.close()
+			sender.disconnect()
 		} else if err == nil {
 			s.bridge.metrics.canaries.WithLabelValues("sent").Inc()
 			s.bridge.log.Info("canary sent")
@@ -87,8 +87,8 @@ func (c *canarySender) connect(ctx context.Context) (err error) {
 	return err
 }
 
-// close ends the connection, if there is one.
-func (c *canarySender) close() {
+// disconnect ends the connection, if there is one.
+func (c *canarySender) disconnect() {
 	if c.producer == nil {
 		return
 	}

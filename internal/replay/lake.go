@@ -68,7 +68,7 @@ func (w *Worker) lake(ctx context.Context, r Request, report *Report) (err error
 	if err := filler.open(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, filler.close()) }()
+	defer func() { err = errors.Join(err, filler.disconnect()) }()
 	for i, step := range steps {
 		n, err := filler.step(ctx, step)
 		if err != nil {
@@ -110,7 +110,7 @@ func (f *lakeFiller) open(ctx context.Context) (err error) {
 	return nil
 }
 
-func (f *lakeFiller) close() error {
+func (f *lakeFiller) disconnect() error {
 	err := f.client.Close()
 	if f.storage != nil {
 		err = errors.Join(err, f.storage.Close())

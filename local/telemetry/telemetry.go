@@ -148,7 +148,7 @@ type Figures struct {
 // Watch returns a Watcher in front of next. finished, if not nil, is called
 // after each transform.
 func Watch(next slog.Handler, now func() time.Time, finished func(Transform)) *Watcher {
-	return &Watcher{next: next, state: &state{now: now, finished: finished, failing: map[batchKey]failure{}, running: map[string]*Transform{}, canaries: map[string]Canary{}}}
+	return &Watcher{next: next, state: &state{now: now, finished: finished, failing: map[batchKey]failure{}, running: map[string]*Transform{}}}
 }
 
 // Enabled is true: the lines about single models are for debugging, and the
@@ -241,6 +241,9 @@ func (s *state) canaryArrived(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.failing, keyOf(line))
+	if s.canaries == nil {
+		s.canaries = map[string]Canary{}
+	}
 	s.canaries[text(line["hop"])] = Canary{At: s.now(), Age: milliseconds(line["age_ms"])}
 }
 
