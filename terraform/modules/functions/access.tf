@@ -132,7 +132,7 @@ resource "google_project_iam_member" "replay_jobs" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "replay" {
-  for_each = var.replay == null ? [] : var.replay.callers
+  for_each = var.replay == null ? toset([]) : var.replay.callers
 
   project  = var.project
   location = var.region
