@@ -45,7 +45,7 @@ func TestStart_AsksTheEngineSeldom(t *testing.T) {
 	if err := createTables(t.Context(), client, config.StagingDataset, config.ProdDataset, "HOUR", lakeTables(config, bucket)); err != nil {
 		t.Fatal(err)
 	}
-	within("a start", 30)
+	within("a start", 50)
 	transformer, err := transform.New(t.Context(), transform.Config{
 		Config: dbtrun.Config{Files: dbt.Files, Warehouse: config, Location: time.UTC, Statement: time.Minute, Log: slog.New(slog.DiscardHandler)},
 		Wait:   time.Minute, Run: 5 * time.Minute,
@@ -57,5 +57,5 @@ func TestStart_AsksTheEngineSeldom(t *testing.T) {
 	if report := transformer.Run(t.Context()); report == nil || !report.OK() {
 		t.Fatalf("the run failed: %+v", report)
 	}
-	within("the first transform", 130)
+	within("the first transform", 180)
 }

@@ -42,6 +42,13 @@ func (q *queries) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, answer)
 }
 
+// guarded turns a panic of the emulator's driver, which has them over some values, into an error.
+func guarded(err *error) {
+	if fault := recover(); fault != nil {
+		*err = fmt.Errorf("%v", fault)
+	}
+}
+
 // result is the answer to a query.
 type result struct {
 	Schema *bigquery.TableSchema `json:"schema"`
@@ -58,7 +65,8 @@ type cell struct {
 }
 
 // run runs a query in a transaction of its own, which is rolled back for a dry run and after a failure.
-func (q *queries) run(ctx context.Context, request warehouse.EngineQuery) (*result, error) {
+func (q *queries) run(ctx context.Context, request warehouse.EngineQuery) (_ *result, err error) {
+	defer guarded(&err)
 	conn, err := q.database.connect(ctx)
 	if err != nil {
 		return nil, err
