@@ -62,16 +62,10 @@ type Partition struct {
 	Granularity string // hour, day, month or year; a date is partitioned by day unless it says otherwise
 }
 
-// documenting are settings that change no result.
-var documenting = []string{"docs", "group", "access", "persist_docs", "event_time", "description", "labels"}
-
 func parseConfig(settings map[string]any) (Config, error) {
 	config := Config{Materialized: View, Enabled: true, Strategy: Merge, All: settings}
 	for key, value := range settings {
-		if slices.Contains(documenting, key) {
-			continue
-		}
-		if value == nil {
+		if value == nil || supportOf("model config", key).status == nothing {
 			continue
 		}
 		ok, err := config.set(key, value)
@@ -107,9 +101,7 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 		refresh, ok = value.(bool)
 		c.FullRefresh = &refresh
 	case "contract":
-		var fields map[string]any
-		fields, ok = value.(map[string]any)
-		c.Contract, _ = fields["enforced"].(bool)
+		c.Contract, ok = contractOf(value)
 	case "cluster_by":
 		c.ClusterBy, ok = stringList(value)
 	case "partitions":
@@ -127,6 +119,21 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 		err = fmt.Errorf("config %q is not supported", key)
 	}
 	return ok, err
+}
+
+func contractOf(value any) (enforced, ok bool) {
+	fields, ok := value.(map[string]any)
+	for key, value := range fields {
+		switch key {
+		case "enforced":
+			enforced, ok = value.(bool)
+		case "alias_types":
+			ok = ok && value == true
+		default:
+			ok = false
+		}
+	}
+	return enforced, ok
 }
 
 func parsePartition(value any) (*Partition, error) {

@@ -9,8 +9,9 @@ import (
 
 func load(t *testing.T, overrides map[string]string) *Project {
 	t.Helper()
-	p, err := Load(files(overrides), Target{Project: "p", Dataset: "d", Getenv: func(name string) string {
-		return map[string]string{"SET": "value"}[name]
+	p, err := Load(files(overrides), Target{Project: "p", Dataset: "d", LookupEnv: func(name string) (string, bool) {
+		value, ok := map[string]string{"SET": "value", "EMPTY": ""}[name]
+		return value, ok
 	}})
 	if err != nil {
 		t.Fatal(err)
