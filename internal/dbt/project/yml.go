@@ -155,6 +155,9 @@ func (d *document) readKey(n *ast.MappingValueNode) error {
 	if !ok || isQuoted(key) {
 		return nil
 	}
+	if colon, value := n.Start.Position, n.Value.GetToken(); value != nil && value.Position.Line == colon.Line && value.Position.Column == colon.Column+1 {
+		return d.fail(key, "the colon behind %s has no space behind it: YAML takes it for a part of a text: write a space, or quotes", key.GetToken().Value)
+	}
 	switch value, _ := scalarOf(key.GetToken().Value); value.(type) {
 	case bool, nil:
 		return d.fail(key, "the name %s is %v in YAML 1.1: put it into quotes", key.GetToken().Value, value)
