@@ -113,7 +113,7 @@ func (r *run) send(ctx context.Context, statement string) error {
 // all others as they are published.
 func (r *run) compilation(ctx context.Context) project.Compilation {
 	return project.Compilation{
-		Vars:     r.vars,
+		Vars: r.vars, FullRefresh: r.options.FullRefresh,
 		Query:    func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
 		Relation: r.relation,
 	}
