@@ -92,6 +92,7 @@ func canonical(name string) string {
 	names := map[string]string{
 		"integer": "int64", "int": "int64", "bigint": "int64", "smallint": "int64", "tinyint": "int64", "byteint": "int64",
 		"float": "float64", "boolean": "bool", "decimal": "numeric", "bigdecimal": "bignumeric",
+		"text": "string", // dbt's own alias
 	}
 	if usual, ok := names[name]; ok {
 		return usual
