@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/project"
@@ -122,7 +120,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		return nil, localAdvice(streams.Getenv, err)
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
-	if err := yaml.Unmarshal([]byte(*vars), &call.config.Vars); err != nil {
+	if call.config.Vars, err = project.ParseVars(*vars); err != nil {
 		return nil, program.Mistakef("--vars %q is not YAML with names and values: %w", *vars, err)
 	}
 	if *threads > 0 {

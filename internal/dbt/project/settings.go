@@ -108,6 +108,22 @@ func (l *loader) readVars(doc *document) error {
 	return nil
 }
 
+// ParseVars reads what --vars has: YAML as dbt-core reads it.
+func ParseVars(text string) (map[string]any, error) {
+	doc, err := parseYAML("--vars", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := doc.entries(doc.root)
+	vars := map[string]any{}
+	for _, entry := range entries {
+		if err == nil {
+			vars[keyOf(entry)], err = doc.value(entry.Value)
+		}
+	}
+	return vars, err
+}
+
 // readTree reads the configuration by folder: texts in it are rendered, and
 // know variables of the command line only, as in dbt.
 func (l *loader) readTree(doc *document, node ast.Node, place string) (map[string]any, error) {

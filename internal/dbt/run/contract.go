@@ -24,7 +24,9 @@ import (
 func (r *run) checkColumns(ctx context.Context, model *project.Model, sql string, isNew bool) error {
 	contract := model.Config.Contract
 	switch {
-	case model.Type == project.TypeSeed, !contract && model.Config.OnSchemaChange == project.IgnoreChange:
+	case model.Type == project.TypeSeed:
+		return nil
+	case !contract && !isNew && model.Config.Materialized == project.Incremental && model.Config.OnSchemaChange == project.IgnoreChange:
 		return nil
 	case !isNew && r.known.Models[model.Name].SQL == r.plan.digests[model.Name]:
 		return nil
