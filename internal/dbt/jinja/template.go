@@ -143,8 +143,7 @@ func (d Definition) Macro(context Context) Callable {
 	return &macro{definition: d.definition, template: d.template, context: context, returns: true}
 }
 
-// Filters, Tests and Methods are the names that this package knows, for the
-// table of what is supported; Methods by the type's name.
+// Filters are the names of the filters.
 func Filters() []string { return sortedKeys(filters) }
 
 // Tests are the names of the tests.

@@ -112,7 +112,7 @@ func (t *templates) defines(name string) bool {
 // and to each other; the template's own variables stay its own.
 func (t *templates) render(source *template, r *rendering) (string, error) {
 	var out string
-	err := guarded(source, func() (err error) {
+	err := guarded(func() (err error) {
 		out, err = source.Render(r.lookup)
 		return err
 	})
@@ -120,7 +120,7 @@ func (t *templates) render(source *template, r *rendering) (string, error) {
 }
 
 // guarded turns a panic into an error.
-func guarded(_ *template, do func() error) (err error) {
+func guarded(do func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("rendering panicked: %v", fault)
@@ -140,7 +140,7 @@ func (t *templates) value(file string, line int, source string, r *rendering) (j
 		return nil, err
 	}
 	var out jinja.Value
-	err = guarded(parsed, func() (err error) {
+	err = guarded(func() (err error) {
 		out, err = parsed.Native(r.lookup)
 		return err
 	})
