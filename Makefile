@@ -18,7 +18,7 @@ LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClo
 EMULATED = -e /engine -e /cmd/ -e /e2e
 TEST_LOCAL = $(GO) test -count=1 -timeout 25m -skip '$(LONG)'
 
-.PHONY: help demo up bench build check test faults topic advice clients race kafka registry format vet lint generate release clean
+.PHONY: help demo up bench build check test dbt faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test: build vet ## every test but the long ones; needs nothing but Go, git and m
 ifdef RACE
 	cd local && $(TEST_LOCAL) $$($(GO) list ./... | grep $(EMULATED))
 endif
+
+dbt: ## the corpus and 10,000 random templates and values against dbt-core: DBT_PYTHON names its Python
+	cd local && STATIONFLOW_CASES=10000 $(GO) test -count=1 -timeout 25m -run 'TestJinja_|TestValues_|TestCorpus_|TestSupport_' ./dbtequal
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/project"
@@ -36,6 +34,7 @@ var dbtCommands = []struct {
 	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{}) }},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
 	{"ls", "list what is selected", listDbt},
+	{"parse", "read the project, say what is wrong in it, and write target/manifest.json", parseOnlyDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
 
@@ -113,11 +112,15 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	call.selected, call.excluded = selected, excluded
 	var err error
-	if call.config, err = transform.FromEnv(streams.Getenv); err != nil {
+	getenv := streams.Getenv
+	if name == "ls" || name == "parse" || name == "compile" {
+		getenv = offline(getenv)
+	}
+	if call.config, err = transform.FromEnv(getenv); err != nil {
 		return nil, localAdvice(streams.Getenv, err)
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
-	if err := yaml.Unmarshal([]byte(*vars), &call.config.Vars); err != nil {
+	if call.config.Vars, err = project.ParseVars(*vars); err != nil {
 		return nil, program.Mistakef("--vars %q is not YAML with names and values: %w", *vars, err)
 	}
 	if *threads > 0 {
@@ -200,13 +203,24 @@ func (c *dbtCall) write(name string, content []byte) error {
 	return os.WriteFile(file, content, 0o644)
 }
 
-func compileDbt(ctx context.Context, c *dbtCall) error {
-	runner, err := newRunner(ctx, c.config.Config, c.streams)
-	if err != nil {
-		return err
+// offline is an environment for what needs no warehouse: it has a project.
+func offline(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		if value := getenv(name); value != "" || name != "GOOGLE_CLOUD_PROJECT" {
+			return value
+		}
+		return noProject
 	}
-	defer runner.Close()
-	compiled, err := runner.Compile(ctx, c.options(run.Options{}))
+}
+
+// noProject stands for a Google Cloud project where none is given.
+const noProject = "no-project"
+
+func compileDbt(ctx context.Context, c *dbtCall) error {
+	loaded, compiled, err := c.compile(ctx)
+	if errors.Is(err, project.ErrNeedsWarehouse) {
+		return fmt.Errorf("%w: set GOOGLE_CLOUD_PROJECT, and BIGQUERY_EMULATOR_HOST for the local system", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -217,11 +231,54 @@ func compileDbt(ctx context.Context, c *dbtCall) error {
 			return err
 		}
 	}
-	now := time.Now()
-	if err := c.write(artifact.ManifestName, artifact.Manifest(runner.Project(), byID, now.UTC().Format(time.RFC3339Nano), now)); err != nil {
+	if err := c.writeManifest(loaded, byID); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", len(compiled), filepath.Join(c.target, "compiled"))
+	return nil
+}
+
+// compile asks the warehouse which tables are there, where one answers.
+func (c *dbtCall) compile(ctx context.Context) (*project.Project, []run.Compiled, error) {
+	reason := errors.New("GOOGLE_CLOUD_PROJECT is not set")
+	if c.config.Warehouse.Project != noProject {
+		reason = reach(ctx, c.streams.Getenv, "BIGQUERY_EMULATOR_HOST")
+	}
+	if reason == nil {
+		runner, err := run.New(ctx, c.config.Config)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer runner.Close()
+		compiled, err := runner.Compile(ctx, c.options(run.Options{}))
+		if !errors.Is(err, run.ErrNoWarehouse) {
+			return runner.Project(), compiled, err
+		}
+		reason = err
+	}
+	loaded, err := c.config.Load()
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(c.streams.Err, "compiling without a warehouse, incremental models as on a first run: %v\n", reason)
+	compiled, err := run.CompileOffline(loaded, c.options(run.Options{}))
+	return loaded, compiled, err
+}
+
+func (c *dbtCall) writeManifest(loaded *project.Project, compiled map[string]string) error {
+	now := time.Now()
+	return c.write(artifact.ManifestName, artifact.Manifest(loaded, compiled, now.UTC().Format(time.RFC3339Nano), now))
+}
+
+func parseOnlyDbt(_ context.Context, c *dbtCall) error {
+	loaded, err := c.config.Load()
+	if err != nil {
+		return err
+	}
+	if err := c.writeManifest(loaded, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestReach_NothingListens(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"dbt run", "dbt test", "dbt compile", "dbt source freshness", "transform"} {
+	for _, line := range []string{"dbt run", "dbt test", "dbt source freshness", "transform"} {
 		code, _, errs := warehouse(t.Context(), line, "http://"+address)
 		want := "nothing listens at " + address + " (BIGQUERY_EMULATOR_HOST): start the system with `stationflow up`, or unset it\n"
 		if code != 1 || !strings.HasSuffix(errs, want) || strings.Count(errs, "\n") != 1 {
@@ -120,6 +121,27 @@ func TestDbt_FreshnessThatCannotBeRead(t *testing.T) {
 	code, out, errs := warehouse(t.Context(), "dbt source freshness", server.URL)
 	if code != 1 || !strings.Contains(out, "runtime error") || !strings.Contains(errs, fmt.Sprintf("could not be read: %d of the sources", len(event.Topics()))) || strings.Contains(errs, "old") {
 		t.Errorf("exit code %d, %s and %s", code, out, errs)
+	}
+}
+
+// What needs no warehouse asks for none.
+func TestDbt_WorksOffline(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for line, want := range map[string]string{
+		"dbt ls --select incidents_hourly --output name --exclude resource_type:test": "incidents_hourly\n",
+		"dbt parse": "sources are as they should be\n",
+		"dbt compile --select incidents_hourly --exclude resource_type:test": "compiled 1 models and tests to target/compiled\n",
+	} {
+		for _, address := range []string{"", "http://127.0.0.1:1"} {
+			var o, e strings.Builder
+			streams := Streams{Getenv: func(name string) string { return map[string]string{"BIGQUERY_EMULATOR_HOST": address}[name] }, Out: &o, Err: &e}
+			if code := Main(t.Context(), strings.Fields(line), streams, Commands()); code != 0 || !strings.HasSuffix(o.String(), want) {
+				t.Errorf("%s: exit code %d, %s and %s", line, code, o.String(), e.String())
+			}
+		}
+	}
+	if content, err := os.ReadFile("target/manifest.json"); err != nil || !strings.Contains(string(content), "incidents_hourly") {
+		t.Error(err)
 	}
 }
 

@@ -50,7 +50,7 @@ group by 1, 2, 3
 {%- endmacro %}
 
 {#- The rows of one metric: the total, and each value of its dimensions. -#}
-{% macro metric(name, value, unit, dimensions, relation='by_dimension') -%}
+{% macro metric_rows(name, value, unit, dimensions, relation='by_dimension') -%}
 select
     period,
     '{{ name }}' as metric_name,

@@ -1,11 +1,14 @@
 package transformtest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/dbt/run"
 )
 
 // A model that names the partitions it replaces, and that only views read, has
@@ -62,4 +65,50 @@ func TestOverwrite_KeepsOneCopyOfTheHistory(t *testing.T) {
 	prepare("2026-11-23", "5")
 	s.run()
 	holds("days", "2026-11-21,1,<nil> 2026-11-22,4,new 2026-11-23,5,new")
+}
+
+// What is deleted, inserted and published is one set, and what holds history is
+// not made again by itself.
+func TestOverwrite_OneSetOfRows(t *testing.T) {
+	t.Parallel()
+	s := start(t, time.UTC, noon)
+	model := "{{ config(materialized='incremental', incremental_strategy='insert_overwrite', partition_by={'field': 'd', 'data_type': 'date'}%s) }}" +
+		"select %s as d, {{ var('n') }} as n"
+	build := func(config, d, n string) *run.Report {
+		t.Helper()
+		s.config.Vars = map[string]any{"n": n}
+		s.small(map[string]string{
+			"models/days.sql": fmt.Sprintf(model, config, d),
+			"models/all.yml":  "models: [{name: days, columns: [{name: d, data_type: date}, {name: n, data_type: int64}]}]",
+		})
+		return s.transform.Run(t.Context())
+	}
+	holds := func(want string) {
+		t.Helper()
+		if got := s.rows(prod + ".days"); got != want {
+			t.Errorf("days is %s, want %s", got, want)
+		}
+	}
+	const someday = "date '2026-11-22'"
+	build("", someday, "1")
+	holds("2026-11-22,1")
+	build("", "cast(null as date)", "2") // dbt adds such rows, each time
+	holds("2026-11-22,1 <nil>,2")
+	build("", "if(extract(year from current_date()) > 0, null, "+someday+")", "3")
+	holds("2026-11-22,1 <nil>,2 <nil>,3")
+
+	report := build(", partitions=[\"date '2026-11-23'\"]", someday, "4")
+	if !strings.Contains(fmt.Sprint(report.Models), "rows outside of its config partitions") {
+		t.Errorf("rows outside of the partitions passed: %+v", report.Models)
+	}
+	holds("2026-11-22,1 <nil>,2 <nil>,3")
+
+	model = strings.ReplaceAll(model, "'field': 'd'", "'field': 'D'") // BigQuery's columns have no case
+	build("", someday, "5")
+	holds("2026-11-22,5 <nil>,2 <nil>,3")
+	model = strings.ReplaceAll(model, "'data_type': 'date'", "'data_type': 'date', 'granularity': 'month'")
+	if report := build("", someday, "6"); !strings.Contains(fmt.Sprint(report.Models), "run with --full-refresh") {
+		t.Errorf("another partitioning made history again: %+v", report.Models)
+	}
+	holds("2026-11-22,5 <nil>,2 <nil>,3")
 }

@@ -19,6 +19,6 @@ by_dimension as (
     ) | indent(4) }}
 )
 
-{{ metric('equipment_failures', 'equipment_failures', 'failures', ['equipment', 'station', 'zone']) }}
+{{ metric_rows('equipment_failures', 'equipment_failures', 'failures', ['equipment', 'station', 'zone']) }}
 union all
-{{ metric('average_failure_duration', 'safe_divide(duration_minutes, equipment_failures)', 'minutes', ['equipment']) }}
+{{ metric_rows('average_failure_duration', 'safe_divide(duration_minutes, equipment_failures)', 'minutes', ['equipment']) }}

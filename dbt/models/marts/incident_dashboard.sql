@@ -20,6 +20,6 @@ by_dimension as (
     ) | indent(4) }}
 )
 
-{{ metric('incidents', 'incidents', 'incidents', ['type', 'station', 'zone', 'severity']) }}
+{{ metric_rows('incidents', 'incidents', 'incidents', ['type', 'station', 'zone', 'severity']) }}
 union all
-{{ metric('average_incident_duration', 'safe_divide(duration_minutes, incidents)', 'minutes', ['type']) }}
+{{ metric_rows('average_incident_duration', 'safe_divide(duration_minutes, incidents)', 'minutes', ['type']) }}

@@ -47,16 +47,16 @@ quietest as (
     qualify row_number() over (partition by period order by passengers_total, dimension_value) = 1
 )
 
-{{ metric('passengers_entered', 'passengers_entered', 'passengers', ['station']) }}
+{{ metric_rows('passengers_entered', 'passengers_entered', 'passengers', ['station']) }}
 union all
-{{ metric('passengers_exited', 'passengers_exited', 'passengers', ['station']) }}
+{{ metric_rows('passengers_exited', 'passengers_exited', 'passengers', ['station']) }}
 union all
-{{ metric('passengers_total', 'passengers_total', 'passengers', ['station']) }}
+{{ metric_rows('passengers_total', 'passengers_total', 'passengers', ['station']) }}
 union all
-{{ metric('busiest_station', 'passengers_total', 'passengers', ['station'], 'busiest') }}
+{{ metric_rows('busiest_station', 'passengers_total', 'passengers', ['station'], 'busiest') }}
 union all
-{{ metric('quietest_station', 'passengers_total', 'passengers', ['station'], 'quietest') }}
+{{ metric_rows('quietest_station', 'passengers_total', 'passengers', ['station'], 'quietest') }}
 union all
-{{ metric('average_waiting_time', 'average_waiting_time', 'minutes', ['station'], 'measured') }}
+{{ metric_rows('average_waiting_time', 'average_waiting_time', 'minutes', ['station'], 'measured') }}
 union all
-{{ metric('average_ticket_check_time', 'average_ticket_check_time', 'minutes', ['station'], 'measured') }}
+{{ metric_rows('average_ticket_check_time', 'average_ticket_check_time', 'minutes', ['station'], 'measured') }}

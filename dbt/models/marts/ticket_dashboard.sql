@@ -19,11 +19,11 @@ by_dimension as (
     ) | indent(4) }}
 )
 
-{{ metric('tickets_validated', 'tickets_validated', 'tickets', ['station', 'hour']) }}
+{{ metric_rows('tickets_validated', 'tickets_validated', 'tickets', ['station', 'hour']) }}
 union all
-{{ metric('tickets_rejected', 'tickets_rejected', 'tickets', ['station']) }}
+{{ metric_rows('tickets_rejected', 'tickets_rejected', 'tickets', ['station']) }}
 union all
-{{ metric(
+{{ metric_rows(
     'rejection_rate',
     'safe_divide(tickets_rejected, tickets_validated_where_rejected_known + tickets_rejected)',
     'share',

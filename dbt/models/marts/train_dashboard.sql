@@ -46,14 +46,14 @@ departures as (
     where dimension is null or train_departures > 0
 )
 
-{{ metric('train_arrivals', 'train_arrivals', 'trains', ['station'], 'arrivals') }}
+{{ metric_rows('train_arrivals', 'train_arrivals', 'trains', ['station'], 'arrivals') }}
 union all
-{{ metric('train_departures', 'train_departures', 'trains', ['station'], 'departures') }}
+{{ metric_rows('train_departures', 'train_departures', 'trains', ['station'], 'departures') }}
 union all
-{{ metric('arrivals_on_time', 'arrivals_on_time', 'trains', ['station'], 'arrivals') }}
+{{ metric_rows('arrivals_on_time', 'arrivals_on_time', 'trains', ['station'], 'arrivals') }}
 union all
-{{ metric('arrivals_late', 'arrivals_late', 'trains', ['station'], 'arrivals') }}
+{{ metric_rows('arrivals_late', 'arrivals_late', 'trains', ['station'], 'arrivals') }}
 union all
-{{ metric('punctuality_rate', 'punctuality_rate', 'share', ['station'], 'arrivals') }}
+{{ metric_rows('punctuality_rate', 'punctuality_rate', 'share', ['station'], 'arrivals') }}
 union all
-{{ metric('average_delay', 'average_delay', 'minutes', ['station'], 'arrivals') }}
+{{ metric_rows('average_delay', 'average_delay', 'minutes', ['station'], 'arrivals') }}

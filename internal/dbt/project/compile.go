@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,11 @@ type Compilation struct {
 	// Query answers run_query, which is allowed when it is given. All columns
 	// of such a query are strings.
 	Query func(sql string) ([]map[string]any, error)
+	// Execute says that dbt's execute is true, even without Query: a model that
+	// asks fails with ErrNeedsWarehouse then.
+	Execute bool
+	// FullRefresh is what flags.FULL_REFRESH answers.
+	FullRefresh bool
 	// Vars override the project's for this one compilation.
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
@@ -53,7 +59,12 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if model.template != nil {
 		var err error
 		if sql, err = p.templates.render(model.template, r); err != nil {
-			return nil, r.explain(err)
+			return nil, err
+		}
+	}
+	if r.executes() {
+		if err := model.checkReads(r.reads); err != nil {
+			return nil, err
 		}
 	}
 	config, err := parseConfig(r.config)
@@ -72,7 +83,7 @@ func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
 	r := &rendering{project: p, compilation: c, config: map[string]any{}, file: test.Path}
 	sql, err := test.compile(r)
 	if err != nil {
-		return "", r.explain(err)
+		return "", placed(test.Path, err)
 	}
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return "", err
@@ -92,11 +103,46 @@ func (p *Project) Memory(model *Model, relation string, c Compilation) (string, 
 	}
 	c.This = relation
 	r := &rendering{project: p, compilation: c, model: model, config: map[string]any{}, file: model.Path}
-	sql, err := p.templates.text(model.Path, "{{ "+macro+"(this) }}", r)
+	if !p.templates.defines(macro) {
+		return "", fmt.Errorf("%s: meta.memory names the macro %s, and there is none", model.Path, macro)
+	}
+	sql, err := p.templates.call(macro, r, relationOf(relation))
 	if err != nil {
-		return "", fmt.Errorf("making the question of meta.memory: %w", r.explain(err))
+		return "", fmt.Errorf("making the question of meta.memory: %w", err)
 	}
 	return sql, nil
+}
+
+// checkReads refuses what a model reads only when it is executed: dbt knows of
+// what it finds without.
+func (m *Model) checkReads(reads []string) error {
+	for _, id := range reads {
+		if !slices.Contains(m.Reads, id) {
+			kind, name := "ref", id[strings.LastIndex(id, ".")+1:]
+			if strings.HasPrefix(id, TypeSource+".") {
+				kind = "source"
+			}
+			return fmt.Errorf("%s: the %s of %s is found only when the model is executed, and dbt refuses that: add the line -- depends_on: {{ %s('%s') }}",
+				m.Path, kind, name, kind, name)
+		}
+	}
+	return nil
+}
+
+// checkExecution renders each model as when it is executed, as far as it goes
+// without a warehouse, so that what cannot work is found before anything runs.
+func (l *loader) checkExecution() error {
+	for _, model := range l.Models {
+		for _, incremental := range []bool{false, true} {
+			if model.template == nil || incremental && model.Config.Materialized != Incremental {
+				continue
+			}
+			if _, err := l.render(model, Compilation{Execute: true, Incremental: incremental}); err != nil && !errors.Is(err, ErrNeedsWarehouse) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // written is the model's configuration outside of its own file.
@@ -148,7 +194,7 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 		inner.compilation.Incremental = false
 		text, err := p.templates.render(model.template, inner)
 		if err != nil {
-			return inner.explain(err)
+			return err
 		}
 		for _, below := range inner.ephemeral {
 			if err := add(below); err != nil {

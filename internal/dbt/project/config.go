@@ -39,9 +39,9 @@ type Config struct {
 	Tags           []string
 	Strategy       string   // incremental_strategy
 	UniqueKey      []string // of strategy merge
-	OnSchemaChange string   // "" makes the table again
-	FullRefresh    *bool    // true always makes the table again, false never
-	Contract       bool     // columns and types must be those declared
+	OnSchemaChange string
+	FullRefresh    *bool // true always makes the table again, false never
+	Contract       bool  // columns and types must be those declared
 	PartitionBy    *Partition
 	ClusterBy      []string
 	// Partitions are the partitions that an incremental run replaces, as SQL
@@ -62,16 +62,10 @@ type Partition struct {
 	Granularity string // hour, day, month or year; a date is partitioned by day unless it says otherwise
 }
 
-// documenting are settings that change no result.
-var documenting = []string{"docs", "group", "access", "persist_docs", "event_time", "description", "labels"}
-
 func parseConfig(settings map[string]any) (Config, error) {
-	config := Config{Materialized: View, Enabled: true, Strategy: Merge, All: settings}
+	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, All: settings}
 	for key, value := range settings {
-		if slices.Contains(documenting, key) {
-			continue
-		}
-		if value == nil {
+		if value == nil || supportOf("model config", key).status == nothing {
 			continue
 		}
 		ok, err := config.set(key, value)
@@ -107,9 +101,7 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 		refresh, ok = value.(bool)
 		c.FullRefresh = &refresh
 	case "contract":
-		var fields map[string]any
-		fields, ok = value.(map[string]any)
-		c.Contract, _ = fields["enforced"].(bool)
+		c.Contract, ok = contractOf(value)
 	case "cluster_by":
 		c.ClusterBy, ok = stringList(value)
 	case "partitions":
@@ -129,6 +121,21 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	return ok, err
 }
 
+func contractOf(value any) (enforced, ok bool) {
+	fields, ok := value.(map[string]any)
+	for key, value := range fields {
+		switch key {
+		case "enforced":
+			enforced, ok = value.(bool)
+		case "alias_types":
+			ok = ok && value == true
+		default:
+			ok = false
+		}
+	}
+	return enforced, ok
+}
+
 func parsePartition(value any) (*Partition, error) {
 	fields, ok := value.(map[string]any)
 	if !ok {
@@ -141,15 +148,20 @@ func parsePartition(value any) (*Partition, error) {
 		case "field":
 			partition.Field = text
 		case "data_type":
-			partition.DataType = text
+			partition.DataType = strings.ToLower(text)
 		case "granularity":
-			partition.Granularity = text
+			partition.Granularity = strings.ToLower(text)
 		default:
 			return nil, fmt.Errorf("config partition_by: %q is not supported", key)
 		}
 	}
-	if partition.Field == "" {
+	switch {
+	case partition.Field == "":
 		return nil, fmt.Errorf("config partition_by names no field")
+	case !slices.Contains([]string{"date", "datetime", "timestamp"}, partition.DataType):
+		return nil, fmt.Errorf("config partition_by: data_type %q is not supported: it is date, datetime or timestamp", partition.DataType)
+	case !slices.Contains([]string{"hour", "day", "month", "year"}, partition.Granularity) || partition.DataType == "date" && partition.Granularity == "hour":
+		return nil, fmt.Errorf("config partition_by: granularity %q is not supported with %s", partition.Granularity, partition.DataType)
 	}
 	return partition, nil
 }
@@ -208,7 +220,9 @@ func (c *Config) checkIncremental() error {
 		return fmt.Errorf("incremental_strategy is %q: it is %s or %s", c.Strategy, Merge, InsertOverwrite)
 	case c.Strategy == InsertOverwrite && c.PartitionBy == nil:
 		return fmt.Errorf("insert_overwrite needs partition_by")
-	case !slices.Contains([]string{"", IgnoreChange, FailOnChange, AppendNew}, c.OnSchemaChange):
+	case c.Contract && c.OnSchemaChange == IgnoreChange:
+		return fmt.Errorf("an incremental model with a contract needs on_schema_change: %s or %s", AppendNew, FailOnChange)
+	case !slices.Contains([]string{IgnoreChange, FailOnChange, AppendNew}, c.OnSchemaChange):
 		return fmt.Errorf("on_schema_change is %q: it is %s, %s or %s", c.OnSchemaChange, IgnoreChange, FailOnChange, AppendNew)
 	}
 	return nil
@@ -232,7 +246,8 @@ func (m *Model) Stored() bool {
 }
 
 // Layout describes what a stored table depends on besides its columns and
-// rows: a table of another layout cannot be kept.
+// rows: a table of another layout cannot be kept. The case of columns is nobody's
+// matter in BigQuery.
 func (m *Model) Layout() string {
 	kind := m.Config.Materialized
 	if m.Stored() {
@@ -241,7 +256,17 @@ func (m *Model) Layout() string {
 			kind = Incremental
 		}
 	}
-	return Digest(kind, m.Config.PartitionBy, m.Config.ClusterBy, m.Config.Meta)
+	partition := m.Config.PartitionBy
+	if partition != nil {
+		lower := *partition
+		lower.Field = strings.ToLower(lower.Field)
+		partition = &lower
+	}
+	var clusters []string
+	for _, column := range m.Config.ClusterBy {
+		clusters = append(clusters, strings.ToLower(column))
+	}
+	return Digest(kind, partition, clusters, m.Config.Meta)
 }
 
 // Digest is short enough for a label's value (63 characters).

@@ -6,6 +6,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // A Test is a query that finds what must not be: generic, declared in a yml
@@ -34,8 +38,8 @@ const Singular = "singular"
 // readTests makes the tests of all yml files and of tests/.
 func (l *loader) readTests() error {
 	for _, model := range l.Models {
-		subject := subject{name: model.Name, relation: func(r *rendering) string {
-			return r.ref(stringArguments(model.Name)).String()
+		subject := subject{name: model.Name, relation: func(r *rendering) (jinja.Value, error) {
+			return r.ref(texts(model.Name))
 		}}
 		for _, c := range model.checks {
 			if err := l.addGeneric(subject, c); err != nil {
@@ -44,8 +48,8 @@ func (l *loader) readTests() error {
 		}
 	}
 	for _, source := range l.Sources {
-		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) string {
-			return r.source(stringArguments(source.SourceName, source.Name)).String()
+		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) (jinja.Value, error) {
+			return r.source(texts(source.SourceName, source.Name))
 		}}
 		for _, c := range source.checks {
 			if err := l.addGeneric(subject, c); err != nil {
@@ -63,6 +67,9 @@ func (l *loader) readTests() error {
 			}
 		}
 	}
+	for name := range l.testPatches {
+		l.Warnings = append(l.Warnings, fmt.Sprintf("a yml file has an entry for the test %s, and there is none: dbt reads past the entry", name))
+	}
 	names := map[string]string{}
 	for _, test := range l.Tests {
 		if other, twice := names[test.ID]; twice {
@@ -78,7 +85,7 @@ func (l *loader) addSingular(folder, file string) error {
 	if err != nil {
 		return err
 	}
-	parsed, err := parseTemplate(file, strings.TrimSpace(string(content)), leadingLines(string(content)))
+	parsed, err := parseTemplate(file, string(content))
 	if err != nil {
 		return err
 	}
@@ -87,19 +94,64 @@ func (l *loader) addSingular(folder, file string) error {
 		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: file, FQN: l.fqn(folder, file, name),
 	}}
 	test.compile = func(r *rendering) (string, error) { return r.project.templates.render(parsed, r) }
-	return l.addTest(test, nil)
+	patched := l.testPatches[name]
+	delete(l.testPatches, name)
+	return l.addTest(test, patched)
+}
+
+// addTestPatch reads what a yml file says of a test in a file.
+func (l *loader) addTestPatch(doc *document, node ast.Node) error {
+	name, err := doc.named(node)
+	if err != nil {
+		return err
+	}
+	config := doc.field(node, "config")
+	if err := doc.check("test config", config); err != nil {
+		return err
+	}
+	if _, twice := l.testPatches[name]; twice {
+		return doc.fail(node, "there is another entry for the test %s", name)
+	}
+	l.testPatches[name] = map[string]any{}
+	if config == nil {
+		return nil
+	}
+	value, err := rendered(doc, config, l.context(doc.file))
+	if fields, ok := value.(map[string]any); ok {
+		l.testPatches[name] = fields
+	}
+	return err
+}
+
+func texts(of ...string) *jinja.Arguments {
+	a := &jinja.Arguments{Named: jinja.NewDict()}
+	for _, text := range of {
+		a.Positional = append(a.Positional, text)
+	}
+	return a
 }
 
 // addTest compiles a test once to learn what it reads and how it is
 // configured.
 func (l *loader) addTest(test *Test, declared map[string]any) error {
 	config := l.settings.tests.of(test.FQN)
-	for key, value := range declared {
-		configure(config, key, value)
+	if enabled, given := declared["enabled"]; given && enabled == false {
+		return nil
+	}
+	apply := func() {
+		for key, value := range declared {
+			configure(config, key, value)
+		}
+	}
+	if test.Kind == Singular { // its own config() wins over the yml entry
+		apply()
 	}
 	r := &rendering{project: l.Project, config: config, file: test.Path}
 	if _, err := test.compile(r); err != nil {
-		return r.explain(err)
+		return placed(test.Path, err)
+	}
+	if test.Kind != Singular { // the yml entry wins over the config() of the test's definition
+		apply()
 	}
 	test.Reads = r.reads
 	enabled := true
@@ -149,9 +201,9 @@ func (t *Test) configure(key string, value any) error {
 	case "meta":
 		fields, _ := value.(map[string]any)
 		t.OfChanges = fields["looks_at"] == "changes"
-	case "where", "description": // where belongs to generic tests, which read it themselves
+	case "where": // belongs to generic tests, which read it themselves
 	default:
-		return fmt.Errorf("config %q is not supported", key)
+		return supported("test config", key)
 	}
 	if !ok {
 		return fmt.Errorf("config %s has a value of the wrong type: %v", key, value)

@@ -1,9 +1,11 @@
 package project
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // What a project says besides what is built and tested here: the runner reads
@@ -51,24 +53,39 @@ type unitTestProperties struct {
 
 // readDocuments reads exposures and unit tests, whose models must be there.
 func (l *loader) readDocuments() error {
-	for _, folder := range l.settings.modelPaths {
-		for _, file := range filesUnder(l.files, folder, ".yml", ".yaml") {
-			var read struct {
-				Exposures []exposureProperties `yaml:"exposures"`
-				UnitTests []unitTestProperties `yaml:"unit_tests"`
-			}
-			if err := readYAML(l.files, file, &read); err != nil {
+	names := map[string]string{}
+	once := func(doc *document, at ast.Node, id string) error {
+		if other, twice := names[id]; twice {
+			return doc.fail(at, "%s already has an entry %s", other, id)
+		}
+		names[id] = doc.file
+		return nil
+	}
+	for _, d := range l.documents {
+		exposures, err := d.items(d.field(d.root, "exposures"))
+		if err != nil {
+			return err
+		}
+		for _, node := range exposures {
+			var read exposureProperties
+			if err := errors.Join(d.check("exposure", node), d.decode(node, &read)); err != nil {
 				return err
 			}
-			for _, exposure := range read.Exposures {
-				if err := l.addExposure(folder, file, exposure); err != nil {
-					return err
-				}
+			if err := errors.Join(once(d.document, node, "exposure "+read.Name), l.addExposure(d.folder, d.file, read)); err != nil {
+				return err
 			}
-			for _, test := range read.UnitTests {
-				if err := l.addUnitTest(folder, file, test); err != nil {
-					return err
-				}
+		}
+		tests, err := d.items(d.field(d.root, "unit_tests"))
+		if err != nil {
+			return err
+		}
+		for _, node := range tests {
+			var read unitTestProperties
+			if err := errors.Join(d.check("unit test", node), d.decode(node, &read)); err != nil {
+				return err
+			}
+			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d.folder, d.file, read)); err != nil {
+				return err
 			}
 		}
 	}
@@ -78,8 +95,8 @@ func (l *loader) readDocuments() error {
 func (l *loader) addExposure(folder, file string, of exposureProperties) error {
 	r := &rendering{project: l.Project, config: map[string]any{}, file: file}
 	for _, dependence := range of.DependsOn {
-		if _, err := l.templates.text(file, "{{ "+dependence+" }}", r); err != nil {
-			return fmt.Errorf("%s: exposure %s depends on %s: %w", file, of.Name, dependence, r.explain(err))
+		if _, err := l.templates.text(file, 1, "{{ "+dependence+" }}", r); err != nil {
+			return fmt.Errorf("exposure %s depends on %s: %w", of.Name, dependence, err)
 		}
 	}
 	l.Exposures = append(l.Exposures, &Exposure{
@@ -108,20 +125,4 @@ func (l *loader) addUnitTest(folder, file string, of unitTestProperties) error {
 	}
 	l.UnitTests = append(l.UnitTests, test)
 	return nil
-}
-
-var macroDefinition = regexp.MustCompile(`(?s)\{%-?\s*(macro|test)\s+(\w+).*?end(?:macro|test)\s*-?%\}`)
-
-// addMacros notes the macros of a file.
-func (l *loader) addMacros(file, source string) {
-	for _, found := range macroDefinition.FindAllStringSubmatch(source, -1) {
-		name := found[2]
-		if found[1] == "test" {
-			name = "test_" + name
-		}
-		l.Macros = append(l.Macros, &Macro{
-			Resource: Resource{ID: "macro." + l.Name + "." + name, Type: "macro", Name: name, Path: file},
-			SQL:      found[0],
-		})
-	}
 }

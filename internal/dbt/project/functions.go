@@ -2,14 +2,14 @@ package project
 
 import (
 	"cmp"
+	"crypto/md5" // dbt's local_md5
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/nikolalohinski/gonja/v2/builtins"
-	"github.com/nikolalohinski/gonja/v2/exec"
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // A rendering is what dbt's functions know while one file is rendered.
@@ -20,90 +20,125 @@ type rendering struct {
 	file        string
 	config      map[string]any
 	reads       []string
-	ephemeral   []*Model       // read, in the order of first use
-	extra       map[string]any // further names
+	ephemeral   []*Model               // read, in the order of first use
+	extra       map[string]jinja.Value // further names
+	ymlOnly     bool                   // a value of a yml file: it knows variables only
 	asked       bool
-	fault       error // the first that one of the functions reported
 }
 
-// fail reports an error the way gonja's functions do, as a value.
-func (r *rendering) fail(format string, args ...any) *exec.Value {
-	err := fmt.Errorf(format, args...)
-	if r.fault == nil {
-		r.fault = err
-	}
-	return exec.AsValue(err)
-}
+// executes is dbt's execute: false while a model is only parsed.
+func (r *rendering) executes() bool { return r.compilation.Query != nil || r.compilation.Execute }
 
-// explain keeps of gonja's error, which repeats the expression at each level,
-// the file, the line and what one of the functions said.
-func (r *rendering) explain(err error) error {
-	if r.fault == nil {
-		return err
-	}
-	place, _, _ := strings.Cut(err.Error(), ": ")
-	if line := atLine.FindStringSubmatch(err.Error()); line != nil {
-		place += ":" + line[1]
-	}
-	return fmt.Errorf("%s: %w", place, r.fault)
-}
+// functions are the names that work in every file, besides those that depend
+// on the moment; all that dbt-core knows are in support.txt.
+var functions map[string]func(*rendering, *jinja.Arguments) (jinja.Value, error)
 
-var atLine = regexp.MustCompile(`at line (\d+)`)
-
-// functions returns dbt's context, as far as it is supported. They report
-// errors as values, as gonja's functions do.
-func (r *rendering) functions() map[string]any {
-	namespace, _ := builtins.GlobalFunctions.Get("namespace")
-	functions := map[string]any{
-		"ref":                   r.ref,
-		"source":                r.source,
-		"config":                r.configure,
-		"var":                   r.variable,
-		"env_var":               r.environment,
-		"is_incremental":        func() bool { return r.compilation.Incremental },
-		"should_store_failures": func() bool { return r.compilation.StoreFailures },
-		"run_query":             r.query,
-		"execute":               r.compilation.Query != nil,
-		"log":                   func(*exec.VarArgs) *exec.Value { return exec.AsValue("") },
-		"exceptions":            map[string]any{"raise_compiler_error": r.raise},
-		"namespace":             namespace,
-		"range":                 r.numbers,
-		"project_name":          r.project.Name,
-		"target": map[string]any{
-			"project":  r.project.target.Project,
-			"database": r.project.target.Project,
-			"dataset":  r.project.target.Dataset,
-			"schema":   r.project.target.Dataset,
-			"name":     "prod",
-			"type":     "bigquery",
+func init() { // not above: they find each other by it
+	functions = map[string]func(*rendering, *jinja.Arguments) (jinja.Value, error){
+		"ref":     (*rendering).ref,
+		"source":  (*rendering).source,
+		"var":     (*rendering).variable,
+		"env_var": (*rendering).environment,
+		"is_incremental": func(r *rendering, a *jinja.Arguments) (jinja.Value, error) {
+			return r.compilation.Incremental, a.Take(0, nil)
 		},
-		"none": nil, "true": true, "false": false,
+		"should_store_failures": func(r *rendering, a *jinja.Arguments) (jinja.Value, error) {
+			return r.compilation.StoreFailures, a.Take(0, nil)
+		},
+		"run_query": (*rendering).query,
+		"log":       silent,
+		"print":     silent,
+		"return":    func(_ *rendering, a *jinja.Arguments) (jinja.Value, error) { return jinja.Return(a) },
+		"tojson":    toJSON,
+		"fromjson":  fromJSON,
+		"zip":       zip,
+		"local_md5": localMD5,
 	}
-	if r.model != nil {
-		functions["this"] = cmp.Or(r.compilation.This, r.compilation.relation(r.project, r.model))
-	}
-	maps.Copy(functions, r.extra)
-	return functions
 }
 
-func (r *rendering) ref(arguments *exec.VarArgs) *exec.Value {
-	names, err := words("ref", arguments, 1, 2)
+// lookup finds a name of dbt's context, and refuses those that it has and this
+// package does not. A macro of the project wins over what dbt has.
+func (r *rendering) lookup(name string) (v jinja.Value, found bool, err error) {
+	if v, ok := r.extra[name]; ok {
+		return v, true, nil
+	}
+	if d, ok := r.project.templates.macros[name]; ok && !r.ymlOnly {
+		return d.Macro(r.lookup), true, nil
+	}
+	if f, ok := functions[name]; ok {
+		return jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) { return f(r, a) }), true, nil
+	}
+	if v, ok := r.object(name); ok {
+		return v, true, nil
+	}
+	if s := supportOf("name", name); s.status == refused {
+		return nil, false, fmt.Errorf("%s is not supported: %s", name, s.note)
+	}
+	return nil, false, nil
+}
+
+// object is a name of dbt's that is no function.
+func (r *rendering) object(name string) (jinja.Value, bool) {
+	switch name {
+	case "config":
+		return &configObject{r}, true
+	case "exceptions":
+		return exceptions, true
+	case "execute":
+		return r.executes(), true
+	case "project_name":
+		return r.project.Name, true
+	case "target":
+		return targetOf(r.project.target), true
+	case "database":
+		return r.project.target.Project, true
+	case "schema":
+		return r.project.target.Dataset, true
+	case "flags":
+		return &refuser{"flags", map[string]jinja.Value{"FULL_REFRESH": r.compilation.FullRefresh}}, true
+	case "adapter":
+		return &refuser{"adapter", map[string]jinja.Value{"dispatch": jinja.Func(r.dispatch), "quote": jinja.Func(quote)}}, true
+	case r.project.Name:
+		return &packageOf{r}, true
+	case "this":
+		if r.model == nil {
+			return nil, false
+		}
+		return relationOf(cmp.Or(r.compilation.This, r.compilation.relation(r.project, r.model))), true
+	case "model":
+		if r.model == nil {
+			return nil, false
+		}
+		return r.modelObject(), true
+	}
+	return nil, false
+}
+
+func silent(_ *rendering, _ *jinja.Arguments) (jinja.Value, error) { return "", nil }
+
+func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
+	for _, key := range a.Named.Keys() {
+		if key == "v" || key == "version" {
+			return nil, errors.New("versions of models are not supported: refer to a model by its name")
+		}
+	}
+	names, err := words(a, 1, 2)
 	if err != nil {
-		return r.fail("%w", err)
+		return nil, err
 	}
 	name := names[len(names)-1]
 	model := r.project.models[name]
 	if model == nil || len(names) == 2 && names[0] != r.project.Name {
-		return r.fail("ref: there is no model %q", strings.Join(names, "."))
+		return nil, fmt.Errorf("there is no model %q", strings.Join(names, "."))
 	}
 	r.note(model.ID)
 	if model.Config.Materialized == Ephemeral {
 		if !slices.Contains(r.ephemeral, model) {
 			r.ephemeral = append(r.ephemeral, model)
 		}
-		return exec.AsValue(cteOf(model))
+		return &Relation{Identifier: cteOf(model), text: cteOf(model)}, nil
 	}
-	return exec.AsValue(r.compilation.relation(r.project, model))
+	return relationOf(r.compilation.relation(r.project, model)), nil
 }
 
 func (r *rendering) note(id string) {
@@ -112,129 +147,219 @@ func (r *rendering) note(id string) {
 	}
 }
 
-func (r *rendering) source(arguments *exec.VarArgs) *exec.Value {
-	names, err := words("source", arguments, 2, 2)
+func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
+	names, err := words(a, 2, 2)
 	if err != nil {
-		return r.fail("%w", err)
+		return nil, err
 	}
 	source := r.project.sources[names[0]+"."+names[1]]
 	if source == nil {
-		return r.fail("source: no yml file declares %s.%s", names[0], names[1])
+		return nil, fmt.Errorf("no yml file declares %s.%s", names[0], names[1])
+	}
+	if !source.enabled {
+		return nil, fmt.Errorf("the source %s.%s is disabled", names[0], names[1])
 	}
 	r.note(source.ID)
-	return exec.AsValue(source.Relation)
+	return relationOf(source.Relation), nil
 }
 
-// configure takes config(...) with named arguments, or with one dict.
-func (r *rendering) configure(arguments *exec.VarArgs) *exec.Value {
-	if len(arguments.Args) > 0 {
-		return r.fail("config takes named arguments only")
+func (r *rendering) variable(a *jinja.Arguments) (jinja.Value, error) {
+	unset := &jinja.Undefined{}
+	var name, fallback jinja.Value = nil, unset
+	if err := a.Take(1, []string{"var_name", "default"}, &name, &fallback); err != nil {
+		return nil, err
 	}
-	for key, value := range arguments.KwArgs {
-		configure(r.config, key, value.ToGoSimpleType(false))
+	text, ok := name.(string)
+	if !ok {
+		return nil, errors.New("the name of a variable is a string")
 	}
-	return exec.AsValue("")
-}
-
-func (r *rendering) variable(arguments *exec.VarArgs) *exec.Value {
-	if len(arguments.Args) < 1 || len(arguments.Args) > 2 || len(arguments.KwArgs) > 0 {
-		return r.fail("var takes a name and, where there may be none, a default")
-	}
-	name := arguments.Args[0].String()
 	for _, vars := range []map[string]any{r.compilation.Vars, r.project.vars} {
-		if value, ok := vars[name]; ok {
-			return exec.AsValue(value)
+		value, ok := vars[text]
+		if !ok {
+			continue
 		}
+		if source, ok := value.(string); ok { // dbt renders it where it is asked for
+			return r.project.templates.text(settingsFile, 1, source, r)
+		}
+		return copied(jinja.ValueOf(value)), nil
 	}
-	if len(arguments.Args) == 2 {
-		return arguments.Args[1]
+	if fallback != jinja.Value(unset) {
+		return fallback, nil
 	}
-	return r.fail("var: %q is not set in dbt_project.yml", name)
+	return nil, fmt.Errorf("%q is not set in dbt_project.yml", text)
 }
 
-func (r *rendering) environment(arguments *exec.VarArgs) *exec.Value {
-	names, err := words("env_var", arguments, 1, 2)
+// copied keeps a project's own lists and dicts from being changed.
+func copied(v jinja.Value) jinja.Value {
+	switch v := v.(type) {
+	case *jinja.List:
+		out := jinja.NewList()
+		for _, item := range v.Items {
+			out.Items = append(out.Items, copied(item))
+		}
+		return out
+	case *jinja.Dict:
+		out := jinja.NewDict()
+		for _, key := range v.Keys() {
+			value, _ := v.Get(key)
+			must(out.Set(key, copied(value)))
+		}
+		return out
+	}
+	return v
+}
+
+func (r *rendering) environment(a *jinja.Arguments) (jinja.Value, error) {
+	unset := &jinja.Undefined{}
+	var name, fallback jinja.Value = nil, unset
+	if err := a.Take(1, []string{"var", "default"}, &name, &fallback); err != nil {
+		return nil, err
+	}
+	text, ok := name.(string)
+	if !ok {
+		return nil, errors.New("the name of a variable is a string")
+	}
+	if strings.HasPrefix(text, "DBT_ENV_SECRET") {
+		return nil, fmt.Errorf("%s is a secret, and secrets do not belong into SQL", text)
+	}
+	if lookup := r.project.target.LookupEnv; lookup != nil {
+		if value, ok := lookup(text); ok {
+			return value, nil
+		}
+	}
+	if fallback != jinja.Value(unset) && fallback != nil {
+		return fallback, nil
+	}
+	return nil, fmt.Errorf("%s is not set in the environment", text)
+}
+
+// dispatch is adapter.dispatch: the macro that is meant for BigQuery, or the
+// one for all warehouses.
+func (r *rendering) dispatch(a *jinja.Arguments) (jinja.Value, error) {
+	var name, namespace jinja.Value
+	if err := a.Take(1, []string{"macro_name", "macro_namespace"}, &name, &namespace); err != nil {
+		return nil, err
+	}
+	text, ok := name.(string)
+	if !ok {
+		return nil, errors.New("the name of a macro is a string")
+	}
+	for _, prefix := range []string{"bigquery__", "default__"} {
+		if d, ok := r.project.templates.macros[prefix+text]; ok {
+			return d.Macro(r.lookup), nil
+		}
+	}
+	return nil, fmt.Errorf("there is no macro bigquery__%s or default__%s", text, text)
+}
+
+func quote(a *jinja.Arguments) (jinja.Value, error) {
+	names, err := words(a, 1, 1)
 	if err != nil {
-		return r.fail("%w", err)
+		return nil, err
 	}
-	if strings.HasPrefix(names[0], "DBT_ENV_SECRET") {
-		return r.fail("env_var: %s is a secret, and secrets do not belong into SQL", names[0])
-	}
-	if getenv := r.project.target.Getenv; getenv != nil {
-		if value := getenv(names[0]); value != "" {
-			return exec.AsValue(value)
-		}
-	}
-	if len(names) == 2 {
-		return exec.AsValue(names[1])
-	}
-	return r.fail("env_var: %s is not set in the environment", names[0])
+	return "`" + names[0] + "`", nil
 }
 
-func (r *rendering) raise(arguments *exec.VarArgs) *exec.Value {
-	messages, err := words("raise_compiler_error", arguments, 1, 1)
+func toJSON(_ *rendering, a *jinja.Arguments) (jinja.Value, error) {
+	unset := &jinja.Undefined{}
+	var value, fallback, sortKeys jinja.Value = nil, unset, false
+	if err := a.Take(1, []string{"value", "default", "sort_keys"}, &value, &fallback, &sortKeys); err != nil {
+		return nil, err
+	}
+	text, err := jinja.JSON(value, jinja.Truth(sortKeys))
+	if err != nil && fallback != jinja.Value(unset) {
+		return fallback, nil
+	}
+	return text, err
+}
+
+func fromJSON(_ *rendering, a *jinja.Arguments) (jinja.Value, error) {
+	var text, fallback jinja.Value
+	if err := a.Take(1, []string{"string", "default"}, &text, &fallback); err != nil {
+		return nil, err
+	}
+	source, ok := text.(string)
+	if !ok {
+		return nil, errors.New("takes a string")
+	}
+	if value, err := jinja.FromJSON(source); err == nil {
+		return value, nil
+	}
+	return fallback, nil // dbt's, be it none
+}
+
+// zip pairs the items of lists, up to the end of the shortest.
+func zip(_ *rendering, a *jinja.Arguments) (jinja.Value, error) {
+	if a.Named.Len() > 0 {
+		return nil, errors.New("a default is not supported")
+	}
+	out := jinja.NewList()
+	for i := 0; len(a.Positional) > 0; i++ {
+		row := &jinja.Tuple{}
+		for _, list := range a.Positional {
+			items, err := jinja.Items(list)
+			if err != nil {
+				return nil, err
+			}
+			if i >= len(items) {
+				return jinja.Once(out.Items), nil
+			}
+			row.Items = append(row.Items, items[i])
+		}
+		out.Items = append(out.Items, row)
+	}
+	return jinja.Once(nil), nil
+}
+
+func localMD5(_ *rendering, a *jinja.Arguments) (jinja.Value, error) {
+	texts, err := words(a, 1, 1)
 	if err != nil {
-		return r.fail("%w", err)
+		return nil, err
 	}
-	return r.fail("%s", messages[0])
-}
-
-// numbers is range, as a list.
-func (r *rendering) numbers(arguments *exec.VarArgs) *exec.Value {
-	bounds := []int{0, 0, 1}
-	switch n := len(arguments.Args); n {
-	case 1:
-		bounds[1] = arguments.Args[0].Integer()
-	case 2, 3:
-		for i, argument := range arguments.Args {
-			bounds[i] = argument.Integer()
-		}
-	default:
-		return r.fail("range takes one to three whole numbers")
-	}
-	const most = 100_000 // dbt's own limit
-	var list []any
-	for n := bounds[0]; bounds[2] > 0 && n < bounds[1] || bounds[2] < 0 && n > bounds[1]; n += bounds[2] {
-		if len(list) == most {
-			return r.fail("range: more than %d numbers", most)
-		}
-		list = append(list, n)
-	}
-	return exec.AsValue(list)
+	sum := md5.Sum([]byte(texts[0]))
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // query answers run_query with a table: rows, each with its columns by name.
-func (r *rendering) query(arguments *exec.VarArgs) *exec.Value {
-	queries, err := words("run_query", arguments, 1, 1)
+func (r *rendering) query(a *jinja.Arguments) (jinja.Value, error) {
+	queries, err := words(a, 1, 1)
 	if err != nil {
-		return r.fail("%w", err)
-	}
-	if r.compilation.Query == nil {
-		return r.fail("run_query: guard it with is_incremental() or execute")
+		return nil, err
 	}
 	r.asked = true
+	if r.compilation.Query == nil {
+		if r.compilation.Execute {
+			return nil, ErrNeedsWarehouse
+		}
+		return nil, errors.New("guard it with is_incremental() or execute")
+	}
 	rows, err := r.compilation.Query(strings.TrimSpace(queries[0]))
 	if err != nil {
-		return r.fail("run_query: %w", err)
+		return nil, err
 	}
-	table := make([]any, len(rows))
-	for i, row := range rows {
-		table[i] = row
-	}
-	return exec.AsValue(map[string]any{"rows": table})
+	return newTable(rows), nil
 }
 
+// ErrNeedsWarehouse says that a model asks the warehouse while it is compiled
+// without one.
+var ErrNeedsWarehouse = errors.New("it asks the warehouse, and this command works without one")
+
 // words are a function's arguments, all of them strings and none named.
-func words(function string, arguments *exec.VarArgs, least, most int) ([]string, error) {
-	if len(arguments.KwArgs) > 0 || len(arguments.Args) < least || len(arguments.Args) > most {
-		return nil, fmt.Errorf("%s is called with arguments that are not supported", function)
+func words(a *jinja.Arguments, least, most int) ([]string, error) {
+	if a.Named.Len() > 0 || len(a.Positional) < least || len(a.Positional) > most {
+		return nil, errors.New("it is called with arguments that are not supported")
 	}
 	var out []string
-	for _, argument := range arguments.Args {
-		if !argument.IsString() {
-			return nil, fmt.Errorf("%s takes strings, not %s", function, argument.String())
+	for _, argument := range a.Positional {
+		text, ok := argument.(string)
+		if !ok {
+			shown, err := jinja.Text(argument)
+			if err != nil {
+				return nil, err
+			}
+			return nil, fmt.Errorf("it takes strings, not %s", shown)
 		}
-		out = append(out, argument.String())
+		out = append(out, text)
 	}
 	return out, nil
 }

@@ -9,186 +9,267 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nikolalohinski/gonja/v2/exec"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // A check is a generic test as it is declared.
 type check struct {
-	file      string
+	doc       *document
+	node      ast.Node
 	kind      string
 	name      string // "" for the one dbt makes
 	column    string
-	arguments map[string]any
-	config    map[string]any
+	arguments *jinja.Dict
+	config    map[string]ast.Node
 }
 
 // A subject is what a generic test looks at.
 type subject struct {
 	name     string
 	prefix   string // of the names of its tests
-	relation func(*rendering) string
+	relation func(*rendering) (jinja.Value, error)
 }
 
-// addChecks reads the entries of a data_tests list.
-func addChecks(to []check, file, of, column string, entries []any) ([]check, error) {
-	for _, entry := range entries {
-		c := check{file: file, column: column, arguments: map[string]any{}, config: map[string]any{}}
-		switch entry := entry.(type) {
-		case string:
-			c.kind = entry
-		case map[string]any:
-			if err := c.read(entry); err != nil {
-				return nil, fmt.Errorf("%s: a test of %s: %w", file, of, err)
-			}
+// addChecks reads the tests of an entry of a yml file.
+func addChecks(to []check, doc *document, column string, entry ast.Node) ([]check, error) {
+	var nodes []ast.Node
+	for _, field := range []string{"data_tests", "tests"} {
+		items, err := doc.items(doc.field(entry, field))
+		if err != nil {
+			return nil, err
 		}
-		if name, ok := c.arguments["column_name"].(string); ok {
-			c.column = name
+		nodes = append(nodes, items...)
+	}
+	for _, node := range nodes {
+		c := check{doc: doc, node: node, column: column, arguments: jinja.NewDict(), config: map[string]ast.Node{}}
+		if text, ok := node.(*ast.StringNode); ok {
+			c.kind = text.Value
+		} else if err := c.read(node); err != nil {
+			return nil, err
+		}
+		if name, ok := c.arguments.Get("column_name"); ok {
+			c.column, _ = name.(string)
 		} else if column != "" {
-			c.arguments["column_name"] = column
+			must(c.arguments.Set("column_name", column))
 		}
 		to = append(to, c)
 	}
 	return to, nil
 }
 
-// read takes {kind: {arguments: {...}, config: {...}, ...}}; arguments may
-// also stand next to config.
-func (c *check) read(entry map[string]any) error {
-	if len(entry) != 1 {
-		return fmt.Errorf("expected one name with its settings")
+// read takes {kind: {arguments: {...}, config: {...}, ...}}, or the same with
+// test_name; arguments may also stand next to config.
+func (c *check) read(node ast.Node) error {
+	entries, err := c.doc.entries(node)
+	if err != nil {
+		return err
 	}
-	for kind, settings := range entry {
+	if kind := c.doc.text(node, "test_name"); kind != "" {
 		c.kind = kind
-		fields, _ := settings.(map[string]any)
-		for key, value := range fields {
-			switch key {
-			case "arguments":
-				arguments, _ := value.(map[string]any)
-				maps.Copy(c.arguments, arguments)
-			case "config":
-				config, _ := value.(map[string]any)
-				maps.Copy(c.config, config)
-			case "name":
-				c.name, _ = value.(string)
-			case "description":
-			case "severity", "tags", "where", "limit", "warn_if", "error_if", "fail_calc", "store_failures", "enabled", "meta":
-				c.config[key] = value
-			default:
-				c.arguments[key] = value
-			}
+	} else {
+		if len(entries) != 1 {
+			return c.doc.fail(node, "a test is one name with its settings")
+		}
+		c.kind = keyOf(entries[0])
+		if entries, err = c.doc.entries(entries[0].Value); err != nil {
+			return err
+		}
+	}
+	for _, entry := range entries {
+		if err := c.readField(keyOf(entry), entry.Value); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// addGeneric makes the test of a check.
-func (l *loader) addGeneric(of subject, c check) error {
-	query, ok := builtin[c.kind]
-	if !ok {
-		if !l.templates.defines("test_" + c.kind) {
-			return fmt.Errorf("%s: a test of %s: there is no generic test %q: dbt has %s, and a project may define others",
-				c.file, of.name, c.kind, strings.Join(slices.Sorted(maps.Keys(builtin)), ", "))
+func (c *check) readField(key string, node ast.Node) error {
+	switch key {
+	case "test_name", "description":
+		return nil
+	case "name":
+		return c.doc.decode(node, &c.name)
+	case "arguments", "config":
+		entries, err := c.doc.entries(node)
+		if err != nil {
+			return err
 		}
-		query = defined
+		for _, entry := range entries {
+			if key == "config" {
+				if err := supported("test config", keyOf(entry)); err != nil {
+					return c.doc.fail(entry, "%w", err)
+				}
+				c.config[keyOf(entry)] = entry.Value
+			} else if err := c.setArgument(keyOf(entry), entry.Value); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	if ok && c.column == "" {
-		return fmt.Errorf("%s: the test %s of %s names no column", c.file, c.kind, of.name)
+	if supportOf("test yml", key).status != "" {
+		c.config[key] = node
+		return nil
+	}
+	return c.setArgument(key, node)
+}
+
+func (c *check) setArgument(key string, node ast.Node) error {
+	value, err := c.doc.value(node)
+	if err != nil {
+		return err
+	}
+	return c.arguments.Set(key, value)
+}
+
+// addGeneric makes the test of a check. A project's own generic test wins over
+// dbt's of the same name.
+func (l *loader) addGeneric(of subject, c check) error {
+	query := builtin[c.kind]
+	isOwn := l.templates.defines("test_" + c.kind)
+	switch {
+	case isOwn:
+		query = defined
+	case query == nil:
+		return c.doc.fail(c.node, "a test of %s: there is no generic test %q: dbt has %s, and a project may define others",
+			of.name, c.kind, strings.Join(slices.Sorted(maps.Keys(builtin)), ", "))
+	case c.column == "":
+		return c.doc.fail(c.node, "the test %s of %s names no column", c.kind, of.name)
+	}
+	config := map[string]any{}
+	for key, node := range c.config {
+		value, err := rendered(c.doc, node, l.context(c.doc.file))
+		if err != nil {
+			return err
+		}
+		config[key] = value
 	}
 	name, alias := c.name, c.name
 	if name == "" {
-		name, alias = nameOfTest(of.prefix+c.kind, of.name, c.arguments)
+		var err error
+		if name, alias, err = nameOfTest(of.prefix+c.kind, of.name, c.arguments); err != nil {
+			return c.doc.fail(c.node, "%w", err)
+		}
 	}
 	test := &Test{Kind: c.kind, Column: c.column, Alias: alias, Resource: Resource{
-		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: c.file,
-		FQN: l.fqn(l.settings.rootOf(c.file), c.file, name),
+		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: c.doc.file,
+		FQN: l.fqn(l.settings.rootOf(c.doc.file), c.doc.file, name),
 	}}
-	where, _ := c.config["where"].(string)
+	where, _ := config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {
-		relation := of.relation(r)
+		relation, err := of.relation(r)
+		if err != nil {
+			return "", err
+		}
 		if where != "" {
 			relation = fmt.Sprintf("(select * from %s where %s) dbt_subquery", relation, where)
 		}
 		sql, err := query(r, c, relation)
 		if err != nil {
-			return "", fmt.Errorf("%s: the test %s: %w", c.file, name, err)
+			return "", c.doc.fail(c.node, "the test %s: %w", name, err)
 		}
 		return sql, nil
 	}
-	return l.addTest(test, c.config)
+	return l.addTest(test, config)
 }
 
 // A genericQuery writes the query of a declared test over a relation.
-type genericQuery func(r *rendering, c check, relation string) (string, error)
+type genericQuery func(r *rendering, c check, relation jinja.Value) (string, error)
 
 // builtin are the generic tests that dbt has, with dbt's meaning of each.
 var builtin = map[string]genericQuery{
-	"unique": func(_ *rendering, c check, relation string) (string, error) {
-		return fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\ngroup by 1\nhaving count(*) > 1", c.column, relation), nil
+	"unique": func(_ *rendering, c check, relation jinja.Value) (string, error) {
+		return fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\ngroup by 1\nhaving count(*) > 1", c.column, relation),
+			c.takes("column_name")
 	},
-	"not_null": func(_ *rendering, c check, relation string) (string, error) {
-		return fmt.Sprintf("select *\nfrom %s\nwhere %s is null", relation, c.column), nil
+	"not_null": func(_ *rendering, c check, relation jinja.Value) (string, error) {
+		return fmt.Sprintf("select *\nfrom %s\nwhere %s is null", relation, c.column), c.takes("column_name")
 	},
-	"accepted_values": func(_ *rendering, c check, relation string) (string, error) {
+	"accepted_values": func(_ *rendering, c check, relation jinja.Value) (string, error) {
 		values, err := literals(c.arguments)
+		if err == nil {
+			err = c.takes("column_name", "values", "quote")
+		}
 		return fmt.Sprintf("select distinct %[1]s as value\nfrom %[2]s\nwhere %[1]s not in (%[3]s)", c.column, relation, values), err
 	},
-	"relationships": func(r *rendering, c check, relation string) (string, error) {
-		field, _ := c.arguments["field"].(string)
-		to, ok := c.arguments["to"].(string)
-		if !ok || field == "" {
+	"relationships": func(r *rendering, c check, relation jinja.Value) (string, error) {
+		field, _ := c.arguments.Get("field")
+		to, ok := c.arguments.Get("to")
+		if text, isText := field.(string); !ok || !isText || text == "" {
 			return "", fmt.Errorf("relationships needs to: ref('a model') and field: a column of it")
 		}
-		parent, err := r.value(to)
-		if err != nil {
-			return "", err
+		parent, err := r.argument(c, to)
+		if err == nil {
+			err = c.takes("column_name", "field", "to")
 		}
 		return fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\n    and %[1]s not in (select %[3]s from %[4]s where %[3]s is not null)",
-			c.column, relation, field, parent), nil
+			c.column, relation, field, parent), err
 	},
+}
+
+// takes refuses an argument that the test does not have.
+func (c *check) takes(names ...string) error {
+	for _, key := range c.arguments.Keys() {
+		if text, _ := key.(string); !slices.Contains(names, text) {
+			return fmt.Errorf("it takes no argument %q", text)
+		}
+	}
+	return nil
 }
 
 // defined is the query of a test that the project defines.
-func defined(r *rendering, c check, relation string) (string, error) {
-	r.extra = map[string]any{"_model": relation}
-	call := "{{ test_" + c.kind + "(model=_model"
-	for i, name := range slices.Sorted(maps.Keys(c.arguments)) {
-		value := c.arguments[name]
-		if text, ok := value.(string); ok {
-			rendered, err := r.value(text)
-			if err != nil {
-				return "", err
-			}
-			value = rendered
+func defined(r *rendering, c check, relation jinja.Value) (string, error) {
+	named := jinja.NewDict()
+	must(named.Set("model", relation))
+	for _, key := range c.arguments.Keys() {
+		value, _ := c.arguments.Get(key)
+		value, err := r.argument(c, copied(value))
+		if err != nil {
+			return "", err
 		}
-		holder := fmt.Sprintf("_argument%d", i)
-		r.extra[holder] = value
-		call += ", " + name + "=" + holder
+		must(named.Set(key, value))
 	}
-	return r.project.templates.text(c.file, call+") }}", r)
+	v, err := r.project.templates.macros["test_"+c.kind].Macro(r.lookup).Call(&jinja.Arguments{Named: named})
+	if err != nil {
+		return "", err
+	}
+	return jinja.Text(v)
 }
 
-// value is an argument of a test: a text, or what a call such as ref('x') or
-// a template in it gives.
-func (r *rendering) value(text string) (string, error) {
-	if call.MatchString(strings.TrimSpace(text)) {
+// argument is one of a test: a text is rendered, and a call such as ref('x') is
+// called.
+func (r *rendering) argument(c check, value jinja.Value) (jinja.Value, error) {
+	text, ok := value.(string)
+	if !ok {
+		return value, nil
+	}
+	if calls.MatchString(text) {
 		text = "{{ " + text + " }}"
 	}
-	return r.project.templates.text(r.file, text, r)
+	return r.project.templates.value(c.doc.file, lineOfNode(c.node), text, r)
 }
 
-var call = regexp.MustCompile(`^(ref|source|var)\(.*\)$`)
+var calls = regexp.MustCompile(`^\s*(env_var|ref|var|source|doc)\s*\(.+\)\s*$`)
 
-func literals(arguments map[string]any) (string, error) {
-	values, _ := arguments["values"].([]any)
-	if len(values) == 0 {
+func literals(arguments *jinja.Dict) (string, error) {
+	values, _ := arguments.Get("values")
+	list, ok := values.(*jinja.List)
+	if !ok || len(list.Items) == 0 {
 		return "", fmt.Errorf("values is empty")
 	}
-	quote := arguments["quote"] != false
+	quote, _ := arguments.Get("quote")
 	var out []string
-	for _, value := range values {
-		text := fmt.Sprint(value)
-		if quote {
-			text = "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+	for _, value := range list.Items {
+		text, err := jinja.Text(value)
+		if err != nil {
+			return "", err
+		}
+		if quote != jinja.Value(false) {
+			if strings.ContainsAny(text, "'\n") {
+				return "", fmt.Errorf("the value %q has a quote, which dbt does not escape: write the test as a file", text)
+			}
+			text = "'" + text + "'"
 		}
 		out = append(out, text)
 	}
@@ -197,38 +278,40 @@ func literals(arguments map[string]any) (string, error) {
 
 // nameOfTest is the name dbt gives to a generic test: the kind, the model and
 // the arguments by their names' order. Its alias is cut when it is long.
-func nameOfTest(kind, of string, arguments map[string]any) (name, alias string) {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		switch value := arguments[name].(type) {
-		case []any:
-			for _, item := range value {
-				parts = append(parts, fmt.Sprint(item))
-			}
-		case bool:
-			parts = append(parts, map[bool]string{true: "True", false: "False"}[value])
-		default:
-			parts = append(parts, fmt.Sprint(value))
-		}
+func nameOfTest(kind, of string, arguments *jinja.Dict) (name, alias string, err error) {
+	var keys, parts []string
+	for _, key := range arguments.Keys() {
+		keys = append(keys, key.(string))
 	}
-	for i, part := range parts {
-		parts[i] = noWord.ReplaceAllString(part, "_")
+	slices.Sort(keys)
+	for _, key := range keys {
+		value, _ := arguments.Get(key)
+		items := []jinja.Value{value}
+		switch value := value.(type) {
+		case *jinja.List:
+			items = value.Items
+		case *jinja.Dict:
+			items = nil
+			for _, key := range value.Keys() {
+				item, _ := value.Get(key)
+				items = append(items, item)
+			}
+		}
+		for _, item := range items {
+			text, err := jinja.Text(item)
+			if err != nil {
+				return "", "", err
+			}
+			parts = append(parts, noWord.ReplaceAllString(text, "_"))
+		}
 	}
 	start := kind + "_" + of
 	name = start + "_" + strings.Join(parts, "__")
 	if len(name) < 64 {
-		return name, name
+		return name, name, nil
 	}
 	sum := md5.Sum([]byte(name))
-	return name, start[:min(30, len(start))] + "_" + hex.EncodeToString(sum[:])
+	return name, start[:min(30, len(start))] + "_" + hex.EncodeToString(sum[:]), nil
 }
 
 var noWord = regexp.MustCompile(`[^0-9a-zA-Z_]+`)
-
-func stringArguments(texts ...string) *exec.VarArgs {
-	arguments := exec.NewVarArgs()
-	for _, text := range texts {
-		arguments.Args = append(arguments.Args, exec.AsValue(text))
-	}
-	return arguments
-}

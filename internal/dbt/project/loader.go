@@ -7,24 +7,31 @@ import (
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 )
 
 // A loader reads the files of a project into it.
 type loader struct {
 	*Project
-	files    fs.FS
-	settings *settings
+	files     fs.FS
+	settings  *settings
+	documents []folded
+	// testPatches are what yml files say of tests in files, until one takes it.
+	testPatches map[string]map[string]any
+}
+
+// A folded document is a yml file and the configured folder it lies in.
+type folded struct {
+	folder string
+	*document
 }
 
 // Load reads a project. Every fault names its file.
 func Load(files fs.FS, target Target) (*Project, error) {
-	l := &loader{files: files, Project: &Project{
+	l := &loader{files: files, testPatches: map[string]map[string]any{}, Project: &Project{
 		target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{},
 	}}
 	for _, step := range []func() error{
-		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments,
+		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.checkExecution,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -33,29 +40,6 @@ func Load(files fs.FS, target Target) (*Project, error) {
 	l.Warnings = append(l.Warnings, l.settings.unused()...)
 	return l.Project, nil
 }
-
-func (l *loader) readMacros() error {
-	for _, folder := range append(slices.Clone(l.settings.macroPaths), l.settings.genericTestPaths()...) {
-		for _, file := range filesUnder(l.files, folder, ".sql") {
-			source, err := fs.ReadFile(l.files, file)
-			if err != nil {
-				return err
-			}
-			l.addMacros(file, string(source))
-			if strings.HasPrefix(string(source), onlyForDbt) {
-				continue
-			}
-			if err := l.templates.addMacros(file, string(source)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// onlyForDbt begins a macro file that changes how dbt-core builds models; the
-// runner has its own way.
-const onlyForDbt = "{# dbt-core only"
 
 func (l *loader) readModels() error {
 	for _, folder := range l.settings.modelPaths {
@@ -66,12 +50,15 @@ func (l *loader) readModels() error {
 			}
 			model := l.newModel(TypeModel, folder, file, l.settings.models)
 			model.RawSQL = strings.TrimSpace(string(source))
-			if model.template, err = parseTemplate(file, model.RawSQL, leadingLines(string(source))); err != nil {
+			if model.template, err = parseTemplate(file, string(source)); err != nil {
 				return err
 			}
 			if err := l.addModel(model); err != nil {
 				return err
 			}
+		}
+		if found := filesUnder(l.files, folder, ".py"); len(found) > 0 {
+			return fmt.Errorf("%s: models in Python are not supported: write it in SQL", found[0])
 		}
 	}
 	return nil
@@ -113,6 +100,9 @@ func (l *loader) discoverAll() error {
 		}
 	}
 	l.Models = slices.DeleteFunc(l.Models, func(m *Model) bool { return !m.Config.Enabled })
+	if err := l.checkRelations(); err != nil {
+		return err
+	}
 	var err error
 	l.Models, err = l.inOrder()
 	return err
@@ -129,6 +119,12 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
+	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && c.Meta["memory"] == nil {
+		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
+	}
+	if err := l.nameByMacros(model); err != nil {
+		return err
+	}
 	return model.check()
 }
 
@@ -188,15 +184,4 @@ func filesUnder(files fs.FS, folder string, extensions ...string) []string {
 		return nil // an absent folder is an empty one
 	})
 	return found
-}
-
-func readYAML(files fs.FS, name string, into any) error {
-	content, err := fs.ReadFile(files, name)
-	if err != nil {
-		return fmt.Errorf("reading the dbt project: %w", err)
-	}
-	if err := yaml.Unmarshal(content, into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }

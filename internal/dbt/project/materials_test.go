@@ -9,8 +9,9 @@ import (
 
 func load(t *testing.T, overrides map[string]string) *Project {
 	t.Helper()
-	p, err := Load(files(overrides), Target{Project: "p", Dataset: "d", Getenv: func(name string) string {
-		return map[string]string{"SET": "value"}[name]
+	p, err := Load(files(overrides), Target{Project: "p", Dataset: "d", LookupEnv: func(name string) (string, bool) {
+		value, ok := map[string]string{"SET": "value", "EMPTY": ""}[name]
+		return value, ok
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +59,28 @@ func TestCompile_SeedsAreTheirRows(t *testing.T) {
 		"    (1, 'it\\'s', 0.5, cast('2026-11-22' as date), true, '007'),\n    (2, null, 3, cast('2026-11-23' as date), false, '12')\n])"
 	if diff := cmp.Diff(want, compiled(t, p, "s")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The types are those that dbt-core gives.
+func TestSeeds_Types(t *testing.T) {
+	for values, want := range map[string]string{
+		"1,007,-3": "int64", "1234567890123456789,1": "int64", "1.5,2": "float64", "1.50,3": "float64", "true,FALSE": "bool", "2026-11-22": "date",
+		"2026-11-22 10:00:00": "datetime", "a,1": "string", "1,2026-11-22": "string", ",": "int64", "true,1": "string", "null,x": "string",
+		"1e3,2": "", "null,3": "", "$5": "", "1.0": "", "2026-1-2": "", "1,2.0": "",
+	} {
+		var records [][]string
+		for _, value := range strings.Split(values, ",") {
+			records = append(records, []string{value})
+		}
+		got, err := typeOf(records, 0)
+		if got != want || (want == "") != (err != nil) {
+			t.Errorf("%s is %q (%v), want %q", values, got, err, want)
+		}
+	}
+	p := load(t, map[string]string{"seeds/s.csv": "a;b\n1;x\n", "seeds/s.yml": "seeds: [{name: s, config: {delimiter: ';'}}]"})
+	if got := p.Model("s").Columns; len(got) != 2 || got[1].Name != "b" {
+		t.Errorf("the columns are %+v", got)
 	}
 }
 

@@ -14,10 +14,11 @@ import (
 
 // A Target is where a project's relations are.
 type Target struct {
-	Project string              // Google Cloud project
-	Dataset string              // dataset of the models
-	Vars    map[string]any      // override the project's own
-	Getenv  func(string) string // what env_var reads; nil knows no variable
+	Project string         // Google Cloud project
+	Dataset string         // dataset of the models
+	Vars    map[string]any // override the project's own
+	// LookupEnv is what env_var reads; nil knows no variable.
+	LookupEnv func(string) (string, bool)
 }
 
 // A Project is a dbt project read from its files: checked, its models in an
@@ -74,6 +75,7 @@ type Model struct {
 	template *template      // nil for a seed
 	rows     string         // a seed's rows as a query
 	checks   []check
+	patched  string // yml file with its entry
 }
 
 // A Column is declared in a model's yml entry.
@@ -94,7 +96,8 @@ type Source struct {
 	Filter      string // of the freshness query; "" for none
 	Warn, Error *Age   // freshness; nil for no limit
 
-	checks []check
+	checks  []check
+	enabled bool
 }
 
 // Model returns the model or seed of a name, or nil.

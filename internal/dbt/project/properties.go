@@ -1,89 +1,17 @@
 package project
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
-// The yml files next to the models. Keys that only document are read past;
-// what would change a result and is not known here is an error.
-
-type properties struct {
-	Models  []modelProperties  `yaml:"models"`
-	Seeds   []modelProperties  `yaml:"seeds"`
-	Sources []sourceProperties `yaml:"sources"`
-}
-
-type modelProperties struct {
-	Name        string             `yaml:"name"`
-	Description string             `yaml:"description"`
-	Config      map[string]any     `yaml:"config"`
-	Tests       []any              `yaml:"data_tests"`
-	OldTests    []any              `yaml:"tests"`
-	Columns     []columnProperties `yaml:"columns"`
-}
-
-type columnProperties struct {
-	Name        string           `yaml:"name"`
-	Type        string           `yaml:"data_type"`
-	Description string           `yaml:"description"`
-	Tests       []any            `yaml:"data_tests"`
-	OldTests    []any            `yaml:"tests"`
-	Constraints []map[string]any `yaml:"constraints"`
-}
-
-type sourceProperties struct {
-	Name      string            `yaml:"name"`
-	Database  string            `yaml:"database"`
-	Schema    string            `yaml:"schema"`
-	Freshness freshness         `yaml:",inline"`
-	Config    sourceConfig      `yaml:"config"`
-	Tables    []tableProperties `yaml:"tables"`
-}
-
-type tableProperties struct {
-	Name        string             `yaml:"name"`
-	Identifier  string             `yaml:"identifier"`
-	Description string             `yaml:"description"`
-	Freshness   freshness          `yaml:",inline"`
-	Config      sourceConfig       `yaml:"config"`
-	Tests       []any              `yaml:"data_tests"`
-	OldTests    []any              `yaml:"tests"`
-	Columns     []columnProperties `yaml:"columns"`
-}
-
-// freshness is what dbt reads from a source, one of its tables, or the config
-// of either.
-type freshness struct {
-	LoadedAt string `yaml:"loaded_at_field"`
-	Limits   *struct {
-		Warn   *Age   `yaml:"warn_after"`
-		Error  *Age   `yaml:"error_after"`
-		Filter string `yaml:"filter"`
-	} `yaml:"freshness"`
-}
-
-// sourceConfig is a config entry; in it freshness: null takes the limits away.
-type sourceConfig struct {
-	freshness
-	unlimited bool
-}
-
-func (c *sourceConfig) UnmarshalYAML(unmarshal func(any) error) error {
-	if err := unmarshal(&c.freshness); err != nil {
-		return err
-	}
-	var entries map[string]any
-	if err := unmarshal(&entries); err != nil {
-		return err
-	}
-	limits, given := entries["freshness"]
-	c.unlimited = given && limits == nil
-	return nil
-}
+// The yml files next to the models. Each name in them is honoured, means
+// nothing to what is built, or is refused; support.txt says which.
 
 // An Age is a limit of freshness.
 type Age struct {
@@ -98,21 +26,14 @@ func (a *Age) Duration() time.Duration {
 }
 
 func (l *loader) readProperties() error {
-	for _, folder := range append(slices.Clone(l.settings.modelPaths), l.settings.seedPaths...) {
+	for _, folder := range l.settings.ymlPaths() {
 		for _, file := range filesUnder(l.files, folder, ".yml", ".yaml") {
-			var read properties
-			if err := readYAML(l.files, file, &read); err != nil {
+			doc, err := readYAML(l.files, file)
+			if err != nil {
 				return err
 			}
-			for _, source := range read.Sources {
-				if err := l.addSource(folder, file, source); err != nil {
-					return err
-				}
-			}
-			for _, model := range append(read.Models, read.Seeds...) {
-				if err := l.addProperties(file, model); err != nil {
-					return err
-				}
+			if err := l.readDocument(folder, doc); err != nil {
+				return err
 			}
 		}
 	}
@@ -120,94 +41,274 @@ func (l *loader) readProperties() error {
 	return nil
 }
 
-// text renders a value of a yml file.
-func (l *loader) text(file, text, fallback string) (string, error) {
+func (l *loader) readDocument(folder string, doc *document) error {
+	if err := doc.check("file", doc.root); err != nil {
+		return err
+	}
+	l.documents = append(l.documents, folded{folder, doc})
+	for _, section := range []struct {
+		names []string
+		read  func(ast.Node) error
+	}{
+		{[]string{"sources"}, func(n ast.Node) error { return l.addSource(folder, doc, n) }},
+		{[]string{"models"}, func(n ast.Node) error { return l.addPatch(doc, TypeModel, n) }},
+		{[]string{"seeds"}, func(n ast.Node) error { return l.addPatch(doc, TypeSeed, n) }},
+		{[]string{"data_tests", "tests"}, func(n ast.Node) error { return l.addTestPatch(doc, n) }},
+	} {
+		for _, name := range section.names {
+			items, err := doc.items(doc.field(doc.root, name))
+			if err != nil {
+				return err
+			}
+			for _, item := range items {
+				if err := section.read(item); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// named is the name of an entry, which must have one.
+func (d *document) named(node ast.Node) (string, error) {
+	name := d.text(node, "name")
+	if name == "" {
+		return "", d.fail(node, "the entry has no name")
+	}
+	return name, nil
+}
+
+// text is the text of a field; "" for none.
+func (d *document) text(node ast.Node, field string) string {
+	var text string
+	if at := d.field(node, field); at != nil {
+		if err := d.decode(at, &text); err != nil {
+			return at.GetToken().Value
+		}
+	}
+	return text
+}
+
+// context is what values of yml files know.
+func (l *loader) context(file string) *rendering {
+	return &rendering{project: l.Project, config: map[string]any{}, file: file, ymlOnly: true}
+}
+
+// string renders a text of a yml file.
+func (l *loader) string(doc *document, node ast.Node, field, fallback string) (string, error) {
+	text := doc.text(node, field)
 	if text == "" {
 		return fallback, nil
 	}
-	r := &rendering{project: l.Project, config: map[string]any{}}
-	rendered, err := l.templates.text(file, text, r)
-	if err != nil {
-		return "", r.explain(err)
-	}
-	return rendered, nil
+	return l.templates.text(doc.file, lineOfNode(doc.field(node, field)), text, l.context(doc.file))
 }
 
-func (l *loader) addSource(folder, file string, of sourceProperties) error {
-	database, err := l.text(file, of.Database, l.target.Project)
+func (l *loader) addSource(folder string, doc *document, node ast.Node) error {
+	name, err := doc.named(node)
 	if err != nil {
 		return err
 	}
-	schema, err := l.text(file, of.Schema, of.Name)
+	config := doc.field(node, "config")
+	if err := errors.Join(doc.check("source", node), doc.check("source config", config)); err != nil {
+		return err
+	}
+	database, err := l.string(doc, node, "database", l.target.Project)
 	if err != nil {
 		return err
 	}
-	for _, table := range of.Tables {
-		identifier := table.Identifier
-		if identifier == "" {
-			identifier = table.Name
-		}
-		fqn := l.fqn(folder, file, of.Name)
-		source := &Source{
-			Resource: Resource{
-				ID: TypeSource + "." + l.Name + "." + of.Name + "." + table.Name, Type: TypeSource, Name: table.Name, Path: file,
-				FQN: append(fqn, table.Name),
-			},
-			SourceName: of.Name, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(table.Description),
-		}
-		for _, more := range []freshness{of.Freshness, of.Config.freshness, table.Freshness, table.Config.freshness} {
-			if err := source.limit(more); err != nil {
-				return fmt.Errorf("%s: source %s.%s: %w", file, of.Name, table.Name, err)
-			}
-		}
-		if table.Config.unlimited {
-			source.Warn, source.Error = nil, nil
-		}
-		if source.checks, err = checksOf(file, of.Name+"."+table.Name, append(table.Tests, table.OldTests...), table.Columns); err != nil {
+	schema, err := l.string(doc, node, "schema", name)
+	if err != nil {
+		return err
+	}
+	tables, err := doc.items(doc.field(node, "tables"))
+	for _, table := range tables {
+		if err := l.addTable(folder, doc, node, table, name, database, schema); err != nil {
 			return err
 		}
-		l.sources[of.Name+"."+table.Name] = source
+	}
+	return err
+}
+
+func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sourceName, database, schema string) error {
+	name, err := doc.named(table)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(doc.check("table", table), doc.check("source config", doc.field(table, "config"))); err != nil {
+		return err
+	}
+	identifier, err := l.string(doc, table, "identifier", name)
+	if err != nil {
+		return err
+	}
+	key := sourceName + "." + name
+	if l.sources[key] != nil {
+		return doc.fail(table, "%s already declares the source %s", l.sources[key].Path, key)
+	}
+	source := &Source{
+		Resource: Resource{
+			ID: TypeSource + "." + l.Name + "." + key, Type: TypeSource, Name: name, Path: doc.file,
+			FQN: append(l.fqn(folder, doc.file, sourceName), name),
+		},
+		SourceName: sourceName, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(doc.text(table, "description")),
+	}
+	if err := l.configureSource(doc, source, of, table); err != nil {
+		return err
+	}
+	if source.checks, err = checksOf(doc, table); err != nil {
+		return err
+	}
+	l.sources[key] = source
+	if source.enabled {
 		l.Sources = append(l.Sources, source)
 	}
 	return nil
 }
 
-func (s *Source) limit(by freshness) error {
-	if by.LoadedAt != "" {
-		s.LoadedAt = by.LoadedAt
+// configureSource reads tags, freshness and whether the source is enabled: of
+// dbt_project.yml, the source, and its table; the later win.
+func (l *loader) configureSource(doc *document, source *Source, of, table ast.Node) error {
+	source.enabled = true
+	for key, value := range l.settings.sources.of(source.FQN) {
+		switch key {
+		case "enabled":
+			source.enabled = value != false
+		case "tags":
+			source.Tags, _ = stringList(value)
+		case "freshness", "loaded_at_field":
+			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
+		}
 	}
-	if by.Limits == nil {
-		return nil
-	}
-	s.Warn, s.Error, s.Filter = by.Limits.Warn, by.Limits.Error, by.Limits.Filter
-	for _, age := range []*Age{s.Warn, s.Error} {
-		if age != nil && age.Duration() == 0 {
-			return fmt.Errorf("freshness: %d %q is no age: write a count and a period of minute, hour or day", age.Count, age.Period)
+	for _, node := range []ast.Node{of, doc.field(of, "config"), table, doc.field(table, "config")} {
+		if node == nil {
+			continue
+		}
+		for _, field := range []string{"enabled", "tags"} {
+			at := doc.field(node, field)
+			if at == nil {
+				continue
+			}
+			value, err := rendered(doc, at, l.context(doc.file))
+			if err != nil {
+				return err
+			}
+			if field == "tags" {
+				source.Tags, _ = stringList(addTags(anyList(source.Tags), value))
+			} else if source.enabled, _ = value.(bool); value != true && value != false {
+				return doc.fail(at, "enabled is true or false")
+			}
+		}
+		if err := l.limit(doc, source, node); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (l *loader) addProperties(file string, of modelProperties) error {
-	model := l.models[of.Name]
-	if model == nil {
-		return fmt.Errorf("%s: there is no model or seed %q", file, of.Name)
+func anyList(texts []string) []any {
+	out := []any{}
+	for _, text := range texts {
+		out = append(out, text)
 	}
-	model.Description = strings.TrimSpace(of.Description)
-	model.declared = of.Config
-	checks, err := checksOf(file, of.Name, append(of.Tests, of.OldTests...), of.Columns)
+	return out
+}
+
+// limit reads the freshness of a source from one of its entries; null takes
+// the limits away.
+func (l *loader) limit(doc *document, source *Source, node ast.Node) error {
+	text, err := l.string(doc, node, "loaded_at_field", source.LoadedAt)
 	if err != nil {
 		return err
 	}
-	model.checks = append(model.checks, checks...)
-	for _, column := range of.Columns {
-		declared := Column{
-			Name:        column.Name,
-			Type:        strings.ToLower(column.Type),
-			Description: strings.TrimSpace(column.Description),
+	source.LoadedAt = text
+	limits := doc.field(node, "freshness")
+	if limits == nil {
+		return nil
+	}
+	if _, isNull := limits.(*ast.NullNode); isNull {
+		source.Warn, source.Error = nil, nil
+		return nil
+	}
+	if err := doc.check("freshness", limits); err != nil {
+		return err
+	}
+	var read struct {
+		Warn   *Age   `yaml:"warn_after"`
+		Error  *Age   `yaml:"error_after"`
+		Filter string `yaml:"filter"`
+	}
+	if err := doc.decode(limits, &read); err != nil {
+		return err
+	}
+	source.Warn, source.Error, source.Filter = read.Warn, read.Error, read.Filter
+	for _, age := range []*Age{source.Warn, source.Error} {
+		if age != nil && age.Duration() == 0 {
+			return doc.fail(limits, "freshness: %d %q is no age: write a count and a period of minute, hour or day", age.Count, age.Period)
 		}
-		for _, constraint := range column.Constraints {
-			declared.NotNull = declared.NotNull || constraint["type"] == "not_null"
+	}
+	return nil
+}
+
+// addPatch reads what a yml file says of a model or seed.
+func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
+	name, err := doc.named(node)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(doc.check(kind, node), doc.check(kind+" config", doc.field(node, "config"))); err != nil {
+		return err
+	}
+	model := l.models[name]
+	if model == nil || model.Type != kind {
+		l.Warnings = append(l.Warnings, fmt.Sprintf("%s:%d: there is no %s %q: dbt reads past the entry", doc.file, lineOfNode(node), kind, name))
+		return nil
+	}
+	if model.patched != "" {
+		return doc.fail(node, "%s already has an entry for the %s %s", model.patched, kind, name)
+	}
+	model.patched = doc.file
+	model.Description = strings.TrimSpace(doc.text(node, "description"))
+	if at := doc.field(node, "config"); at != nil {
+		value, err := rendered(doc, at, l.context(doc.file))
+		if err != nil {
+			return err
+		}
+		model.declared, _ = value.(map[string]any)
+	}
+	if model.checks, err = checksOf(doc, node); err != nil {
+		return err
+	}
+	return l.addColumns(doc, model, node)
+}
+
+func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
+	columns, err := doc.items(doc.field(node, "columns"))
+	if err != nil {
+		return err
+	}
+	for _, node := range columns {
+		name, err := doc.named(node)
+		if err != nil {
+			return err
+		}
+		for _, other := range model.Columns {
+			if strings.EqualFold(other.Name, name) {
+				return doc.fail(node, "the column %s comes twice", name)
+			}
+		}
+		declared := Column{
+			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Description: strings.TrimSpace(doc.text(node, "description")),
+		}
+		constraints, err := doc.items(doc.field(node, "constraints"))
+		if err != nil {
+			return err
+		}
+		for _, constraint := range constraints {
+			if kind := doc.text(constraint, "type"); kind != "not_null" {
+				return doc.fail(constraint, "the constraint %s is not supported: BigQuery does not enforce it: write a test", kind)
+			}
+			declared.NotNull = true
 		}
 		model.Columns = append(model.Columns, declared)
 	}
@@ -215,13 +316,23 @@ func (l *loader) addProperties(file string, of modelProperties) error {
 }
 
 // checksOf reads the tests of a model or source and of its columns.
-func checksOf(file, of string, tests []any, columns []columnProperties) ([]check, error) {
-	checks, err := addChecks(nil, file, of, "", tests)
+func checksOf(doc *document, node ast.Node) ([]check, error) {
+	checks, err := addChecks(nil, doc, "", node)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := doc.items(doc.field(node, "columns"))
 	for _, column := range columns {
 		if err != nil {
 			return nil, err
 		}
-		checks, err = addChecks(checks, file, of, column.Name, append(column.Tests, column.OldTests...))
+		name := doc.text(column, "name")
+		if doc.text(column, "quote") == "true" {
+			name = "`" + name + "`"
+		}
+		if err = doc.check("column", column); err == nil {
+			checks, err = addChecks(checks, doc, name, column)
+		}
 	}
 	return checks, err
 }

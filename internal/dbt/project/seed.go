@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // readSeeds makes a table of each CSV file: its rows are written into its SQL.
@@ -36,7 +38,15 @@ const maxSeed = 256 << 10
 // readRows makes the seed's query, and its columns where the yml file declares
 // none. Their types are those of config column_types, or else of the values.
 func (m *Model) readRows() error {
-	records, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix([]byte(m.RawSQL), []byte("\ufeff")))).ReadAll()
+	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix([]byte(m.RawSQL), []byte("\ufeff"))))
+	if delimiter, given := m.written()["delimiter"]; given {
+		text, _ := delimiter.(string)
+		if utf8.RuneCountInString(text) != 1 {
+			return fmt.Errorf("%s: config delimiter is %q: it is one character", m.Path, text)
+		}
+		reader.Comma, _ = utf8.DecodeRuneInString(text)
+	}
+	records, err := reader.ReadAll()
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Path, err)
 	}
@@ -55,7 +65,9 @@ func (m *Model) readRows() error {
 		if text, ok := types[name].(string); ok {
 			column.Type = strings.ToLower(text)
 		} else if column.Type == "" {
-			column.Type = typeOf(records[1:], i)
+			if column.Type, err = typeOf(records[1:], i); err != nil {
+				return fmt.Errorf("%s: the column %s: %w", m.Path, name, err)
+			}
 		}
 		m.Columns = append(m.Columns, column)
 	}
@@ -97,37 +109,70 @@ func literal(kind, value string) string {
 	}
 	quoted := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(value) + "'"
 	switch kind {
-	case "int64", "float64", "bool", "integer", "float", "boolean":
-		return value
+	case "int64", "float64", "integer", "float":
+		sign, digits := "", strings.TrimPrefix(strings.TrimSpace(value), "+")
+		if strings.HasPrefix(digits, "-") {
+			sign, digits = "-", digits[1:]
+		}
+		if digits = strings.TrimLeft(digits, "0"); digits == "" || !strings.ContainsAny(digits[:1], "123456789") {
+			digits = "0" + digits
+		}
+		return sign + digits
+	case "bool", "boolean":
+		return strings.TrimSpace(value)
 	case "string":
 		return quoted
 	}
 	return "cast(" + quoted + " as " + kind + ")"
 }
 
-// kinds of values, as dbt tells them apart.
-var kinds = []struct {
+// A valueKind is a type that values are told apart by.
+type valueKind struct {
 	name    string
 	pattern *regexp.Regexp
-}{
-	{"bool", regexp.MustCompile(`^(?i:true|false)$`)},
-	{"int64", regexp.MustCompile(`^-?(0|[1-9]\d{0,17})$`)},
-	{"float64", regexp.MustCompile(`^-?\d+(\.\d+)?([eE][-+]?\d+)?$`)},
-	{"date", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)},
-	{"datetime", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?$`)},
 }
 
-func typeOf(records [][]string, column int) string {
-	for _, kind := range kinds {
-		matches, some := true, false
-		for _, record := range records {
-			if value := record[column]; value != "" {
-				matches, some = matches && kind.pattern.MatchString(value), true
-			}
-		}
-		if matches && some {
-			return kind.name
+// kinds of values, as dbt tells them apart: it takes the first that all of a
+// column's values are.
+var kinds = []valueKind{
+	{"int64", regexp.MustCompile(`^[-+]?\d+$`)},
+	{"float64", regexp.MustCompile(`^[-+]?(\d+|\d*\.\d*[1-9]\d*)$`)},
+	{"date", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)},
+	{"datetime", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?$`)},
+	{"bool", regexp.MustCompile(`^(?i:true|false)$`)},
+}
+
+// unclear are values of which dbt makes a number or a time that BigQuery then
+// does not load, or that it loads as another one.
+var unclear = regexp.MustCompile(`^(?i:null|[-+]?[\d.,_]*[$£€¥%][-+\d.,_$£€¥%]*|[-+]?\d[\d.]*e[-+]?\d+|[-+]?\d+[,_][\d.,_]*|nan|[-+]?inf(inity)?|` +
+	`\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\d{8}(T.*)?|[-+]?\d*\.0*|[-+]?\d+\.)$`)
+
+// typeOf is the type that dbt gives to a column. One without values is a
+// number to it.
+func typeOf(records [][]string, column int) (string, error) {
+	var values []string
+	for _, record := range records {
+		if value := strings.TrimSpace(record[column]); value != "" {
+			values = append(values, value)
 		}
 	}
-	return "string"
+	for _, kind := range kinds {
+		if !slices.ContainsFunc(values, func(value string) bool { return !kind.pattern.MatchString(value) }) {
+			return kind.name, nil
+		}
+	}
+	doubt := ""
+	for _, value := range values {
+		switch {
+		case slices.ContainsFunc(kinds, func(k valueKind) bool { return k.pattern.MatchString(value) }):
+		case unclear.MatchString(value):
+			doubt = value
+		default:
+			return "string", nil
+		}
+	}
+	if doubt != "" {
+		return "", fmt.Errorf("it is not clear what type %q has: name the column's type in column_types", doubt)
+	}
+	return "string", nil
 }

@@ -82,7 +82,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 		if done.touched, done.err = r.partitions(ctx, model, compiled); done.err == nil {
 			switch {
 			case done.touched != "":
-				done.err = r.send(ctx, replacement(relation, model, compiled.SQL, done.touched))
+				done.err = r.send(ctx, replacement(relation, model, inside(model, compiled.SQL, done.touched), done.touched))
 			case r.moved[model.Name]:
 				done.touched = everything // nothing new, and yet all of it is published again
 			default:
@@ -113,7 +113,7 @@ func (r *run) send(ctx context.Context, statement string) error {
 // all others as they are published.
 func (r *run) compilation(ctx context.Context) project.Compilation {
 	return project.Compilation{
-		Vars:     r.vars,
+		Vars: r.vars, FullRefresh: r.options.FullRefresh,
 		Query:    func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
 		Relation: r.relation,
 	}
@@ -129,7 +129,7 @@ func (r *run) relation(model *project.Model) string {
 // partitions are those that an incremental run replaces: the model's own
 // answer, or else those it has rows of.
 func (r *run) partitions(ctx context.Context, model *project.Model, compiled *project.Compiled) (string, error) {
-	if compiled.Config.KnowsPartitions {
+	if model.Config.KnowsPartitions {
 		return compiled.Config.Partitions, nil
 	}
 	rows, err := r.warehouse.query(ctx, partitionsOf(model, compiled.SQL))
@@ -178,14 +178,23 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.M
 			found = published
 		}
 	}
-	if found == want {
+	if found == "" && published == "" && model.Config.Materialized == project.Incremental {
+		fits, err := r.fits(ctx, model)
+		if err != nil {
+			return false, model, err
+		}
+		if fits {
+			copied, err := r.copyPublished(ctx, model, want)
+			return copied, model, err
+		}
+	}
+	switch {
+	case found == want:
 		return true, model, nil
-	}
-	if model.Config.Materialized != project.Incremental {
+	case model.Config.Materialized != project.Incremental:
 		return false, model, nil
-	}
-	if model.Config.OnSchemaChange == "" || !strings.HasPrefix(found, layout+"-") {
-		return false, model, nil
+	case !strings.HasPrefix(found, layout+"-"):
+		return false, model, r.mayBeMadeAgain(ctx, model)
 	}
 	model, err := r.changeColumns(ctx, model)
 	return true, model, err

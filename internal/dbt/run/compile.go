@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,6 +26,23 @@ func (r *Runner) Compile(ctx context.Context, options Options) ([]Compiled, erro
 	return r.compile(ctx, options, func(resource *project.Resource) bool { return resource.Type != project.TypeSeed })
 }
 
+// ErrNoWarehouse says that the warehouse, which is asked for the tables that
+// are there, does not answer.
+var ErrNoWarehouse = errors.New("the warehouse does not answer")
+
+// CompileOffline is Compile without a warehouse: incremental models are as on
+// a first run, and a model that asks fails.
+func CompileOffline(p *project.Project, options Options) ([]Compiled, error) {
+	selected, err := p.Select(options.Select, options.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	wanted := func(resource *project.Resource) bool {
+		return selected[resource.ID] && resource.Type != project.TypeSeed
+	}
+	return compile(p, wanted, project.Compilation{Execute: true, FullRefresh: options.FullRefresh}, func(*project.Model) bool { return false })
+}
+
 // compile renders what is selected and wanted.
 func (r *Runner) compile(ctx context.Context, options Options, wanted func(*project.Resource) bool) ([]Compiled, error) {
 	selected, err := r.project.Select(options.Select, options.Exclude)
@@ -33,32 +51,41 @@ func (r *Runner) compile(ctx context.Context, options Options, wanted func(*proj
 	}
 	relations, err := r.warehouse.relations(ctx, nil, 1)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrNoWarehouse, err)
 	}
-	query := func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }
-	var all []Compiled
-	for _, model := range r.project.Models {
-		if !selected[model.ID] || !wanted(&model.Resource) {
-			continue
-		}
+	isThere := func(model *project.Model) bool {
 		found, exists := relations[model.Table()]
-		compiled, err := r.project.Compile(model, project.Compilation{
-			Incremental: exists && !found.isView && !options.FullRefresh && model.Config.Materialized == project.Incremental, Query: query,
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Compiled{model.ID, model.Name, r.project.Name + "/" + model.Path, compiled.SQL})
+		return exists && !found.isView && !options.FullRefresh && model.Config.Materialized == project.Incremental
 	}
-	for _, test := range r.project.Tests {
-		if !selected[test.ID] || !wanted(&test.Resource) {
+	chosen := func(resource *project.Resource) bool { return selected[resource.ID] && wanted(resource) }
+	return compile(r.project, chosen, project.Compilation{
+		Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, FullRefresh: options.FullRefresh,
+	}, isThere)
+}
+
+func compile(p *project.Project, wanted func(*project.Resource) bool, c project.Compilation, isThere func(*project.Model) bool) ([]Compiled, error) {
+	var all []Compiled
+	for _, model := range p.Models {
+		if !wanted(&model.Resource) {
 			continue
 		}
-		sql, err := r.project.CompileTest(test, project.Compilation{Query: query})
+		c.Incremental = isThere(model)
+		compiled, err := p.Compile(model, c)
 		if err != nil {
 			return nil, err
 		}
-		path := r.project.Name + "/" + test.Path
+		all = append(all, Compiled{model.ID, model.Name, p.Name + "/" + model.Path, compiled.SQL})
+	}
+	c.Incremental = false
+	for _, test := range p.Tests {
+		if !wanted(&test.Resource) {
+			continue
+		}
+		sql, err := p.CompileTest(test, c)
+		if err != nil {
+			return nil, err
+		}
+		path := p.Name + "/" + test.Path
 		if test.Kind != project.Singular {
 			path += "/" + test.Alias + ".sql"
 		}

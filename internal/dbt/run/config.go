@@ -120,5 +120,13 @@ func (c Config) target() project.Target {
 	for name, value := range c.Vars {
 		vars[name] = value
 	}
-	return project.Target{Project: c.Warehouse.Project, Dataset: c.Warehouse.ProdDataset, Vars: vars, Getenv: c.Getenv}
+	return project.Target{Project: c.Warehouse.Project, Dataset: c.Warehouse.ProdDataset, Vars: vars, LookupEnv: c.lookupEnv}
+}
+
+// lookupEnv tells a variable that is empty from one that is not set.
+func (c Config) lookupEnv(name string) (string, bool) {
+	if value := c.Getenv(name); value != "" {
+		return value, true
+	}
+	return os.LookupEnv(name)
 }

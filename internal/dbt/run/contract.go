@@ -24,7 +24,9 @@ import (
 func (r *run) checkColumns(ctx context.Context, model *project.Model, sql string, isNew bool) error {
 	contract := model.Config.Contract
 	switch {
-	case model.Type == project.TypeSeed, !contract && model.Config.OnSchemaChange == project.IgnoreChange:
+	case model.Type == project.TypeSeed:
+		return nil
+	case !contract && !isNew && model.Config.Materialized == project.Incremental && model.Config.OnSchemaChange == project.IgnoreChange:
 		return nil
 	case !isNew && r.known.Models[model.Name].SQL == r.plan.digests[model.Name]:
 		return nil
@@ -92,6 +94,7 @@ func canonical(name string) string {
 	names := map[string]string{
 		"integer": "int64", "int": "int64", "bigint": "int64", "smallint": "int64", "tinyint": "int64", "byteint": "int64",
 		"float": "float64", "boolean": "bool", "decimal": "numeric", "bigdecimal": "bignumeric",
+		"text": "string", // dbt's own alias
 	}
 	if usual, ok := names[name]; ok {
 		return usual

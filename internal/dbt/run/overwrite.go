@@ -61,7 +61,9 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	switch {
 	case !hasHistory:
 		done.status, done.touched = created, everything
-	case done.touched == "":
+	case done.touched != "":
+		sql = inside(model, sql, done.touched)
+	default:
 		done.status = unchanged
 		sql = fmt.Sprintf("select %s\nfrom %s\nwhere %t",
 			columnList(model.Columns), r.project.Relation(model), r.needsAll(model))
@@ -107,8 +109,14 @@ func (r *run) hasHistory(ctx context.Context, model *project.Model) (bool, *proj
 	switch {
 	case found == want:
 		return true, model, nil
-	case !strings.HasPrefix(found, layout+"-") || model.Config.OnSchemaChange == "":
-		return false, model, nil
+	case found == "":
+		fits, err := r.fits(ctx, model)
+		if err != nil || fits {
+			return fits, model, err
+		}
+		return false, model, r.mayBeMadeAgain(ctx, model)
+	case !strings.HasPrefix(found, layout+"-"):
+		return false, model, r.mayBeMadeAgain(ctx, model)
 	}
 	as, added, err := r.changedColumns(ctx, model, model.Table())
 	if err != nil || len(added) == 0 {

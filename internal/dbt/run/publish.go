@@ -45,6 +45,7 @@ func (r *run) prepare(ctx context.Context) error {
 			if err := r.lease.explain(remake(ctx)); err != nil {
 				return fmt.Errorf("publishing %s: %w", model.Name, err)
 			}
+			r.report.made(model.Name)
 		}
 		changed := done.changed() || len(statements) > 0 || remake != nil
 		isNew = isNew || changed
@@ -86,7 +87,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	}
 	whole := exchange(relation, always, columnList(model.Columns), source)
 	var touched []string // what changes, where all else is published already
-	if condition := within(model, done.touched); done.touched != "" {
+	if condition := touches(model, done.touched); done.touched != "" {
 		touched = []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}
 	}
 	keepsHistory := r.overwrites(model) && done.status != created

@@ -191,6 +191,42 @@ func (w *warehouse) remove(ctx context.Context, name string) error {
 	return err
 }
 
+// fits reports whether a published table that no run has noted a definition of,
+// made by dbt-core or just before a crash, has a model's columns and partitions.
+func (r *run) fits(ctx context.Context, model *project.Model) (bool, error) {
+	found := r.stored(model.Table())
+	if found.identity == "" || found.isView || !strings.EqualFold(found.partitioned, partitionOf(model)) {
+		return false, nil
+	}
+	there, err := r.warehouse.columns(ctx, model.Table())
+	if err != nil || len(there) != len(model.Columns) {
+		return false, err
+	}
+	for _, column := range model.Columns {
+		if !slices.ContainsFunc(there, func(c project.Column) bool {
+			return strings.EqualFold(c.Name, column.Name) && c.Type == canonical(column.Type)
+		}) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// mayBeMadeAgain refuses to make a published table again whose rows may come
+// from what its sources have forgotten.
+func (r *run) mayBeMadeAgain(ctx context.Context, model *project.Model) error {
+	found := r.stored(model.Table())
+	if found.identity == "" || found.isView {
+		return nil
+	}
+	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+r.project.Relation(model))
+	if err != nil || len(rows) == 1 && rows[0]["n"] == int64(0) {
+		return err
+	}
+	return fmt.Errorf("the table %s has rows and was made with other settings: partition_by, cluster_by, meta or the materialization changed: "+
+		"making it again may lose what its sources have forgotten: run with --full-refresh to do that, or take the change back", model.Table())
+}
+
 // partitionOf is the column a model's table is partitioned by, or "".
 func partitionOf(model *project.Model) string {
 	if model.Config.PartitionBy == nil {

@@ -142,3 +142,12 @@ func (r *Report) Artifacts(p *project.Project) map[string][]byte {
 		artifact.RunResultsName: artifact.RunResults(r.RunID, now, time.Duration(r.TookMS)*time.Millisecond, results),
 	}
 }
+
+// made notes that a view is a new one although its model's rows are not.
+func (r *Report) made(name string) {
+	for i := range r.Models {
+		if entry := &r.Models[i]; entry.Name == name && entry.Status == unchanged {
+			entry.Status = created
+		}
+	}
+}

@@ -72,6 +72,27 @@ func within(model *project.Model, partitions string) string {
 	return fmt.Sprintf("%s in (%s)", model.Config.PartitionBy.Expression(), partitions)
 }
 
+// touches is the condition for rows that differ once these partitions were
+// replaced. Rows without a partition are only ever added, as dbt does, so they
+// belong to it unless the model names its partitions: then there are none.
+func touches(model *project.Model, partitions string) string {
+	condition := within(model, partitions)
+	if condition == always || model.Config.KnowsPartitions {
+		return condition
+	}
+	return fmt.Sprintf("(%s or %s is null)", condition, model.Config.PartitionBy.Expression())
+}
+
+// inside is a model's SQL, which fails when it gives a row outside of the
+// partitions that the model names: no run would replace it.
+func inside(model *project.Model, sql, partitions string) string {
+	if !model.Config.KnowsPartitions || partitions == everything {
+		return sql
+	}
+	return fmt.Sprintf("select *\nfrom (\n%s\n)\nwhere if(coalesce(%s, false), true, error('the model gives rows outside of its config partitions'))",
+		strings.TrimSpace(sql), within(model, partitions))
+}
+
 // merging updates the rows of a table that have the same key as one of the
 // new rows, and inserts all others; without a key it inserts all. It takes
 // the new rows from a table: the local warehouse merges from nothing else.
@@ -103,7 +124,7 @@ func partitionsOf(model *project.Model, sql string) string {
 	case "int64":
 		literal = "cast(partition_value as string)"
 	}
-	return fmt.Sprintf("select coalesce(string_agg(%s, ', '), '') as partitions\nfrom (\nselect distinct %s as partition_value\nfrom (\n%s\n)\n)",
+	return fmt.Sprintf("select coalesce(string_agg(%[1]s, ', '), if(count(*) > 0, 'null', '')) as partitions\nfrom (\nselect distinct %[2]s as partition_value\nfrom (\n%[3]s\n)\n)",
 		literal, partition.Expression(), strings.TrimSpace(sql))
 }
 

@@ -1,0 +1,76 @@
+package project
+
+import (
+	"slices"
+	"strings"
+)
+
+// A configTree is the configuration by folder in dbt_project.yml: keys that
+// begin with +, or hold no further keys, are settings; all others are folders
+// or names of resources.
+type configTree struct {
+	name   string
+	root   map[string]any
+	unused map[string]bool // paths with settings, until one resource is below them
+}
+
+func newConfigTree(name string, root map[string]any) *configTree {
+	t := &configTree{name: name, root: root, unused: map[string]bool{}}
+	t.note(name, root)
+	return t
+}
+
+func (t *configTree) note(path string, level map[string]any) {
+	for key, value := range level {
+		if below, ok := folderOf(key, value); ok {
+			t.note(path+"."+key, below)
+		} else if path != t.name {
+			t.unused[path] = true
+		}
+	}
+}
+
+func folderOf(key string, value any) (map[string]any, bool) {
+	below, ok := value.(map[string]any)
+	return below, ok && !strings.HasPrefix(key, "+")
+}
+
+// of collects the settings on the way to a resource; the deeper ones win, and
+// tags add up.
+func (t *configTree) of(fqn []string) map[string]any {
+	settings := map[string]any{}
+	level, path := t.root, t.name
+	for i := 0; level != nil; i++ {
+		for key, value := range level {
+			if _, ok := folderOf(key, value); ok {
+				continue
+			}
+			name := strings.TrimPrefix(key, "+")
+			if name == "tags" {
+				value = addTags(settings[name], value)
+			}
+			settings[name] = value
+		}
+		delete(t.unused, path)
+		if i == len(fqn) {
+			break
+		}
+		path += "." + fqn[i]
+		level, _ = folderOf(fqn[i], level[fqn[i]])
+	}
+	return settings
+}
+
+// addTags joins two values of the setting tags, each a text or a list.
+func addTags(values ...any) any {
+	var all []any
+	for _, value := range values {
+		list, _ := stringList(value)
+		for _, tag := range list {
+			if !slices.Contains(all, any(tag)) {
+				all = append(all, tag)
+			}
+		}
+	}
+	return all
+}

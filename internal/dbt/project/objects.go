@@ -1,0 +1,253 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
+)
+
+// The objects of dbt's context. An attribute that they do not have here is an
+// error.
+
+// A Relation is what ref, source and this give.
+type Relation struct {
+	Database, Schema, Identifier string
+	text                         string
+}
+
+// relationOf reads a quoted name.
+func relationOf(text string) *Relation {
+	parts := strings.Split(strings.Trim(text, "`"), "`.`")
+	if len(parts) != 3 {
+		return &Relation{Identifier: text, text: text}
+	}
+	return &Relation{parts[0], parts[1], parts[2], text}
+}
+
+func (r *Relation) String() string { return r.text }
+
+// Same compares two relations.
+func (r *Relation) Same(other jinja.Value) bool {
+	o, ok := other.(*Relation)
+	return ok && *o == *r
+}
+
+// Attribute is a part of the name.
+func (r *Relation) Attribute(name string) (jinja.Value, bool) {
+	switch name {
+	case "database", "project":
+		return r.Database, true
+	case "schema", "dataset":
+		return r.Schema, true
+	case "identifier", "name", "table":
+		return r.Identifier, true
+	case "render":
+		return jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) { return r.text, a.Take(0, nil) }), true
+	}
+	return nil, false
+}
+
+// Refuse says which attributes there are.
+func (r *Relation) Refuse(name string) error {
+	return fmt.Errorf("%s of a relation is not supported: it has database, schema, identifier and render()", name)
+}
+
+// A refuser is a dict of dbt's of which some entries are known.
+type refuser struct {
+	name    string
+	entries map[string]jinja.Value
+}
+
+// Attribute is one of the entries.
+func (o *refuser) Attribute(name string) (jinja.Value, bool) {
+	v, ok := o.entries[name]
+	return v, ok
+}
+
+// Refuse names what is not known.
+func (o *refuser) Refuse(name string) error {
+	if s := supportOf(o.name, name); s.status == refused && s.note != "" {
+		return fmt.Errorf("%s.%s is not supported: %s", o.name, name, s.note)
+	}
+	return fmt.Errorf("%s.%s is not supported", o.name, name)
+}
+
+// targetOf is the variable target.
+func targetOf(t Target) jinja.Value {
+	return &refuser{"target", map[string]jinja.Value{
+		"project": t.Project, "database": t.Project, "dataset": t.Dataset, "schema": t.Dataset,
+		"name": "prod", "target_name": "prod", "type": "bigquery",
+	}}
+}
+
+var exceptions = &refuser{"exceptions", map[string]jinja.Value{
+	"raise_compiler_error": jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) {
+		var message, node jinja.Value
+		if err := a.Take(1, []string{"msg", "node"}, &message, &node); err != nil {
+			return nil, err
+		}
+		text, err := jinja.Text(message)
+		return nil, errors.Join(err, errors.New(text))
+	}),
+	"warn": jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) {
+		var message, node jinja.Value
+		return "", a.Take(1, []string{"msg", "node"}, &message, &node)
+	}),
+}}
+
+// packageOf is the project's own macros, by its name.
+type packageOf struct{ r *rendering }
+
+// Attribute is a macro.
+func (p *packageOf) Attribute(name string) (jinja.Value, bool) {
+	d, ok := p.r.project.templates.macros[name]
+	if !ok {
+		return nil, false
+	}
+	return d.Macro(p.r.lookup), true
+}
+
+// Refuse says that there is none.
+func (p *packageOf) Refuse(name string) error {
+	return fmt.Errorf("the project has no macro %s", name)
+}
+
+// configObject is config, which is called and asked.
+type configObject struct{ r *rendering }
+
+// Call takes config(...) with named arguments, or with one dict.
+func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
+	given := a.Named
+	switch {
+	case len(a.Positional) == 1 && a.Named.Len() == 0:
+		dict, ok := a.Positional[0].(*jinja.Dict)
+		if !ok {
+			return nil, errors.New("it takes named arguments or one dict")
+		}
+		given = dict
+	case len(a.Positional) > 0:
+		return nil, errors.New("it takes named arguments or one dict, not both")
+	}
+	for _, key := range given.Keys() {
+		name, ok := key.(string)
+		if !ok {
+			return nil, errors.New("the names of a config are strings")
+		}
+		value, _ := given.Get(key)
+		plain, err := jinja.Go(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if err := c.r.checkConfig(name); err != nil {
+			return nil, err
+		}
+		configure(c.r.config, name, plain)
+	}
+	return "", nil
+}
+
+// checkConfig refuses a key that is not supported, where it is written.
+func (r *rendering) checkConfig(key string) error {
+	place := "model config"
+	if r.model == nil {
+		place = "test config"
+	}
+	return supported(place, strings.ReplaceAll(key, "-", "_"))
+}
+
+// Attribute is one of config's functions.
+func (c *configObject) Attribute(name string) (jinja.Value, bool) {
+	switch name {
+	case "get":
+		return jinja.Func(c.get), true
+	case "require":
+		return jinja.Func(c.require), true
+	}
+	return nil, false
+}
+
+// Refuse names what is not known.
+func (c *configObject) Refuse(name string) error {
+	return fmt.Errorf("config.%s is not supported: config has get and require", name)
+}
+
+// get answers with what is configured; while a model is only parsed dbt gives
+// an empty text.
+func (c *configObject) get(a *jinja.Arguments) (jinja.Value, error) {
+	var name, fallback jinja.Value
+	if err := a.Take(1, []string{"name", "default"}, &name, &fallback); err != nil {
+		return nil, err
+	}
+	if !c.r.executes() {
+		return "", nil
+	}
+	v, found, err := c.find(name)
+	if err != nil || found {
+		return v, err
+	}
+	return fallback, nil
+}
+
+func (c *configObject) require(a *jinja.Arguments) (jinja.Value, error) {
+	var name jinja.Value
+	if err := a.Take(1, []string{"name"}, &name); err != nil {
+		return nil, err
+	}
+	if !c.r.executes() {
+		return "", nil
+	}
+	v, found, err := c.find(name)
+	if err == nil && !found {
+		err = fmt.Errorf("the model has no config %v", name)
+	}
+	return v, err
+}
+
+func (c *configObject) find(name jinja.Value) (v jinja.Value, found bool, err error) {
+	key, ok := name.(string)
+	if !ok {
+		return nil, false, errors.New("the name of a config is a string")
+	}
+	if c.r.model == nil {
+		return nil, false, errors.New("the config of a test is not supported here")
+	}
+	if value, ok := c.r.model.Config.All[key]; ok {
+		return jinja.ValueOf(value), true, nil
+	}
+	if key == "materialized" {
+		return c.r.model.Config.Materialized, true, nil
+	}
+	if supportOf("model config", key).status != "" {
+		return nil, false, fmt.Errorf("%s is not set: what dbt has for it by itself is not supported: set it", key)
+	}
+	return nil, false, nil
+}
+
+// modelObject is the variable model.
+func (r *rendering) modelObject() jinja.Value {
+	m := r.model
+	relation := relationOf(r.project.Relation(m))
+	config := jinja.NewDict()
+	if all, ok := jinja.ValueOf(m.Config.All).(*jinja.Dict); ok {
+		config = all
+	}
+	entries := map[string]jinja.Value{
+		"name": m.Name, "alias": m.Table(), "unique_id": m.ID, "resource_type": m.Type, "package_name": r.project.Name,
+		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Path,
+		"fqn": jinja.ValueOf(m.FQN), "tags": jinja.ValueOf(m.Tags), "description": m.Description,
+	}
+	if config.Len() > 0 {
+		entries["config"] = &refuser{"model.config", entriesOf(config)}
+	}
+	return &refuser{"model", entries}
+}
+
+func entriesOf(d *jinja.Dict) map[string]jinja.Value {
+	entries := map[string]jinja.Value{}
+	for _, key := range d.Keys() {
+		entries[key.(string)], _ = d.Get(key)
+	}
+	return entries
+}

@@ -1,0 +1,78 @@
+package project
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the page of what is supported again")
+
+// supportPage is the page that dbt/README.md links to.
+const supportPage = "../../../docs/dbt.md"
+
+const supportHead = `# What the runner makes of dbt
+
+Each name that dbt-core 1.12 knows, by the place where a project writes it. What is refused is an error before anything runs that names file and line;
+what a project writes and dbt does not know is one, too. "Nothing" changes no row or verdict in BigQuery, and is read past.
+
+Besides these names the runner refuses: printing, joining or calling what is undefined, where dbt prints nothing; whole numbers beyond 64 bits; models in Python;
+.dbtignore, packages, and a selector that is the default. Every table needs its columns in a yml file. Its target is named prod.
+
+Written from internal/dbt/project/support.txt by ` + "`go test ./internal/dbt/project -update`" + `; a test in local/dbtequal compares it with an installed dbt-core.
+`
+
+func TestSupport_PageIsWrittenFromTheTable(t *testing.T) {
+	var out strings.Builder
+	out.WriteString(supportHead)
+	place := ""
+	for _, line := range SupportTable() {
+		if line.Place != place {
+			place = line.Place
+			fmt.Fprintf(&out, "\n## %s\n\n| | names | |\n|---|---|---|\n", strings.ToUpper(place[:1])+place[1:])
+		}
+		status := strings.TrimSuffix(line.Status, " to BigQuery")
+		names := strings.ReplaceAll(strings.Join(line.Names, ", "), "|", `\|`)
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", status, names, line.Note)
+	}
+	if *update {
+		if err := os.WriteFile(supportPage, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(supportPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(out.String(), string(page)); diff != "" {
+		t.Errorf("docs/dbt.md is not what support.txt says: run go test ./internal/dbt/project -update\n%s", diff)
+	}
+}
+
+// A name has one status in a place, and what is refused a way round.
+func TestSupport_SaysOneThingOfEachName(t *testing.T) {
+	seen := map[string]bool{}
+	for _, line := range SupportTable() {
+		if line.Status == "" || line.Status == refused && line.Note == "" {
+			t.Errorf("%+v has no status, or no way round", line)
+		}
+		for _, name := range line.Names {
+			if key := line.Place + " " + name; seen[key] {
+				t.Errorf("%s comes twice", key)
+			} else {
+				seen[key] = true
+			}
+		}
+	}
+	// What is honoured among the functions is there.
+	for name := range functions {
+		if !slices.Contains([]string{"is_incremental", "should_store_failures", "run_query"}, name) && supportOf("name", name).status != honoured {
+			t.Errorf("the function %s is not in the table", name)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package project
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
+)
+
+// nameByMacros names a model's relation as the project's own macros do, where
+// it has them.
+func (l *loader) nameByMacros(model *Model) error {
+	r := &rendering{project: l.Project, compilation: Compilation{Execute: true}, model: model, config: map[string]any{}, file: model.Path}
+	node := r.modelObject()
+	for _, macro := range []string{"generate_schema_name", "generate_database_name"} {
+		if !l.templates.defines(macro) {
+			continue
+		}
+		name, err := l.templates.call(macro, r, nil, node)
+		if err != nil {
+			return err
+		}
+		want := l.target.Dataset
+		if macro == "generate_database_name" {
+			want = l.target.Project
+		}
+		if name = strings.TrimSpace(name); name != want {
+			return fmt.Errorf("%s: the macro %s puts the model into %s, and all models land in %s: let it give the target's own", model.Path, macro, name, want)
+		}
+	}
+	if !l.templates.defines("generate_alias_name") {
+		return nil
+	}
+	var custom jinja.Value
+	if model.Config.Alias != "" {
+		custom = model.Config.Alias
+	}
+	name, err := l.templates.call("generate_alias_name", r, custom, node)
+	model.Config.Alias = strings.TrimSpace(name)
+	return err
+}
+
+// beside matches the names of what the runner keeps beside a relation.
+var beside = regexp.MustCompile(`^(.+)__(?:next|new|wider|table)(?:_\d+_[a-z0-9]{8})?$`)
+
+// checkRelations refuses two models with one relation, and one whose relation
+// is what the runner keeps beside another.
+func (l *loader) checkRelations() error {
+	paths := map[string]string{}
+	for _, model := range l.Models {
+		if model.Config.Materialized == Ephemeral {
+			continue
+		}
+		if other, twice := paths[model.Table()]; twice {
+			return fmt.Errorf("%s: %s makes the same relation %s: give one of them another alias", model.Path, other, model.Table())
+		}
+		paths[model.Table()] = model.Path
+	}
+	for name, path := range paths {
+		if parts := beside.FindStringSubmatch(name); parts != nil && paths[parts[1]] != "" {
+			return fmt.Errorf("%s: the runner keeps a relation of its own under the name %s: give the model another alias", path, name)
+		}
+	}
+	return nil
+}
