@@ -18,7 +18,7 @@ LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClo
 EMULATED = -e /engine -e /cmd/ -e /e2e
 TEST_LOCAL = $(GO) test -count=1 -timeout 25m -skip '$(LONG)'
 
-.PHONY: help demo up bench build check test dbt faults topic advice clients race kafka registry format vet lint generate release clean
+.PHONY: help demo up screenshots bench build check test dbt faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: build ## the whole system with simulated stations and a dashboard page, on
 
 up: build ## the same without the simulator: send your own events
 	@bin/stationflow up $(ARGS)
+
+screenshots: ## pictures of the page for docs/, desktop, dark and phone; of=URL takes a page that runs
+	cd local && go test ./dashboard -count=1 -run TestScreenshots -args -screenshots $(CURDIR)/docs $(if $(of),-of $(of))
 
 bench: build ## how fast the pipeline is, as a whole and stage by stage
 	@bin/stationflow bench $(ARGS)

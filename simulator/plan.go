@@ -17,6 +17,7 @@ import (
 type Plan struct {
 	Stations []Station
 	Hours    Hours
+	Story    Story
 }
 
 // A Station is one of a Plan.

@@ -65,6 +65,7 @@ type Network struct {
 	seed     uint64
 	chance   chance
 	hours    Hours
+	story    Story
 	stations []*station // of all lines
 	length   int        // stations on a line
 	legacy   bool
@@ -100,6 +101,7 @@ func New(config Config) *Network {
 		seed:    config.Seed,
 		chance:  chance{rand.New(rand.NewPCG(config.Seed, 0))},
 		hours:   plan.Hours,
+		story:   plan.Story,
 		length:  len(plan.Stations),
 		legacy:  config.Legacy,
 		repeat:  config.Repeat,

@@ -78,6 +78,7 @@ func (n *Network) call(s *station, d int, begun, due time.Time) call {
 	if train.happens(0.12) {
 		late += 2 + train.exponential(8)
 	}
+	late += n.story.delay(train, c.direction, begun)
 	here := n.chance.within(100*time.Second) - 50*time.Second
 	c.arrival = due.Add(ofMinutes(late) + here).Truncate(time.Second)
 	if c.arrival.Sub(due) > tooLate {

@@ -37,7 +37,7 @@ func (n *Network) arrive(c call) {
 	if peak(at) {
 		mean = passengersPeakMean
 	}
-	passengers := n.chance.poisson(mean * c.station.Traffic)
+	passengers := n.chance.poisson(mean * c.station.Traffic * n.story.crowd(at))
 	changing := n.chance.some(passengers, changingShare)
 	accepted := n.chance.some(passengers, acceptedShare)
 	rejected := n.chance.some(passengers-accepted, rejectedShare)

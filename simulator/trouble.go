@@ -29,6 +29,7 @@ type trouble struct{ begin, end time.Time }
 // trouble decides what goes wrong at the station in this step.
 func (n *Network) trouble(s *station) {
 	s.troubles = slices.DeleteFunc(s.troubles, func(t trouble) bool { return !t.end.After(n.now) })
+	n.plannedIncidents(s)
 	if n.chance.happens(incidentProbability) {
 		n.incident(s)
 	}
@@ -47,18 +48,18 @@ func (s *station) troubled(at time.Time) bool {
 
 func (n *Network) incident(s *station) {
 	at := n.now.Add(n.chance.within(StepLength)).Truncate(time.Second)
-	e := event.Incident{
-		Type:      pick(n.chance, "suspect package", "Technique"),
-		Station:   s.Name,
-		Location:  n.location(s),
-		Timestamp: at,
-		Severity:  "Minor",
-		Duration:  tenths(n.chance.exponential(incidentMinutes)),
-	}
+	what, where := pick(n.chance, "suspect package", "Technique"), n.location(s)
+	minutes, severity := tenths(n.chance.exponential(incidentMinutes)), "Minor"
 	if n.chance.happens(majorShare) {
-		e.Severity = "Major"
+		severity = "Major"
 	}
-	s.troubles = append(s.troubles, trouble{begin: at, end: at.Add(ofMinutes(e.Duration))})
+	n.incidentAt(s, at, what, where, severity, minutes)
+}
+
+// incidentAt has an incident begin at a moment of this step.
+func (n *Network) incidentAt(s *station, at time.Time, what, location, severity string, minutes float64) {
+	e := event.Incident{Type: what, Station: s.Name, Location: location, Timestamp: at, Severity: severity, Duration: minutes}
+	s.troubles = append(s.troubles, trouble{begin: at, end: at.Add(ofMinutes(minutes))})
 	n.agenda.add(at, func() {
 		e.ID = n.nextID(incidents)
 		n.emit(incidents, e.ID, at, &e)

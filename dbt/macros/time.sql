@@ -29,3 +29,9 @@ current_date('{{ var("timezone") }}')
 {% macro minutes_late(actual, planned) -%}
 (unix_micros({{ actual }}) - unix_micros({{ planned }})) / 60000000
 {%- endmacro %}
+
+{#- The moment so many minutes later, with fractions, at most the calendar's
+    end. Minutes may be any number that is accepted: 10 million are 19 years. -#}
+{% macro minutes_after(moment, minutes) -%}
+timestamp_micros(least(unix_micros({{ moment }}) + cast(least({{ minutes }}, 10000000) * 60000000 as int64), 253402300799999999))
+{%- endmacro %}

@@ -91,7 +91,7 @@ func TestPage_ShowsTheFiguresOfTheAPI(t *testing.T) {
 			case browser.Attribute(node, "data-metric") != "":
 				headlines++
 				checkHeadline(t, node, figures.Periods[period])
-			case node.Data == "figure":
+			case browser.Attribute(node, "data-by") != "":
 				cells += checkTable(t, node, figures.Periods[period])
 			}
 		}
@@ -247,7 +247,7 @@ func TestPage_DrawsCharts(t *testing.T) {
 	shown := scenes(noon)["busy"].dashboard(at(noon))
 	mustRefresh(t, shown)
 	file := filepath.Join(t.TempDir(), "page.png")
-	browser.Screenshot(t, serving(t, shown.Handler()), file, "--window-size=1440,4900")
+	browser.Screenshot(t, serving(t, shown.Handler())+"#today", file, "--window-size=1440,9000")
 	screenshot, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestPage_DrawsCharts(t *testing.T) {
 			t.Errorf("%d pixels have the colour %s of style.css, want bars of it", pixels[bars], name)
 		}
 	}
-	if banner := (color.NRGBA{0xb3, 0x26, 0x1e, 0xff}); pixels[banner] > 0 {
+	if banner := (color.NRGBA{0xb3, 0x26, 0x1e, 0xff}); pixels[banner] > 10_000 {
 		t.Error("the page shows that it lost the connection or stopped")
 	}
 }
@@ -289,7 +289,7 @@ func TestPage_ConnectionLost(t *testing.T) {
 		}
 		shown.Handler().ServeHTTP(w, r)
 	})
-	page := open(t, dying, "")
+	page := open(t, dying, "#today")
 	if lost := browser.Find(page, browser.Has("id", "lost")); browser.Has("hidden", "")(lost) || !strings.HasPrefix(browser.Text(lost), "Connection lost: showing what was known at 12:00:40") {
 		t.Errorf("the page says %q, want that the connection is lost", browser.Text(lost))
 	}

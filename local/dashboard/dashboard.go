@@ -3,7 +3,8 @@
 //
 // In come the five dashboard tables of prod_data, read through BigQuery's REST
 // API, and the state of the pipeline, asked from a function. Out go one page,
-// embedded with all it needs, and three JSON documents (see Handler).
+// embedded with all it needs, and JSON documents (see Handler). What a station
+// manager asks, package view answers from the typed marts.
 //
 // The tables are read by Refresh alone. The page polls, and every answer comes
 // from the last snapshot in memory, so that no number of open browsers ever
@@ -14,12 +15,15 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery"
+
+	"github.com/stationflow/stationflow/local/dashboard/view"
 )
 
 // A Config says where a Dashboard finds what it shows.
@@ -37,6 +41,10 @@ type Config struct {
 	// dataset has, by its name; views have none. Those of Client's dataset
 	// are read as metadata, which costs no query.
 	Sizes func(ctx context.Context) (map[string]int64, error)
+
+	// View answers what a station manager asks; made from Client, Dataset and
+	// Location when nil.
+	View *view.Store
 
 	// Pipeline returns the pipeline's state now. It is called for each Status,
 	// from several goroutines, and must answer from memory.
@@ -62,6 +70,7 @@ const readTimeout = 30 * time.Second
 type Dashboard struct {
 	tables   func(ctx context.Context) ([]Row, error)
 	sizes    func(ctx context.Context) (map[string]int64, error)
+	view     *view.Store
 	pipeline func() Pipeline
 	metered  func() any
 	location *time.Location
@@ -85,6 +94,7 @@ func New(config Config) *Dashboard {
 	d := &Dashboard{
 		tables:   config.Tables,
 		sizes:    config.Sizes,
+		view:     config.View,
 		pipeline: config.Pipeline,
 		metered:  config.Metered,
 		location: config.Location,
@@ -109,18 +119,22 @@ func New(config Config) *Dashboard {
 	if d.now == nil {
 		d.now = time.Now
 	}
+	if d.view == nil {
+		d.view = view.New(view.Config{Source: view.Source{Client: config.Client, Dataset: config.Dataset}, Location: d.location, Now: d.now})
+	}
 	d.last.Store(&snapshot{})
 	return d
 }
 
-// Refresh reads the dashboard tables; call it after each transform run. When
-// it returns nil, every later answer shows what was read. On an error the
+// Refresh reads the dashboard tables, and the typed marts while somebody looks;
+// call it after each transform run. When it returns nil, every later answer shows what was read. On an error the
 // answers keep the rows they had and say that reading failed. Concurrent calls
 // wait for each other, so that the newest rows win.
 func (d *Dashboard) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
 
+	faulty := d.view.Changed(ctx)
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := d.tables(reading)
@@ -133,14 +147,14 @@ func (d *Dashboard) Refresh(ctx context.Context) error {
 	if err != nil {
 		next.failure = err.Error()
 		d.last.Store(&next)
-		return fmt.Errorf("reading the dashboard tables: %w", err)
+		return errors.Join(fmt.Errorf("reading the dashboard tables: %w", err), faulty)
 	}
 	for i := range rows {
 		rows[i].MetricValue = finite(rows[i].MetricValue)
 	}
 	next.rows, next.sizes, next.readAt, next.failure = rows, sizes, d.now(), ""
 	d.last.Store(&next)
-	return nil
+	return faulty
 }
 
 // computedAt is when the newest row was computed; zero without rows.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/local/dashboard"
+	"github.com/stationflow/stationflow/local/dashboard/view"
 )
 
 // noon is the moment all fakes are about, in the network's zone.
@@ -151,7 +152,16 @@ func scenes(now time.Time) map[string]scene {
 // dashboard returns a Dashboard that shows the scene at the time now.
 func (s scene) dashboard(now func() time.Time) *dashboard.Dashboard {
 	reads := 0
+	var questions *view.Store
+	if len(s.rows) > 100 {
+		made := noonMarts()
+		if !now().Equal(noon) {
+			made = busyMarts(now())
+		}
+		questions = made.asked(paris, now)
+	}
 	return dashboard.New(dashboard.Config{
+		View: questions,
 		Tables: func(context.Context) ([]dashboard.Row, error) {
 			if reads++; reads > 1 && s.err != nil {
 				return nil, s.err

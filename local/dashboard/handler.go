@@ -22,16 +22,20 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Handler serves the page at / and
 //
+//	/api/view       the answer to one question (view.Ask), or 400 with an error
+//	/api/view.csv   one chart of it, named by chart, as comma-separated values
 //	/api/dashboard  the figures, metric by metric (Figures)
 //	/api/tables     the five dashboard tables, row by row
 //	/api/pipeline   the pipeline's state now, and which snapshot is served (Status)
 //	/api/meter      what was used since the start of what a bill counts
 //
-// all by GET, in JSON. None of them reaches the warehouse.
+// all by GET, the others in JSON. None of them waits for the warehouse.
 func (d *Dashboard) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", files(web, "web"))
 	mux.Handle("GET /vendor/", http.StripPrefix("/vendor", files(vendored, "vendor")))
+	mux.HandleFunc("GET /api/view", d.answer)
+	mux.HandleFunc("GET /api/view.csv", d.download)
 	mux.HandleFunc("GET /api/dashboard", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, figuresOf(d.last.Load(), d.location))
 	})
@@ -45,6 +49,36 @@ func (d *Dashboard) Handler() http.Handler {
 		writeJSON(w, d.metered())
 	})
 	return secured(mux)
+}
+
+func (d *Dashboard) answer(w http.ResponseWriter, r *http.Request) {
+	answer, err := d.view.Answer(r.URL.Query())
+	if err != nil {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(http.StatusBadRequest)
+		writeJSON(w, map[string]string{"error": err.Error()})
+		return
+	}
+	writeJSON(w, answer)
+}
+
+func (d *Dashboard) download(w http.ResponseWriter, r *http.Request) {
+	answer, err := d.view.Answer(r.URL.Query())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	id := r.URL.Query().Get("chart")
+	for _, chart := range answer.Charts {
+		if chart.ID == id {
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+			w.Header().Set("Content-Disposition", `attachment; filename="`+id+`.csv"`)
+			w.Header().Set("Cache-Control", "no-store")
+			_ = chart.WriteCSV(w) // an error means that the client went away
+			return
+		}
+	}
+	http.Error(w, "there is no such chart: chart is one of the ids in api/view", http.StatusNotFound)
 }
 
 // files serves one folder of an embedded file system.

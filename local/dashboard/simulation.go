@@ -10,12 +10,14 @@ import (
 type Simulation struct {
 	At   time.Time // how far it has come
 	Pace float64   // how much faster than the clock it goes
+	Laps int       // how often they have played today to its end
 }
 
 // A SimulationStatus is what the page and the terminal show of it.
 type SimulationStatus struct {
 	At   time.Time `json:"at"`
 	Pace float64   `json:"pace"`
+	Laps int       `json:"laps"`
 	Note string    `json:"note"`
 }
 
@@ -25,8 +27,16 @@ func (s *Simulation) status(now time.Time) *SimulationStatus {
 		return nil
 	}
 	at := s.At.In(now.Location())
-	return &SimulationStatus{At: at, Pace: s.Pace, Note: "Simulated stations: it is " + at.Format("15:04 on 2 January") + " there. Their time goes " + pace(s.Pace) +
-		"; when their day is over they play today again, with other trains, and today's figures go on growing."}
+	note := "Simulated stations: it is " + at.Format("15:04 on 2 January") + " there. Their time goes " + pace(s.Pace) + "; "
+	if s.Laps == 0 {
+		note += "when their day is over they play today again, with other trains, and today's figures go on growing."
+	} else {
+		note += fmt.Sprintf("they play today again, with other trains: today's figures are of %d whole days and a part of one.", s.Laps)
+		if s.Laps == 1 {
+			note = strings.Replace(note, "1 whole days", "a whole day", 1)
+		}
+	}
+	return &SimulationStatus{At: at, Pace: s.Pace, Laps: s.Laps, Note: note}
 }
 
 func pace(pace float64) string {

@@ -10,6 +10,7 @@ type Status struct {
 	Overall    Health      `json:"overall"`
 	Hops       []HopStatus `json:"hops"` // in the order of the flow
 	Snapshot   int64       `json:"snapshot"`
+	View       int64       `json:"view"`        // counts readings of the typed marts
 	WaitingFor string      `json:"waiting_for"` // empty once there are figures
 
 	Simulation *SimulationStatus `json:"simulation"` // null where the stations are real
@@ -89,7 +90,9 @@ type FindingStatus struct {
 
 // Status describes the pipeline and the snapshot now, from memory.
 func (d *Dashboard) Status() Status {
-	return statusOf(d.pipeline(), d.last.Load(), d.now().In(d.location))
+	status := statusOf(d.pipeline(), d.last.Load(), d.now().In(d.location))
+	status.View = d.view.Version()
+	return status
 }
 
 // statusOf describes the pipeline and the snapshot at the time now; times are

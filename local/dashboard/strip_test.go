@@ -297,23 +297,24 @@ func checkRun(t *testing.T, scene string, page *html.Node, run dashboard.Transfo
 
 // probe is added to the page's script. It writes into the document what a
 // test cannot see from outside: how far the page is wider than the screen, and
-// the least contrast of any text of the strip to what it stands on.
+// the least contrast of any text of answers and strip to what it stands on.
 const probe = `
+setTimeout(() => { for (const d of document.querySelectorAll("details")) d.open = true }, 3000)
 setTimeout(() => {
-  for (const d of document.querySelectorAll("details")) d.open = true
   const root = document.documentElement
   root.dataset.wider = root.scrollWidth - root.clientWidth
-  const rgb = (color) => color.match(/[\d.]+/g).map(Number)
+  const rgb = (color) => color.match(/[\d.]+/g).map((n) => n * (color.startsWith("color(") ? 255 : 1))
   const light = (color) => rgb(color).slice(0, 3).map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0)
   const ground = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (rgb(c)[3] !== 0) return c } return "rgb(255,255,255)" }
   let least = 99, of = "", clipped = ""
-  for (const e of document.querySelectorAll("header *, .pipeline *")) {
+  for (const e of document.querySelectorAll("header *, .ask *, .status *, #answers *, .pipeline *")) {
     if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.offsetParent) continue
     if (e.classList.contains("unseen")) continue
     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x)
     const contrast = (a + 0.05) / (b + 0.05)
     if (contrast < least) { least = contrast; of = e.textContent.slice(0, 40) }
     const box = e.getBoundingClientRect()
+    if (e.closest(".scroll")) continue // which shows the rest when it is scrolled
     if (box.right > root.clientWidth + 0.5 || (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)) clipped += e.textContent.slice(0, 40) + "; "
   }
   for (const canvas of document.querySelectorAll("canvas")) {

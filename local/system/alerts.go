@@ -60,7 +60,7 @@ func (a *alerts) now(at time.Time) []dashboard.Alert {
 // alertTime is what time it is for alerts: that of simulated stations, where
 // there are any.
 func (s *System) alertTime() time.Time {
-	if at := s.simulated.Load(); at != nil {
+	if at := s.simulated.at.Load(); at != nil {
 		return *at
 	}
 	return time.Now()

@@ -23,6 +23,7 @@ type Options struct {
 	Simulate  bool
 	Speed     float64 // of the simulated stations; 1 is a step of 5 minutes every 180 s
 	Seed      uint64
+	History   int           // days before yesterday that the simulated stations tell of
 	For       time.Duration // stop after this long; 0 runs until a signal
 	Endpoints string        // file to write when ready; "" writes none
 	Port      int           // of the dashboard, the others follow; 0 takes free ones
@@ -45,14 +46,22 @@ type Options struct {
 	Engine []string // the command that runs the warehouse's engine; no flag
 }
 
+// mostHistory is how many days before yesterday there can be: the page keeps no
+// more.
+const mostHistory = 60
+
 // ParseOptions reads the flags of `stationflow up` (or demo, which has the
 // simulator on). flag.ErrHelp means that the usage was printed.
 func ParseOptions(command string, args []string, output io.Writer) (Options, error) {
-	o := Options{}
+	o, history := Options{}, 0
+	if command == "demo" {
+		history = 1 // a week ago
+	}
 	flags := flag.NewFlagSet("stationflow "+command, flag.ContinueOnError)
 	flags.BoolVar(&o.Simulate, "simulate", command == "demo", "run the simulated stations")
 	flags.Float64Var(&o.Speed, "speed", 36, "pace of the simulated stations: 1 is a step of 5 simulated minutes every 180 s")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the simulated stations; the same seed gives the same events")
+	flags.IntVar(&o.History, "history", history, "days before yesterday that the simulated stations tell of, one every two minutes once the system is ready")
 	flags.DurationVar(&o.For, "for", 0, "stop after `DURATION`, for example 60s (default: run until interrupted)")
 	flags.StringVar(&o.Endpoints, "endpoints", "", "when ready, write where everything listens to `FILE`, as JSON")
 	flags.IntVar(&o.Port, "port", 8080, "port of the dashboard page, the others follow it; 0 takes free ones")
@@ -101,7 +110,7 @@ func (o Options) ineffective(given map[string]bool) error {
 			faults = append(faults, fmt.Errorf("--%s is empty, perhaps because a variable of the shell is not set: give it a value, or leave it out", f.name))
 		}
 	}
-	for _, name := range []string{"speed", "seed"} {
+	for _, name := range []string{"speed", "seed", "history"} {
 		if given[name] && !o.Simulate {
 			faults = append(faults, fmt.Errorf("--%s is for the simulated stations: add --simulate, or leave it out", name))
 		}
@@ -126,6 +135,9 @@ func (o Options) validate() error {
 	}
 	if o.Speed <= 0 {
 		fault("--speed is %v: use a number above 0", o.Speed)
+	}
+	if o.History < 0 || o.History > mostHistory {
+		fault("--history is %d: use a number of days from 0 to %d", o.History, mostHistory)
 	}
 	if o.For < 0 {
 		fault("--for is %v: use a duration above 0, for example 60s", o.For)

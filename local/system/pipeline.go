@@ -40,8 +40,8 @@ func (s *System) pipeline() dashboard.Pipeline {
 	for _, f := range figures.NewFields {
 		p.NewFields = append(p.NewFields, dashboard.NewField(f))
 	}
-	if at := s.simulated.Load(); at != nil {
-		p.Simulation = &dashboard.Simulation{At: *at, Pace: s.options.pace()}
+	if at := s.simulated.at.Load(); at != nil {
+		p.Simulation = &dashboard.Simulation{At: *at, Pace: s.options.pace(), Laps: int(s.simulated.laps.Load())}
 	}
 	p.Flows = map[dashboard.Hop]dashboard.Flow{
 		dashboard.Kafka:     s.kafkaFlow(now),

@@ -77,6 +77,17 @@ func (s *simulation) network(config simulator.Config, earliest time.Time) *simul
 	return network
 }
 
+// over counts how often the stations have played a day, which ends at that
+// midnight, to its end.
+func (s *simulation) over(midnight time.Time) (times int) {
+	for _, one := range s.Laps {
+		if one.Begun.Before(midnight) && !one.Reached.Before(midnight) {
+			times += one.Times
+		}
+	}
+	return times
+}
+
 // note keeps that everything before the network's next step is sent, or about
 // to be.
 func (s *simulation) note(network *simulator.Network) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/local/dashboard/view"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )
@@ -24,9 +25,30 @@ type stations struct {
 	err      error         // why, once done is closed
 }
 
+// A stationClock is what time it is for simulated stations.
+type stationClock struct {
+	at   atomic.Pointer[time.Time] // how far they have come; nil without them
+	laps atomic.Int64              // how often they have played today to its end
+}
+
+// moment is what time it is in the network. A day that has just been played to
+// its end is not over before it begins again.
+func (c *stationClock) moment(location *time.Location) view.Moment {
+	now := time.Now().In(location)
+	at := c.at.Load()
+	if at == nil {
+		return view.Moment{At: now}
+	}
+	midnight := midnightAfter(now)
+	if !at.Before(midnight) {
+		return view.Moment{At: midnight.Add(-time.Second), Simulated: true, Over: true}
+	}
+	return view.Moment{At: *at, Simulated: true, Over: c.laps.Load() > 0}
+}
+
 // startStations begins to simulate into Kafka, and has clock tell the simulated
 // time. caughtUp is closed when everything before today is written.
-func startStations(ctx context.Context, o Options, folder string, getenv func(string) string, location *time.Location, clock *atomic.Pointer[time.Time], log *slog.Logger) (*stations, error) {
+func startStations(ctx context.Context, o Options, folder string, getenv func(string) string, location *time.Location, clock *stationClock, log *slog.Logger) (*stations, error) {
 	r := env.NewReader(getenv)
 	config := kafka.FromEnv(r)
 	if err := r.Err(); err != nil {
@@ -39,7 +61,8 @@ func startStations(ctx context.Context, o Options, folder string, getenv func(st
 	if err != nil {
 		return nil, err
 	}
-	network := simulation.network(simulator.Config{Seed: o.Seed, Location: location}, yesterday)
+	plan := simulator.Demo(simulation.Laps[0].Begun.In(location).AddDate(0, 0, 1))
+	network := simulation.network(simulator.Config{Seed: o.Seed, Location: location, Plan: plan}, yesterday)
 	running, started, stop := outlive(ctx)
 	events, err := sink.OpenKafka(running, config)
 	if err != nil {
@@ -59,13 +82,14 @@ func startStations(ctx context.Context, o Options, folder string, getenv func(st
 		Log:     log,
 		Progress: func(p simulator.Progress) {
 			s.produced.Store(int64(p.Total()))
-			clock.Store(&p.Simulated)
+			clock.laps.Store(int64(simulation.over(midnightAfter(time.Now().In(location)))))
+			clock.at.Store(&p.Simulated)
 			if !p.Simulated.Before(today) {
 				s.catchUp()
 			}
 		},
 	}
-	clock.Store(new(network.Now()))
+	clock.at.Store(new(network.Now()))
 	if !network.Now().Before(today) {
 		s.catchUp()
 	}
@@ -76,6 +100,12 @@ func startStations(ctx context.Context, o Options, folder string, getenv func(st
 		close(s.done)
 	}()
 	return s, nil
+}
+
+// midnightAfter ends a moment's local date.
+func midnightAfter(at time.Time) time.Time {
+	year, month, day := at.Date()
+	return time.Date(year, month, day+1, 0, 0, 0, 0, at.Location())
 }
 
 // catchUp closes caughtUp; once the simulator's goroutine runs, only that calls

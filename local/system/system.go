@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -22,6 +21,7 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/serve"
 	"github.com/stationflow/stationflow/local/dashboard"
+	"github.com/stationflow/stationflow/local/dashboard/view"
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/meter"
 	"github.com/stationflow/stationflow/local/pubsub"
@@ -69,15 +69,16 @@ type System struct {
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
 
-	out     io.Writer
-	kept    struct{ valid, quarantined, tombstones, surplus int64 } // rows in staging from an earlier run; tombstones are some of the quarantined, surplus those that stand for no record in quarantine
-	missing int64                                                   // records that had not arrived at the end
-	refresh signal                                                  // the page should read the tables again
-	rates   rates
-	refused refused
-	alerts  alerts
+	out              io.Writer
+	kept             struct{ valid, quarantined, tombstones, surplus int64 } // rows in staging from an earlier run; tombstones are some of the quarantined, surplus those that stand for no record in quarantine
+	missing          int64                                                   // records that had not arrived at the end
+	refresh          signal                                                  // the page should read the tables again
+	transformedAgain signal                                                  // a run of the transform has ended
+	rates            rates
+	refused          refused
+	alerts           alerts
 
-	simulated atomic.Pointer[time.Time] // how far the stations have come; nil without them
+	simulated stationClock
 
 	mu          sync.Mutex
 	running     time.Time       // since when the scheduler's attempt is under way; zero when none is
@@ -123,7 +124,7 @@ func (step step) run(ctx context.Context, out io.Writer) error {
 // is there, and shows on out what it is doing. folder is where everything is
 // kept. After an error everything that was started is closed again.
 func Start(ctx context.Context, o Options, folder string, getenv func(string) string, out io.Writer, log *slog.Logger) (*System, error) {
-	s := &System{options: o, folder: folder, out: out, refresh: newSignal(), failed: make(chan error, 4)}
+	s := &System{options: o, folder: folder, out: out, refresh: newSignal(), transformedAgain: newSignal(), failed: make(chan error, 4)}
 	s.meter = meter.New(time.Now)
 	s.watcher = telemetry.Watch(s.meter.Handler(log.Handler()), time.Now, s.transformFinished)
 	s.log = slog.New(s.watcher)
@@ -161,7 +162,11 @@ func (s *System) steps() []step {
 	if s.options.without("functions") {
 		return steps
 	}
-	return append(steps, step{"first transform", s.firstTransform})
+	steps = append(steps, step{"first transform", s.firstTransform})
+	if s.options.History > 0 && len(s.options.Without) == 0 {
+		steps = append(steps, step{"days before", s.startHistory})
+	}
+	return steps
 }
 
 func (s *System) startWarehouse(ctx context.Context) error {
@@ -285,7 +290,14 @@ func (s *System) startFunctions(ctx context.Context) error {
 
 func (s *System) startDashboard(context.Context) error {
 	s.answers = newProbe(warehouseWithin, s.warehouseAnswers)
-	s.dashboard = dashboard.New(dashboard.Config{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Pipeline: s.pipeline, Metered: func() any { return s.Metered() }, Location: s.location})
+	questions := view.New(view.Config{
+		Source: view.Source{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset}, Location: s.location,
+		Moment: func() view.Moment { return s.simulated.moment(s.location) },
+	})
+	s.dashboard = dashboard.New(dashboard.Config{
+		Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, View: questions, Pipeline: s.pipeline,
+		Metered: func() any { return s.Metered() }, Location: s.location,
+	})
 	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.dashboard.Handler())
 	if err != nil {
 		return err

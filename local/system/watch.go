@@ -142,6 +142,7 @@ func (s *System) transformFinished(run telemetry.Transform) {
 		s.mu.Unlock()
 	}
 	s.refresh.Signal()
+	s.transformedAgain.Signal()
 }
 
 // triggering notes that the scheduler's attempt begins.

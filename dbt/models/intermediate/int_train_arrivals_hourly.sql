@@ -2,12 +2,13 @@ select
     local_date,
     local_hour,
     station,
-    records as train_arrivals,
-    scheduled_arrivals,
-    arrivals_on_time,
-    minutes_late,
-    passengers as arriving_passengers,
-    first_ingested_at,
-    latest_ingested_at
+    sum(records) as train_arrivals,
+    sum(scheduled_arrivals) as scheduled_arrivals,
+    sum(arrivals_on_time) as arrivals_on_time,
+    sum(minutes_late) as minutes_late,
+    sum(passengers) as arriving_passengers,
+    min(first_ingested_at) as first_ingested_at,
+    max(latest_ingested_at) as latest_ingested_at
 from {{ ref('station_hours') }}
 where row_kind = 'hour' and topic = 'train_arrivals'
+group by 1, 2, 3

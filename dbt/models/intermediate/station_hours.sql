@@ -19,8 +19,11 @@
     },
     {
         'name': 'train_arrivals',
-        'columns': ['passengers', minutes_late('timestamp', 'scheduled_timestamp') ~ ' as minutes_late'],
-        'dimensions': [],
+        'columns': ['direction', 'train_number', 'passengers', minutes_late('timestamp', 'scheduled_timestamp') ~ ' as minutes_late'],
+        'dimensions': [
+            ['direction', 'direction'],
+            ['late_train', 'if(minutes_late > ' ~ var('punctuality_threshold_minutes') ~ ', train_number, null)']
+        ],
         'measures': [
             ['scheduled_arrivals', 'count(minutes_late)'],
             ['arrivals_on_time', 'countif(minutes_late <= ' ~ var('punctuality_threshold_minutes') ~ ')'],
@@ -56,7 +59,7 @@
         ]
     }
 ] -%}
-{%- set dimensions = ['zone', 'incident_type', 'severity', 'equipment'] -%}
+{%- set dimensions = ['zone', 'incident_type', 'severity', 'equipment', 'direction', 'late_train'] -%}
 {%- set counts = ['scheduled_arrivals', 'arrivals_on_time'] -%}
 {%- set sums = [
     'duration_minutes', 'minutes_late', 'passengers',

@@ -2,19 +2,42 @@
 // the page. Everything that comes from data is written as text, never as
 // markup.
 
+import { asked, followAsk } from "./ask.js"
 import { drawFigures } from "./figures.js"
 import { drawPipeline } from "./pipeline.js"
+import { drawAnswer, drawRefusal } from "./view.js"
 
 const POLL_MS = 2000
 const LONGEST_WAIT_MS = 30000
 const TIMEOUT_MS = 10000
+const ANSWER_MS = 15000 // ages grow while nothing changes
 
-const page = { pipeline: null, figures: null }
+const page = { pipeline: null, figures: null, asked: null }
+const $ = (selector) => document.querySelector(selector)
 
 async function ask(path) {
   const answer = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS) })
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}`)
   return answer.json()
+}
+
+// show asks what the address asks, and shows the answer; one that comes after
+// something else was asked is thrown away.
+async function show() {
+  const question = asked().toString()
+  const reply = await fetch(`api/view?${question}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+  if (!reply.ok && reply.status !== 400) throw new Error(`api/view answered ${reply.status}`)
+  const answer = await reply.json()
+  if (question !== asked().toString()) return
+  page.asked = { question, version: answer.version, at: Date.now() }
+  if (answer.error) return drawRefusal(answer.error)
+  document.body.dataset.today = answer.today
+  $("#answers").hidden = page.pipeline.waiting_for !== "" // a chart is drawn in the room that it sees
+  drawAnswer(answer)
+}
+
+function isOld({ view }) {
+  return page.asked?.version !== view || page.asked.question !== asked().toString() || Date.now() - page.asked.at >= ANSWER_MS
 }
 
 // fetchNews asks for the pipeline, and for the figures when they are new.
@@ -32,7 +55,8 @@ function period() {
 
 function draw(figuresChanged) {
   drawPipeline(page.pipeline, page.figures)
-  if (figuresChanged) drawFigures(page.figures, period())
+  if (page.pipeline.waiting_for !== "") $("#answers").hidden = true
+  if (figuresChanged && $("#tables").open) drawFigures(page.figures, period())
 }
 
 function showConnection(failures, waitMS) {
@@ -52,6 +76,7 @@ async function poll() {
     let news = null
     try {
       news = { changed: await fetchNews() }
+      if (isOld(page.pipeline)) await show()
       failures = 0
     } catch {
       failures++
@@ -69,8 +94,12 @@ function followPeriod() {
   if (location.hash === "#all" || location.hash === "#today") {
     document.querySelector(`input[value=${location.hash.slice(1)}]`).checked = true
   }
-  document.querySelector(".switch").addEventListener("change", () => {
-    history.replaceState(null, "", `#${period()}`)
+  $("#tables").open = location.hash === "#all" || location.hash === "#today"
+  $("#tables").addEventListener("toggle", () => {
+    if ($("#tables").open && page.figures) drawFigures(page.figures, period())
+  })
+  $("#period").addEventListener("change", () => {
+    history.replaceState(null, "", `${location.search}#${period()}`)
     if (page.figures) drawFigures(page.figures, period())
   })
 }
@@ -84,4 +113,6 @@ function stopped(reason) {
 
 addEventListener("error", (event) => stopped(event.message))
 followPeriod()
+followAsk(() => show().catch(() => {})) // the next poll tells of a lost connection
+$("#strip").open = matchMedia("(min-width: 60rem)").matches
 poll().catch((error) => stopped(error.message))

@@ -1,7 +1,7 @@
 // Bars. A chart is made once for each canvas and then changed in place, so
 // that an update neither flickers nor moves the page.
 
-import { NO_DATA, parts, tick } from "./format.js"
+import { NO_DATA, parts, share, tick } from "./format.js"
 
 const { Chart } = window
 const charts = new Map() // canvas → { chart, shown }; shown is what chartOf in figures.js returned
@@ -77,15 +77,15 @@ export function drawChart(canvas, shown) {
 
 // fill puts what is shown into a chart's data, whose datasets it keeps: the
 // bars then grow or shrink from where they are.
-function fill(data, { bars, series, upright, stacked }) {
+function fill(data, { bars, series, upright, stacked, lines }) {
   data.labels = bars.map((row) => row.name)
+  data.datasets.length = Math.min(data.datasets.length, series.length)
   series.forEach((s, i) => {
     data.datasets[i] ??= {}
     Object.assign(data.datasets[i], {
       label: s.label,
       data: bars.map((row) => row.values[i]),
-      backgroundColor: color(s.color),
-      hoverBackgroundColor: color(s.color),
+      ...(lines ? lineStyle(s) : barStyle(s, bars)),
       maxBarThickness: upright ? 28 : stacked || series.length === 1 ? 16 : 10,
       categoryPercentage: 0.84,
       barPercentage: 0.95,
@@ -96,7 +96,19 @@ function fill(data, { bars, series, upright, stacked }) {
   return data
 }
 
-function options(canvas, { upright, stacked, series }) {
+// barStyle has a colour for each bar where each row has its own.
+function barStyle(series, bars) {
+  const colors = series.color === "row" ? bars.map((row) => color(row.color)) : color(series.color)
+  return { backgroundColor: colors, hoverBackgroundColor: colors }
+}
+
+function lineStyle(series) {
+  const dashed = { earlier: [6, 4], earliest: [2, 3] }[series.color] ?? []
+  const main = series.color === "text" ? 3 : 2
+  return { type: "line", borderColor: color(series.color), backgroundColor: color(series.color), borderWidth: main, borderDash: dashed, pointRadius: 2.5, tension: 0.25 }
+}
+
+function options(canvas, { upright, stacked, series, lines, percent }) {
   const category = {
     stacked,
     grid: { display: false },
@@ -107,10 +119,11 @@ function options(canvas, { upright, stacked, series }) {
     stacked,
     display: upright,
     bounds: upright ? "ticks" : "data",
-    beginAtZero: true,
+    beginAtZero: !(lines && percent),
+    max: percent && lines ? 1 : undefined,
     grid: { color: color("line") },
     border: { display: false },
-    ticks: { color: color("muted"), maxTicksLimit: 5, precision: upright ? 0 : undefined, callback: tick },
+    ticks: { color: color("muted"), maxTicksLimit: 5, precision: upright && !percent ? 0 : undefined, callback: percent ? share : tick },
   }
   return {
     indexAxis: upright ? "x" : "y",

@@ -1,26 +1,18 @@
 // The figures of one period: headline numbers, charts and their tables.
 
 import { drawChart } from "./charts.js"
-import { NO_DATA, name, parts } from "./format.js"
+import { make, NO_DATA, name, parts } from "./format.js"
 
 const MOST_BARS = 8
 
 export function drawFigures(figures, period) {
   const metrics = figures.periods[period] ?? {}
-  for (const element of document.querySelectorAll("[data-metric]")) {
+  for (const element of document.querySelectorAll("#figures [data-metric]")) {
     drawHeadline(element, metrics[element.dataset.metric])
   }
-  for (const figure of document.querySelectorAll("figure")) {
+  for (const figure of document.querySelectorAll("#figures figure")) {
     drawFigure(figure, metrics)
   }
-}
-
-// make returns an element that holds children (text or elements).
-function make(tag, className, ...children) {
-  const element = document.createElement(tag)
-  if (className) element.className = className
-  element.append(...children)
-  return element
 }
 
 function drawHeadline(element, metric) {

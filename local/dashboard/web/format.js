@@ -7,6 +7,14 @@ const oneDigit = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maxi
 const twoDigits = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
 
+// make returns an element that holds children (text or elements).
+export function make(tag, className, ...children) {
+  const element = document.createElement(tag)
+  if (className) element.className = className
+  element.append(...children)
+  return element
+}
+
 // count writes a count; null is one that is not known yet.
 export function count(value) {
   return value == null ? "–" : whole.format(value)

@@ -2,8 +2,8 @@ begin transaction;
 
 truncate table `some-project`.`prod_data`.`station_hours`__next;
 
-insert into `some-project`.`prod_data`.`station_hours`__next (row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at)
-select row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at
+insert into `some-project`.`prod_data`.`station_hours`__next (row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at)
+select row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at
 from (
 with candidates as (
     select
@@ -15,6 +15,8 @@ with candidates as (
         cast(null as string) as incident_type,
         cast(null as string) as severity,
         cast(null as string) as equipment,
+        cast(null as string) as direction,
+        cast(null as string) as late_train,
         cast(null as int64) as records,
         cast(null as int64) as scheduled_arrivals,
         cast(null as int64) as arrivals_on_time,
@@ -44,6 +46,8 @@ with candidates as (
         type as incident_type,
         severity as severity,
         cast(null as string) as equipment,
+        cast(null as string) as direction,
+        cast(null as string) as late_train,
         count(*) as records,
         cast(null as int64) as scheduled_arrivals,
         cast(null as int64) as arrivals_on_time,
@@ -89,6 +93,8 @@ with candidates as (
         incident_type,
         severity,
         equipment,
+        direction,
+        late_train,
         records,
         scheduled_arrivals,
         arrivals_on_time,
@@ -142,6 +148,8 @@ select
     incident_type,
     severity,
     equipment,
+    direction,
+    late_train,
     records,
     scheduled_arrivals,
     arrivals_on_time,
@@ -168,6 +176,8 @@ select
     topic,
     date '1970-01-01',
     local_hour,
+    cast(null as string),
+    cast(null as string),
     cast(null as string),
     cast(null as string),
     cast(null as string),

@@ -2,8 +2,8 @@ begin transaction;
 
 delete from `some-project`.`prod_data`.`station_hours` where local_date in (date '1970-01-01', date '2026-11-21', date '2026-11-22', date '2026-11-22');
 
-insert into `some-project`.`prod_data`.`station_hours` (row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at)
-select row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at
+insert into `some-project`.`prod_data`.`station_hours` (row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at)
+select row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at
 from (
 with candidates as (
     select
@@ -15,6 +15,8 @@ with candidates as (
         cast(null as string) as incident_type,
         cast(null as string) as severity,
         cast(null as string) as equipment,
+        cast(null as string) as direction,
+        cast(null as string) as late_train,
         cast(null as int64) as records,
         cast(null as int64) as scheduled_arrivals,
         cast(null as int64) as arrivals_on_time,
@@ -44,6 +46,8 @@ with candidates as (
         type as incident_type,
         severity as severity,
         cast(null as string) as equipment,
+        cast(null as string) as direction,
+        cast(null as string) as late_train,
         count(*) as records,
         cast(null as int64) as scheduled_arrivals,
         cast(null as int64) as arrivals_on_time,
@@ -89,6 +93,8 @@ with candidates as (
         cast(null as string) as incident_type,
         cast(null as string) as severity,
         cast(null as string) as equipment,
+        direction as direction,
+        if(minutes_late > 5, train_number, null) as late_train,
         count(*) as records,
         count(minutes_late) as scheduled_arrivals,
         countif(minutes_late <= 5) as arrivals_on_time,
@@ -110,6 +116,8 @@ with candidates as (
         select
             datetime_trunc(datetime(least(timestamp, timestamp '9999-12-31 00:00:00+00'), 'Europe/Paris'), hour) as local_hour,
             station,
+            direction,
+            train_number,
             passengers,
             (unix_micros(timestamp) - unix_micros(scheduled_timestamp)) / 60000000 as minutes_late,
             ingested_at
@@ -121,7 +129,7 @@ with candidates as (
             order by ingested_at
         ) = 1
     )
-    group by local_hour, station
+    group by local_hour, station, direction, late_train
     union all
     select
         row_kind,
@@ -132,6 +140,8 @@ with candidates as (
         incident_type,
         severity,
         equipment,
+        direction,
+        late_train,
         records,
         scheduled_arrivals,
         arrivals_on_time,
@@ -185,6 +195,8 @@ select
     incident_type,
     severity,
     equipment,
+    direction,
+    late_train,
     records,
     scheduled_arrivals,
     arrivals_on_time,
@@ -211,6 +223,8 @@ select
     topic,
     date '1970-01-01',
     local_hour,
+    cast(null as string),
+    cast(null as string),
     cast(null as string),
     cast(null as string),
     cast(null as string),

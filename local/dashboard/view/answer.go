@@ -1,0 +1,192 @@
+package view
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"cloud.google.com/go/civil"
+)
+
+// An Answer is the document of one question. Times are RFC 3339 in the
+// network's zone; a nil value is one that nobody knows, which is not 0.
+type Answer struct {
+	Version  int64      `json:"version"` // of what was read
+	ReadAt   *time.Time `json:"read_at"` // null before the first reading
+	Reading  bool       `json:"reading"` // a run has changed them since
+	Failure  string     `json:"failure"` // of the last reading; "" when it did not fail
+	TimeZone string     `json:"time_zone"`
+	Now      time.Time  `json:"now"` // in the network
+	Oldest   civil.Date `json:"oldest"`
+	Today    civil.Date `json:"today"`
+
+	Range   string   `json:"range"`
+	Hours   [2]int   `json:"hours"`
+	Compare string   `json:"compare"`
+	Periods []Period `json:"periods"` // the first is the one that was asked for
+	// Until is the hour before which today's hours are complete, and up to
+	// which earlier periods are compared; null where today is not asked for.
+	Until    *int      `json:"until"`
+	Stations []Station `json:"stations"` // all there are, in their order
+	Unknown  []string  `json:"unknown"`  // stations that were asked for and are not there
+
+	Figures   []Figure   `json:"figures"`
+	Charts    []Chart    `json:"charts"`
+	Open      []Open     `json:"open"` // what goes on now, at the chosen stations
+	Freshness []Fresh    `json:"freshness"`
+	Estimated bool       `json:"estimated"` // some of the passengers were not reported
+	FirstDay  civil.Date `json:"first_day"` // that has figures
+}
+
+// A Station is one that has figures. Its colour is its place in the order.
+type Station struct {
+	Name   string `json:"name"`
+	Chosen bool   `json:"chosen"`
+}
+
+// A Figure is one number for the whole of a period, and of those before.
+type Figure struct {
+	ID       string     `json:"id"`
+	Label    string     `json:"label"`
+	Unit     string     `json:"unit"`
+	Value    *float64   `json:"value"`    // so far, where today is asked for
+	Until    *float64   `json:"until"`    // of the complete hours alone, which is what is compared
+	Compared []*float64 `json:"compared"` // for each further period
+}
+
+// A question is an Ask with what it is asked of.
+type question struct {
+	Ask
+	*content
+	today   civil.Date
+	until   int64 // hours before this one are over today
+	periods []Period
+}
+
+// Answer answers a question. A question that cannot be understood is an error
+// with a sentence for the person who asks.
+func (s *Store) Answer(values url.Values) (*Answer, error) {
+	moment := s.Moment()
+	now := moment.At.In(s.Location)
+	today := civil.DateOf(now)
+	ask, err := ParseAsk(values, today)
+	if err != nil {
+		return nil, err
+	}
+	s.asking()
+	q := &question{Ask: ask, content: s.last.Load(), today: today}
+	q.until = q.complete(moment, now)
+	q.periods = q.Ask.periods(today)
+	a := &Answer{
+		Version: q.version, Reading: s.seen.Load() < s.runs.Load(), Failure: q.failure, TimeZone: s.Location.String(), Now: now,
+		Oldest: today.AddDays(1 - Days), Today: today, FirstDay: q.first(today),
+		Range: q.Range, Hours: [2]int{q.First, q.End}, Compare: q.Compare, Periods: q.periods,
+		Stations: []Station{}, Unknown: []string{}, Open: q.open(now), Freshness: q.fresh(s.Now(), s.Location),
+	}
+	if !q.readAt.IsZero() {
+		at := q.readAt.In(s.Location)
+		a.ReadAt = &at
+	}
+	if q.To == today {
+		a.Until = new(int(min(q.until, int64(q.End))))
+	}
+	known := map[string]bool{}
+	for _, name := range q.stations {
+		known[name] = true
+		a.Stations = append(a.Stations, Station{name, len(q.Stations) > 0 && q.chosen(name)})
+	}
+	for _, name := range q.Stations {
+		if !known[name] {
+			a.Unknown = append(a.Unknown, name)
+		}
+	}
+	a.Figures, a.Estimated = q.figures()
+	a.Charts = q.charts()
+	for i := range a.Charts { // an empty list, never null
+		a.Charts[i].Series = append([]Series{}, a.Charts[i].Series...)
+		a.Charts[i].Rows = append([]Row{}, a.Charts[i].Rows...)
+	}
+	return a, nil
+}
+
+// complete is the hour before which today's hours are complete: the sums have
+// got into a later one, or were computed in one.
+func (q *question) complete(moment Moment, now time.Time) int64 {
+	if moment.Over {
+		return 24
+	}
+	reached := int64(0)
+	if d := q.days[q.today]; d != nil {
+		for i := range d.flow {
+			reached = max(reached, d.flow[i].Hour)
+		}
+		for i := range d.arrivals {
+			reached = max(reached, d.arrivals[i].Hour)
+		}
+	}
+	for _, topic := range q.freshness {
+		if at := topic.ComputedAt.In(now.Location()); !moment.Simulated && civil.DateOf(at) == q.today {
+			reached = max(reached, int64(at.Hour()))
+		}
+	}
+	return min(reached, int64(now.Hour()))
+}
+
+// window is the whole of a period, or only the part of it that can be
+// compared: its last day up to where today's hours are complete.
+func (q *question) window(p Period, compared bool) window {
+	w := window{p.From, p.To, int64(q.First), int64(q.End), 24}
+	if compared && q.To == q.today {
+		w.lastEnd = q.until
+	}
+	return w
+}
+
+// total sums everything of a window.
+func (q *question) total(w window) *tally {
+	if t := tallies(q.content, w, q.chosen, func(*place) struct{} { return struct{}{} })[struct{}{}]; t != nil {
+		return t
+	}
+	return &tally{}
+}
+
+// zero is a count of nothing where there was something else to count.
+func zero(t *tally, s sum) *float64 {
+	if t.arrivals.known || t.flowRecords.known || t.incidents.known || t.failures.known {
+		s.known = true
+	}
+	return s.figure()
+}
+
+func (q *question) figures() (all []Figure, estimated bool) {
+	values := []struct {
+		id, label, unit string
+		of              func(*tally) *float64
+	}{
+		{"entered", "Entered", "passengers", func(t *tally) *float64 { return t.entered.figure() }},
+		{"exited", "Exited", "passengers", func(t *tally) *float64 { return t.exited.figure() }},
+		{"waiting", "Mean waiting time", "minutes", func(t *tally) *float64 { return t.waiting.over(t.flowRecords) }},
+		{"rejection_rate", "Tickets rejected", "share", (*tally).rejection},
+		{"arrivals", "Arrivals", "trains", func(t *tally) *float64 { return zero(t, t.arrivals) }},
+		{"punctuality_rate", "Punctuality", "share", (*tally).punctuality},
+		{"delay", "Mean delay", "minutes", (*tally).delay},
+		{"incidents", "Incidents", "incidents", func(t *tally) *float64 { return zero(t, t.incidents) }},
+		{"failures", "Equipment failures", "failures", func(t *tally) *float64 { return zero(t, t.failures) }},
+	}
+	whole := q.total(q.window(q.periods[0], false))
+	var compared []*tally
+	for _, p := range q.periods {
+		compared = append(compared, q.total(q.window(p, true)))
+	}
+	for _, v := range values {
+		f := Figure{ID: v.id, Label: v.label, Unit: v.unit, Value: v.of(whole), Until: v.of(compared[0]), Compared: []*float64{}}
+		for _, t := range compared[1:] {
+			f.Compared = append(f.Compared, v.of(t))
+		}
+		all = append(all, f)
+	}
+	return all, whole.estimated
+}
+
+// hour writes an hour of the day.
+func hour(h int64) string { return fmt.Sprintf("%02d:00", h) }

@@ -1,0 +1,136 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/civil"
+)
+
+// An Ask is one question, as the address of the page has it: range=today,
+// yesterday, 7d, 28d or dates with from and to; hours=6-12, the first hour and
+// the one before which it ends; a station for each that is wanted, none for
+// all; compare=both, before, week or none.
+type Ask struct {
+	Range    string
+	From, To civil.Date // both included
+	First    int        // hours of the day from First up to, not including, End
+	End      int
+	Stations []string
+	Compare  string
+}
+
+// ranges are the named ones: how many days they have, and how long ago they
+// end.
+var ranges = map[string]struct{ days, ago int }{"today": {1, 0}, "yesterday": {1, 1}, "7d": {7, 0}, "28d": {28, 0}}
+
+// ParseAsk reads a question that is asked today. Its error is a sentence for
+// the person who wrote the address.
+func ParseAsk(values url.Values, today civil.Date) (Ask, error) {
+	a := Ask{Range: cmp.Or(values.Get("range"), "today"), Compare: cmp.Or(values.Get("compare"), "both"), End: 24}
+	if named, ok := ranges[a.Range]; ok {
+		a.To = today.AddDays(-named.ago)
+		a.From = a.To.AddDays(1 - named.days)
+	} else if a.Range != "dates" {
+		return a, fmt.Errorf("range is %q: use today, yesterday, 7d, 28d, or dates with from and to", a.Range)
+	} else if err := a.dates(values, today); err != nil {
+		return a, err
+	}
+	if !slices.Contains([]string{"both", "before", "week", "none"}, a.Compare) {
+		return a, fmt.Errorf("compare is %q: use both, before, week or none", a.Compare)
+	}
+	if hours := values.Get("hours"); hours != "" {
+		first, end, _ := strings.Cut(hours, "-")
+		var faulty [2]error
+		a.First, faulty[0] = strconv.Atoi(first)
+		a.End, faulty[1] = strconv.Atoi(end)
+		if faulty[0] != nil || faulty[1] != nil || a.First < 0 || a.End > 24 || a.First >= a.End {
+			return a, fmt.Errorf("hours is %q: use two hours of the day from 0 to 24, the first and the one before which it ends, such as 6-12", hours)
+		}
+	}
+	for _, station := range values["station"] {
+		if station != "" && !slices.Contains(a.Stations, station) {
+			a.Stations = append(a.Stations, station)
+		}
+	}
+	return a, nil
+}
+
+func (a *Ask) dates(values url.Values, today civil.Date) error {
+	for _, one := range []struct {
+		name string
+		into *civil.Date
+	}{{"from", &a.From}, {"to", &a.To}} {
+		text := values.Get(one.name)
+		date, err := civil.ParseDate(text)
+		if err != nil {
+			return fmt.Errorf("%s is %q: use a date such as %s", one.name, text, today)
+		}
+		*one.into = date
+	}
+	switch oldest := today.AddDays(1 - Days); {
+	case a.To.Before(a.From):
+		return fmt.Errorf("from is %s and to is %s: the first must not be later than the second", a.From, a.To)
+	case a.From.Before(oldest):
+		return fmt.Errorf("from is %s: the page knows the last %d days, from %s on", a.From, Days, oldest)
+	case a.To.After(today):
+		return fmt.Errorf("to is %s: today, %s, is the last day there is", a.To, today)
+	}
+	return nil
+}
+
+// chosen reports whether a station was asked for.
+func (a *Ask) chosen(station string) bool {
+	return len(a.Stations) == 0 || slices.Contains(a.Stations, station)
+}
+
+// A Period is one span of days that an answer has figures of: the one that was
+// asked for, or an earlier one that it is compared with.
+type Period struct {
+	ID    string     `json:"id"` // this, before or week
+	Label string     `json:"label"`
+	From  civil.Date `json:"from"`
+	To    civil.Date `json:"to"`
+}
+
+// periods are the one that was asked for, and those it is compared with.
+func (a *Ask) periods(today civil.Date) []Period {
+	days := a.To.DaysSince(a.From) + 1
+	weeks := 7 * ((days + 6) / 7)
+	all := []Period{{"this", a.label(a.From, a.To, today), a.From, a.To}}
+	shift := func(id string, by int) {
+		from, to := a.From.AddDays(-by), a.To.AddDays(-by)
+		all = append(all, Period{id, a.label(from, to, today), from, to})
+	}
+	if days != weeks && (a.Compare == "both" || a.Compare == "before") {
+		shift("before", days)
+	}
+	if a.Compare != "none" && (a.Compare != "before" || days == weeks) {
+		shift("week", weeks)
+	}
+	return all
+}
+
+// label is what people call a span of days.
+func (a *Ask) label(from, to, today civil.Date) string {
+	day := func(d civil.Date) string {
+		at := d.In(time.UTC)
+		return strconv.Itoa(d.Day) + at.Format(" Jan")
+	}
+	switch {
+	case from != to:
+		return day(from) + " to " + day(to)
+	case from == today:
+		return "today"
+	case from == today.AddDays(-1):
+		return "yesterday"
+	case from == today.AddDays(-7):
+		return "a week ago"
+	}
+	return from.In(time.UTC).Format("Mon ") + day(from)
+}

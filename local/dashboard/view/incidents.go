@@ -1,0 +1,76 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"cloud.google.com/go/civil"
+)
+
+// mostZones is how many platforms are listed.
+const mostZones = 12
+
+// A zoned is what happened in one zone.
+type zoned struct{ incidents, minutes, failures float64 }
+
+// platforms lists the places with most incidents.
+func (q *question) platforms() Chart {
+	c := Chart{ID: "platforms", Title: "Platforms with most incidents", Kind: "bars", By: "Place", Series: []Series{
+		{"Incidents", "incidents", "bad"}, {"Equipment failures", "failures", "second"}, {"Minutes of incidents", "minutes", "hidden"},
+	}}
+	zones, w := map[string]*zoned{}, q.window(q.periods[0], false)
+	at := func(e *events) *zoned {
+		if zones[e.Zone] == nil {
+			zones[e.Zone] = &zoned{}
+		}
+		return zones[e.Zone]
+	}
+	q.each(w, func(_ civil.Date, d *day) {
+		rows(d.incidents, w, q.chosen, func(e *events) {
+			at(e).incidents += float64(e.Count)
+			at(e).minutes += e.Minutes.Float64
+		})
+		rows(d.failures, w, q.chosen, func(e *events) { at(e).failures += float64(e.Count) })
+	})
+	names := slices.SortedFunc(maps.Keys(zones), func(a, b string) int {
+		return cmp.Or(cmp.Compare(zones[b].incidents, zones[a].incidents), cmp.Compare(zones[b].failures, zones[a].failures), cmp.Compare(a, b))
+	})
+	if len(names) > mostZones {
+		c.Note = fmt.Sprintf("The first %d of %d.", mostZones, len(names))
+	}
+	for _, name := range names[:min(len(names), mostZones)] {
+		z := zones[name]
+		c.Rows = append(c.Rows, Row{name, []any{z.incidents, z.failures, z.minutes}})
+	}
+	return c
+}
+
+// incidentsByType compares what happened with earlier periods.
+func (q *question) incidentsByType() Chart {
+	c := Chart{ID: "incidents_by_type", Title: "Incidents by type", Kind: "bars", By: "Type"}
+	kinds, sums := map[string]bool{}, make([]map[string]float64, len(q.periods))
+	for i, p := range q.periods {
+		c.Series = append(c.Series, Series{p.Label, "incidents", periodColor(c.By, i)})
+		sums[i] = map[string]float64{}
+		w := q.window(p, len(q.periods) > 1)
+		q.each(w, func(_ civil.Date, d *day) {
+			rows(d.incidents, w, q.chosen, func(e *events) {
+				kinds[e.What] = true
+				sums[i][e.What] += float64(e.Count)
+			})
+		})
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		row := Row{Name: kind}
+		for _, s := range sums {
+			row.Values = append(row.Values, s[kind])
+		}
+		c.Rows = append(c.Rows, row)
+	}
+	if len(q.periods) > 1 {
+		c.Note = q.cut()
+	}
+	return c
+}

@@ -1,0 +1,275 @@
+// Package view answers what a station manager asks: how many, when, where,
+// which trains, what goes on now, and how fresh that is.
+//
+// In come the typed marts of prod_data, read through BigQuery's REST API; out
+// go answers to one question at a time (Ask), a document with figures and
+// charts that a page draws and a file of comma-separated values can hold.
+//
+// A Store reads the last 90 days once and keeps them in memory, some rows for
+// each hour and station. Then it reads, after each run of the transform and
+// only while somebody looks, yesterday, today and the days of what arrived
+// lately. Whatever is asked is answered from memory.
+package view
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/civil"
+)
+
+const (
+	// Days are kept, today included; earlier ones cannot be asked for.
+	Days = 90
+	// looking is for how long after a question somebody is taken to look.
+	looking = 2 * time.Minute
+	// remembered is for how long the marts tell of which days records came; a
+	// Store that has not read for longer reads all days.
+	remembered  = 10 * time.Minute
+	wholeEvery  = time.Hour
+	readTimeout = 60 * time.Second
+)
+
+// A Moment is what time it is in the network.
+type Moment struct {
+	At time.Time
+	// Simulated says that this is not the clock's.
+	Simulated bool
+	// Over says that today's last hour has been, though the time stands
+	// earlier: simulated stations play a day again.
+	Over bool
+}
+
+// A Config says what a Store reads, and when it is.
+type Config struct {
+	Source   Source
+	Location *time.Location // the network's; UTC when nil
+	// Moment is what time it is in the network; the clock's when nil.
+	Moment func() Moment
+	Now    func() time.Time // time.Now when nil
+
+	from reader // for tests
+}
+
+// A reader reads the marts.
+type reader interface {
+	freshness(ctx context.Context) ([]freshness, error)
+	read(ctx context.Context, from civil.Date, moment time.Time) (*reading, error)
+}
+
+// A Store holds what was read last. Its methods may be called concurrently.
+type Store struct {
+	Config
+	reading sync.Mutex // held while the marts are read
+	last    atomic.Pointer[content]
+	asked   atomic.Int64 // when somebody asked last, in Unix nanoseconds
+	runs    atomic.Int64 // of the transform, that were told
+	seen    atomic.Int64 // how many of them the content knows
+}
+
+// A content is what the last reading left; it is never changed.
+type content struct {
+	version      int64 // counts readings
+	days         map[civil.Date]*day
+	stations     []string // in their order
+	disturbances []disturbance
+	freshness    map[string]freshness // by topic
+	readAt       time.Time            // zero before the first
+	wholeAt      time.Time            // when all days were read
+	failure      string               // why the last reading failed; "" when it did not
+}
+
+// A day holds the rows of one local date.
+type day struct {
+	flow      []flow
+	tickets   []tickets
+	arrivals  []arrivals
+	late      []late
+	incidents []events
+	failures  []events
+}
+
+// New returns a Store that knows nothing until the first Refresh.
+func New(config Config) *Store {
+	s := &Store{Config: config}
+	if s.Location == nil {
+		s.Location = time.UTC
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Moment == nil {
+		s.Moment = func() Moment { return Moment{At: s.Now()} }
+	}
+	if s.from == nil {
+		s.from = s.Source
+	}
+	s.last.Store(&content{freshness: map[string]freshness{}})
+	return s
+}
+
+// Version counts readings: an answer with an older one may have changed.
+func (s *Store) Version() int64 { return s.last.Load().version }
+
+// Changed is called after each run of the transform. It reads the marts when
+// somebody looks, and else leaves that to the next question.
+func (s *Store) Changed(ctx context.Context) error {
+	s.runs.Add(1)
+	if s.Now().Sub(time.Unix(0, s.asked.Load())) > looking && len(s.last.Load().stations) > 0 {
+		return nil
+	}
+	return s.Refresh(ctx)
+}
+
+// asking notes that somebody looks, and reads the marts when a run has changed
+// them since; the question itself is answered from what is there.
+func (s *Store) asking() {
+	s.asked.Store(s.Now().UnixNano())
+	if s.seen.Load() < s.runs.Load() && s.reading.TryLock() {
+		go func() {
+			defer s.reading.Unlock()
+			_ = s.refresh(context.Background()) // the answers say why it failed
+		}()
+	}
+}
+
+// Refresh reads the marts. On an error the answers keep what they had, and
+// say so.
+func (s *Store) Refresh(ctx context.Context) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	return s.refresh(ctx)
+}
+
+func (s *Store) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	runs, last := s.runs.Load(), s.last.Load()
+	next := *last
+	next.version++
+	if err := s.readInto(ctx, &next); err != nil {
+		next = *last
+		next.version++
+		next.failure = err.Error()
+		s.last.Store(&next)
+		return fmt.Errorf("reading the marts: %w", err)
+	}
+	s.last.Store(&next)
+	s.seen.Store(runs)
+	return nil
+}
+
+// readInto brings a copy of the last content up to date.
+func (s *Store) readInto(ctx context.Context, next *content) error {
+	now, today := s.Now(), s.today()
+	fresh, err := s.from.freshness(ctx)
+	if err != nil {
+		return err
+	}
+	oldest := today.AddDays(1 - Days)
+	from := oldest
+	if now.Sub(next.readAt) < remembered && now.Sub(next.wholeAt) < wholeEvery {
+		from = today.AddDays(-1)
+		for _, topic := range fresh {
+			if topic.Since.Before(from) && !topic.Since.Before(oldest) {
+				from = topic.Since
+			}
+		}
+	}
+	// Simulated stations play today from its beginning again.
+	read, err := s.from.read(ctx, from, earlier(s.Moment().At, today.In(s.Location)))
+	if err != nil {
+		return err
+	}
+	next.days = maps.Clone(next.days)
+	maps.DeleteFunc(next.days, func(date civil.Date, _ *day) bool { return date.Before(oldest) || !date.Before(from) })
+	next.take(read)
+	next.freshness = map[string]freshness{}
+	for _, topic := range fresh {
+		next.freshness[topic.Topic] = topic
+	}
+	next.readAt, next.failure = now, ""
+	if from == oldest {
+		next.wholeAt = now
+	}
+	return nil
+}
+
+// take adds what was read.
+func (c *content) take(r *reading) {
+	if c.days == nil {
+		c.days = map[civil.Date]*day{}
+	}
+	for _, row := range r.flow {
+		c.on(row.Date).flow = append(c.on(row.Date).flow, row)
+	}
+	for _, row := range r.tickets {
+		c.on(row.Date).tickets = append(c.on(row.Date).tickets, row)
+	}
+	for _, row := range r.arrivals {
+		c.on(row.Date).arrivals = append(c.on(row.Date).arrivals, row)
+	}
+	for _, row := range r.late {
+		c.on(row.Date).late = append(c.on(row.Date).late, row)
+	}
+	for _, row := range r.incidents {
+		c.on(row.Date).incidents = append(c.on(row.Date).incidents, row)
+	}
+	for _, row := range r.failures {
+		c.on(row.Date).failures = append(c.on(row.Date).failures, row)
+	}
+	c.disturbances = r.disturbances
+	c.stations = c.names()
+}
+
+func (c *content) on(date civil.Date) *day {
+	if c.days[date] == nil {
+		c.days[date] = &day{}
+	}
+	return c.days[date]
+}
+
+// names are all stations, by name: their order, and so their colours, are the
+// same whatever is asked.
+func (c *content) names() []string {
+	known := map[string]bool{}
+	for _, d := range c.days {
+		for i := range d.flow {
+			known[d.flow[i].Station] = true
+		}
+		for i := range d.arrivals {
+			known[d.arrivals[i].Station] = true
+		}
+		for _, list := range [][]events{d.incidents, d.failures} {
+			for i := range list {
+				known[list[i].Station] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(known))
+}
+
+// first is the earliest date that has a row; today's when none has.
+func (c *content) first(today civil.Date) civil.Date {
+	dates := slices.SortedFunc(maps.Keys(c.days), civil.Date.Compare)
+	if len(dates) == 0 {
+		return today
+	}
+	return dates[0]
+}
+
+// today is the network's date.
+func (s *Store) today() civil.Date { return civil.DateOf(s.Moment().At.In(s.Location)) }
+
+func earlier(a, b time.Time) time.Time {
+	if cmp.Compare(a.UnixNano(), b.UnixNano()) <= 0 {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,170 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cloud.google.com/go/civil"
+)
+
+// trendDays is how many days punctuality is shown of at least, so that one can
+// see where it goes.
+const trendDays = 14
+
+// A heading is where trains go; "" where it is not known.
+func heading(a *arrivals) string { return a.Direction.StringVal }
+
+func spoken(direction string) string { return cmp.Or(direction, "unknown") }
+
+// directions are those of the whole content, in the order of the compass and
+// then by name.
+func (q *question) directions() []string {
+	known := map[string]bool{}
+	for _, d := range q.days {
+		for i := range d.arrivals {
+			known[heading(&d.arrivals[i])] = true
+		}
+	}
+	compass := []string{"North", "South", "East", "West"}
+	return slices.SortedFunc(maps.Keys(known), func(a, b string) int {
+		at := func(s string) int {
+			if i := slices.Index(compass, s); i >= 0 {
+				return i
+			}
+			return len(compass)
+		}
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a, b))
+	})
+}
+
+// headings sums the arrivals of a window by what key makes of them.
+func headings[K comparable](q *question, w window, key func(civil.Date, string) K) map[K]*tally {
+	sums := map[K]*tally{}
+	q.each(w, func(date civil.Date, d *day) {
+		rows(d.arrivals, w, q.chosen, func(a *arrivals) {
+			k := key(date, heading(a))
+			if sums[k] == nil {
+				sums[k] = &tally{}
+			}
+			sums[k].arrival(a)
+		})
+	})
+	return sums
+}
+
+// punctualityByDay says whether it is getting better: all directions, and
+// each.
+func (q *question) punctualityByDay() Chart {
+	c := Chart{ID: "punctuality_by_day", Title: "Punctuality day by day", Kind: "lines", By: "Date", Series: []Series{{"All", "share", "text"}}}
+	from := q.From
+	if least := q.To.AddDays(1 - trendDays); from.After(least) {
+		from = least
+		c.Note = fmt.Sprintf("The %d days until %s.", trendDays, q.label(q.To, q.To, q.today))
+	}
+	if first := q.first(q.today); from.Before(first) {
+		from = first
+	}
+	w := q.window(Period{From: from, To: q.To}, false)
+	type at struct {
+		date      civil.Date
+		direction string
+	}
+	all := headings(q, w, func(date civil.Date, _ string) civil.Date { return date })
+	each := headings(q, w, func(date civil.Date, direction string) at { return at{date, direction} })
+	directions := q.directions()
+	for i, direction := range directions {
+		c.Series = append(c.Series, Series{spoken(direction), "share", fmt.Sprintf("line-%d", i)})
+	}
+	for date := from; !date.After(q.To); date = date.AddDays(1) {
+		row := Row{Name: date.String(), Values: []any{punctual(all[date])}}
+		for _, direction := range directions {
+			row.Values = append(row.Values, punctual(each[at{date, direction}]))
+		}
+		c.Rows = append(c.Rows, row)
+	}
+	return c
+}
+
+func punctual(t *tally) any {
+	if t == nil {
+		return nil
+	}
+	return cell(t.punctuality())
+}
+
+// punctualityByDirection says which directions are late.
+func (q *question) punctualityByDirection() Chart {
+	c := Chart{ID: "punctuality_by_direction", Title: "Punctuality by direction", Kind: "bars", By: "Direction"}
+	var sums []map[string]*tally
+	for i, p := range q.periods {
+		c.Series = append(c.Series, Series{p.Label, "share", periodColor(c.By, i)})
+		sums = append(sums, headings(q, q.window(p, len(q.periods) > 1), func(_ civil.Date, direction string) string { return direction }))
+	}
+	c.Series = append(c.Series, Series{"Mean delay, " + q.periods[0].Label, "minutes", "hidden"})
+	for _, direction := range q.directions() {
+		row := Row{Name: spoken(direction)}
+		for _, s := range sums {
+			row.Values = append(row.Values, punctual(s[direction]))
+		}
+		delay := any(nil)
+		if t := sums[0][direction]; t != nil {
+			delay = cell(t.delay())
+		}
+		row.Values = append(row.Values, delay)
+		c.Rows = append(c.Rows, row)
+	}
+	if len(q.periods) > 1 {
+		c.Note = q.cut()
+	}
+	return c
+}
+
+// mostTrains is how many late trains are listed.
+const mostTrains = 15
+
+// lateTrains lists the trains that were late most often. A train keeps its
+// number from day to day.
+func (q *question) lateTrains() Chart {
+	c := Chart{ID: "late_trains", Title: "Trains that are late", Kind: "table", By: "Train", Series: []Series{
+		{"Direction", "", ""}, {"Late arrivals", "trains", ""}, {"Mean delay when late", "minutes", ""}, {"Days", "days", ""}, {"Where", "", ""},
+	}}
+	type train struct {
+		number, direction string
+	}
+	type delays struct {
+		late, scheduled, minutes sum
+		days                     map[civil.Date]bool
+		at                       map[string]float64
+	}
+	sums, w := map[train]*delays{}, q.window(q.periods[0], false)
+	q.each(w, func(date civil.Date, d *day) {
+		rows(d.late, w, q.chosen, func(l *late) {
+			k := train{l.Train, l.Direction.StringVal}
+			if sums[k] == nil {
+				sums[k] = &delays{days: map[civil.Date]bool{}, at: map[string]float64{}}
+			}
+			t := sums[k]
+			t.late.count(l.Late)
+			t.scheduled.count(l.Scheduled)
+			t.minutes.add(l.MinutesLate)
+			t.days[date] = true
+			t.at[l.Station] += float64(l.Late)
+		})
+	})
+	trains := slices.SortedFunc(maps.Keys(sums), func(a, b train) int {
+		return cmp.Or(cmp.Compare(sums[b].late.value, sums[a].late.value), cmp.Compare(sums[b].minutes.value, sums[a].minutes.value),
+			cmp.Compare(a.number, b.number), cmp.Compare(a.direction, b.direction))
+	})
+	if len(trains) > mostTrains {
+		c.Note = fmt.Sprintf("The %d that were late most often, of %d.", mostTrains, len(trains))
+	}
+	for _, k := range trains[:min(len(trains), mostTrains)] {
+		t := sums[k]
+		where := slices.SortedFunc(maps.Keys(t.at), func(a, b string) int { return cmp.Or(cmp.Compare(t.at[b], t.at[a]), cmp.Compare(a, b)) })
+		c.Rows = append(c.Rows, Row{k.number, []any{spoken(k.direction), t.late.value, cell(t.minutes.over(t.scheduled)), float64(len(t.days)), strings.Join(where, ", ")}})
+	}
+	return c
+}

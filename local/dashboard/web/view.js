@@ -1,0 +1,208 @@
+// The answer to what is asked: what goes on now, headline numbers, charts, and
+// how fresh all that is.
+
+import { asked, lineColor, offer } from "./ask.js"
+import { drawHeat } from "./heat.js"
+import { drawChart } from "./charts.js"
+import { clock, count, make, name, NO_DATA, parts, seconds } from "./format.js"
+
+const $ = (selector, within = document) => within.querySelector(selector)
+const MOST_BARS = 12
+
+// drawAnswer shows an answer of api/view.
+export function drawAnswer(answer) {
+  offer(answer)
+  drawAsked(answer)
+  drawUnread(answer)
+  drawOpen(answer)
+  drawFreshness(answer)
+  $("#estimated").hidden = !answer.estimated
+  for (const list of document.querySelectorAll("[data-figures]")) {
+    const ids = list.dataset.figures.split(" ")
+    list.replaceChildren(...ids.map((id) => headline(answer.figures.find((f) => f.id === id), answer)))
+  }
+  for (const place of document.querySelectorAll("[data-charts]")) {
+    for (const id of place.dataset.charts.split(" ")) {
+      drawFigure(figureIn(place, id), answer.charts.find((chart) => chart.id === id), answer)
+    }
+  }
+}
+
+// drawRefusal says why a question cannot be answered.
+export function drawRefusal(reason) {
+  const said = $("#asked")
+  said.textContent = reason
+  said.dataset.state = "failing"
+}
+
+function drawAsked({ periods, hours, until, stations, unknown, reading }) {
+  const [first, ...others] = periods
+  const chosen = stations.filter((station) => station.chosen).map((station) => name(station.name))
+  const span = hours[0] > 0 || hours[1] < 24 ? `, ${oclock(hours[0])} to ${oclock(hours[1])}` : ""
+  const where = chosen.length > 0 ? chosen.join(", ") : "all stations"
+  const compared = others.length > 0 ? `, compared with ${others.map((p) => p.label).join(" and ")}` : ""
+  const cut = others.length > 0 && until != null && until < hours[1] ? ` until ${oclock(until)}` : ""
+  const missing = unknown.length > 0 ? ` There is no ${unknown.join(", ")}.` : ""
+  const said = $("#asked")
+  const waits = stations.length === 0 && reading ? " The figures are being read." : ""
+  const text = `Shown: ${first.label}${span}, ${where}${compared}${cut}.${missing}${waits}`
+  if (said.textContent !== text) said.textContent = text
+  delete said.dataset.state
+}
+
+function oclock(hour) {
+  return `${String(hour).padStart(2, "0")}:00`
+}
+
+function drawUnread({ failure, read_at }) {
+  const line = $("#unread")
+  line.hidden = failure === ""
+  const since = read_at ? `The figures below are of ${clock(read_at)}.` : ""
+  line.textContent = failure === "" ? "" : `The marts could not be read: ${failure}. ${since}`
+}
+
+function drawOpen({ open }) {
+  $("#calm").hidden = open.length > 0
+  $("#now .scroll").hidden = open.length === 0
+  $("#now tbody").replaceChildren(...open.map(openRow))
+}
+
+function openRow({ kind, what, station, place, severity, age_seconds, ends_at }) {
+  const row = make("tr", "", Object.assign(make("th", "", what), { scope: "row" }))
+  const level = severity ?? (kind === "incident" ? "–" : "failure")
+  const mark = make("span", "state", level)
+  mark.dataset.state = severity === "Major" ? "failing" : severity === "Minor" ? "behind" : "idle"
+  row.append(make("td", "", mark), ...[`${name(station)}, ${place}`, seconds(age_seconds), until(ends_at)].map((text) => make("td", "", text)))
+  return row
+}
+
+function until(at) {
+  return at.slice(0, 10) === document.body.dataset.today ? clock(at).slice(0, 5) : `${at.slice(0, 10)} ${clock(at).slice(0, 5)}`
+}
+
+function drawFreshness({ freshness }) {
+  $("#freshness tbody").replaceChildren(
+    ...freshness.map(({ about, arrived_at, computed_at, age_seconds, state }) => {
+      const mark = make("span", "state", state)
+      mark.dataset.state = state === "fresh" ? "flowing" : "idle"
+      return make("tr", "", Object.assign(make("th", "", about), { scope: "row" }), make("td", "", mark), make("td", "", `${seconds(age_seconds)} ago`), make("td", "", clock(computed_at)))
+    }),
+  )
+}
+
+// headline is one number, and what it was before.
+function headline(figure, { periods, until, hours }) {
+  const id = figure.unit === "share" ? "a_rate" : figure.id
+  const [number, unit] = parts(id, figure.value, figure.unit)
+  const value = make("span", number === NO_DATA ? "value no-data" : "value", number)
+  const main = make("dd", "", value, " ", make("span", "unit", unit))
+  main.dataset.figure = figure.id
+  const short = (figured) => parts(id, figured, figure.unit).slice(0, figure.unit === "minutes" ? 2 : 1).join(" ").trim()
+  const lines = figure.compared.map((before, i) => {
+    const line = make("dd", "compared", `${periods[i + 1].label} ${short(before)} `, make("b", "", change(figure, before)))
+    line.dataset.compared = `${figure.id} ${periods[i + 1].id}`
+    return line
+  })
+  if (lines.length > 0 && until != null && until < hours[1] && figure.until !== figure.value) {
+    const line = make("dd", "compared", `until ${oclock(until)} ${short(figure.until)}`)
+    line.dataset.until = figure.id
+    lines.unshift(line)
+  }
+  return make("div", "", make("dt", "", figure.label), main, ...lines)
+}
+
+// change is how much the complete hours differ from before: in percent, rates
+// in points.
+function change({ until, unit }, before) {
+  if (until == null || before == null) return ""
+  if (unit === "share") return signed((until - before) * 100, 1, " points")
+  if (unit === "minutes") return signed(until - before, 1, " min")
+  return before === 0 ? "" : signed(((until - before) / before) * 100, 0, " %")
+}
+
+function signed(number, digits, unit) {
+  const text = Math.abs(number).toFixed(digits)
+  if (Number(text) === 0) return "="
+  return `${number > 0 ? "▲" : "▼"} ${text}${unit}`
+}
+
+// figureIn returns the figure of a chart, made if need be.
+function figureIn(place, id) {
+  const there = $(`[data-chart=${id}]`, place)
+  if (there) return there
+  const figure = make("figure", "", make("figcaption", "", make("span", "title"), make("span", "rest muted")))
+  figure.dataset.chart = id
+  place.append(figure)
+  return figure
+}
+
+function drawFigure(figure, chart, answer) {
+  figure.classList.toggle("wide", chart.kind === "heat")
+  $(".title", figure).textContent = chart.title
+  $(".rest", figure).textContent = chart.note ? ` ${chart.note}` : ""
+  if (!$("table", figure)) build(figure, chart)
+  $(".csv", figure).href = `api/view.csv?${asked()}&chart=${chart.id}`
+  const table = $("table", figure)
+  if (chart.kind === "heat") drawHeat(table, chart)
+  else drawTable(table, chart)
+  const canvas = $("canvas", figure)
+  if (canvas) drawCanvas(figure, canvas, chart, answer)
+}
+
+function build(figure, chart) {
+  const scroll = make("div", "scroll", make("table"))
+  scroll.tabIndex = 0
+  scroll.setAttribute("role", "region")
+  scroll.setAttribute("aria-label", chart.title)
+  const csv = make("a", "csv", "CSV")
+  csv.download = `${chart.id}.csv`
+  csv.setAttribute("aria-label", `${chart.title} as CSV`)
+  if (chart.kind === "heat" || chart.kind === "table") {
+    figure.append(scroll, make("p", "tools", csv))
+    return
+  }
+  const canvas = make("canvas")
+  canvas.setAttribute("role", "img")
+  figure.append(make("div", "canvas", canvas, make("p", "nothing", NO_DATA)), make("div", "tools", make("details", "", make("summary", "", "As a table"), scroll), csv))
+}
+
+// drawCanvas draws the numbers of a chart; what is hidden is in its table.
+function drawCanvas(figure, canvas, chart, answer) {
+  const places = new Map(answer.stations.map((station, i) => [station.name, lineColor(i)]))
+  const drawn = chart.series.map((s, i) => i).filter((i) => chart.series[i].color !== "hidden")
+  const series = drawn.map((i) => {
+    const { label, unit, color } = chart.series[i]
+    return { id: unit === "share" ? "a_rate" : chart.id, label: name(label), unit, color: places.get(color) ?? color }
+  })
+  const rows = chart.rows.map((row, r) => ({ name: name(row.name), color: places.get(row.name) ?? lineColor(r), values: drawn.map((i) => row.values[i]) }))
+  const lines = chart.kind === "lines"
+  const bars = lines ? rows : rows.slice(0, MOST_BARS)
+  const shown = { by: chart.by, series, rows, bars, upright: lines, lines, percent: chart.series[0]?.unit === "share", stacked: false }
+  $(".nothing", figure).hidden = rows.some((row) => row.values.some((value) => value != null))
+  if (!lines) $(".canvas", figure).style.height = `${Math.round(80 + bars.length * (13 + 14 * series.length))}px`
+  drawChart(canvas, shown)
+  canvas.setAttribute("aria-label", `${chart.title}: ${spoken(shown)}`)
+}
+
+// spoken is a chart in words, for people who do not see it.
+function spoken({ series, rows }) {
+  const known = rows.filter((row) => row.values.some((value) => value != null)).slice(0, 3)
+  if (known.length === 0) return NO_DATA
+  const said = known.map((row) => `${row.name} ${series.map((s, i) => `${s.label} ${written(s, row.values[i])}`).join(", ")}`)
+  return `${said.join("; ")}. All values are in the table below.`
+}
+
+// written is a cell of a table, whose head has the unit.
+function written(series, value) {
+  if (typeof value === "string") return value
+  if (value != null && series.unit !== "share" && series.unit !== "minutes") return count(Math.round(value))
+  return parts(series.unit === "share" ? "a_rate" : "", value, series.unit).join(" ").trim()
+}
+
+function drawTable(table, chart) {
+  const head = make("tr", "", ...[chart.by, ...chart.series.map((s) => name(s.label))].map((text) => Object.assign(make("th", "", text), { scope: "col" })))
+  const body = chart.rows.map((row) =>
+    make("tr", "", Object.assign(make("th", "", name(row.name)), { scope: "row" }), ...chart.series.map((s, i) => make("td", "", written(s, row.values[i])))),
+  )
+  table.replaceChildren(make("caption", "unseen", chart.title), make("thead", "", head), make("tbody", "", ...body))
+}
