@@ -39,6 +39,14 @@ var dbtCommands = []struct {
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
 
+// dbtVerbs are the first words of the commands.
+func dbtVerbs() (verbs []string) {
+	for _, command := range dbtCommands {
+		verbs = append(verbs, strings.Fields(command.name)[0])
+	}
+	return verbs
+}
+
 // A dbtCall is one dbt command with its flags.
 type dbtCall struct {
 	streams          Streams
@@ -105,7 +113,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
 	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
 	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n", name, summary)
-	if err := program.Parse(flags, gathered(args), streams.Out, help); err != nil {
+	if err := call.streams.parse(flags, gathered(args), help); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
@@ -113,8 +121,8 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	call.selected, call.excluded = selected, excluded
 	var err error
-	if call.config, err = transform.FromEnv(streams.Getenv); err != nil {
-		return nil, localAdvice(streams.Getenv, err)
+	if call.config, err = transform.FromEnv(call.streams.Getenv); err != nil {
+		return nil, localAdvice(call.streams.Getenv, err)
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if err := yaml.Unmarshal([]byte(*vars), &call.config.Vars); err != nil {

@@ -72,6 +72,7 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 	if err := c.parse(verb, args[1:]); err != nil {
 		return err
 	}
+	streams = c.streams // with where the system is
 	r := env.NewReader(streams.Getenv)
 	config := bqconfig.FromEnv(r)
 	if err := r.Err(); err != nil {
@@ -116,7 +117,7 @@ func (c *quarantineCommand) parse(verb string, args []string) error {
 	}
 	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
 	flags.BoolVar(&c.asJSON, "json", false, "print JSON")
-	if err := program.Parse(flags, args, c.streams.Out, quarantineUsage+"\n"); err != nil {
+	if err := c.streams.parse(flags, args, quarantineUsage+"\n"); err != nil {
 		return err
 	}
 	c.filter.Topics, c.filter.Reasons = topics, reasons
@@ -156,9 +157,9 @@ func (c *quarantineCommand) check(verb string) error {
 	case verb == "list" && (c.examples < 0 || c.examples > 100):
 		return program.Mistakef("--examples is %d: it must be from 0 to 100", c.examples)
 	case verb == "show" && len(f.Places) != 1:
-		return program.Mistakef("show needs one TOPIC/PARTITION/OFFSET, such as incidents/3/1042 (flags come first)")
+		return program.Mistakef("show needs one TOPIC/PARTITION/OFFSET, such as incidents/3/1042")
 	case verb == "retry" && c.retry.all == chosen:
-		return program.Mistakef("retry needs either --all, or the topic, reason, time or places of those to try again (flags come first)")
+		return program.Mistakef("retry needs either --all, or the topic, reason, time or places of those to try again")
 	case c.retry.wait < 0:
 		return program.Mistakef("--wait is %v: it must be 0 or more", c.retry.wait)
 	}

@@ -93,7 +93,7 @@ func (c *replayCall) parse(args []string) error {
 	} else {
 		flags.StringVar(&c.after, "resume-after", "", "go on behind this `TOPIC/DAY`, as an earlier call printed it")
 	}
-	if err := program.Parse(flags, args, c.streams.Out, replayUsage+"\n"); err != nil {
+	if err := c.streams.parse(flags, args, replayUsage+"\n"); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

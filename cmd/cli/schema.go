@@ -57,7 +57,7 @@ func runSchema(ctx context.Context, args []string, streams Streams) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
 	}
-	if err := program.Parse(flags, args, streams.Out, schemaHelp); err != nil {
+	if err := streams.parse(flags, args, schemaHelp); err != nil {
 		return err
 	}
 	c := schemaCommand{out: streams.Out, check: verb == "check"}

@@ -27,7 +27,7 @@ project, BIGQUERY_EMULATOR_HOST the local system.
 func runTransform(ctx context.Context, args []string, streams Streams) error {
 	flags := flag.NewFlagSet("stationflow transform", flag.ContinueOnError)
 	fullRefresh := flags.Bool("full-refresh", false, "make every table again from what staging retains")
-	if err := program.Parse(flags, args, streams.Out, transformHelp); err != nil {
+	if err := streams.parse(flags, args, transformHelp); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

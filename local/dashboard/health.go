@@ -8,22 +8,6 @@ import (
 	"time"
 )
 
-// A State says how a hop does. The words are those of the page.
-type State string
-
-const (
-	NothingYet State = "nothing yet" // nothing has ever come here
-	Flowing    State = "flowing"     // records pass, in time
-	Idle       State = "idle"        // there is nothing to do
-	Behind     State = "behind"      // what waits is too old
-	Failing    State = "failing"     // it does not work, or a person is needed
-)
-
-// worst are the states from the one that most needs attention on; the whole
-// is in the worst state of its hops. While some hop flows, one that has seen
-// nothing yet is about to.
-var worst = [...]State{Failing, Behind, Flowing, NothingYet, Idle}
-
 // How late a hop may be before it is called behind. Events shall reach staging
 // within seconds and prod_data within 90 s, the minute between two scheduled
 // runs included.
@@ -33,14 +17,6 @@ const (
 	maxRun       = 60 * time.Second
 	maxLate      = 15 * time.Second // a scheduled run that has not begun
 )
-
-// A Health is a state with the reason and what to do about it, one sentence
-// each; both are empty for what flows.
-type Health struct {
-	State  State  `json:"state"`
-	Note   string `json:"note"`
-	Remedy string `json:"remedy"`
-}
 
 // health judges each hop at the time now. Times in notes are in now's zone.
 func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
@@ -197,29 +173,6 @@ func (s *snapshot) health(nothingNew bool, now time.Time) Health {
 		return Health{Idle, "The figures have not changed for " + seconds(now.Sub(s.computedAt())) + ".", ""}
 	}
 	return Health{State: Flowing}
-}
-
-// overall is the worst of the hops, and of equals the first of the flow.
-func overall(judged map[Hop]Health, name func(Hop) string) Health {
-	for _, state := range worst {
-		for _, hop := range hops {
-			h := judged[hop]
-			rests := hop == TransformRuns || hop == Prod // flowing means that the last run had work; records may long have stopped
-			if h.State != state || state == Flowing && rests {
-				continue
-			}
-			switch state {
-			case Flowing:
-				h.Note = "Every hop keeps up."
-			case Idle:
-				h.Note = "Nothing comes, and nothing waits."
-			default:
-				h.Note = name(hop) + ": " + h.Note
-			}
-			return h
-		}
-	}
-	return Health{State: NothingYet}
 }
 
 // fault is why the last attempt failed, and what waits for the next one.

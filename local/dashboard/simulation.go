@@ -12,13 +12,6 @@ type Simulation struct {
 	Pace float64   // how much faster than the clock it goes
 }
 
-// A SimulationStatus is what the page and the terminal show of it.
-type SimulationStatus struct {
-	At   time.Time `json:"at"`
-	Pace float64   `json:"pace"`
-	Note string    `json:"note"`
-}
-
 // status is nil where the events are real.
 func (s *Simulation) status(now time.Time) *SimulationStatus {
 	if s == nil {
