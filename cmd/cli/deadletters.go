@@ -25,7 +25,12 @@ any away. resend sends them on their way again, all of them or those named by
 message or event id, and takes away what has arrived: a person who interrupts it
 loses nothing, and a batch sent twice counts once. discard takes them away for
 ever, and writes a line of JSON about each, with the reason, for a log.
-GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
+GOOGLE_CLOUD_PROJECT names the project.
+
+Examples:
+  stationflow deadletters list
+  stationflow deadletters resend --all
+  stationflow deadletters list --json | jq -r '.dead_letters[].why'
 `
 
 // deadLetters is the command for dead letters, with the clock that it waits by.

@@ -29,7 +29,13 @@ To interrupt it or to run it twice loses and doubles nothing. --dry-run counts
 what would be accepted by the rules of this program and this environment.
 
 Each says first how many bytes of the warehouse it will read. GOOGLE_CLOUD_PROJECT
-names the project, BIGQUERY_EMULATOR_HOST the local system.
+names the project.
+
+Examples:
+  stationflow quarantine list --topic incidents --from 2026-11-20
+  stationflow quarantine show incidents/3/1042
+  stationflow quarantine retry --dry-run --reason wrong_type
+  stationflow quarantine list --json | jq '.groups[] | {topic, reason, records}'
 `
 
 // A quarantineCommand is one call of stationflow quarantine.

@@ -29,8 +29,12 @@ nothing. Replays go in a fixed order, and one that is stopped or killed goes on
 with --resume-after and what it printed last; to begin again does no harm.
 Times are 2026-11-22, 2026-11-22T07:30 (UTC) or 2026-11-22T07:30+01:00.
 
-GOOGLE_CLOUD_PROJECT names the project, KAFKA_BOOTSTRAP_SERVERS the cluster;
-BIGQUERY_EMULATOR_HOST and PUBSUB_EMULATOR_HOST the local system.
+GOOGLE_CLOUD_PROJECT names the project, KAFKA_BOOTSTRAP_SERVERS the cluster.
+
+Examples:
+  stationflow replay kafka --topic incidents --partition 3 --offsets 1000-1499
+  stationflow replay kafka --dry-run --from 2026-11-20T07:30 --to 2026-11-20T09:00
+  stationflow replay lake --topic incidents --from 2026-11-20 --to 2026-11-22
 `
 
 // A replayCall is one call of stationflow replay kafka or lake.

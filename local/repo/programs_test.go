@@ -209,7 +209,7 @@ var flagsOfOthers = []string{"--scaling=auto"}
 // flagFaults names every flag, written by itself, that no program of ours has.
 func flagFaults(t *testing.T, pages []page) (faults []string) {
 	help := simulatorHelp(t)
-	for _, words := range [][]string{{"up"}, {"demo"}, {"bench"}, {"cost"}, {"trace"}, {"transform"}, {"verify"}, {"version"}, {"dbt", "build"}, {"dbt", "ls"}, {"deadletters", "list"}, {"deadletters", "discard"}, {"deadletters", "resend"},
+	for _, words := range [][]string{{"up"}, {"demo"}, {"bench"}, {"cost"}, {"trace"}, {"transform"}, {"verify"}, {"version"}, {"status"}, {"query"}, {"peek"}, {"logs"}, {"doctor"}, {"dbt", "build"}, {"dbt", "ls"}, {"deadletters", "list"}, {"deadletters", "discard"}, {"deadletters", "resend"},
 		{"quarantine", "list"}, {"quarantine", "retry"}, {"replay", "kafka"}} {
 		var out strings.Builder
 		cli.Main(t.Context(), append(words, "--help"), cli.Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, commands())
