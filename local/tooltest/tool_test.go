@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -160,6 +161,7 @@ func (s *system) tool(t *testing.T, input string, args ...string) (code int, out
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, built.Program(t, "stationflow"), args...)
+	command.Dir = t.TempDir() // some write what they did into a folder
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.Contains(v, "_EMULATOR_HOST=") || strings.HasPrefix(v, "GOOGLE_CLOUD_PROJECT=")
 	}),
@@ -186,16 +188,16 @@ func (s *system) must(t *testing.T, want int, line string) (out, errs string) {
 func TestEachCommand_FindsTheSystem(t *testing.T) {
 	s := local(t)
 	for line, want := range map[string]string{
-		"verify --wait 500ms":                      "complete: 5 records are in staging or in quarantine, 0 are not",
-		"trace --wait 500ms --key i-1":             "marts",
-		"quarantine list":                          "2 records in quarantine",
-		"quarantine retry --dry-run --all":         "2 records chosen: 0 would be accepted, 2 would still be refused",
-		"deadletters list --wait 500ms":            "no dead letters",
-		"replay kafka --dry-run --from 2026-01-01": "5 records",
-		"schema check":                             "incidents-value",
-		"transform":                                "success: ",
-		"dbt source freshness":                     "staging.incidents",
-		"doctor":                                   "ok        broker ",
+		"verify --wait 500ms":                         "complete: 5 records are in staging or in quarantine, 0 are not",
+		"trace --wait 500ms --key i-1":                "marts",
+		"quarantine list":                             "2 records in quarantine",
+		"quarantine retry --dry-run --all":            "2 records chosen: 0 would be accepted, 2 would still be refused",
+		"deadletters list --wait 500ms":               "no dead letters",
+		"replay kafka --dry-run --from 2026-01-01":    "5 records",
+		"schema check":                                "incidents-value",
+		"transform":                                   "success: ",
+		"dbt run --dry-run --select incidents_hourly": "bytes  incidents_hourly",
+		"doctor": "ok        broker ",
 	} {
 		t.Run(line, func(t *testing.T) {
 			out, _ := s.must(t, 0, line)
@@ -243,7 +245,7 @@ func TestPeek(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	newest := found.Records[2]
-	if newest.Reason != event.MissingField || newest.Event != nil || newest.Key.Text != "bad" {
+	if newest.Reason != event.NotJSON || newest.Event != nil || newest.Key.Text != "bad" {
 		t.Errorf("the newest is %+v", newest)
 	}
 	if good := found.Records[1]; good.Reason != "" || good.Event["station"] != "Station <A>" || good.Event["extra"] != `{"reporter":"x"}` || good.Event["duration"] != 600.0 {
@@ -289,8 +291,8 @@ func TestQuery(t *testing.T) {
 		t.Errorf("%d %v %s", code, err, out)
 	}
 	for sql, want := range map[string]string{
-		"delete from staging_data.incidents where true":        "query only reads, and this is DELETE",
-		"insert into staging_data.incidents (id) values ('x')": "query only reads, and this is INSERT",
+		"delete from staging_data.incidents where true":         "query only reads, and this is DELETE",
+		"update staging_data.incidents set id = 'x' where true": "query only reads, and this is UPDATE",
 	} {
 		if code, out, errs := s.tool(t, "", "query", sql); code != 2 || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%s: %d %s%s", sql, code, out, errs)
@@ -322,5 +324,30 @@ func TestLogs(t *testing.T) {
 	}
 	if batches == 0 {
 		t.Errorf("no batch is told of:\n%s", out)
+	}
+}
+
+// The system serves its figures and its health: those of the bridge, of the
+// functions and of the page.
+func TestMetrics(t *testing.T) {
+	s := local(t)
+	for path, parts := range map[string][]string{
+		"/metrics": {"\nbridge_joined 1\n", "\nbridge_lag_seconds{", "\ningest_records_total{topic=\"incidents\"} ", "\npipeline_hop_state{hop=\"staging\",state=\"failing\"} 0\n", "\ntransform_runs_total{status=\"success\"} ", "\npipeline_open_alerts 3\n"},
+		"/healthz": {`{"status":"ok"}`},
+	} {
+		response, err := http.Get(s.Page + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v %s", path, err, response.Status)
+		}
+		for _, part := range parts {
+			if !strings.Contains("\n"+string(body), part) {
+				t.Errorf("%s does not have %q", path, part)
+			}
+		}
 	}
 }
