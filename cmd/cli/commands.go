@@ -5,6 +5,7 @@ import "github.com/stationflow/stationflow/event"
 // Commands are those that work against a real project, by name.
 func Commands() []Command {
 	return []Command{
+		{Name: "compact", Group: ToWork, Summary: "merge the files of the lake's closed hours", Run: runCompact},
 		{Name: "completion", Group: ToWork, Summary: "print what completes commands and flags in bash, zsh or fish", Run: runCompletion, Verbs: shells},
 		{Name: "cost", Group: ToSee, Summary: "say what a deployed system costs in a month", Run: runCost},
 		{Name: "dbt", Group: ToWork, Summary: "run, test, build, compile or ls the dbt project natively", Run: runDbt, Verbs: dbtVerbs()},

@@ -255,7 +255,7 @@ func (c *peekCall) print(found peeked) error {
 // verdict is one line: the event, or why there is none, with what was sent.
 func (r *peekRecord) verdict() string {
 	if r.Reason == "" {
-		text, err := compact(r.Event)
+		text, err := jsonLine(r.Event)
 		if err != nil {
 			return "accepted"
 		}

@@ -117,14 +117,14 @@ func printRowsJSON(out io.Writer, schema bigquery.Schema, read int64, each eachR
 	for _, field := range schema {
 		names = append(names, field.Name)
 	}
-	head, err := compact(names)
+	head, err := jsonLine(names)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "{\n  \"bytes_read\": %d,\n  \"columns\": %s,\n  \"rows\": [", read, head)
 	separator := "\n    "
 	err = each(func(row []bigquery.Value) error {
-		line, err := compact(rowObject(row, schema))
+		line, err := jsonLine(rowObject(row, schema))
 		if err == nil {
 			_, err = fmt.Fprintf(out, "%s%s", separator, line)
 		}
@@ -138,7 +138,7 @@ func printRowsJSON(out io.Writer, schema bigquery.Schema, read int64, each eachR
 	return err
 }
 
-func compact(v any) (string, error) {
+func jsonLine(v any) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
@@ -159,11 +159,11 @@ func (o object) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteByte('{')
 	for i, m := range o {
-		name, err := compact(m.name)
+		name, err := jsonLine(m.name)
 		if err != nil {
 			return nil, err
 		}
-		value, err := compact(m.value)
+		value, err := jsonLine(m.value)
 		if err != nil {
 			return nil, err
 		}
@@ -232,7 +232,7 @@ func rowText(value bigquery.Value, field *bigquery.FieldSchema, null string) str
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	case []bigquery.Value:
-		text, err := compact(jsonValue(v, field))
+		text, err := jsonLine(jsonValue(v, field))
 		if err != nil {
 			return fmt.Sprint(v)
 		}

@@ -26,7 +26,8 @@ const (
 type chunk struct {
 	*Writer
 	dst   *bytes.Buffer
-	start int // of the file in dst
+	start int   // of the row group in dst
+	at    int64 // of the row group in the file
 	meta  format.ColumnMetaData
 }
 
@@ -64,6 +65,7 @@ func physical(t event.Type) format.Type {
 
 func (k *chunk) writeNulls(c *column) error {
 	k.page = appendLevelRun(k.page[:0], 0, c.rows())
+	k.compress(0)
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
 	return k.data(c.rows(), format.Plain)
 }
@@ -108,7 +110,7 @@ func boundsOf(plain []byte) (least, greatest []byte) {
 // one would not be told from none.
 func (k *chunk) bound(least, greatest []byte) {
 	if len(least) > 0 && len(least) <= MaxStatistic && len(greatest) <= MaxStatistic {
-		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = least, greatest
+		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = bytes.Clone(least), bytes.Clone(greatest) // the columns are used again before the footer is written
 	}
 }
 
@@ -162,9 +164,7 @@ func (k *chunk) boundFloats(numbers []int64) {
 // has none.
 func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32) error {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE, format.RLEDictionary}
-	if len(entries)+len(ids) > smallBytes {
-		k.meta.Codec = format.Zstd
-	}
+	k.compress(len(entries) + len(ids))
 	k.meta.DictionaryPageOffset = k.offset()
 	header := format.PageHeader{
 		Type:                 format.DictionaryPage,
@@ -192,9 +192,7 @@ func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32)
 // the first of the rest, in bytes.
 func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int) error {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
-	if len(values) > smallBytes {
-		k.meta.Codec = format.Zstd
-	}
+	k.compress(len(values))
 	for row := 0; row < c.rows(); {
 		first, end := row, 0
 		for ; row < c.rows() && end < pageBytes; row++ {
@@ -215,6 +213,15 @@ func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int)
 	return nil
 }
 
+// compress has the column compressed where that is worth it. In a file of several
+// row groups it always is: some readers take the codec of a column's first chunk
+// for that of all.
+func (k *chunk) compress(size int) {
+	if size > smallBytes || k.groups {
+		k.meta.Codec = format.Zstd
+	}
+}
+
 // data writes k.page as a data page of so many rows.
 func (k *chunk) data(rows int, encoding format.Encoding) error {
 	if k.meta.DataPageOffset == 0 {
@@ -228,7 +235,7 @@ func (k *chunk) data(rows int, encoding format.Encoding) error {
 	})}, k.page)
 }
 
-func (k *chunk) offset() int64 { return int64(k.dst.Len() - k.start) }
+func (k *chunk) offset() int64 { return k.at + int64(k.dst.Len()-k.start) }
 
 // put writes a page behind its header, which has all but the sizes.
 func (k *chunk) put(header *format.PageHeader, page []byte) error {
