@@ -92,7 +92,10 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 		return err
 	}
 	defer func() { _ = table.Close() }()
-	err = work(ctx, table)
+	if verb == "retry" { // which tells how far it is
+		return explainTooMuch(work(ctx, table))
+	}
+	err = c.streams.during("asking the warehouse", func() error { return work(ctx, table) })
 	return explainTooMuch(err)
 }
 

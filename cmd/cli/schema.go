@@ -107,7 +107,7 @@ func runSchema(ctx context.Context, args []string, streams Streams) error {
 	if c.api, err = registry.NewAPI(*config); err != nil {
 		return err
 	}
-	return c.run(ctx, all)
+	return streams.during("asking the registry", func() error { return c.run(ctx, all) })
 }
 
 // read reads the texts of flags.
