@@ -26,6 +26,7 @@ import (
 	"github.com/stationflow/stationflow/internal/running"
 	"github.com/stationflow/stationflow/internal/status"
 	"github.com/stationflow/stationflow/local/built"
+	"github.com/stationflow/stationflow/local/freeport"
 )
 
 // patience bounds every wait.
@@ -349,5 +350,54 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("%s does not have %q", path, part)
 			}
 		}
+	}
+}
+
+// The functions' server serves the figures of what it does, beside the
+// functions.
+func TestMetrics_OfTheFunctionsServer(t *testing.T) {
+	s := local(t)
+	address, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, _ := strings.Cut(address, ":")
+	server := exec.Command(built.Program(t, "functions"))
+	server.Env = append(append(os.Environ(), s.Environment...), "FUNCTION_HOST="+host, "PORT="+port)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		_ = server.Wait()
+	}()
+	ask := func(method, path string) (code int, body string, err error) {
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, nil)
+		if err != nil {
+			return 0, "", err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return 0, "", err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		return response.StatusCode, string(text), err
+	}
+	err = eventually(func() error {
+		code, body, err := ask(http.MethodGet, "/healthz")
+		if err != nil || code != http.StatusOK || !strings.Contains(body, `{"status":"ok"}`) {
+			return fmt.Errorf("/healthz: %v %d %s", err, code, body)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, body, err := ask(http.MethodPost, "/transform"); err != nil || code != http.StatusOK {
+		t.Errorf("/transform: %v %d %s", err, code, body)
+	}
+	if _, body, err := ask(http.MethodGet, "/metrics"); err != nil || !strings.Contains(body, "\ntransform_runs_total{status=\"success\"} 1\n") {
+		t.Errorf("/metrics: %v %s", err, body)
 	}
 }
