@@ -222,10 +222,29 @@ func TestStatus(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &now); err != nil || len(now.Hops) != 7 || now.Alerts[0].Severity != "Major" {
 		t.Errorf("%v: %s", err, out)
 	}
+	asked := s.elsewhere(t)
+	if len(asked.Hops) != 5 || asked.Hops[0].Records != 5 || asked.Valid != 3 || asked.Quarantined != 2 || asked.Freshness.P99 == nil || len(asked.Alerts) != 3 ||
+		asked.Alerts[0].Text != now.Alerts[0].Text || asked.Transform.LastFinished == nil || asked.Overall.State == status.Failing || asked.Refused.Note == "" {
+		t.Errorf("asked without its page: %+v", asked)
+	}
 	code, _, errs := s.tool(t, "", "status", "--cloud")
 	if code != 2 || !strings.Contains(errs, "GOOGLE_CLOUD_PROJECT is not set") {
 		t.Errorf("%d, %s", code, errs)
 	}
+}
+
+// elsewhere is the status in a shell that has read the system's variables, and
+// on a machine on which it does not run: of a project it is found out alike.
+func (s *system) elsewhere(t *testing.T) (now status.Status) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), built.Program(t, "stationflow"), "status", "--json")
+	command.Env = append(append(os.Environ(), s.Environment...), "XDG_RUNTIME_DIR="+t.TempDir())
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil || json.Unmarshal(out.Bytes(), &now) != nil {
+		t.Errorf("%v: %s%s", err, out.String(), errs.String())
+	}
+	return now
 }
 
 // peek decides as ingest did: the reasons are those of the quarantine, in the
