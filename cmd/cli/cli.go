@@ -66,7 +66,7 @@ func Main(ctx context.Context, args []string, streams Streams, commands []Comman
 		usage(streams.Err, commands)
 		return 2
 	}
-	if isHelp(args[0]) && len(args) == 1 {
+	if isHelp(args[0]) && (len(args) == 1 || isHelp(args[1])) {
 		usage(streams.Out, commands)
 		return 0
 	}

@@ -36,7 +36,7 @@ func programs(t *testing.T) map[string]checker {
 			known[path.Base(name)] = anything // that it is there is checked with the names of files
 		}
 	}
-	for _, name := range []string{".", "bq", "cp", "curl", "dbt", "export", "gcloud", "git", "kafka-consumer-groups", "pip", "printf", "python3"} {
+	for _, name := range []string{".", "bq", "cp", "curl", "dbt", "export", "gcloud", "git", "jq", "kafka-consumer-groups", "pip", "printf", "python3"} {
 		known[name] = anything // not ours: what a shell understands is what can be said here
 	}
 	return known
