@@ -35,7 +35,7 @@ func TestLocate(t *testing.T) {
 	first := announce(t, one, 1, nil, "GOOGLE_CLOUD_PROJECT=here", "BIGQUERY_EMULATOR_HOST=http://one")
 	announce(t, two, 1, nil, "GOOGLE_CLOUD_PROJECT=here", "BIGQUERY_EMULATOR_HOST=http://one")
 	announce(t, two, 2, nil, "GOOGLE_CLOUD_PROJECT=there", "BIGQUERY_EMULATOR_HOST=http://two")
-	shell := map[string]string{"GOOGLE_CLOUD_PROJECT": "cloud", "OTHER": "kept"}
+	shell := map[string]string{"GOOGLE_CLOUD_PROJECT": "cloud", "TERM": "kept"}
 	read := func(address string) map[string]string {
 		all := maps.Clone(shell)
 		all["GOOGLE_CLOUD_PROJECT"], all["BIGQUERY_EMULATOR_HOST"] = "read", address
@@ -69,8 +69,8 @@ func TestLocate(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || s.Getenv("GOOGLE_CLOUD_PROJECT") != c.project || s.Getenv("OTHER") != "kept" {
-				t.Errorf("%v, project %s, %s", err, s.Getenv("GOOGLE_CLOUD_PROJECT"), s.Getenv("OTHER"))
+			if err != nil || s.Getenv("GOOGLE_CLOUD_PROJECT") != c.project || s.Getenv("TERM") != "kept" {
+				t.Errorf("%v, project %s, %s", err, s.Getenv("GOOGLE_CLOUD_PROJECT"), s.Getenv("TERM"))
 			}
 			if found := s.system; (found != nil) != (c.found != "") || found != nil && found.Variable("BIGQUERY_EMULATOR_HOST") != c.found {
 				t.Errorf("found %+v, want %s", found, c.found)
