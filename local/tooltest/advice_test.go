@@ -32,6 +32,9 @@ func TestAdvice_OfRunbooks(t *testing.T) {
 	for _, a := range collected.Commands {
 		line := strings.TrimPrefix(a.Text, "bin/") // the README's table has that
 		ours := a.Where == filepath.Join("docs", "runbooks.md") && strings.HasPrefix(line, "stationflow ") || a.Where == "README.md" && line != a.Text
+		if line == "stationflow query" { // the statement stands below it, and package e2e runs those
+			continue
+		}
 		if ours && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
