@@ -65,7 +65,7 @@ topic: build ## a further topic, and a further column, in copies of the reposito
 	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run 'Topic|Column'
 
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
-	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e -run Advice
+	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e ./tooltest -run Advice
 
 clients: build ## the table of the local BigQuery through Google's clients for Node, Java and, where STATIONFLOW_PYTHON is set, Python (needs Node 18, npm, Java 17 and Maven)
 	cd local/warehouse/clients && npm ci --silent && mvn --quiet --batch-mode -Dstyle.color=never \

@@ -53,6 +53,9 @@ func newMetrics(b *Bridge) *metrics {
 	return m
 }
 
+// Gatherer gives what /metrics serves.
+func (b *Bridge) Gatherer() prometheus.Gatherer { return b.metrics.registry }
+
 func (m *metrics) published(topic string, records, bytes int, took time.Duration) {
 	m.records.WithLabelValues(topic).Add(float64(records))
 	m.batches.WithLabelValues(topic).Inc()

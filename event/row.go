@@ -43,6 +43,23 @@ func (v *Value) Float() float64 { return math.Float64frombits(v.num) }
 // Time returns a TIMESTAMP, in UTC.
 func (v *Value) Time() time.Time { return time.UnixMicro(v.Int()).UTC() }
 
+// JSON returns what encoding/json writes for the value: nil, an int64, a
+// float64, a time.Time or a string. It keeps none of the row's memory. BYTES
+// are nil: no field of an event has them.
+func (v *Value) JSON() any {
+	switch v.Type {
+	case Int64:
+		return v.Int()
+	case Float64:
+		return v.Float()
+	case Timestamp:
+		return v.Time()
+	case String:
+		return string(v.Text())
+	}
+	return nil
+}
+
 // A Reason says why a record is quarantined. The set is closed; it is part of
 // the contract with those who read the quarantine table.
 type Reason string

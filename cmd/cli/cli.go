@@ -12,34 +12,66 @@ import (
 
 	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/running"
 )
 
 // A Command is one word of the tool.
 type Command struct {
 	Name    string
-	Summary string // one line, for the list of commands
+	Summary string   // one line, for the list of commands
+	Group   string   // under which it is listed: one of Groups
+	Verbs   []string // the words that may follow its name
 	Run     func(ctx context.Context, args []string, streams Streams) error
 }
 
+// The groups of commands, in the order of the list.
+const (
+	ToStart  = "start a system here"
+	ToSee    = "see how it does"
+	ToRepair = "repair"
+	ToWork   = "work on it"
+)
+
+// Groups are all groups.
+var Groups = []string{ToStart, ToSee, ToRepair, ToWork}
+
 // Streams are what a command reads from and writes to.
 type Streams struct {
-	Getenv func(string) string
-	Out    io.Writer // results, and help that was asked for
-	Err    io.Writer // progress and faults
+	Getenv  func(string) string
+	In      io.Reader // nil for nothing
+	Out     io.Writer // results, and help that was asked for
+	Err     io.Writer // progress and faults
+	Running string    // the folder in which local systems say where they are; "" looks for none
+
+	system   *running.System // the local one that the command works with; nil for another
+	commands []Command       // all that there are
 }
 
-// Main runs the command that args name and returns the process's exit code: 0
-// for success and for help, 2 for a mistake in how it was called, 130 when it
-// was interrupted, 1 for every other failure, each with its sentence on
-// streams.Err.
+// ExitCodes are what a process of the tool may end with, and what each means.
+var ExitCodes = []struct {
+	Code    int
+	Meaning string
+}{
+	{0, "done, and nothing is wrong; help that was asked for"},
+	{1, "it failed; verify, trace, status and doctor: something is not as it should be"},
+	{2, "called in a way that cannot be meant; verify, trace and status: it could not be found out"},
+	{interrupted, "interrupted"},
+}
+
+// Main runs the command that args name and returns the process's exit code, one
+// of ExitCodes. A failure has its sentence on streams.Err.
 func Main(ctx context.Context, args []string, streams Streams, commands []Command) int {
+	streams.Err, streams.commands = &shared{out: streams.Err}, commands
 	if len(args) == 0 {
 		usage(streams.Err, commands)
 		return 2
 	}
-	if isHelp(args[0]) {
+	if isHelp(args[0]) && (len(args) == 1 || isHelp(args[1])) {
 		usage(streams.Out, commands)
 		return 0
+	}
+	if isHelp(args[0]) {
+		args = append(append([]string{}, args[1:]...), "--help")
 	}
 	for _, command := range commands {
 		if command.Name == args[0] {
@@ -84,9 +116,19 @@ func exit(command string, err error, out io.Writer) int {
 }
 
 func usage(out io.Writer, commands []Command) {
-	fmt.Fprint(out, "usage: stationflow COMMAND [FLAGS]\n\n")
-	for _, command := range commands {
-		fmt.Fprintf(out, "  %-12s %s\n", command.Name, command.Summary)
+	fmt.Fprint(out, "usage: stationflow COMMAND [FLAGS]\n")
+	for _, group := range Groups {
+		fmt.Fprintf(out, "\n%s\n", group)
+		for _, command := range commands {
+			if command.Group == group {
+				fmt.Fprintf(out, "  %-12s %s\n", command.Name, command.Summary)
+			}
+		}
 	}
-	fmt.Fprint(out, "\nstationflow COMMAND --help lists the command's flags.\n")
+	fmt.Fprint(out, "\nstationflow COMMAND --help has examples and flags. Commands work with the local\n"+
+		"system that runs on this machine, if one does; with --cloud, or where none runs,\n"+
+		"with the project that the variables of the shell name.\n\nexit codes\n")
+	for _, one := range ExitCodes {
+		fmt.Fprint(out, broken(fmt.Sprintf("  %-4d ", one.Code), one.Meaning, usualWidth-1))
+	}
 }

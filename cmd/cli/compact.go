@@ -25,11 +25,16 @@ later call. Readers find every record at each moment, and to call it again, or
 while the function runs, does no harm. LAKE_BUCKET says where the lake is. It
 ends with 1 when an hour failed.
 
+Examples:
+  stationflow compact --dry-run
+  stationflow compact --topic incidents --hour 2026-11-22T07:00
+  stationflow compact --json | jq -r '.left[]'
+
 `
 
 // runCompact merges what is due.
 func runCompact(ctx context.Context, args []string, streams Streams) error {
-	choice, asJSON, err := parseCompact(args, streams)
+	choice, asJSON, err := parseCompact(args, &streams)
 	if err != nil {
 		return err
 	}
@@ -46,7 +51,11 @@ func runCompact(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	defer func() { _ = compactor.Close() }()
-	result, err := compactor.Run(ctx, choice)
+	var result *compact.Result
+	err = streams.during("merging", func() (err error) {
+		result, err = compactor.Run(ctx, choice)
+		return err
+	})
 	if asJSON {
 		return errors.Join(err, printJSON(streams.Out, result))
 	}
@@ -54,7 +63,7 @@ func runCompact(ctx context.Context, args []string, streams Streams) error {
 	return err
 }
 
-func parseCompact(args []string, streams Streams) (choice compact.Choice, asJSON bool, err error) {
+func parseCompact(args []string, streams *Streams) (choice compact.Choice, asJSON bool, err error) {
 	flags := flag.NewFlagSet("stationflow compact", flag.ContinueOnError)
 	topic := flags.String("topic", "", "`TOPIC` alone; all by default")
 	hour := flags.String("hour", "", "`HOUR` of the events alone: "+momentUsage)
@@ -62,7 +71,7 @@ func parseCompact(args []string, streams Streams) (choice compact.Choice, asJSON
 	to := flags.String("to", "", "`TIME` up to which they are")
 	flags.BoolVar(&choice.DryRun, "dry-run", false, "only say what would be done")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
-	if err := program.Parse(flags, args, streams.Out, compactHelp); err != nil {
+	if err := streams.parse(flags, args, compactHelp); err != nil {
 		return choice, false, err
 	}
 	if flags.NArg() > 0 {

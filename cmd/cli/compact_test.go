@@ -29,7 +29,7 @@ func TestParseCompact(t *testing.T) {
 		{"all", compact.Choice{}, `unexpected argument "all"`},
 	} {
 		var out bytes.Buffer
-		got, _, err := parseCompact(strings.Fields(c.args), Streams{Out: &out, Err: &out})
+		got, _, err := parseCompact(strings.Fields(c.args), &Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out})
 		if c.fault != "" {
 			if err == nil || !strings.Contains(err.Error(), c.fault) || program.ExitCode(err) != 2 {
 				t.Errorf("%s: %v, want %s", c.args, err, c.fault)
@@ -40,7 +40,7 @@ func TestParseCompact(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %+v", c.args, got, err, c.want)
 		}
 	}
-	if _, _, err := parseCompact([]string{"--help"}, Streams{Out: new(bytes.Buffer)}); !errors.Is(err, flag.ErrHelp) {
+	if _, _, err := parseCompact([]string{"--help"}, &Streams{Out: new(bytes.Buffer)}); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
 }

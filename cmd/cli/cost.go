@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,8 +21,10 @@ component, at list prices. It asks nothing and nobody: the prices are in a file
 of their own (--show-prices prints it, --prices FILE takes yours), and
 docs/costs.md has the formulas.
 
+Examples:
   stationflow cost --records-per-second 20
-  stationflow cost --records-per-second 20 --schedule '*/15 * * * *' --json
+  stationflow cost --records-per-second 20 --schedule '*/15 * * * *'
+  stationflow cost --records-per-second 20 --json | jq .total_usd_month
 
 `
 
@@ -94,9 +95,7 @@ func readPrices(file string) (cost.Prices, error) {
 }
 
 func printCostJSON(out io.Writer, w cost.Workload, bill cost.Bill) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
+	return printJSON(out, struct {
 		RecordsPerSecond float64 `json:"records_per_second"`
 		cost.Bill
 		USDPerMillionRecords *float64 `json:"usd_per_million_records"` // null for an idle system

@@ -38,6 +38,20 @@ var dbtCommands = []struct {
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
 
+// dbtVerbs are the first words of the commands.
+func dbtVerbs() (verbs []string) {
+	for _, command := range dbtCommands {
+		verbs = append(verbs, strings.Fields(command.name)[0])
+	}
+	return verbs
+}
+
+const dbtExamples = `Examples:
+  stationflow dbt build
+  stationflow dbt run --select +train_dashboard --dry-run
+  stationflow dbt test --json | jq -r '.tests[].name'
+`
+
 // A dbtCall is one dbt command with its flags.
 type dbtCall struct {
 	streams          Streams
@@ -45,6 +59,7 @@ type dbtCall struct {
 	selected         []string
 	excluded         []string
 	fullRefresh, dry bool
+	asJSON           bool
 	output, target   string
 }
 
@@ -58,7 +73,7 @@ func runDbt(ctx context.Context, args []string, streams Streams) error {
 		for _, command := range dbtCommands {
 			fmt.Fprintf(streams.Out, "  %-17s %s\n", command.name, command.summary)
 		}
-		fmt.Fprint(streams.Out, "\nstationflow dbt COMMAND --help lists the command's flags.\n")
+		fmt.Fprint(streams.Out, "\n", dbtExamples, "\nstationflow dbt COMMAND --help lists the command's flags.\n")
 		return flag.ErrHelp
 	}
 	for _, command := range dbtCommands {
@@ -100,24 +115,27 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		flags.StringVar(&call.output, "output", "selector", "`FORMAT` of each line: selector, name, path or json")
 	}
 	flags.StringVar(&call.target, "target-path", "target", "`FOLDER` for what the command writes: compiled SQL, manifest.json, run_results.json, sources.json")
+	flags.BoolVar(&call.asJSON, "json", false, "print JSON")
 	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
 	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
 	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
-	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n", name, summary)
-	if err := program.Parse(flags, gathered(args), streams.Out, help); err != nil {
+	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n%s\n", name, summary, dbtExamples)
+	if err := call.streams.parse(flags, gathered(args), help); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
 		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
-	call.selected, call.excluded = selected, excluded
+	if call.selected, call.excluded = selected, excluded; call.asJSON && name == "ls" {
+		call.output = "json"
+	}
 	var err error
-	getenv := streams.Getenv
+	getenv := call.streams.Getenv
 	if name == "ls" || name == "parse" || name == "compile" {
 		getenv = offline(getenv)
 	}
 	if call.config, err = transform.FromEnv(getenv); err != nil {
-		return nil, localAdvice(streams.Getenv, err)
+		return nil, localAdvice(call.streams.Getenv, err)
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if call.config.Vars, err = project.ParseVars(*vars); err != nil {
@@ -174,16 +192,25 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 	defer runner.Close()
 	if c.dry {
 		estimates, err := runner.DryRun(ctx, c.options(options))
+		if c.asJSON {
+			return errors.Join(err, printJSON(c.streams.Out, map[string]any{"estimates": estimates}))
+		}
 		for _, estimate := range estimates {
 			fmt.Fprintf(c.streams.Out, "%12d bytes  %s\n", estimate.Bytes, estimate.Name)
 		}
 		return err
 	}
-	report, err := runner.Run(ctx, c.options(options))
+	var report *run.Report
+	err = c.streams.during("working", func() (err error) {
+		report, err = runner.Run(ctx, c.options(options))
+		return err
+	})
+	if err == nil {
+		err = tellReport(&c.streams, report, c.asJSON)
+	}
 	if err != nil {
 		return err
 	}
-	printReport(c.streams.Out, report)
 	for name, content := range report.Artifacts(runner.Project()) {
 		if err := c.write(name, content); err != nil {
 			return err
@@ -233,6 +260,9 @@ func compileDbt(ctx context.Context, c *dbtCall) error {
 	}
 	if err := c.writeManifest(loaded, byID); err != nil {
 		return err
+	}
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"compiled": len(compiled), "folder": filepath.Join(c.target, "compiled")})
 	}
 	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", len(compiled), filepath.Join(c.target, "compiled"))
 	return nil
@@ -330,6 +360,14 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 	return "", program.Mistakef("--output is %q: it is selector, name, path or json", output)
 }
 
+// A sourceJSON is a source as source freshness --json prints it; fields may be
+// added.
+type sourceJSON struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // pass, warn, error or runtime error
+	Said   string `json:"said"`
+}
+
 func freshnessDbt(ctx context.Context, c *dbtCall) error {
 	runner, err := newRunner(ctx, c.config.Config, c.streams)
 	if err != nil {
@@ -345,6 +383,7 @@ func freshnessDbt(ctx context.Context, c *dbtCall) error {
 		return run.ErrInterrupted
 	}
 	old, unread := 0, 0
+	told := []sourceJSON{}
 	for _, age := range ages {
 		switch age.Status {
 		case "pass", "warn":
@@ -357,7 +396,15 @@ func freshnessDbt(ctx context.Context, c *dbtCall) error {
 		if said == "" {
 			said = "newest row is " + age.AskedAt.Sub(age.Newest).Round(time.Second).String() + " old"
 		}
-		printLine(c.streams.Out, age.Status, age.Took.Milliseconds(), age.Source.SourceName+"."+age.Source.Name, said)
+		name := age.Source.SourceName + "." + age.Source.Name
+		if told = append(told, sourceJSON{name, age.Status, said}); !c.asJSON {
+			printLine(c.streams.Out, age.Status, age.Took.Milliseconds(), name, said)
+		}
+	}
+	if c.asJSON {
+		if err := printJSON(c.streams.Out, map[string]any{"sources": told}); err != nil {
+			return err
+		}
 	}
 	if err := c.write(artifact.SourcesName, artifact.Sources(start.UTC().Format(time.RFC3339Nano), time.Now(), time.Since(start), ages)); err != nil {
 		return err

@@ -26,7 +26,12 @@ any away. resend sends them on their way again, all of them or those named by
 message or event id, and takes away what has arrived: a person who interrupts it
 loses nothing, and a batch sent twice counts once. discard takes them away for
 ever, and writes a line of JSON about each, with the reason, for a log.
-GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
+GOOGLE_CLOUD_PROJECT names the project.
+
+Examples:
+  stationflow deadletters list
+  stationflow deadletters resend --all
+  stationflow deadletters list --json | jq -r '.dead_letters[].why'
 `
 
 // deadLetters is the command for dead letters, with the clock that it waits by.
@@ -67,6 +72,7 @@ func (d deadLetters) run(ctx context.Context, args []string, streams Streams) er
 	if err := c.parse(args[1:], deployment); err != nil {
 		return err
 	}
+	streams = c.streams // with where the system is
 	r := env.NewReader(streams.Getenv)
 	to := outlet.FromEnv(r, deployment, c.url)
 	if err := r.Err(); err != nil {
@@ -111,7 +117,7 @@ func (c *deadLettersCall) parse(args []string, deployment terraform.Deployment) 
 	if c.verb == "resend" {
 		flags.StringVar(&c.url, "url", "", urlUsage)
 	}
-	if err := program.Parse(flags, args, c.streams.Out, deadLettersUsage+"\n"); err != nil {
+	if err := c.streams.parse(flags, args, deadLettersUsage+"\n"); err != nil {
 		return err
 	}
 	c.ids = flags.Args()
@@ -119,9 +125,9 @@ func (c *deadLettersCall) parse(args []string, deployment terraform.Deployment) 
 	case c.verb == "list" && len(c.ids) > 0:
 		return program.Mistakef("list takes no ids, it shows all that wait")
 	case c.verb == "show" && len(c.ids) != 1:
-		return program.Mistakef("show needs the id of one (flags come first); stationflow deadletters list shows them")
+		return program.Mistakef("show needs the id of one; stationflow deadletters list shows them")
 	case many && c.all == (len(c.ids) > 0):
-		return program.Mistakef("%s needs either --all or the ids of those %s (flags come first); stationflow deadletters list shows them", c.verb, deadLettersVerbs[c.verb])
+		return program.Mistakef("%s needs either --all or the ids of those %s; stationflow deadletters list shows them", c.verb, deadLettersVerbs[c.verb])
 	case c.verb == "discard" && strings.TrimSpace(c.reason) == "":
 		return program.Mistakef("discard needs --reason: say why the records are not needed")
 	}

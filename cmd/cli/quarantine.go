@@ -30,7 +30,13 @@ To interrupt it or to run it twice loses and doubles nothing. --dry-run counts
 what would be accepted by the rules of this program and this environment.
 
 Each says first how many bytes of the warehouse it will read. GOOGLE_CLOUD_PROJECT
-names the project, BIGQUERY_EMULATOR_HOST the local system.
+names the project.
+
+Examples:
+  stationflow quarantine list --topic incidents --from 2026-11-20
+  stationflow quarantine show incidents/3/1042
+  stationflow quarantine retry --dry-run --reason wrong_type
+  stationflow quarantine list --json | jq '.groups[] | {topic, reason, records}'
 `
 
 // A quarantineCommand is one call of stationflow quarantine.
@@ -73,6 +79,7 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 	if err := c.parse(verb, args[1:]); err != nil {
 		return err
 	}
+	streams = c.streams // with where the system is
 	r := env.NewReader(streams.Getenv)
 	config := bqconfig.FromEnv(r)
 	sinks := r.List("INGEST_SINKS", "warehouse")
@@ -91,7 +98,10 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 		return err
 	}
 	defer func() { _ = table.Close() }()
-	err = work(ctx, table)
+	if verb == "retry" { // which tells how far it is
+		return explainTooMuch(work(ctx, table))
+	}
+	err = c.streams.during("asking the warehouse", func() error { return work(ctx, table) })
 	return explainTooMuch(err)
 }
 
@@ -122,7 +132,7 @@ func (c *quarantineCommand) parse(verb string, args []string) error {
 	}
 	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
 	flags.BoolVar(&c.asJSON, "json", false, "print JSON")
-	if err := program.Parse(flags, args, c.streams.Out, quarantineUsage+"\n"); err != nil {
+	if err := c.streams.parse(flags, args, quarantineUsage+"\n"); err != nil {
 		return err
 	}
 	c.filter.Topics, c.filter.Reasons = topics, reasons
@@ -162,9 +172,9 @@ func (c *quarantineCommand) check(verb string) error {
 	case verb == "list" && (c.examples < 0 || c.examples > 100):
 		return program.Mistakef("--examples is %d: it must be from 0 to 100", c.examples)
 	case verb == "show" && len(f.Places) != 1:
-		return program.Mistakef("show needs one TOPIC/PARTITION/OFFSET, such as incidents/3/1042 (flags come first)")
+		return program.Mistakef("show needs one TOPIC/PARTITION/OFFSET, such as incidents/3/1042")
 	case verb == "retry" && c.retry.all == chosen:
-		return program.Mistakef("retry needs either --all, or the topic, reason, time or places of those to try again (flags come first)")
+		return program.Mistakef("retry needs either --all, or the topic, reason, time or places of those to try again")
 	case c.retry.wait < 0:
 		return program.Mistakef("--wait is %v: it must be 0 or more", c.retry.wait)
 	}

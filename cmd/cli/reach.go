@@ -39,5 +39,5 @@ func localAdvice(getenv func(string) string, err error) error {
 	if err == nil || strings.TrimSpace(getenv("GOOGLE_CLOUD_PROJECT")) != "" {
 		return err
 	}
-	return fmt.Errorf("%w, or for the local system read FOLDER/environment as `stationflow up` says", err)
+	return fmt.Errorf("%w, or start a local system with `stationflow up`", err)
 }

@@ -32,8 +32,12 @@ nothing. Replays go in a fixed order, and one that is stopped or killed goes on
 with --resume-after and what it printed last; to begin again does no harm.
 Times are 2026-11-22, 2026-11-22T07:30 (UTC) or 2026-11-22T07:30+01:00.
 
-GOOGLE_CLOUD_PROJECT names the project, KAFKA_BOOTSTRAP_SERVERS the cluster;
-BIGQUERY_EMULATOR_HOST and PUBSUB_EMULATOR_HOST the local system.
+GOOGLE_CLOUD_PROJECT names the project, KAFKA_BOOTSTRAP_SERVERS the cluster.
+
+Examples:
+  stationflow replay kafka --topic incidents --partition 3 --offsets 1000-1499
+  stationflow replay kafka --dry-run --from 2026-11-20T07:30 --to 2026-11-20T09:00
+  stationflow replay lake --topic incidents --from 2026-11-20 --to 2026-11-22
 `
 
 // A replayCall is one call of stationflow replay kafka or lake.
@@ -94,7 +98,7 @@ func (c *replayCall) parse(args []string) (err error) {
 	} else {
 		flags.StringVar(&r.After, "resume-after", "", "go on behind this `TOPIC/DAY`, as an earlier call printed it")
 	}
-	if err := program.Parse(flags, args, c.streams.Out, replayUsage+"\n"); err != nil {
+	if err := c.streams.parse(flags, args, replayUsage+"\n"); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

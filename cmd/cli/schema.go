@@ -30,15 +30,39 @@ With --file it is a schema of yours, for the subject that --subject names.
 SCHEMA_REGISTRY_URL says where the registry is, SCHEMA_REGISTRY_USERNAME and
 SCHEMA_REGISTRY_PASSWORD who asks.
 
+Examples:
+  stationflow schema check
+  stationflow schema register --compatibility FULL incidents
+  stationflow schema check --json | jq -r '.schemas[] | select(.refused) | .subject'
+
 `
 
 // A schemaCommand is what the command line asks for.
 type schemaCommand struct {
 	api           *registry.API
 	out           io.Writer
+	asJSON        bool
+	told          []schemaJSON
 	check         bool
 	format        sr.SchemaType
 	compatibility sr.CompatibilityLevel // 0 leaves it as it is
+}
+
+// A schemaJSON is what is told of a schema, as --json prints it; fields may be
+// added.
+type schemaJSON struct {
+	Subject string `json:"subject"`
+	Refused bool   `json:"refused"`
+	Said    string `json:"said"`
+	Version int    `json:"version,omitempty"` // of one that was registered, with ID
+	ID      int    `json:"id,omitempty"`
+}
+
+// tell tells of a schema, at once for a person.
+func (c *schemaCommand) tell(of schemaJSON) {
+	if c.told = append(c.told, of); !c.asJSON {
+		fmt.Fprintf(c.out, "%-26s %s\n", of.Subject, of.Said)
+	}
 }
 
 // A wanted schema is one to register or check.
@@ -53,14 +77,15 @@ func runSchema(ctx context.Context, args []string, streams Streams) error {
 	level := flags.String("compatibility", "", "`level` that the subjects must have, which register sets: BACKWARD, FORWARD, FULL or NONE")
 	file := flags.String("file", "", "a schema of yours, instead of a topic's")
 	subject := flags.String("subject", "", "with --file: its `subject`")
+	asJSON := flags.Bool("json", false, "print JSON")
 	verb := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
 	}
-	if err := program.Parse(flags, args, streams.Out, schemaHelp); err != nil {
+	if err := streams.parse(flags, args, schemaHelp); err != nil {
 		return err
 	}
-	c := schemaCommand{out: streams.Out, check: verb == "check"}
+	c := schemaCommand{out: streams.Out, check: verb == "check", asJSON: *asJSON}
 	if verb != "register" && verb != "check" {
 		return program.Mistakef("%q is not what schema does: write stationflow schema register, or stationflow schema check", verb)
 	}
@@ -82,7 +107,7 @@ func runSchema(ctx context.Context, args []string, streams Streams) error {
 	if c.api, err = registry.NewAPI(*config); err != nil {
 		return err
 	}
-	return c.run(ctx, all)
+	return streams.during("asking the registry", func() error { return c.run(ctx, all) })
 }
 
 // read reads the texts of flags.
@@ -142,7 +167,12 @@ func (c *schemaCommand) run(ctx context.Context, all []wanted) error {
 		}
 		if fault != "" {
 			refused++
-			fmt.Fprintf(c.out, "%-26s refused: %s\n", w.subject, fault)
+			c.tell(schemaJSON{Subject: w.subject, Refused: true, Said: "refused: " + fault})
+		}
+	}
+	if c.asJSON {
+		if err := printJSON(c.out, map[string]any{"schemas": c.told}); err != nil {
+			return err
 		}
 	}
 	if refused > 0 {
@@ -167,7 +197,7 @@ func (c *schemaCommand) register(ctx context.Context, w wanted) (fault string, e
 	if err != nil {
 		return "", c.api.Explain(ctx, err, w.subject)
 	}
-	fmt.Fprintf(c.out, "%-26s version %d, id %d\n", w.subject, got.Version, got.ID)
+	c.tell(schemaJSON{Subject: w.subject, Said: fmt.Sprintf("version %d, id %d", got.Version, got.ID), Version: got.Version, ID: got.ID})
 	return "", nil
 }
 
@@ -175,7 +205,7 @@ func (c *schemaCommand) register(ctx context.Context, w wanted) (fault string, e
 func (c *schemaCommand) may(ctx context.Context, w wanted) (fault string, err error) {
 	latest, err := c.api.SchemaByVersion(ctx, w.subject, -1)
 	if code(err) == sr.ErrSubjectNotFound.Code {
-		fmt.Fprintf(c.out, "%-26s is not there yet\n", w.subject)
+		c.tell(schemaJSON{Subject: w.subject, Said: "is not there yet"})
 		return "", nil
 	}
 	if err != nil {
@@ -198,7 +228,7 @@ func (c *schemaCommand) may(ctx context.Context, w wanted) (fault string, err er
 	if !got.Is {
 		return fmt.Sprintf("it is not %s compatible with version %d: %s", level.Level, latest.Version, strings.Join(got.Messages, "; ")), nil
 	}
-	fmt.Fprintf(c.out, "%-26s is %s compatible with version %d\n", w.subject, level.Level, latest.Version)
+	c.tell(schemaJSON{Subject: w.subject, Said: fmt.Sprintf("is %s compatible with version %d", level.Level, latest.Version)})
 	return "", nil
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,11 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
-	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/program"
-	"github.com/stationflow/stationflow/terraform"
 )
 
 const traceHelp = `usage: stationflow trace [FLAGS] TOPIC/PARTITION/OFFSET
@@ -29,6 +25,11 @@ there is such a record, with 1 when not, and with 2 when that could not be found
 out. What is read is said before. The variables of the bridge and of ingest say
 where everything is.
 
+Examples:
+  stationflow trace incidents/3/1742
+  stationflow trace --key i-1 --from 24h incidents
+  stationflow trace --json incidents/3/1742 | jq '.records[0].state'
+
 `
 
 // mostTraces is how many records are shown of those that share an id.
@@ -39,53 +40,39 @@ var errNotThere = errors.New("there is no such record")
 
 // A tracing is what the command line asks for.
 type tracing struct {
-	seek       ledger.Seek
-	wait       time.Duration
-	asJSON     bool
-	dry        bool
-	deadLetter string // the subscription
+	proofFlags
+	seek ledger.Seek
 }
 
 func runTrace(ctx context.Context, args []string, streams Streams) error {
-	err := trace(ctx, args, streams)
-	if err == nil || errors.Is(err, flag.ErrHelp) || errors.Is(err, errNotThere) || ctx.Err() != nil {
-		return err
-	}
-	return program.AsMistake(err)
+	return undecided(ctx, trace(ctx, args, &streams), errNotThere)
 }
 
 // errEnough ends a dry run.
 var errEnough = errors.New("a dry run")
 
-func trace(ctx context.Context, args []string, streams Streams) error {
+func trace(ctx context.Context, args []string, streams *Streams) error {
 	t, err := parseTrace(args, streams)
 	if err != nil {
 		return err
 	}
-	r := env.NewReader(streams.Getenv)
-	config := ledger.FromEnv(r)
-	t.seek.Location = r.Location("STATION_TIMEZONE", "UTC")
-	if err := r.Err(); err != nil {
-		return localAdvice(streams.Getenv, err)
-	}
-	t.seek.Prod = config.BigQuery.ProdDataset
-	clients, err := openLedger(ctx, config, streams)
+	proof, err := t.open(ctx, streams, true)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = clients.Close() }()
-	box, err := openMailbox(ctx, config.BigQuery.Project, t.deadLetter, t.wait, mailbox.WallClock{})
-	if err != nil {
+	defer func() { _ = proof.Close() }()
+	t.seek.Location, t.seek.Prod = proof.location, proof.config.BigQuery.ProdDataset
+	var found []*ledger.Trace
+	var more bool
+	err = streams.during("looking for the record", func() (err error) {
+		found, more, err = ledger.Find(ctx, proof.Sources, t.seek, func(scan ledger.Scan) error {
+			fmt.Fprintf(streams.Err, "to read: %s of BigQuery, and the objects of the record's batch\n", ledger.Size(scan.BigQueryBytes))
+			if t.dry {
+				return errEnough
+			}
+			return nil
+		})
 		return err
-	}
-	defer func() { _ = box.Close() }()
-	clients.DeadLetters = box.Buried
-	found, more, err := ledger.Find(ctx, clients.Sources, t.seek, func(scan ledger.Scan) error {
-		fmt.Fprintf(streams.Err, "to read: %s of BigQuery, and the objects of the record's batch\n", ledger.Size(scan.BigQueryBytes))
-		if t.dry {
-			return errEnough
-		}
-		return nil
 	})
 	if errors.Is(err, errEnough) {
 		return nil
@@ -96,38 +83,24 @@ func trace(ctx context.Context, args []string, streams Streams) error {
 	return t.print(found, more, streams)
 }
 
-func parseTrace(args []string, streams Streams) (*tracing, error) {
-	deployment, err := terraform.ReadDeployment()
-	if err != nil {
-		return nil, err
-	}
+func parseTrace(args []string, streams *Streams) (*tracing, error) {
 	t := &tracing{seek: ledger.Seek{Now: time.Now(), Most: mostTraces}}
 	flags := flag.NewFlagSet("stationflow trace", flag.ContinueOnError)
+	if err := t.define(flags); err != nil {
+		return nil, err
+	}
 	flags.StringVar(&t.seek.ID, "id", "", "every record whose event has this `ID`; ids repeat")
 	flags.StringVar(&t.seek.Key, "key", "", "every record with this `KEY` in Kafka")
 	flags.StringVar(&t.seek.TopicID, "topic-id", "", "`ID` of a topic that was deleted, or made again, as verify shows it; the present one when not given")
 	flags.Func("from", "`TIME` since when it may have arrived: 2026-11-22T07:30:00Z, 2026-11-22, or an age such as 24h; with an offset, Kafka's timestamp when not given", moment(t.seek.Now, &t.seek.From))
-	flags.DurationVar(&t.seek.InFlight, "in-flight", ledger.DefaultInFlight, "`AGE` up to which a record that has not arrived is on its way")
-	flags.BoolVar(&t.asJSON, "json", false, "print JSON")
-	flags.BoolVar(&t.dry, "dry-run", false, "only say what would be read")
-	flags.StringVar(&t.deadLetter, "subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
-	flags.DurationVar(&t.wait, "wait", 2*time.Second, "`DURATION` in which no further dead letter must come before there are no more")
-	if err := program.Parse(flags, leading(args), streams.Out, traceHelp); err != nil {
+	if err := streams.parse(flags, args, traceHelp); err != nil {
 		return nil, err
 	}
+	t.seek.InFlight = t.inFlight
 	if flags.NArg() > 1 {
 		return nil, program.Mistakef("unexpected argument %q: name one record", flags.Arg(1))
 	}
 	return t, t.read(flags.Arg(0))
-}
-
-// leading puts a first word that is no flag behind the flags, where the flag
-// package looks for it.
-func leading(args []string) []string {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return args
-	}
-	return append(append([]string{}, args[1:]...), args[0])
 }
 
 // read reads what names the record.
@@ -153,18 +126,16 @@ func (t *tracing) read(word string) error {
 	return nil
 }
 
-func (t *tracing) print(found []*ledger.Trace, more bool, streams Streams) error {
+func (t *tracing) print(found []*ledger.Trace, more bool, streams *Streams) error {
 	there := false
 	for _, one := range found {
 		there = there || one.State != ledger.IsUnknown && one.State != ledger.IsDeleted && one.State != ledger.IsNone
 	}
 	if t.asJSON {
-		encoder := json.NewEncoder(streams.Out)
-		encoder.SetIndent("", "  ")
 		if found == nil {
 			found = []*ledger.Trace{}
 		}
-		if err := encoder.Encode(map[string]any{"records": found, "more": more}); err != nil {
+		if err := printJSON(streams.Out, map[string]any{"records": found, "more": more}); err != nil {
 			return err
 		}
 	} else {

@@ -18,7 +18,12 @@ const transformHelp = `usage: stationflow transform [FLAGS]
 
 Does what the function transform does, once: builds the models that new rows
 concern, tests them, and publishes what passed. GOOGLE_CLOUD_PROJECT names the
-project, BIGQUERY_EMULATOR_HOST the local system.
+project.
+
+Examples:
+  stationflow transform
+  stationflow transform --full-refresh
+  stationflow transform --json | jq -r '.models[].status'
 
 `
 
@@ -26,8 +31,9 @@ project, BIGQUERY_EMULATOR_HOST the local system.
 // for each test that found something.
 func runTransform(ctx context.Context, args []string, streams Streams) error {
 	flags := flag.NewFlagSet("stationflow transform", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "print JSON, as the function answers it")
 	fullRefresh := flags.Bool("full-refresh", false, "make every table again from what staging retains")
-	if err := program.Parse(flags, args, streams.Out, transformHelp); err != nil {
+	if err := streams.parse(flags, args, transformHelp); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
@@ -43,13 +49,19 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	defer runner.Close()
-	report, err := runner.Run(ctx, run.Options{
-		FullRefresh: *fullRefresh, Exclude: config.Exclude, Until: time.Now().Add(config.Wait), Waiting: waiting(streams.Err),
+	var report *run.Report
+	err = streams.during("building and testing", func() (err error) {
+		report, err = runner.Run(ctx, run.Options{
+			FullRefresh: *fullRefresh, Exclude: config.Exclude, Until: time.Now().Add(config.Wait), Waiting: waiting(streams.Err),
+		})
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	printReport(streams.Out, report)
+	if err := tellReport(&streams, report, *asJSON); err != nil {
+		return err
+	}
 	if !report.OK() {
 		return errors.New("the run failed")
 	}
@@ -69,6 +81,15 @@ func waiting(out io.Writer) func(expires time.Time) {
 	return func(expires time.Time) {
 		fmt.Fprintf(out, "waiting: another run holds the lease until %s, unless it renews it\n", expires.Local().Format(time.TimeOnly))
 	}
+}
+
+// tellReport prints a report for a person, or as JSON.
+func tellReport(streams *Streams, report *run.Report, asJSON bool) error {
+	if asJSON {
+		return printJSON(streams.Out, report)
+	}
+	printReport(streams.Out, report)
+	return nil
 }
 
 func printReport(out io.Writer, report *run.Report) {

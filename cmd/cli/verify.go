@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,11 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
-	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/program"
-	"github.com/stationflow/stationflow/terraform"
 )
 
 const verifyHelp = `usage: stationflow verify [FLAGS]
@@ -30,16 +26,19 @@ record that both have. Records younger than --in-flight that have not arrived ar
 on their way. What is read is said before. The variables of the bridge and of
 ingest say where everything is.
 
+Examples:
+  stationflow verify                        all that Kafka holds
+  stationflow verify --from 24h             the records of the last day
+  stationflow verify --json | jq .problems  what is missing, for a program
+
 `
 
 // A verification is what the command line asks for.
 type verification struct {
-	options    ledger.Options
-	wait       time.Duration
-	asJSON     bool
-	dry, deep  bool
-	dead       bool
-	deadLetter string // the subscription
+	proofFlags
+	options ledger.Options
+	deep    bool
+	dead    bool
 }
 
 // errIncomplete is what verify ends with when something is missing.
@@ -47,40 +46,27 @@ var errIncomplete = errors.New("not complete")
 
 // runVerify says where every record of a period is.
 func runVerify(ctx context.Context, args []string, streams Streams) error {
-	err := verify(ctx, args, streams)
-	if err == nil || errors.Is(err, flag.ErrHelp) || errors.Is(err, errIncomplete) || ctx.Err() != nil {
-		return err
-	}
-	return program.AsMistake(err) // 1 would say that records are missing
+	return undecided(ctx, verify(ctx, args, &streams), errIncomplete)
 }
 
-func verify(ctx context.Context, args []string, streams Streams) error {
+func verify(ctx context.Context, args []string, streams *Streams) error {
 	v, err := parseVerify(args, streams)
 	if err != nil {
 		return err
 	}
-	r := env.NewReader(streams.Getenv)
-	config := ledger.FromEnv(r)
-	if err := r.Err(); err != nil {
-		return localAdvice(streams.Getenv, err)
-	}
-	clients, err := openLedger(ctx, config, streams)
+	proof, err := v.open(ctx, streams, v.dead)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = clients.Close() }()
-	if v.deep && clients.Lake != nil {
-		clients.Lake.ReadBytes = 1 << 62
+	defer func() { _ = proof.Close() }()
+	if v.deep && proof.Lake != nil {
+		proof.Lake.ReadBytes = 1 << 62
 	}
-	if v.dead {
-		box, err := openMailbox(ctx, config.BigQuery.Project, v.deadLetter, v.wait, mailbox.WallClock{})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = box.Close() }()
-		clients.DeadLetters = box.Buried
-	}
-	check, err := ledger.Begin(ctx, clients.Sources, v.options)
+	var check *ledger.Check
+	err = streams.during("asking Kafka, the lake and the warehouse what they hold", func() (err error) {
+		check, err = ledger.Begin(ctx, proof.Sources, v.options)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -89,8 +75,12 @@ func verify(ctx context.Context, args []string, streams Streams) error {
 	if v.dry {
 		return nil
 	}
-	report, err := check.Run(ctx, func(why string, more ledger.Scan) {
-		fmt.Fprintf(streams.Err, "%s: to read once more, %s\n", why, more)
+	var report *ledger.Report
+	err = streams.during("reading and comparing", func() (err error) {
+		report, err = check.Run(ctx, func(why string, more ledger.Scan) {
+			fmt.Fprintf(streams.Err, "%s: to read once more, %s\n", why, more)
+		})
+		return err
 	})
 	if err != nil {
 		return err
@@ -98,26 +88,21 @@ func verify(ctx context.Context, args []string, streams Streams) error {
 	return v.print(report, streams.Out)
 }
 
-func parseVerify(args []string, streams Streams) (*verification, error) {
-	deployment, err := terraform.ReadDeployment()
-	if err != nil {
+func parseVerify(args []string, streams *Streams) (*verification, error) {
+	v := &verification{options: ledger.Options{Now: time.Now()}}
+	flags := flag.NewFlagSet("stationflow verify", flag.ContinueOnError)
+	if err := v.define(flags); err != nil {
 		return nil, err
 	}
-	v := &verification{options: ledger.Options{Now: time.Now()}, dead: true}
-	flags := flag.NewFlagSet("stationflow verify", flag.ContinueOnError)
 	flags.Func("from", "`TIME` from which on records count, by Kafka's timestamp: 2026-11-22T07:30:00Z, 2026-11-22, or an age such as 24h", moment(v.options.Now, &v.options.From))
 	flags.Func("to", "`TIME` up to which records count, likewise", moment(v.options.Now, &v.options.To))
-	flags.DurationVar(&v.options.InFlight, "in-flight", ledger.DefaultInFlight, "`AGE` up to which a record that has not arrived is on its way")
-	flags.BoolVar(&v.asJSON, "json", false, "print JSON")
-	flags.BoolVar(&v.dry, "dry-run", false, "only say what would be read")
 	flags.BoolVar(&v.deep, "deep", false, fmt.Sprintf("read the lake's objects even when they have more than %s", ledger.Size(ledger.DefaultReadBytes)))
 	flags.BoolVar(&v.options.Values, "values", false, "compare, too, what lake and staging hold of each record")
 	flags.BoolVar(&v.dead, "dead-letters", true, "look at the dead letters; none is taken away")
-	flags.StringVar(&v.deadLetter, "subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
-	flags.DurationVar(&v.wait, "wait", 2*time.Second, "`DURATION` in which no further dead letter must come before there are no more")
-	if err := program.Parse(flags, args, streams.Out, verifyHelp); err != nil {
+	if err := streams.parse(flags, args, verifyHelp); err != nil {
 		return nil, err
 	}
+	v.options.InFlight = v.inFlight
 	o := v.options
 	switch {
 	case flags.NArg() > 0:
@@ -149,22 +134,10 @@ func moment(now time.Time, to *time.Time) func(string) error {
 	}
 }
 
-// openLedger connects to everything that the environment names.
-func openLedger(ctx context.Context, config ledger.Config, streams Streams) (*ledger.Clients, error) {
-	for _, emulator := range []string{"BIGQUERY_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"} {
-		if err := reach(ctx, streams.Getenv, emulator); err != nil {
-			return nil, err
-		}
-	}
-	return config.Open(ctx)
-}
-
 // print writes the report. The error says whether it is complete.
 func (v *verification) print(report *ledger.Report, out io.Writer) error {
 	if v.asJSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(report); err != nil {
+		if err := printJSON(out, report); err != nil {
 			return err
 		}
 	} else if err := printLedger(report, out); err != nil {

@@ -59,6 +59,10 @@ const versionUsage = `usage: stationflow version [FLAGS]
 
 Says which version and commit this program was built from.
 
+Examples:
+  stationflow version
+  stationflow version --json | jq -r .commit
+
 `
 
 func runVersion(_ context.Context, args []string, streams Streams) error {

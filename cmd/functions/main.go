@@ -10,9 +10,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
 	"github.com/stationflow/stationflow/functions/audit"
@@ -21,12 +24,14 @@ import (
 	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
+	"github.com/stationflow/stationflow/internal/cloudlog"
+	"github.com/stationflow/stationflow/internal/observe"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
-const usage = `functions serves the Cloud Functions ingest, transform, compact, scale, audit and replay on one
-port. It takes no arguments; it is configured by environment variables:
+const usage = `functions serves the Cloud Functions ingest, transform, compact, scale, audit and replay on one port,
+and their figures at /metrics and /healthz. It takes no arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
   FUNCTION_HOST          the address to listen on; 127.0.0.1 by default, every interface where PORT is set
@@ -50,6 +55,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err := check(getenv); err != nil {
 		return err
 	}
+	observed(getenv)
 	host, port := address(getenv)
 	server, err := serve.Start(ctx, host, port)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -60,6 +66,19 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	slog.Info("functions are served", "address", server.Addr)
 	return server.Wait(ctx)
+}
+
+// observed counts what the functions log, and serves it at /metrics with
+// /healthz: where FUNCTION_TARGET names one function, every path is that one's.
+func observed(getenv func(string) string) {
+	counts := observe.NewFunctions()
+	next := slog.Handler(slog.NewTextHandler(os.Stderr, nil))
+	if cloudlog.IsRead(getenv) {
+		next = slog.Default().Handler()
+	}
+	slog.SetDefault(slog.New(counts.Handler(next)))
+	functions.HTTP("metrics", observe.Metrics(func() []observe.Gatherer { return []observe.Gatherer{counts.Gatherer()} }).ServeHTTP)
+	functions.HTTP("healthz", observe.Health(counts.Unhealthy).ServeHTTP)
 }
 
 // address is every interface where PORT is set, as in a container, and only
@@ -75,7 +94,7 @@ func address(getenv func(string) string) (host, port string) {
 // check returns every fault of what the functions are told, each once: they
 // read their settings with the first call, and would fail each until then.
 func check(getenv func(string) string) error {
-	functions := map[string]func() error{
+	known := map[string]func() error{
 		"audit":     func() error { _, err := audit.FromEnv(getenv); return err },
 		"replay":    func() error { _, err := replay.FromEnv(getenv); return err },
 		"compact":   func() error { _, err := compact.FromEnv(getenv); return err },
@@ -91,15 +110,15 @@ func check(getenv func(string) string) error {
 		served = append(served, "audit", "replay")
 	}
 	if target := getenv("FUNCTION_TARGET"); target != "" {
-		if functions[target] == nil {
-			all := strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
+		if known[target] == nil {
+			all := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 			return fmt.Errorf("configuring the functions: FUNCTION_TARGET is %q: set it to one of %s, or leave it out for all", target, all)
 		}
 		served = []string{target}
 	}
 	var faults []string
 	for _, name := range served {
-		if err := functions[name](); err != nil {
+		if err := known[name](); err != nil {
 			faults = append(faults, strings.Split(err.Error(), "\n")...)
 		}
 	}

@@ -10,11 +10,12 @@ import (
 	_ "time/tzdata" // STATION_TIMEZONE works where the machine has no time zones
 
 	"github.com/stationflow/stationflow/cmd/cli"
+	"github.com/stationflow/stationflow/internal/running"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	streams := cli.Streams{Getenv: os.Getenv, Out: os.Stdout, Err: os.Stderr}
+	streams := cli.Streams{Getenv: os.Getenv, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Running: running.Folder(os.Getenv)}
 	os.Exit(cli.Main(ctx, os.Args[1:], streams, cli.Commands()))
 }

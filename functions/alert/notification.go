@@ -47,7 +47,7 @@ func (r rule) notify(b *batch.Batch, record *batch.Record, schema *event.Schema,
 	}
 	var minutes float64
 	for i, column := range schema.Columns {
-		n.Event[column.Name] = asJSON(&row[i])
+		n.Event[column.Name] = row[i].JSON()
 		switch column.Name {
 		case "station":
 			n.Station = asText(&row[i])

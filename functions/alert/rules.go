@@ -130,18 +130,3 @@ func asText(v *event.Value) string {
 	}
 	return ""
 }
-
-// asJSON is a value as a notification has it.
-func asJSON(v *event.Value) any {
-	switch v.Type {
-	case event.Int64:
-		return v.Int()
-	case event.Float64:
-		return v.Float()
-	case event.Timestamp:
-		return v.Time()
-	case event.String:
-		return string(v.Text())
-	}
-	return nil
-}

@@ -60,21 +60,28 @@ const defaultConcurrency = 8
 // STORAGE_EMULATOR_HOST.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
-	config := Config{
-		Warehouse:     bigquery.FromEnv(r),
-		Bucket:        r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket"),
-		Location:      r.Location("STATION_TIMEZONE", "UTC"),
-		EpochUnit:     values.EpochUnit(r),
-		Registry:      registry.FromEnv(r),
-		Sinks:         r.List("INGEST_SINKS", defaultSinks...),
-		Concurrency:   int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000)),
-		AppendTimeout: r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute),
-		CallTimeout:   r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute),
-	}
+	config := rules(r)
+	config.Warehouse = bigquery.FromEnv(r)
+	config.Bucket = r.Required("LAKE_BUCKET", "set it to the name of the lake's Cloud Storage bucket")
+	config.Sinks = r.List("INGEST_SINKS", defaultSinks...)
+	config.Concurrency = int(r.Int("INGEST_CONCURRENCY", defaultConcurrency, 1, 1000))
+	config.AppendTimeout = r.Duration("INGEST_APPEND_TIMEOUT", 20*time.Second, 100*time.Millisecond, time.Minute)
+	config.CallTimeout = r.Duration("INGEST_CALL_TIMEOUT", 2*time.Minute, time.Second, 5*time.Minute)
 	if err := checkSinks(config.Sinks, Sinks()); err != nil {
 		r.Fault("INGEST_SINKS", "%v", err)
 	}
 	return config, r.Err()
+}
+
+// RulesFromEnv reads what a Judge needs of it: STATION_TIMEZONE,
+// STATION_EPOCH_UNIT and where the schema registry is.
+func RulesFromEnv(getenv func(string) string) (Config, error) {
+	r := env.NewReader(getenv)
+	return rules(r), r.Err()
+}
+
+func rules(r *env.Reader) Config {
+	return Config{Location: r.Location("STATION_TIMEZONE", "UTC"), EpochUnit: values.EpochUnit(r), Registry: registry.FromEnv(r)}
 }
 
 // check reports what New cannot work with, and fills in what may be left out.

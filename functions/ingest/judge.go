@@ -40,16 +40,38 @@ func NewJudge(config Config) (*Judge, error) {
 // cannot be told, because the registry cannot be asked or the topic is not one
 // of the project's.
 func (j *Judge) Refused(ctx context.Context, b *batch.Batch) (map[int]event.Rejection, error) {
-	t, known := j.topics[b.Topic]
-	if !known {
-		return nil, &foreignTopic{topic: b.Topic}
-	}
-	if err := j.decoded.decode(ctx, t, b, j.now()); err != nil {
+	if err := j.decide(ctx, b); err != nil {
 		return nil, err
 	}
+	return j.refused(), nil
+}
+
+// Decided is Refused, and shows the event of each record that would be
+// accepted, in the order of the batch. A row is valid until show returns; its
+// columns are those of the topic's schema and then extra.
+func (j *Judge) Decided(ctx context.Context, b *batch.Batch, show func(record int, row event.Row)) (map[int]event.Rejection, error) {
+	if err := j.decide(ctx, b); err != nil {
+		return nil, err
+	}
+	columns := len(j.topics[b.Topic].schema.Columns) + 1
+	for i, record := range j.decoded.records {
+		show(record, j.decoded.good.Own[i][:columns])
+	}
+	return j.refused(), nil
+}
+
+func (j *Judge) decide(ctx context.Context, b *batch.Batch) error {
+	t, known := j.topics[b.Topic]
+	if !known {
+		return &foreignTopic{topic: b.Topic}
+	}
+	return j.decoded.decode(ctx, t, b, j.now())
+}
+
+func (j *Judge) refused() map[int]event.Rejection {
 	refused := make(map[int]event.Rejection, len(j.decoded.rejections))
 	for _, r := range j.decoded.rejections {
 		refused[r.record] = event.Rejection{Reason: r.reason, Detail: r.detail}
 	}
-	return refused, nil
+	return refused
 }

@@ -39,13 +39,14 @@ func ExitCode(err error) int {
 	return 1
 }
 
-// Parse parses a command's flags; flags.Name is how the command is called.
+// Parse parses a command's flags, which may come before, between and behind its
+// arguments, up to a "--"; flags.Name is how the command is called.
 // Help that is asked for goes to out, the text and then the flags, and the
 // error is flag.ErrHelp. Every other error is a Mistake of one sentence, and
 // nothing is written.
 func Parse(flags *flag.FlagSet, args []string, out io.Writer, help string) error {
 	flags.SetOutput(io.Discard) // it would add all of the flags to each mistake
-	err := flags.Parse(args)
+	err := parseAll(flags, args)
 	switch {
 	case err == nil:
 		return nil
@@ -56,6 +57,22 @@ func Parse(flags *flag.FlagSet, args []string, out io.Writer, help string) error
 	}
 	said := strings.NewReplacer(": -", ": --", "for flag -", "for flag --", "for -", "for --").Replace(err.Error())
 	return Mistakef("%s: see %s --help", said, flags.Name())
+}
+
+// parseAll has flags.Args return all arguments, wherever they stand.
+func parseAll(flags *flag.FlagSet, args []string) error {
+	var others []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		rest := flags.Args()
+		ended := len(rest) < len(args) && args[len(args)-len(rest)-1] == "--"
+		if len(rest) == 0 || ended {
+			return flags.Parse(append(append([]string{"--"}, others...), rest...))
+		}
+		others, args = append(others, rest[0]), rest[1:]
+	}
 }
 
 // PrintFlags writes each flag as a person types it, and what it does.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -45,5 +46,23 @@ func TestParse_Mistakes(t *testing.T) {
 	}
 	if code := program.ExitCode(errors.Join(errors.New("a"), program.AsMistake(nil))); code != 1 {
 		t.Errorf("any other error exits with %d", code)
+	}
+}
+
+// Flags may stand anywhere before a "--"; what is no flag keeps its order.
+func TestParse_FlagsAnywhere(t *testing.T) {
+	for args, want := range map[string]string{
+		"a --steps 5 b -s x c": "5 x [a b c]",
+		"--steps 5 a b":        "5  [a b]",
+		"a -- --steps 5":       "3  [a --steps 5]",
+		"-- a":                 "3  [a]",
+		"":                     "3  []",
+	} {
+		flags := flag.NewFlagSet("stationflow thing", flag.ContinueOnError)
+		steps, s := flags.Int("steps", 3, ""), flags.String("s", "", "")
+		err := program.Parse(flags, strings.Fields(args), io.Discard, "")
+		if got := fmt.Sprintf("%d %s %v", *steps, *s, flags.Args()); err != nil || got != want {
+			t.Errorf("%s: %v, %s, want %s", args, err, got, want)
+		}
 	}
 }

@@ -103,7 +103,7 @@ func checkCall(folder string, call []string) error {
 			return errors.New("there is no such script")
 		}
 		return nil
-	case slices.Contains([]string{"git", "cp", "export", "curl", "printf", "python3", "pip", "dbt", ".", "bridge", "functions", ".venv-dbt/bin/pip", ".venv-dbt/bin/dbt"}, program):
+	case slices.Contains([]string{"git", "cp", "export", "jq", "curl", "printf", "python3", "pip", "dbt", ".", "bridge", "functions", ".venv-dbt/bin/pip", ".venv-dbt/bin/dbt"}, program):
 		return nil
 	}
 	return fmt.Errorf("nobody checks %s: say in this test how it is checked", call[0])
@@ -227,6 +227,7 @@ var tools = map[string]string{
 	"gcloud iam service-accounts add-iam-policy-binding": "--role --member --project",
 	"gcloud run services update":                         "--region --update-labels --project",
 	"gcloud scheduler jobs describe":                     "--location --project", "gcloud scheduler jobs pause": "--location --project", "gcloud scheduler jobs resume": "--location --project",
+	"gcloud beta logging tail":           "--project",
 	"gcloud pubsub subscriptions create": "--topic --message-filter --project",
 	"gcloud storage cp":                  "", "gcloud builds submit": "--config --substitutions --region --project --service-account --gcs-source-staging-dir --quiet --suppress-logs --no-source --default-buckets-behavior",
 	"bq query": "--nouse_legacy_sql --parameter --dry_run --dataset_id", "bq rm": "-t",

@@ -13,6 +13,7 @@ import (
 func Command(self string) cli.Command {
 	return cli.Command{
 		Name:    "bench",
+		Group:   cli.ToWork,
 		Summary: "measure the bridge and the functions, and check every record they wrote",
 		Run: func(ctx context.Context, args []string, streams cli.Streams) error {
 			o, err := parseOptions(args, streams.Out)

@@ -44,8 +44,14 @@ const (
 	defaultSeconds = 30 // of events at a rate
 )
 
-const help = `stationflow bench measures the bridge and the functions, as the processes that are deployed, and checks
+const help = `usage: stationflow bench [FLAGS]
+
+stationflow bench measures the bridge and the functions, as the processes that are deployed, and checks
 every record they wrote.
+
+Examples:
+  stationflow bench
+  stationflow bench --rate 2000 --json result.json
 
 `
 

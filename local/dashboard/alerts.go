@@ -10,20 +10,6 @@ type Alert struct {
 	Told                     bool // everybody who is to be told; false while it is tried
 }
 
-// An AlertStatus is an alert as the page shows it.
-type AlertStatus struct {
-	Key      string    `json:"key"`
-	Text     string    `json:"text"`
-	Topic    string    `json:"topic"`
-	Severity string    `json:"severity"`
-	Station  string    `json:"station"`
-	Place    string    `json:"place"`
-	BeganAt  time.Time `json:"began_at"`
-	EndsAt   time.Time `json:"ends_at"`
-	Age      float64   `json:"age_seconds"`
-	Told     bool      `json:"told"`
-}
-
 // alertsStatus is the list at the time now, which is the stations' where they
 // are simulated.
 func (p *Pipeline) alertsStatus(now time.Time) []AlertStatus {
@@ -33,8 +19,8 @@ func (p *Pipeline) alertsStatus(now time.Time) []AlertStatus {
 		at = p.Simulation.At
 	}
 	for _, a := range p.Alerts {
-		list = append(list, AlertStatus{a.Key, a.Text, a.Topic, a.Severity, a.Station, a.Place,
-			a.BeganAt.In(now.Location()), a.EndsAt.In(now.Location()), max(0, at.Sub(a.BeganAt).Seconds()), a.Told})
+		list = append(list, AlertStatus{Key: a.Key, Text: a.Text, Topic: a.Topic, Severity: a.Severity, Station: a.Station, Place: a.Place,
+			BeganAt: a.BeganAt.In(now.Location()), EndsAt: a.EndsAt.In(now.Location()), Age: max(0, at.Sub(a.BeganAt).Seconds()), Told: a.Told})
 	}
 	return list
 }

@@ -11,21 +11,6 @@ type Bill struct {
 	Components       []BilledComponent
 }
 
-// A BilledComponent is one line of a bill.
-type BilledComponent struct {
-	Name     string  `json:"name"`
-	USDMonth float64 `json:"usd_month"`
-}
-
-// A BillStatus is the bill as the page and the terminal show it.
-type BillStatus struct {
-	Over                 float64           `json:"over_seconds"`
-	RecordsPerSecond     float64           `json:"records_per_second"`
-	USDMonth             float64           `json:"usd_month"`
-	USDPerMillionRecords *float64          `json:"usd_per_million_records"` // null while no records come
-	Components           []BilledComponent `json:"components"`
-}
-
 const secondsPerMonth = 30 * 24 * 3600
 
 // status is nil while there is no bill.

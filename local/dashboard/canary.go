@@ -13,17 +13,10 @@ type Canary struct {
 	Took time.Duration // from when it was sent
 }
 
-// A CanaryStatus is a canary as the page shows it.
-type CanaryStatus struct {
-	Hop  string  `json:"hop"`
-	Age  float64 `json:"age_seconds"`  // since it was sent
-	Took float64 `json:"took_seconds"` // of these, until it had arrived
-}
-
 func canaryStatus(canaries []Canary, now time.Time) []CanaryStatus {
 	list := []CanaryStatus{}
 	for _, c := range canaries {
-		list = append(list, CanaryStatus{c.Hop, max(0, now.Sub(c.At.Add(-c.Took)).Seconds()), c.Took.Seconds()})
+		list = append(list, CanaryStatus{Hop: c.Hop, Age: max(0, now.Sub(c.At.Add(-c.Took)).Seconds()), Took: c.Took.Seconds()})
 	}
 	return list
 }

@@ -8,22 +8,6 @@ import (
 	"time"
 )
 
-// A State says how a hop does. The words are those of the page.
-type State string
-
-const (
-	NothingYet State = "nothing yet" // nothing has ever come here
-	Flowing    State = "flowing"     // records pass, in time
-	Idle       State = "idle"        // there is nothing to do
-	Behind     State = "behind"      // what waits is too old
-	Failing    State = "failing"     // it does not work, or a person is needed
-)
-
-// worst are the states from the one that most needs attention on; the whole
-// is in the worst state of its hops. While some hop flows, one that has seen
-// nothing yet is about to.
-var worst = [...]State{Failing, Behind, Flowing, NothingYet, Idle}
-
 // How late a hop may be before it is called behind. Events shall reach staging
 // within seconds and prod_data within 90 s, the minute between two scheduled
 // runs included.
@@ -33,14 +17,6 @@ const (
 	maxRun       = 60 * time.Second
 	maxLate      = 15 * time.Second // a scheduled run that has not begun
 )
-
-// A Health is a state with the reason and what to do about it, one sentence
-// each; both are empty for what flows.
-type Health struct {
-	State  State  `json:"state"`
-	Note   string `json:"note"`
-	Remedy string `json:"remedy"`
-}
 
 // health judges each hop at the time now. Times in notes are in now's zone.
 func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
@@ -58,14 +34,14 @@ func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
 func (p *Pipeline) kafkaHealth() Health {
 	flow := p.Flows[Kafka]
 	if flow.Fault != "" {
-		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials.")}
+		return healthOf(Failing, flow.Fault, cmp.Or(flow.Remedy, "Start the broker, or correct KAFKA_BOOTSTRAP_SERVERS and the credentials."))
 	}
 	if flow.Records == 0 {
 		remedy := "Send events to the topics, or start with --simulate."
 		if p.Simulation != nil {
 			remedy = "The simulator's first events come within seconds."
 		}
-		return Health{NothingYet, "No record has been appended.", remedy}
+		return healthOf(NothingYet, "No record has been appended.", remedy)
 	}
 	return p.moving(flow, "appended")
 }
@@ -80,17 +56,17 @@ func (p *Pipeline) bridgeHealth(now time.Time) Health {
 	case flow.Fault == "" && !flow.Asleep.IsZero():
 		return flow.asleep(now)
 	case flow.Fault != "":
-		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "The bridge's /status names the partition and what it waits for.")}
+		return healthOf(Failing, flow.fault(), cmp.Or(flow.Remedy, "The bridge's /status names the partition and what it waits for."))
 	case flow.Held != "":
-		return Health{Behind, flow.Held, "Nothing here can end it: see to the producer. More CPU does not help."}
+		return healthOf(Behind, flow.Held, "Nothing here can end it: see to the producer. More CPU does not help.")
 	case flow.Waiting.late() && p.Flows[Transport].Fault != "":
-		return Health{Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again."}
+		return healthOf(Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again.")
 	case flow.Waiting.late() && flow.stands():
-		return Health{Behind, flow.Waiting.sentence(), "Nothing is published at all: the bridge's /status names the partition and what it waits for."}
+		return healthOf(Behind, flow.Waiting.sentence(), "Nothing is published at all: the bridge's /status names the partition and what it waits for.")
 	case flow.Waiting.late():
-		return Health{Behind, flow.Waiting.sentence(), "It catches up once the load falls or the transport takes more; more CPU helps."}
+		return healthOf(Behind, flow.Waiting.sentence(), "It catches up once the load falls or the transport takes more; more CPU helps.")
 	case flow.Records == 0:
-		return Health{NothingYet, "No record has been published.", ""}
+		return healthOf(NothingYet, "No record has been published.", "")
 	}
 	return p.moving(flow, "published")
 }
@@ -100,25 +76,25 @@ func (f *Flow) asleep(now time.Time) Health {
 	since := "Asleep since " + clock(f.Asleep, now)
 	switch {
 	case f.Waiting == nil || f.Waiting.Records == 0:
-		return Health{Idle, since + ", wakes when a record comes.", ""}
+		return healthOf(Idle, since + ", wakes when a record comes.", "")
 	case f.Waiting.Age > maxWake:
-		return Health{Behind, since + ", though " + f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, scale failed)."}
+		return healthOf(Behind, since + ", though " + f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, scale failed).")
 	}
-	return Health{Idle, since + "; " + f.Waiting.sentence() + " The next check, within a minute, wakes it.", ""}
+	return healthOf(Idle, since + "; " + f.Waiting.sentence() + " The next check, within a minute, wakes it.", "")
 }
 
 func (p *Pipeline) transportHealth() Health {
 	flow := p.Flows[Transport]
 	switch {
 	case p.DeadLetters > 0:
-		return Health{Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
-			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`."}
+		return healthOf(Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
+			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`.")
 	case flow.Fault != "":
-		return Health{Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are tried again; the log has each failure.")}
+		return healthOf(Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are tried again; the log has each failure."))
 	case flow.Waiting.late():
-		return Health{Behind, flow.Waiting.sentence(), "It catches up once ingest answers faster; see whether ingest fails or the warehouse is busy."}
+		return healthOf(Behind, flow.Waiting.sentence(), "It catches up once ingest answers faster; see whether ingest fails or the warehouse is busy.")
 	case flow.Records == 0:
-		return Health{NothingYet, "No batch has been delivered.", ""}
+		return healthOf(NothingYet, "No batch has been delivered.", "")
 	}
 	return p.moving(flow, "delivered")
 }
@@ -127,9 +103,9 @@ func (p *Pipeline) ingestHealth() Health {
 	flow := p.Flows[Ingest]
 	switch {
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: the batch is delivered again; the log has each failure (batch failed).")}
+		return healthOf(Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: the batch is delivered again; the log has each failure (batch failed)."))
 	case flow.Records == 0:
-		return Health{NothingYet, "No record has been ingested.", ""}
+		return healthOf(NothingYet, "No record has been ingested.", "")
 	}
 	return p.moving(flow, "ingested")
 }
@@ -138,11 +114,11 @@ func (p *Pipeline) stagingHealth() Health {
 	flow := p.Flows[Staging]
 	switch {
 	case flow.Fault != "":
-		return Health{Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: what comes is delivered again until it can be written.")}
+		return healthOf(Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: what comes is delivered again until it can be written."))
 	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness && p.oldest() > maxFreshness: // else it has caught up
-		return Health{Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them."}
+		return healthOf(Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them.")
 	case p.StagingRows == nil || *p.StagingRows == 0:
-		return Health{NothingYet, "No row has been written.", ""}
+		return healthOf(NothingYet, "No row has been written.", "")
 	}
 	return p.moving(flow, "written")
 }
@@ -160,7 +136,7 @@ func (p *Pipeline) oldest() (age time.Duration) {
 // moving tells flowing from idle.
 func (p *Pipeline) moving(flow Flow, verb string) Health {
 	if flow.PerSecond != nil && *flow.PerSecond == 0 && (flow.Waiting == nil || flow.Waiting.Records == 0) {
-		return Health{Idle, "No record was " + verb + " for " + seconds(p.RateWindow) + ".", ""}
+		return healthOf(Idle, "No record was " + verb + " for " + seconds(p.RateWindow) + ".", "")
 	}
 	return Health{State: Flowing}
 }
@@ -170,15 +146,15 @@ func (t *Transform) health(now time.Time) Health {
 	overdue := now.Sub(t.Next)
 	switch {
 	case t.LastFailure != "":
-		return Health{Failing, t.LastFailure, cmp.Or(t.Remedy, "prod_data keeps its last good figures; the log has the statement, and the next run tries again.")}
+		return healthOf(Failing, t.LastFailure, cmp.Or(t.Remedy, "prod_data keeps its last good figures; the log has the statement, and the next run tries again."))
 	case running && now.Sub(t.RunningSince) > maxRun:
-		return Health{Behind, "Running for " + seconds(now.Sub(t.RunningSince)) + ".", "See in the log which model takes long, or keep fewer days in staging."}
+		return healthOf(Behind, "Running for " + seconds(now.Sub(t.RunningSince)) + ".", "See in the log which model takes long, or keep fewer days in staging.")
 	case !running && !t.Next.IsZero() && overdue > maxLate:
-		return Health{Behind, "The scheduled run is " + seconds(overdue) + " late.", "See whether the machine is overloaded; POST /transform runs one now."}
+		return healthOf(Behind, "The scheduled run is " + seconds(overdue) + " late.", "See whether the machine is overloaded; POST /transform runs one now.")
 	case t.LastFinished.IsZero():
-		return Health{NothingYet, "No run has finished.", ""}
+		return healthOf(NothingYet, "No run has finished.", "")
 	case t.nothingNew():
-		return Health{Idle, "The last run found nothing new.", ""}
+		return healthOf(Idle, "The last run found nothing new.", "")
 	}
 	return Health{State: Flowing}
 }
@@ -190,36 +166,13 @@ func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Cha
 func (s *snapshot) health(nothingNew bool, now time.Time) Health {
 	switch {
 	case s.failure != "":
-		return Health{Failing, "The figures could not be read again: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers."}
+		return healthOf(Failing, "The figures could not be read again: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers.")
 	case len(s.rows) == 0:
-		return Health{NothingYet, "There are no figures.", ""}
+		return healthOf(NothingYet, "There are no figures.", "")
 	case nothingNew:
-		return Health{Idle, "The figures have not changed for " + seconds(now.Sub(s.computedAt())) + ".", ""}
+		return healthOf(Idle, "The figures have not changed for " + seconds(now.Sub(s.computedAt())) + ".", "")
 	}
 	return Health{State: Flowing}
-}
-
-// overall is the worst of the hops, and of equals the first of the flow.
-func overall(judged map[Hop]Health, name func(Hop) string) Health {
-	for _, state := range worst {
-		for _, hop := range hops {
-			h := judged[hop]
-			rests := hop == TransformRuns || hop == Prod // flowing means that the last run had work; records may long have stopped
-			if h.State != state || state == Flowing && rests {
-				continue
-			}
-			switch state {
-			case Flowing:
-				h.Note = "Every hop keeps up."
-			case Idle:
-				h.Note = "Nothing comes, and nothing waits."
-			default:
-				h.Note = name(hop) + ": " + h.Note
-			}
-			return h
-		}
-	}
-	return Health{State: NothingYet}
 }
 
 // fault is why the last attempt failed, and what waits for the next one.

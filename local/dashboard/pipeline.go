@@ -2,19 +2,6 @@ package dashboard
 
 import "time"
 
-// A Hop is one step on the way from Kafka to prod_data.
-type Hop string
-
-const (
-	Kafka         Hop = "kafka"     // the topics
-	Bridge        Hop = "bridge"    // Kafka to the transport
-	Transport     Hop = "transport" // Pub/Sub or HTTP, to ingest
-	Ingest        Hop = "ingest"    // decodes, validates, refuses
-	Staging       Hop = "staging"   // the lake and staging_data
-	TransformRuns Hop = "transform" // staging_data to prod_data
-	Prod          Hop = "prod"      // prod_data, as this page reads it
-)
-
 // hops are all hops in the order of the flow.
 var hops = [...]Hop{Kafka, Bridge, Transport, Ingest, Staging, TransformRuns, Prod}
 

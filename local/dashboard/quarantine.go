@@ -64,27 +64,10 @@ func (r *Refused) remedy() string {
 		cmp.Or(r.View, "staging_data.quarantine_records"), r.Window.Minutes())
 }
 
-// A RefusedStatus is what the page and the terminal show of Refused.
-type RefusedStatus struct {
-	Window float64          `json:"window_seconds"`
-	Note   string           `json:"note"` // with Remedy empty while little is refused
-	Remedy string           `json:"remedy"`
-	Topics []RefusalsStatus `json:"topics"`
-}
-
-// A RefusalsStatus is one topic of which much is refused.
-type RefusalsStatus struct {
-	Topic   string  `json:"topic"`
-	Refused int64   `json:"refused"`
-	Records int64   `json:"records"`
-	Share   float64 `json:"share"`
-	Reason  string  `json:"reason"`
-}
-
 func (r *Refused) status() RefusedStatus {
 	s := RefusedStatus{Window: r.Window.Seconds(), Note: r.note(), Remedy: r.remedy(), Topics: []RefusalsStatus{}}
 	for _, topic := range r.Topics {
-		s.Topics = append(s.Topics, RefusalsStatus{topic.Topic, topic.Refused, topic.Records, topic.Share(), topic.Reason})
+		s.Topics = append(s.Topics, RefusalsStatus{Topic: topic.Topic, Refused: topic.Refused, Records: topic.Records, Share: topic.Share(), Reason: topic.Reason})
 	}
 	return s
 }

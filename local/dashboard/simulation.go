@@ -13,14 +13,6 @@ type Simulation struct {
 	Laps int       // how often they have played today to its end
 }
 
-// A SimulationStatus is what the page and the terminal show of it.
-type SimulationStatus struct {
-	At   time.Time `json:"at"`
-	Pace float64   `json:"pace"`
-	Laps int       `json:"laps"`
-	Note string    `json:"note"`
-}
-
 // status is nil where the events are real.
 func (s *Simulation) status(now time.Time) *SimulationStatus {
 	if s == nil {

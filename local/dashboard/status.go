@@ -1,98 +1,55 @@
 package dashboard
 
-import "time"
+import (
+	"time"
 
-// A Status is the document of /api/pipeline, which the page and the terminal
-// show. Null stands for what is not known or has not happened; durations are
-// in seconds.
-type Status struct {
-	At         time.Time   `json:"at"`
-	Overall    Health      `json:"overall"`
-	Hops       []HopStatus `json:"hops"` // in the order of the flow
-	Snapshot   int64       `json:"snapshot"`
-	View       int64       `json:"view"`        // counts readings of the typed marts
-	WaitingFor string      `json:"waiting_for"` // empty once there are figures
+	"github.com/stationflow/stationflow/internal/status"
+)
 
-	Simulation *SimulationStatus `json:"simulation"` // null where the stations are real
+// What the page and the terminal show, and its states and hops, in the words
+// of package status.
+type (
+	Status           = status.Status
+	HopStatus        = status.OfHop
+	LagStatus        = status.Lag
+	FreshnessStatus  = status.Freshness
+	TransformStatus  = status.Transform
+	ModelStatus      = status.Model
+	FindingStatus    = status.Finding
+	AlertStatus      = status.Alert
+	CanaryStatus     = status.Canary
+	BillStatus       = status.Bill
+	BilledComponent  = status.BilledComponent
+	SimulationStatus = status.Simulation
+	RefusedStatus    = status.Refused
+	RefusalsStatus   = status.Refusals
+	Health           = status.Health
+	State            = status.State
+	Hop              = status.Hop
+)
 
-	Alerts []AlertStatus `json:"alerts"` // that are open, the newest first
+// The states and the hops.
+const (
+	NothingYet = status.NothingYet
+	Flowing    = status.Flowing
+	Idle       = status.Idle
+	Behind     = status.Behind
+	Failing    = status.Failing
 
-	Canaries   []CanaryStatus `json:"canaries"`    // the last ones, by hop
-	CanaryNote string         `json:"canary_note"` // the same in a sentence; "" for none
-
-	RateWindow       float64         `json:"rate_window_seconds"`
-	Valid            int64           `json:"valid"`
-	Quarantined      int64           `json:"quarantined"`
-	QuarantinedShare *float64        `json:"quarantined_share"` // of valid and quarantined, tombstones left out
-	Refused          RefusedStatus   `json:"refused"`           // lately
-	NewFields        string          `json:"new_fields"`        // that have no column, in a sentence; "" for none
-	StagingRows      *int64          `json:"staging_rows"`
-	Freshness        FreshnessStatus `json:"freshness"`
-	DeadLetters      int64           `json:"dead_letters"`
-	Transform        TransformStatus `json:"transform"`
-	Bill             *BillStatus     `json:"bill"`
-}
-
-// A HopStatus is one hop.
-type HopStatus struct {
-	Hop  Hop    `json:"hop"`
-	Name string `json:"name"`
-	Health
-	Records   int64      `json:"records"` // that have passed; of prod the rows of the dashboard tables
-	PerSecond *float64   `json:"per_second"`
-	Waiting   *LagStatus `json:"waiting"`
-	Retries   *int64     `json:"retries"`
-	Failures  *int64     `json:"failures"`
-}
-
-// A LagStatus is what waits in front of a hop.
-type LagStatus struct {
-	Records int64   `json:"records"`
-	Seconds float64 `json:"seconds"` // the age of the oldest
-}
-
-// A FreshnessStatus is the time from Kafka to staging.
-type FreshnessStatus struct {
-	Records int64    `json:"records"`
-	P50     *float64 `json:"p50_seconds"`
-	P99     *float64 `json:"p99_seconds"`
-}
-
-// A TransformStatus is the transform with its last run.
-type TransformStatus struct {
-	RunningSince *time.Time      `json:"running_since"`
-	LastFinished *time.Time      `json:"last_finished"`
-	LastTook     *float64        `json:"last_took_seconds"`
-	LastStatus   *string         `json:"last_status"` // ok or failed
-	Next         *time.Time      `json:"next"`
-	Changed      int64           `json:"changed"` // models that the last run built again
-	Models       []ModelStatus   `json:"models"`
-	TestsRun     int64           `json:"tests_run"`
-	Findings     []FindingStatus `json:"findings"`
-}
-
-// A ModelStatus is one model of the last run.
-type ModelStatus struct {
-	Name   string  `json:"name"`
-	Status string  `json:"status"`
-	Took   float64 `json:"took_seconds"`
-	Rows   *int64  `json:"rows"` // of the table as last read; null for a view
-	Error  string  `json:"error"`
-}
-
-// A FindingStatus is one test of the last run that found something.
-type FindingStatus struct {
-	Test   string `json:"test"`
-	Status string `json:"status"`
-	Rows   int64  `json:"rows"`
-	Error  string `json:"error"`
-}
+	Kafka         = status.Kafka
+	Bridge        = status.Bridge
+	Transport     = status.Transport
+	Ingest        = status.Ingest
+	Staging       = status.Staging
+	TransformRuns = status.TransformRuns
+	Prod          = status.Prod
+)
 
 // Status describes the pipeline and the snapshot now, from memory.
 func (d *Dashboard) Status() Status {
-	status := statusOf(d.pipeline(), d.last.Load(), d.now().In(d.location))
-	status.View = d.view.Version()
-	return status
+	v := statusOf(d.pipeline(), d.last.Load(), d.now().In(d.location))
+	v.View = d.view.Version()
+	return v
 }
 
 // statusOf describes the pipeline and the snapshot at the time now; times are
@@ -101,7 +58,6 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 	judged := p.health(s, now)
 	v := Status{
 		At:          now,
-		Overall:     overall(judged, p.name),
 		Snapshot:    s.number,
 		WaitingFor:  waitingFor(&p, s, now),
 		Simulation:  p.Simulation.status(now),
@@ -133,6 +89,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 			Retries: flow.Retries, Failures: flow.Failures,
 		})
 	}
+	v.Overall = status.Overall(v.Hops)
 	return v
 }
 
@@ -204,4 +161,8 @@ func (t *Transform) status(s *snapshot, now time.Time) TransformStatus {
 		v.Findings = append(v.Findings, FindingStatus(f))
 	}
 	return v
+}
+
+func healthOf(state State, note, remedy string) Health {
+	return Health{State: state, Note: note, Remedy: remedy}
 }

@@ -118,7 +118,7 @@ func TestSettings_DefaultsAreTheProgramsOwn(t *testing.T) {
 // of the table has somebody who asks.
 func TestSettings_AreAllThatIsAsked(t *testing.T) {
 	rows := settings(t)
-	theirs := []string{"PATH", "TERM"} // the system's
+	theirs := []string{"PATH", "TERM", "COLUMNS", "XDG_RUNTIME_DIR"} // the system's
 	asks := regexp.MustCompile(`(?i:getenv|lookupenv)\("([A-Z_]+)"`)
 	tree := os.DirFS(repository)
 	var sources strings.Builder

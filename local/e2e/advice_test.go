@@ -37,7 +37,7 @@ func TestAdvice(t *testing.T) {
 		t.Skip("make advice runs what people are told to run")
 	}
 	system := up(t, nil, "--simulate", "--speed", "6", "--without", "bridge") // ready before there is a bridge
-	environment := system.told(`for stationflow verify[^\n]*\n\n +(\. \S+/environment)\n`)
+	environment := system.told(`your own programs read:\n\n +(\. \S+/environment)\n`)
 	bridge := system.told(`to start the bridge, in another shell:\n\n +(\. \S+\n +bin/bridge)\n`)
 	system.shell(t, bridge)
 	send(t, producer(t, system.Kafka), []message{{topic: "incidents", key: []byte("framed"), wire: []byte("\x00\x00\x00\x00\x63{}")}}) // nobody has schema 99

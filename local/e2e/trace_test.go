@@ -16,7 +16,7 @@ func (l *local) trace(args ...string) (traces []*ledger.Trace, code int) {
 	l.t.Helper()
 	out, faults, code := l.tool(append([]string{"trace", "--json", "--wait", "500ms"}, args...)...)
 	var said struct{ Records []*ledger.Trace }
-	if err := json.Unmarshal([]byte(out), &said); err != nil || code > 1 || !strings.HasPrefix(faults, "to read: ") {
+	if err := json.Unmarshal([]byte(out), &said); err != nil || code > 1 || !strings.Contains(faults, "to read: ") {
 		l.t.Fatalf("stationflow trace %v ended with %d: %v\n%s%s", args, code, err, out, faults)
 	}
 	return said.Records, code

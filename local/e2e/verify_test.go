@@ -52,7 +52,7 @@ func (l *local) verify(args ...string) *ledger.Report {
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		l.t.Fatalf("stationflow verify ended with %d: %v\n%s%s", code, err, out, faults)
 	}
-	if report.Complete != (code == 0) || code > 1 || !strings.HasPrefix(faults, "to read: ") {
+	if report.Complete != (code == 0) || code > 1 || !strings.Contains(faults, "to read: ") {
 		l.t.Fatalf("stationflow verify ended with %d, complete: %v\n%s", code, report.Complete, faults)
 	}
 	return &report

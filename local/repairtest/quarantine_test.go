@@ -205,5 +205,5 @@ func TestQuarantine_Mistakes(t *testing.T) {
 	l.must("quarantine retry --help", "--dry-run")
 	l.fails(1, "quarantine list", "nothing listens at")
 	l.env = map[string]string{}
-	l.fails(1, "quarantine list", "for the local system read FOLDER/environment")
+	l.fails(1, "quarantine list", "or start a local system with `stationflow up`")
 }

@@ -36,7 +36,7 @@ func programs(t *testing.T) map[string]checker {
 			known[path.Base(name)] = anything // that it is there is checked with the names of files
 		}
 	}
-	for _, name := range []string{".", "bq", "cp", "curl", "dbt", "export", "gcloud", "git", "kafka-consumer-groups", "pip", "printf", "python3"} {
+	for _, name := range []string{".", "bq", "cp", "curl", "dbt", "export", "gcloud", "git", "jq", "kafka-consumer-groups", "pip", "printf", "python3"} {
 		known[name] = anything // not ours: what a shell understands is what can be said here
 	}
 	return known
@@ -209,7 +209,7 @@ var flagsOfOthers = []string{"--scaling=auto"}
 // flagFaults names every flag, written by itself, that no program of ours has.
 func flagFaults(t *testing.T, pages []page) (faults []string) {
 	help := simulatorHelp(t)
-	for _, words := range [][]string{{"up"}, {"demo"}, {"bench"}, {"cost"}, {"trace"}, {"transform"}, {"verify"}, {"version"}, {"dbt", "build"}, {"dbt", "ls"}, {"deadletters", "list"}, {"deadletters", "discard"}, {"deadletters", "resend"},
+	for _, words := range [][]string{{"up"}, {"demo"}, {"bench"}, {"cost"}, {"trace"}, {"transform"}, {"verify"}, {"version"}, {"status"}, {"query"}, {"peek"}, {"logs"}, {"doctor"}, {"dbt", "build"}, {"dbt", "ls"}, {"deadletters", "list"}, {"deadletters", "discard"}, {"deadletters", "resend"},
 		{"quarantine", "list"}, {"quarantine", "retry"}, {"replay", "kafka"}} {
 		var out strings.Builder
 		cli.Main(t.Context(), append(words, "--help"), cli.Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, commands())

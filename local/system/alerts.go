@@ -19,10 +19,7 @@ import (
 	"github.com/stationflow/stationflow/local/dashboard"
 )
 
-const (
-	readAlertsEvery = time.Second
-	alertDays       = 7 // that are looked back for alerts that are still open
-)
+const readAlertsEvery = time.Second
 
 // alerts are those that the marks in the lake tell of.
 type alerts struct {
@@ -43,11 +40,10 @@ func (a *alerts) now(at time.Time) []dashboard.Alert {
 	var open []dashboard.Alert
 	for _, one := range a.read {
 		n := &one.mark.Notification
-		if n.BeganAt.After(at.Add(time.Minute)) || !at.Before(n.EndsAt) {
-			continue // a minute, as clocks differ
+		if !n.OpenAt(at) {
+			continue
 		}
-		severity, _ := n.Event["severity"].(string)
-		place, _ := n.Event["location"].(string)
+		severity, place := n.Where()
 		open = append(open, dashboard.Alert{Text: n.Text, Topic: n.Topic, Severity: severity, Station: n.Station, Place: place,
 			BeganAt: n.BeganAt, EndsAt: n.EndsAt, Told: one.mark.Done, Key: n.Key})
 	}
@@ -85,7 +81,7 @@ func (s *System) watchAlerts(ctx context.Context) {
 }
 
 func (s *System) readAlerts(ctx context.Context, from *storage.BucketHandle) error {
-	since := alert.MarksPrefix(s.alertTime().AddDate(0, 0, -alertDays))
+	since := alert.MarksPrefix(s.alertTime().AddDate(0, 0, -alert.OpenDays))
 	objects := from.Objects(ctx, &storage.Query{Prefix: "alerts/", StartOffset: since})
 	there := map[string]readMark{}
 	for {

@@ -19,7 +19,7 @@ import (
 // engine.Main, with what it is to open as further arguments.
 func Commands(engine ...string) []cli.Command {
 	command := func(name, summary string) cli.Command {
-		return cli.Command{Name: name, Summary: summary, Run: func(ctx context.Context, args []string, streams cli.Streams) error {
+		return cli.Command{Name: name, Summary: summary, Group: cli.ToStart, Run: func(ctx context.Context, args []string, streams cli.Streams) error {
 			options, err := ParseOptions(name, args, streams.Out)
 			if err != nil {
 				return err
@@ -95,6 +95,11 @@ func run(ctx context.Context, o Options, streams cli.Streams) (err error) {
 	if err := s.writeEnvironment(); err != nil {
 		return err
 	}
+	forget, err := s.announce(streams.Running, file.Name(), began)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, forget()) }()
 	s.introduce(streams.Out, file.Name(), time.Since(began))
 	if o.For > 0 {
 		var cancel context.CancelFunc

@@ -99,7 +99,9 @@ func about(command string) string {
 	if command == "demo" {
 		what = "runs the whole system on this machine, with simulated stations and a page to look at"
 	}
-	return fmt.Sprintf("stationflow %s %s.\n\n", command, what)
+	return fmt.Sprintf("usage: stationflow %[1]s [FLAGS]\n\nstationflow %[1]s %[2]s.\n"+
+		"Other commands in other shells find it by themselves.\n\nExamples:\n"+
+		"  stationflow %[1]s\n  stationflow %[1]s --data stationflow-data\n  stationflow %[1]s --kafka localhost:9092 --endpoints endpoints.json\n\n", command, what)
 }
 
 // ineffective refuses flags that would do nothing, silently.

@@ -19,6 +19,7 @@ import (
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/observe"
 	"github.com/stationflow/stationflow/internal/serve"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/dashboard/view"
@@ -66,6 +67,7 @@ type System struct {
 	functions *probe   // whether those that run elsewhere answer; nil without any
 	answers   *probe   // whether the warehouse does
 	dashboard *dashboard.Dashboard
+	counts    *observe.Functions // what the functions logged, for /metrics
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
 
@@ -126,7 +128,8 @@ func (step step) run(ctx context.Context, out io.Writer) error {
 func Start(ctx context.Context, o Options, folder string, getenv func(string) string, out io.Writer, log *slog.Logger) (*System, error) {
 	s := &System{options: o, folder: folder, out: out, refresh: newSignal(), transformedAgain: newSignal(), failed: make(chan error, 4)}
 	s.meter = meter.New(time.Now)
-	s.watcher = telemetry.Watch(s.meter.Handler(log.Handler()), time.Now, s.transformFinished)
+	s.counts = observe.NewFunctions()
+	s.watcher = telemetry.Watch(s.counts.Handler(s.meter.Handler(log.Handler())), time.Now, s.transformFinished)
 	s.log = slog.New(s.watcher)
 	slog.SetDefault(s.log) // where the functions log
 	if err := s.configure(getenv); err != nil {
@@ -298,7 +301,7 @@ func (s *System) startDashboard(context.Context) error {
 		Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, View: questions, Pipeline: s.pipeline,
 		Metered: func() any { return s.Metered() }, Location: s.location,
 	})
-	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.dashboard.Handler())
+	server, err := serveHTTP(host(s.Endpoints.Dashboard), s.observed(s.dashboard.Handler()))
 	if err != nil {
 		return err
 	}

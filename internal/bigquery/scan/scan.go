@@ -26,15 +26,32 @@ func (e *TooMuch) Error() string {
 	return fmt.Sprintf("it would read %d bytes of the warehouse and may read %d", e.Bytes, e.Most)
 }
 
-// Bytes asks how much the query would read, which costs nothing.
-func Bytes(ctx context.Context, query *bigquery.Query) (int64, error) {
+// A Plan is what is known of a query before it runs.
+type Plan struct {
+	Bytes     int64  // that it would read, at most
+	Statement string // BigQuery's word, such as SELECT; "" where it does not say
+}
+
+// PlanOf asks what the query would do, which costs nothing.
+func PlanOf(ctx context.Context, query *bigquery.Query) (Plan, error) {
 	query.DryRun = true
 	job, err := query.Run(ctx)
 	query.DryRun = false
 	if err != nil {
-		return 0, err
+		return Plan{}, err
 	}
-	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+	statistics := job.LastStatus().Statistics
+	plan := Plan{Bytes: statistics.TotalBytesProcessed}
+	if details, of := statistics.Details.(*bigquery.QueryStatistics); of {
+		plan.Statement = details.StatementType
+	}
+	return plan, nil
+}
+
+// Bytes asks how much the query would read, which costs nothing.
+func Bytes(ctx context.Context, query *bigquery.Query) (int64, error) {
+	plan, err := PlanOf(ctx, query)
+	return plan.Bytes, err
 }
 
 // Check asks how much the query would read, which costs nothing, and returns a

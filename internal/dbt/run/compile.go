@@ -96,8 +96,8 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 
 // An Estimate is what BigQuery says a model's SQL would read.
 type Estimate struct {
-	Name  string
-	Bytes int64
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
 }
 
 // DryRun asks for each model, seed and test that Run would build or run with

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/stationflow/stationflow/cmd/cli"
+	"github.com/stationflow/stationflow/internal/running"
 	"github.com/stationflow/stationflow/local/bench"
 	"github.com/stationflow/stationflow/local/system"
 	"github.com/stationflow/stationflow/local/warehouse"
@@ -27,7 +28,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	streams := cli.Streams{Getenv: os.Getenv, Out: os.Stdout, Err: os.Stderr}
+	streams := cli.Streams{Getenv: os.Getenv, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Running: running.Folder(os.Getenv)}
 	commands := append(system.Commands(self, warehouse.EngineCommand), bench.Command(self))
 	commands = append(commands, cli.Commands()...)
 	os.Exit(cli.Main(ctx, os.Args[1:], streams, commands))

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/running"
+)
+
+// emulators are the variables that only a shell has which works with a local
+// system.
+var emulators = []string{"BIGQUERY_EMULATOR_HOST", "STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"}
+
+// cloudUsage is the flag that all commands have which work with a system.
+const cloudUsage = "the project that this shell's variables name, although a local system runs"
+
+// parse parses the flags of a command that works with a system, and finds the
+// system: the local one that runs, unless --cloud says the project.
+func (s *Streams) parse(flags *flag.FlagSet, args []string, help string) error {
+	cloud := flags.Bool("cloud", false, cloudUsage)
+	if err := program.Parse(flags, args, s.Out, help); err != nil {
+		return err
+	}
+	return s.locate(*cloud)
+}
+
+// locate has Getenv say where the system is. A shell that has read a local
+// system's variables works with that one.
+func (s *Streams) locate(cloud bool) error {
+	for _, name := range emulators {
+		if s.Getenv(name) == "" {
+			continue
+		}
+		if cloud {
+			return program.Mistakef("--cloud: this shell has read the variables of a local system (%s): use another shell, or unset them", name)
+		}
+		return s.recognize()
+	}
+	if cloud {
+		return nil
+	}
+	found, err := running.Find(context.Background(), s.Running)
+	if err != nil {
+		return err
+	}
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
+		return s.use(&found[0])
+	}
+	var pages []string
+	for _, one := range found {
+		pages = append(pages, one.Page)
+	}
+	return program.Mistakef("%d local systems run, at %s: read the variables of one as it said when it was ready, or add --cloud", len(found), strings.Join(pages, " and "))
+}
+
+// recognize finds the system whose variables the shell has read, if it runs on
+// this machine.
+func (s *Streams) recognize() error {
+	found, err := running.Find(context.Background(), s.Running)
+	for i := range found {
+		if found[i].Variable(emulators[0]) == s.Getenv(emulators[0]) {
+			s.system = &found[i]
+		}
+	}
+	return err
+}
+
+// use has this process work with a system.
+func (s *Streams) use(system *running.System) error {
+	s.system = system
+	for _, variable := range system.Environment { // Google's clients look there
+		name, value, _ := strings.Cut(variable, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	shell := s.Getenv
+	s.Getenv = func(name string) string {
+		if value := system.Variable(name); value != "" {
+			return value
+		}
+		return shell(name)
+	}
+	fmt.Fprintf(s.Err, "local system at %s\n", system.Page)
+	return nil
+}
+
+// isLocal reports whether the command works with a local system.
+func (s *Streams) isLocal() bool {
+	return s.system != nil || s.Getenv(emulators[0]) != ""
+}
+
+// read returns what of reads from the environment; the error lists every fault.
+func read[T any](s *Streams, of func(*env.Reader) T) (T, error) {
+	r := env.NewReader(s.Getenv)
+	config := of(r)
+	return config, localAdvice(s.Getenv, r.Err())
+}
+
+// undecided makes a Mistake of every error of a command that says by 1 that
+// something is not as it should be: 2 stands for what could not be found out.
+func undecided(ctx context.Context, err error, found ...error) error {
+	if err == nil || errors.Is(err, flag.ErrHelp) || ctx.Err() != nil {
+		return err
+	}
+	for _, one := range found {
+		if errors.Is(err, one) {
+			return err
+		}
+	}
+	return program.AsMistake(err)
+}
+
+// piped returns what was piped in; "" where nothing was.
+func (s *Streams) piped() (string, error) {
+	file, isFile := s.In.(*os.File)
+	if s.In == nil || isFile && isTerminal(file) {
+		return "", nil
+	}
+	text, err := io.ReadAll(s.In)
+	if err != nil {
+		return "", fmt.Errorf("reading the standard input: %w", err)
+	}
+	return string(text), nil
+}
