@@ -13,7 +13,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -38,21 +37,16 @@ type Writer struct {
 	columns   []column
 	rows      int
 
+	header     []byte // of a page
 	page       []byte // before its compression
 	compressed []byte
 	numbers    numbering
-	encoder    *zstd.Encoder
 }
 
 // NewWriter returns a writer of files with the columns; schema is how their
 // footers describe these.
 func NewWriter(columns []Column, schema []format.SchemaElement, createdBy string) *Writer {
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		panic(err) // the options above are valid
-	}
-	w := &Writer{schema: schema, createdBy: createdBy, columns: make([]column, len(columns)), encoder: encoder}
+	w := &Writer{schema: schema, createdBy: createdBy, columns: make([]column, len(columns))}
 	for i := range w.columns {
 		w.columns[i].Column = columns[i]
 	}
@@ -114,9 +108,7 @@ func (w *Writer) writeGroup(dst *bytes.Buffer, start int) (format.RowGroup, erro
 			return group, fmt.Errorf("column %s has %d values for %d rows", c.Name, c.rows(), w.rows)
 		}
 		chunk := chunk{Writer: w, dst: dst, start: start}
-		if err := chunk.write(c); err != nil {
-			return group, fmt.Errorf("column %s: %w", c.Name, err)
-		}
+		chunk.write(c)
 		group.Columns[i].MetaData = chunk.meta
 		group.TotalByteSize += chunk.meta.TotalUncompressedSize
 		group.TotalCompressedSize += chunk.meta.TotalCompressedSize
