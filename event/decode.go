@@ -41,7 +41,7 @@ func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection 
 		return &Rejection{Tombstone, "the value is null"}
 	case len(value) == 0:
 		return &Rejection{Empty, "the value has no bytes"}
-	case !utf8.Valid(value):
+	case !isASCII(value) && !utf8.Valid(value):
 		return rejectEncoding(value)
 	}
 	refused := d.read(row, value, reference)
