@@ -133,7 +133,7 @@ func (d *Decoder) name(at, expected int) (index, value int) {
 	if expected < len(fields) {
 		quoted := fields[expected].quoted
 		if end := at + len(quoted); end <= len(d.data) && string(d.data[at:end]) == quoted {
-			return expected, d.colon(end)
+			return expected, d.space(end)
 		}
 	}
 	key, value := d.key(at)
