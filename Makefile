@@ -13,6 +13,11 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 # The tests that wait for leases and time limits, by name.
 LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_)
 
+# Packages that link the emulator, which the race detector would take too long
+# to compile.
+EMULATED = -e /engine -e /cmd/ -e /e2e
+TEST_LOCAL = $(GO) test -count=1 -timeout 25m -skip '$(LONG)'
+
 .PHONY: help demo up bench build check test faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
@@ -41,8 +46,11 @@ check: format ## while you work: format, vet, lint and tests of what is deployed
 	$(GO) test ./...
 
 test: build vet ## every test but the long ones; needs nothing but Go, git and make
-	$(GO) test ./...
-	cd local && $(GO) test -count=1 -timeout 25m -skip '$(LONG)' ./...
+	$(GO) test $(RACE) ./...
+	cd local && $(TEST_LOCAL) $(RACE) $(if $(RACE),$$($(GO) list ./... | grep -v $(EMULATED)),./...)
+ifdef RACE
+	cd local && $(TEST_LOCAL) $$($(GO) list ./... | grep $(EMULATED))
+endif
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e
@@ -58,9 +66,8 @@ clients: build ## the table of the local BigQuery through Google's clients for N
 		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/jars
 	cd local && STATIONFLOW_CLIENTS=1 $(GO) test -count=1 -timeout 15m ./warehouse -run 'TestTable_From'
 
-race: build ## the tests under the race detector (needs a C compiler); the emulator runs beside them as it was built
-	$(GO) test -race ./...
-	cd local && $(GO) test -race -count=1 -timeout 25m -skip '$(LONG)' $$($(GO) list ./... | grep -v -e /engine -e /cmd/ -e /e2e)
+race: ## make test under the race detector (needs a C compiler), but for what links the emulator
+	@$(MAKE) test RACE=-race
 
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
 	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
+	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -24,6 +25,7 @@ func init() {
 	}
 	functions.HTTP("alert", alert.Handle)
 	functions.HTTP("audit", audit.Handle)
+	functions.HTTP("compact", compact.Handle)
 	functions.HTTP("ingest", ingest.Handle)
 	functions.HTTP("scale", scale.Handle)
 	functions.HTTP("transform", transform.Handle)

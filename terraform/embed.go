@@ -24,6 +24,8 @@ type Deployment struct {
 	ScaleAttemptDeadline     int      `json:"scale_attempt_deadline_seconds"`
 	AuditSchedule            string   `json:"audit_schedule"` // likewise
 	AuditAttemptDeadline     int      `json:"audit_attempt_deadline_seconds"`
+	CompactSchedule          string   `json:"compact_schedule"` // likewise
+	CompactAttemptDeadline   int      `json:"compact_attempt_deadline_seconds"`
 	BridgePool               string   `json:"bridge_pool"`
 	RecordsTopic             string   `json:"records_topic"`
 	IngestSubscription       string   `json:"ingest_subscription"`
@@ -65,6 +67,11 @@ func (d Deployment) TransformDeadline() time.Duration {
 // ScaleDeadline is how long the scheduler waits for the answer of one check.
 func (d Deployment) ScaleDeadline() time.Duration {
 	return time.Duration(d.ScaleAttemptDeadline) * time.Second
+}
+
+// CompactDeadline is how long the scheduler waits for the answer of one call.
+func (d Deployment) CompactDeadline() time.Duration {
+	return time.Duration(d.CompactAttemptDeadline) * time.Second
 }
 
 // AckDeadline is how long Pub/Sub waits for the answer of one delivery.

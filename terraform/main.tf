@@ -16,6 +16,9 @@ locals {
   sinks = [for s in split(",", lookup(var.ingest.settings, "INGEST_SINKS", "lake,warehouse")) : trimspace(s)]
   lanes = concat(length(setsubtract(local.sinks, ["lake"])) > 0 ? ["rows"] : [], contains(local.sinks, "lake") ? ["lake"] : [])
 
+  # There is something to merge where ingest writes to the lake.
+  compact = contains(local.sinks, "lake") ? var.compact : null
+
   # What is built changes when one of these files does. Tests are no part of
   # what runs.
   files = { for what, patterns in local.sources : what => sort([
@@ -132,6 +135,7 @@ module "functions" {
   bucket       = module.lake.bucket
   build_bucket = module.foundation.build_bucket
   builder      = module.foundation.builder
+  compact      = local.compact
   ingest = {
     concurrency   = var.ingest.concurrency
     cpu           = var.ingest.cpu
@@ -257,6 +261,8 @@ module "scheduling" {
   source = "./modules/scheduling"
 
   audit      = module.functions.audit
+  compact    = module.functions.compact
+  compacts   = local.compact != null
   deployment = local.deployment
   project    = module.foundation.project
   region     = var.region
@@ -271,7 +277,9 @@ module "observability" {
   bridge                   = module.bridge.pool
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
+  idle                     = var.bridge.idle
   ingest_subscription      = module.transport.ingest_subscription
+  objectives               = var.objectives
   project                  = module.foundation.project
   runbooks_url             = var.runbooks_url
 }

@@ -31,6 +31,11 @@ output "bucket" {
   value       = "gs://${module.lake.bucket}"
 }
 
+output "dashboard" {
+  description = "Where the pipeline's dashboard can be seen, for those who operate it."
+  value       = module.observability.dashboard
+}
+
 output "dead_letter_subscription" {
   description = "Subscription that keeps batches that failed for good."
   value       = module.transport.dead_letter_subscription
@@ -38,12 +43,12 @@ output "dead_letter_subscription" {
 
 output "functions" {
   description = "Address of each function. Only the callers that Terraform knows may call them."
-  value = {
+  value = merge({
     audit     = "${module.functions.audit.uri}/audit"
     ingest    = "${module.functions.ingest.uri}/ingest"
     scale     = "${module.functions.scale.uri}/scale"
     transform = "${module.functions.transform.uri}/transform"
-  }
+  }, local.compact == null ? {} : { compact = "${module.functions.compact.uri}/compact" })
 }
 
 output "kafka_cluster" {

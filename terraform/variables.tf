@@ -143,6 +143,22 @@ variable "bucket" {
   }
 }
 
+variable "compact" {
+  description = <<-EOT
+    The function that merges the lake's files of each closed hour of a topic into one, and deletes what it merged after a
+    grace time; null for none. settings are further environment variables, COMPACT_… (see docs/settings.md).
+  EOT
+  type = object({
+    settings = optional(map(string), {})
+  })
+  default = {}
+
+  validation {
+    condition     = var.compact == null || alltrue([for name in keys(try(var.compact.settings, {})) : can(regex("^COMPACT_[A-Z_]+$", name))])
+    error_message = "compact.settings takes COMPACT_… variables only: everything else has a variable of its own."
+  }
+}
+
 variable "dashboard_viewers" {
   description = "Who may read prod_data, for Looker Studio: members such as user:ana@example.com or group:ops@example.com. They may also run queries in the project."
   type        = set(string)
@@ -268,6 +284,15 @@ variable "network" {
     condition     = var.network == null || contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], try(var.network.egress, ""))
     error_message = "network.egress is PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
   }
+}
+
+variable "objectives" {
+  description = <<-EOT
+    Whether Cloud Monitoring keeps two objectives over 28 days: how soon records are in BigQuery, and that audits find every
+    record. It takes them only once it knows their metrics: set it after the first records are through and an audit has run.
+  EOT
+  type        = bool
+  default     = false
 }
 
 variable "prod_bq_dataset" {

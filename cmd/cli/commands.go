@@ -3,6 +3,7 @@ package cli
 // Commands are those that work against a real project.
 func Commands() []Command {
 	return []Command{
+		{Name: "compact", Summary: "merge the files of the lake's closed hours", Run: runCompact},
 		{Name: "cost", Summary: "say what a deployed system costs in a month", Run: runCost},
 		{Name: "dbt", Summary: "run, test, build, compile or ls the dbt project natively", Run: runDbt},
 		{Name: "deadletters", Summary: "list the batches that were given up, show one, send them again or discard them", Run: deadLetters{wallClock{}}.run},

@@ -16,6 +16,7 @@ import (
 
 	_ "github.com/stationflow/stationflow" // registers the functions
 	"github.com/stationflow/stationflow/functions/audit"
+	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -23,8 +24,8 @@ import (
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
-const usage = `functions serves the Cloud Functions ingest, transform, scale and audit on one port. It takes
-no arguments; it is configured by environment variables:
+const usage = `functions serves the Cloud Functions ingest, transform, compact, scale and audit on one port.
+It takes no arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
   FUNCTION_HOST          the address to listen on; 127.0.0.1 by default, every interface where PORT is set
@@ -74,11 +75,12 @@ func address(getenv func(string) string) (host, port string) {
 func check(getenv func(string) string) error {
 	functions := map[string]func() error{
 		"audit":     func() error { _, err := audit.FromEnv(getenv); return err },
+		"compact":   func() error { _, err := compact.FromEnv(getenv); return err },
 		"ingest":    func() error { _, err := ingest.FromEnv(getenv); return err },
 		"scale":     func() error { _, err := scale.FromEnv(getenv); return err },
 		"transform": func() error { _, err := transform.FromEnv(getenv); return err },
 	}
-	served := []string{"ingest", "transform"}
+	served := []string{"compact", "ingest", "transform"}
 	if getenv("SCALE_POOL") != "" { // most who serve functions have no pool
 		served = append(served, "scale")
 	}

@@ -118,7 +118,8 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 		slog.Int64("duplicate_objects", s.duplicates),
 		slog.Int("bytes", s.bytes))
 	if s.newest >= 0 {
-		attributes = append(attributes, slog.Int64("oldest_kafka_ms", s.oldest), slog.Int64("newest_kafka_ms", s.newest))
+		attributes = append(attributes, slog.Int64("oldest_kafka_ms", s.oldest), slog.Int64("newest_kafka_ms", s.newest),
+			slog.Int64("age_ms", max(0, s.durable.UnixMilli()-s.oldest))) // of the oldest record, when all was durable
 	}
 	if s.absurd > 0 {
 		attributes = append(attributes, slog.Int("absurd_kafka_timestamps", s.absurd), slog.Int("null_kafka_timestamps", s.beyond))

@@ -32,6 +32,9 @@ type Config struct {
 	// sent as rows waits to be committed.
 	LagPerInstance time.Duration
 
+	// RatePerInstance is how many records a second there are for each instance.
+	RatePerInstance float64
+
 	// DailyRun is how long the pool runs each day, from midnight of UTC on,
 	// whatever comes: Kafka forgets the commits of a group that has had no
 	// member for 7 days.
@@ -48,22 +51,23 @@ var poolName = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/workerPools/[
 
 // FromEnv reads the KAFKA_ variables as the bridge does, SCALE_POOL,
 // SCALE_IDLE, SCALE_MIN_INSTANCES, SCALE_MAX_INSTANCES, SCALE_IDLE_AFTER,
-// SCALE_LAG, SCALE_DAILY_RUN, the bridge's BRIDGE_LAKE_AGE and RUN_EMULATOR_HOST.
+// SCALE_LAG, SCALE_RATE, SCALE_DAILY_RUN, the bridge's BRIDGE_LAKE_AGE and RUN_EMULATOR_HOST.
 // The error lists every fault.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	c := Config{
-		Kafka:          kafka.FromEnv(r),
-		Topics:         kafka.TopicsFromEnv(r),
-		GroupID:        kafka.GroupFromEnv(r),
-		Pool:           pool(r),
-		Endpoint:       r.String("RUN_EMULATOR_HOST", ""),
-		Stays:          r.OneOf("SCALE_IDLE", "stop", "stay") == "stay",
-		MinInstances:   r.Int("SCALE_MIN_INSTANCES", 1, 1, mostInstances),
-		MaxInstances:   r.Int("SCALE_MAX_INSTANCES", 2, 1, mostInstances),
-		IdleAfter:      r.Duration("SCALE_IDLE_AFTER", 15*time.Minute, time.Second, 24*time.Hour),
-		LagPerInstance: r.Duration("SCALE_LAG", 2*time.Minute, time.Second, time.Hour),
-		DailyRun:       r.Duration("SCALE_DAILY_RUN", 10*time.Minute, 0, 24*time.Hour),
+		Kafka:           kafka.FromEnv(r),
+		Topics:          kafka.TopicsFromEnv(r),
+		GroupID:         kafka.GroupFromEnv(r),
+		Pool:            pool(r),
+		Endpoint:        r.String("RUN_EMULATOR_HOST", ""),
+		Stays:           r.OneOf("SCALE_IDLE", "stop", "stay") == "stay",
+		MinInstances:    r.Int("SCALE_MIN_INSTANCES", 1, 1, mostInstances),
+		MaxInstances:    r.Int("SCALE_MAX_INSTANCES", 2, 1, mostInstances),
+		IdleAfter:       r.Duration("SCALE_IDLE_AFTER", 15*time.Minute, time.Second, 24*time.Hour),
+		LagPerInstance:  r.Duration("SCALE_LAG", 2*time.Minute, time.Second, time.Hour),
+		RatePerInstance: float64(r.Int("SCALE_RATE", 100_000, 1, 1_000_000_000)),
+		DailyRun:        r.Duration("SCALE_DAILY_RUN", 10*time.Minute, 0, 24*time.Hour),
 	}
 	if c.MinInstances > c.MaxInstances {
 		r.Fault("SCALE_MIN_INSTANCES", "is %d, more than SCALE_MAX_INSTANCES, %d: lower it, or raise the other",

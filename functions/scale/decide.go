@@ -2,6 +2,7 @@ package scale
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func (c Config) decide(s standing, set int64, now time.Time) (instances int64, w
 		return c.MinInstances, why + ", and SCALE_IDLE is stay"
 	case instances == 0:
 		return 0, why
-	case instances > 1:
+	case instances > 1 && s.lag >= c.LagPerInstance:
 		instances = max(instances, set) // none goes while the others are behind
 	}
 	return min(max(instances, c.MinInstances), c.MaxInstances), why
@@ -24,10 +25,10 @@ func (c Config) decide(s standing, set int64, now time.Time) (instances int64, w
 // asked is what the records ask for.
 func (c Config) asked(s standing, now time.Time) (instances int64, why string) {
 	switch {
-	case len(s.waiting) > 0 && s.lag >= c.LagPerInstance:
-		// More instances than partitions that wait would have nothing to do.
-		return min(1+int64(s.lag/c.LagPerInstance), int64(len(s.waiting))),
-			fmt.Sprintf("%d offsets of %d partitions wait, the oldest for more than %v", s.offsets, len(s.waiting), s.lag)
+	case c.behind(s) > max(c.coming(s), 1):
+		return c.behind(s), fmt.Sprintf("%d offsets of %d partitions wait, the oldest for more than %v", s.offsets, len(s.waiting), s.lag)
+	case c.coming(s) > 1:
+		return c.coming(s), fmt.Sprintf("%.0f records come each second", s.rate)
 	case len(s.waiting) > 0:
 		return 1, fmt.Sprintf("%d offsets of %d partitions wait", s.offsets, len(s.waiting))
 	case len(s.unsettled) > 0:
@@ -40,6 +41,19 @@ func (c Config) asked(s standing, now time.Time) (instances int64, why string) {
 		return 1, "it runs once a day, so that Kafka keeps the group's commits"
 	}
 	return 0, fmt.Sprintf("no record came for %v and none waits", c.IdleAfter)
+}
+
+// behind is how many instances the lag asks for. More than partitions that wait
+// would have nothing to do.
+func (c Config) behind(s standing) int64 {
+	return min(1+int64(s.lag/c.LagPerInstance), int64(len(s.waiting)))
+}
+
+// coming is how many instances the records ask for that come. Without it a rate
+// that is too much for one would have a second one only once records wait for
+// LagPerInstance, and lose it as soon as they do not.
+func (c Config) coming(s standing) int64 {
+	return min(int64(math.Ceil(s.rate/c.RatePerInstance)), s.partitions)
 }
 
 func sinceMidnight(now time.Time) time.Duration {

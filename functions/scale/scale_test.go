@@ -51,7 +51,7 @@ func TestDecide(t *testing.T) {
 	}
 	stop := Config{
 		MinInstances: 1, MaxInstances: 8,
-		IdleAfter: 15 * time.Minute, LagPerInstance: 2 * time.Minute, DailyRun: 10 * time.Minute,
+		IdleAfter: 15 * time.Minute, LagPerInstance: 2 * time.Minute, RatePerInstance: 1000, DailyRun: 10 * time.Minute,
 	}
 	stay, three := stop, stop
 	stay.Stays, three.MinInstances = true, 3
@@ -81,6 +81,11 @@ func TestDecide(t *testing.T) {
 		"less lag takes none away":       {stop, standing{waiting: partitions(6), lag: 2 * time.Minute}, 5, noon, 5},
 		"but not more than the most":     {stop, standing{waiting: partitions(6), lag: 2 * time.Minute}, 50, noon, 8},
 		"what waits is young again":      {stop, standing{waiting: partitions(6)}, 5, noon, 1},
+		"much comes":                     {stop, standing{recent: true, rate: 3500, partitions: 6}, 1, noon, 4},
+		"much comes to few partitions":   {stop, standing{recent: true, rate: 3500, partitions: 2}, 1, noon, 2},
+		"less comes":                     {stop, standing{recent: true, rate: 1900, partitions: 6}, 5, noon, 2},
+		"more waits than comes":          {stop, standing{waiting: partitions(6), lag: 4 * time.Minute, recent: true, rate: 1500, partitions: 6}, 1, noon, 3},
+		"more comes than waits":          {stop, standing{waiting: partitions(6), lag: 2 * time.Minute, recent: true, rate: 3500, partitions: 6}, 1, noon, 4},
 		"lag of one partition stays one": {stop, standing{waiting: partitions(1), lag: 14 * time.Minute}, 4, noon, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

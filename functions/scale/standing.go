@@ -30,8 +30,10 @@ type standing struct {
 	// LagPerInstance.
 	lag time.Duration
 
-	members int  // of the group
-	recent  bool // a record came within IdleAfter, by Kafka's timestamp
+	members    int     // of the group
+	partitions int64   // that can be read
+	recent     bool    // a record came within IdleAfter, by Kafka's timestamp
+	rate       float64 // records a second, of that time or of the last LagPerInstance, whichever is more
 }
 
 // look reads metadata and offsets. It joins no group and changes nothing. An
@@ -100,6 +102,7 @@ func (c Config) measure(
 		return err
 	}
 	waiting := make(map[kafka.Partition]kafka.Commit)
+	s.partitions = int64(len(commits))
 	for partition, commit := range commits {
 		switch end := ends[partition]; {
 		case !commit.Holds(topics[partition.Topic].ID):
@@ -116,11 +119,21 @@ func (c Config) measure(
 	if s.lag, err = c.lag(client, waiting, now); err != nil {
 		return err
 	}
-	recent, err := kafka.Offsets(client, at(commits, now.Add(-c.IdleAfter).UnixMilli()), sarama.ReadCommitted)
-	for _, offset := range recent {
-		s.recent = s.recent || offset >= 0
+	for _, window := range []time.Duration{c.IdleAfter, c.LagPerInstance} {
+		recent, err := kafka.Offsets(client, at(commits, now.Add(-window).UnixMilli()), sarama.ReadCommitted)
+		if err != nil {
+			return err
+		}
+		came := int64(0)
+		for partition, offset := range recent {
+			if offset >= 0 {
+				s.recent = s.recent || window == c.IdleAfter
+				came += max(ends[partition]-offset, 0)
+			}
+		}
+		s.rate = max(s.rate, float64(came)/window.Seconds())
 	}
-	return err
+	return nil
 }
 
 // lag asks for the first record that is younger than one LagPerInstance, two,

@@ -25,3 +25,16 @@ func TestModel_AlertStaysWithinTheBill(t *testing.T) {
 		}
 	}
 }
+
+// To merge the lake's files costs next to nothing while nothing comes, little
+// beside the rest otherwise, and nothing where it is not deployed.
+func TestModel_CompactIsCheap(t *testing.T) {
+	for records, most := range map[float64]float64{0: 0.2, 1: 0.5, 20: 1, 100: 2, 1000: 10} {
+		w := cost.DefaultWorkload(records)
+		with := bill(t, cost.ListPrices(), w, false).Components[cost.Compact]
+		w.Compacts = false
+		if without := bill(t, cost.ListPrices(), w, false).Components[cost.Compact]; with <= 0 || with > most || without != 0 {
+			t.Errorf("%v records a second: %.2f, want at most %v, and %.2f without it", records, with, most, without)
+		}
+	}
+}

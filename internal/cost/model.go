@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -21,11 +22,12 @@ const (
 	TransformSQL = "queries of the transform"
 	Alert        = "alert function"
 	Audit        = "audit"
+	Compact      = "compact"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Alert, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Compact, Alert, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
@@ -58,6 +60,7 @@ type Workload struct {
 	LakeAge          time.Duration // likewise in the lake lane
 	RetentionDays    float64       // of staging
 	Alerts           bool          // whether the function alert is deployed
+	Compacts         bool          // whether the function compact is deployed
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
 
@@ -66,7 +69,7 @@ func DefaultWorkload(recordsPerSecond float64) Workload {
 	return Workload{
 		RecordsPerSecond: recordsPerSecond, RecordBytes: 300, Transport: OverPubSub, Schedule: "* * * * *",
 		Partitions: 36, BatchAge: 800 * time.Millisecond, LakeAge: time.Minute, RetentionDays: 90,
-		BridgeIdle: BridgeStops,
+		Compacts: true, BridgeIdle: BridgeStops,
 	}
 }
 
@@ -284,5 +287,5 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
 		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes + audits*auditLogBytes},
-	}, append(p.audit(w, objects), w.alertItems(carried)...)...), nil
+	}, slices.Concat(p.audit(w, objects), w.compactItems(objects), w.alertItems(carried))...), nil
 }

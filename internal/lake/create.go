@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"strings"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
@@ -17,6 +19,7 @@ const (
 	digestKey    = "stationflow-digest"
 	rangesKey    = "stationflow-ranges"
 	selectionKey = "stationflow-selection"
+	arrivedKey   = "stationflow-arrived"
 )
 
 // castagnoli is the polynomial of Cloud Storage's checksums.
@@ -56,6 +59,23 @@ type Object struct {
 	Selection uint64 // of the batch's records that the object holds, see Selection; 0 for all there are
 	Ranges    string // of the batch, as text; "" for an object of one record
 	Data      []byte
+	Pieces    [][]byte // follow Data, for an object that is too large for one slice
+	Arrived   Period   // of the objects that were merged into this one; zero for others
+}
+
+// A Period is from the first of several moments to the last.
+type Period struct{ First, Last time.Time }
+
+// ArrivedIn returns when the records of an object arrived in the lake: when it
+// was created, or those that were merged into it.
+func ArrivedIn(attrs *storage.ObjectAttrs) Period {
+	first, last, _ := strings.Cut(attrs.Metadata[arrivedKey], " ")
+	from, err1 := time.Parse(time.RFC3339Nano, first)
+	to, err2 := time.Parse(time.RFC3339Nano, last)
+	if err1 != nil || err2 != nil {
+		return Period{attrs.Created, attrs.Created}
+	}
+	return Period{from, to}
 }
 
 // CreateOnce creates the object, unless one of its name exists already. It
@@ -77,8 +97,11 @@ func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, o Object) (du
 	if o.Ranges != "" {
 		metadata[rangesKey] = o.Ranges
 	}
+	if !o.Arrived.First.IsZero() {
+		metadata[arrivedKey] = o.Arrived.First.UTC().Format(time.RFC3339Nano) + " " + o.Arrived.Last.UTC().Format(time.RFC3339Nano)
+	}
 	object := bucket.Object(o.Name).Retryer(storage.WithPolicy(storage.RetryNever))
-	err = create(ctx, object.If(storage.Conditions{DoesNotExist: true}), metadata, o.Data)
+	err = create(ctx, object.If(storage.Conditions{DoesNotExist: true}), metadata, append([][]byte{o.Data}, o.Pieces...))
 	if err == nil {
 		return false, nil
 	}
@@ -103,6 +126,12 @@ func CreateOnce(ctx context.Context, bucket *storage.BucketHandle, o Object) (du
 // text; "" when it does not say.
 func RangesOf(attrs *storage.ObjectAttrs) string { return attrs.Metadata[rangesKey] }
 
+// HasDigest reports whether the object says that it was made from what has the
+// digest.
+func HasDigest(attrs *storage.ObjectAttrs, digest uint64) bool {
+	return attrs.Metadata[digestKey] == hexadecimal(digest)
+}
+
 func hexadecimal(digest uint64) string { return fmt.Sprintf("%016x", digest) }
 
 // Read returns the contents of an object. It makes one attempt.
@@ -121,17 +150,21 @@ func Read(ctx context.Context, bucket *storage.BucketHandle, name string) (data 
 // create uploads in one request: the object appears whole or not at all. The
 // checksum goes along so that the server refuses a damaged upload, rather
 // than the client noticing it once the object exists.
-func create(ctx context.Context, object *storage.ObjectHandle, metadata map[string]string, data []byte) error {
+func create(ctx context.Context, object *storage.ObjectHandle, metadata map[string]string, pieces [][]byte) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // abandons the upload when Write fails
 	w := object.NewWriter(ctx)
 	w.ChunkSize = 0 // the library's default buffers 16 MiB a writer
 	w.ContentType = "application/octet-stream"
-	w.CRC32C = crc32.Checksum(data, castagnoli)
+	for _, piece := range pieces {
+		w.CRC32C = crc32.Update(w.CRC32C, castagnoli, piece)
+	}
 	w.SendCRC32C = true
 	w.Metadata = metadata
-	if _, err := w.Write(data); err != nil {
-		return err
+	for _, piece := range pieces {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
 	}
 	if err := w.Close(); err != nil {
 		return err

@@ -10,6 +10,7 @@ package lake
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +50,42 @@ func ParseRaw(name string) (topic, topicID string, ok bool) {
 		return "", "", false
 	}
 	return parts[1], digits[1], true
+}
+
+// FolderHour returns the hour, UTC, whose events the object of the name holds.
+// ok is false for names that are not those of objects with events.
+func FolderHour(name string) (hour time.Time, ok bool) {
+	if !rawName.MatchString(name) {
+		return hour, false
+	}
+	hour, err := time.Parse("dt=2006-01-02/hour=15", strings.Join(strings.Split(name, "/")[2:4], "/"))
+	return hour, err == nil
+}
+
+// MergedObject names an object that holds the records of others of its folder,
+// of which topic and topicID say whose they are, as ParseRaw does. generation
+// stands for what was merged. Where several objects hold the records, number is
+// that of one of them, from 1 on; the last one, which completes them, has 0.
+func MergedObject(folder, topic, topicID, generation string, number int) string {
+	name := folder + topic + "-" + topicIDPrefix(topicID) + "-compact-" + generation
+	if number > 0 {
+		name += fmt.Sprintf("-%05d", number)
+	}
+	return name + ".parquet"
+}
+
+// mergedName ends as MergedObject has it.
+var mergedName = regexp.MustCompile(`-[0-9a-f]{8}-compact-([0-9a-f]{16})(?:-(\d{5}))?\.parquet$`)
+
+// ParseMerged returns what MergedObject made a name from. ok is false for other
+// names.
+func ParseMerged(name string) (generation string, number int, ok bool) {
+	parts := mergedName.FindStringSubmatch(name)
+	if parts == nil || !rawName.MatchString(name) {
+		return "", 0, false
+	}
+	number, _ = strconv.Atoi(parts[2]) // "" is 0
+	return parts[1], number, true
 }
 
 // batchName is the last part of the names of a batch's objects. It does not

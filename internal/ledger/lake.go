@@ -15,6 +15,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/internal/lake/merged"
 )
 
 // A Lake is the bucket with the Parquet objects.
@@ -37,6 +38,8 @@ type Object struct {
 	Size    int64
 	Created time.Time
 	Ranges  string // of its batch, from its metadata
+
+	generation int64
 }
 
 // A find is what an object holds.
@@ -49,19 +52,42 @@ type find struct {
 // parallel is how many objects are read at a time.
 const parallel = 32
 
-// list returns the objects of all topics that were created within the bounds.
+// list returns the objects of all topics that arrived within the bounds, but for
+// those that were merged into others of them, which hold their records too.
 // Folders of event days before from are left out where that is not zero.
 func (l *Lake) list(ctx context.Context, in arrived, from time.Time) ([]Object, error) {
 	found := make([][]Object, len(l.Topics))
-	group, ctx := errgroup.WithContext(ctx)
+	group, listing := errgroup.WithContext(ctx)
 	for i, topic := range l.Topics {
 		group.Go(func() (err error) {
-			found[i], err = l.listTopic(ctx, topic, in, from)
+			found[i], err = l.listTopic(listing, topic, in, from)
 			return err
 		})
 	}
-	err := group.Wait()
-	return slices.Concat(found...), err
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return l.current(ctx, slices.Concat(found...))
+}
+
+// current leaves out the objects that are about to go, because others of these
+// replace them.
+func (l *Lake) current(ctx context.Context, objects []Object) ([]Object, error) {
+	sizes := make(map[string]int64, len(objects))
+	for _, o := range objects {
+		sizes[o.Name] = o.Size
+	}
+	merges, err := merged.Find(ctx, l.Bucket, sizes)
+	if err != nil {
+		return nil, fmt.Errorf("asking which of the lake's objects replace others: %w", err)
+	}
+	replaced := map[merged.Part]bool{}
+	for _, merge := range merges {
+		for _, part := range merge.Replaces {
+			replaced[part] = true
+		}
+	}
+	return slices.DeleteFunc(objects, func(o Object) bool { return replaced[merged.Part{Name: o.Name, Generation: o.generation}] }), nil
 }
 
 func (l *Lake) listTopic(ctx context.Context, topic string, in arrived, from time.Time) (found []Object, err error) {
@@ -69,7 +95,7 @@ func (l *Lake) listTopic(ctx context.Context, topic string, in arrived, from tim
 	if !from.IsZero() {
 		query.StartOffset = lake.RawFolder(topic) + lake.DayFolder(from)
 	}
-	if err := query.SetAttrSelection([]string{"Name", "Size", "Created", "Metadata"}); err != nil {
+	if err := query.SetAttrSelection([]string{"Name", "Size", "Created", "Metadata", "Generation"}); err != nil {
 		return nil, err
 	}
 	for objects := l.Bucket.Objects(ctx, query); ; {
@@ -79,9 +105,9 @@ func (l *Lake) listTopic(ctx context.Context, topic string, in arrived, from tim
 			return found, nil
 		case err != nil:
 			return nil, fmt.Errorf("listing the lake's objects of %s: %w", topic, err)
-		case attrs.Created.Before(in.from), !in.to.IsZero() && !attrs.Created.Before(in.to):
-		default:
-			found = append(found, Object{attrs.Name, topic, attrs.Size, attrs.Created, lake.RangesOf(attrs)})
+		}
+		if arrived := lake.ArrivedIn(attrs); !arrived.Last.Before(in.from) && (in.to.IsZero() || arrived.First.Before(in.to)) {
+			found = append(found, Object{attrs.Name, topic, attrs.Size, attrs.Created, lake.RangesOf(attrs), attrs.Generation})
 		}
 	}
 }
@@ -97,21 +123,27 @@ func size(objects []Object) (bytes int64) {
 // read returns what the objects hold.
 func (l *Lake) read(ctx context.Context, objects []Object) ([]find, error) {
 	finds := make([]find, len(objects))
-	if size(objects) > l.ReadBytes {
-		for i, object := range objects {
-			finds[i] = object.claims()
-		}
-		return finds, nil
-	}
+	byName := size(objects) > l.ReadBytes
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, object := range objects {
+		if byName && !object.isSilent() {
+			finds[i] = object.claims()
+			continue
+		}
 		group.Go(func() (err error) {
 			finds[i], err = l.readObject(ctx, object)
 			return err
 		})
 	}
 	return finds, group.Wait()
+}
+
+// isSilent reports whether an object was merged from so many partitions that its
+// metadata has no room for their ranges.
+func (o Object) isSilent() bool {
+	_, _, ok := lake.ParseMerged(o.Name)
+	return ok && o.Ranges == ""
 }
 
 // claims are what an object's metadata says, which may be more than it holds:
@@ -142,9 +174,8 @@ func (l *Lake) readObject(ctx context.Context, object Object) (find, error) {
 		f.broken = "its name is not that of an object of this lake"
 		return f, nil
 	}
-	spans, fault := readCoordinates(&blocks{ctx: ctx, object: l.Bucket.Object(object.Name), size: object.Size}, object.Size)
-	var fetching *outage
-	if errors.As(fault, &fetching) && !errors.Is(fault, storage.ErrObjectNotExist) {
+	spans, fault := readCoordinates(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size)
+	if lake.IsOutage(fault) && !errors.Is(fault, storage.ErrObjectNotExist) {
 		return f, fmt.Errorf("reading object %s: %w", object.Name, fault)
 	}
 	if fault != nil { // damaged, or deleted meanwhile

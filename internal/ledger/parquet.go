@@ -1,39 +1,31 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 
-	"cloud.google.com/go/storage"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
 // readCoordinates returns the coordinates of the rows of a Parquet file. It
-// reads the footer and four columns. A file that is damaged is an error; one
-// that cannot be fetched is an *outage.
+// reads the footer and four columns. A file that is damaged is an error, and so
+// is one that cannot be fetched: lake.IsOutage tells.
 func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err error) {
 	defer func() {
 		if fault := recover(); fault != nil { // the library trusts what a file says of itself
 			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
 		}
 	}()
-	file, err := parquet.OpenFile(from, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, at, err := parquetfile.Open(from, size, "kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset")
 	if err != nil {
-		return nil, fmt.Errorf("it is no Parquet file that can be read: %w", err)
-	}
-	var at [4]int
-	for i, name := range []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"} {
-		column, ok := file.Schema().Lookup(name)
-		if !ok {
-			return nil, fmt.Errorf("it has no column %s", name)
-		}
-		at[i] = column.ColumnIndex
+		return nil, err
 	}
 	offsets := map[Place][]int64{}
-	for _, group := range file.RowGroups() {
-		if err := addGroup(offsets, group, at); err != nil {
+	for group := range file.RowGroups() {
+		if err := addGroup(offsets, file, group, [4]int(at)); err != nil {
 			return nil, fmt.Errorf("its rows cannot be read: %w", err)
 		}
 	}
@@ -44,15 +36,19 @@ func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err e
 	return spans, nil
 }
 
-func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
+func addGroup(to map[Place][]int64, file *parquetfile.File, group int, at [4]int) error {
 	var columns [4][]parquet.Value
+	rows := file.RowGroups()[group].NumRows()
 	for i := range columns {
-		var err error
-		if columns[i], err = values(group.ColumnChunks()[at[i]]); err != nil {
+		pages, err := file.Pages(group, at[i])
+		if err != nil {
 			return err
 		}
-		if int64(len(columns[i])) != group.NumRows() {
-			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), group.NumRows())
+		if columns[i], err = values(pages); err != nil {
+			return err
+		}
+		if int64(len(columns[i])) != rows {
+			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), rows)
 		}
 	}
 	var place Place
@@ -76,8 +72,7 @@ func addGroup(to map[Place][]int64, group parquet.RowGroup, at [4]int) error {
 
 // values reads a column, a few values at a time: how many there are is what the
 // file says, which may be damaged.
-func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
-	pages := chunk.Pages()
+func values(pages parquet.Pages) (all []parquet.Value, err error) {
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	some := make([]parquet.Value, 1024)
 	for {
@@ -102,60 +97,4 @@ func values(chunk parquet.ColumnChunk) (all []parquet.Value, err error) {
 		}
 		parquet.Release(page)
 	}
-}
-
-// blockBytes is how much of an object is fetched at once. Most objects have
-// fewer bytes; of large ones, what lies between the columns is not fetched.
-const blockBytes = 1 << 20
-
-// Blocks reads an object in blocks, each once.
-type blocks struct {
-	ctx    context.Context
-	object *storage.ObjectHandle
-	size   int64
-
-	number int64
-	held   []byte
-}
-
-// An outage is why an object could not be fetched.
-type outage struct{ error }
-
-func (o *outage) Unwrap() error { return o.error }
-
-// ReadAt fetches the blocks that it needs.
-func (b *blocks) ReadAt(p []byte, offset int64) (n int, err error) {
-	for n < len(p) {
-		if offset >= b.size {
-			return n, io.EOF
-		}
-		if err := b.fetch(offset / blockBytes); err != nil {
-			return n, err
-		}
-		start := offset % blockBytes
-		if start >= int64(len(b.held)) {
-			return n, io.ErrUnexpectedEOF
-		}
-		copied := copy(p[n:], b.held[start:])
-		n, offset = n+copied, offset+int64(copied)
-	}
-	return n, nil
-}
-
-func (b *blocks) fetch(number int64) error {
-	if b.held != nil && b.number == number {
-		return nil
-	}
-	first := number * blockBytes
-	reader, err := b.object.NewRangeReader(b.ctx, first, min(blockBytes, b.size-first))
-	if err == nil {
-		b.held, err = io.ReadAll(reader)
-		err = errors.Join(err, reader.Close())
-	}
-	if err != nil {
-		b.held = nil
-		return &outage{err}
-	}
-	b.number = number
-	return nil
 }

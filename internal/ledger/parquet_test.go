@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,8 +55,8 @@ func TestReadCoordinates(t *testing.T) {
 	}
 }
 
-// A file that is cut anywhere, or has other bytes, is never a crash, and one
-// that is cut is always told.
+// A file that is cut anywhere, or has other bytes, is never a crash, takes no
+// more memory than others, and one that is cut is always told.
 func TestReadCoordinates_Damaged(t *testing.T) {
 	var rows []stored
 	for offset := range int64(60) {
@@ -67,17 +68,28 @@ func TestReadCoordinates_Damaged(t *testing.T) {
 			t.Fatalf("cut to %d of %d bytes it holds %v", length, len(whole), got)
 		}
 	}
-	random := rand.New(rand.NewPCG(3, 3))
-	for range 300 {
+	for seed := range uint64(400) {
+		random := rand.New(rand.NewPCG(seed, 3))
 		damaged := bytes.Clone(whole)
-		for range 1 + random.IntN(4) {
+		for range 1 + random.IntN(40) {
 			damaged[random.IntN(len(damaged))] = byte(random.Uint32())
 		}
+		before := allocated()
 		_, _ = coordinates(damaged) // whatever it says, it returns
+		if took := allocated() - before; took > 32<<20 {
+			t.Errorf("a file of %d bytes made it take %d MB", len(damaged), took>>20)
+		}
 	}
 	for name, content := range map[string][]byte{"text": []byte("hello"), "nothing": nil, "magic": []byte("PAR1PAR1PAR1")} {
 		if got, err := coordinates(content); err == nil {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// allocated is how many bytes were ever allocated.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

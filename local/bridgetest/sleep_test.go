@@ -264,6 +264,31 @@ func TestSleep_LagAsksForInstances(t *testing.T) {
 	s.check(t, 0)
 }
 
+// So many records a second have an instance for each SCALE_RATE of them, before
+// any of them waits, and keep it until the quarter of an hour has fewer.
+func TestSleep_RateAsksForInstances(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	s := newSleeper(t, cluster, config(cluster), newRecorder(func(context.Context, *batch.Batch) error { return nil }),
+		map[string]string{"SCALE_MAX_INSTANCES": "4", "SCALE_RATE": "2"})
+	s.check(t, 1)
+	s.settle(t)
+	for i := range 600 { // 5 a second for 2 minutes
+		s.produceAt(t, int32(i%6), s.clock())
+	}
+	s.settle(t)
+	s.check(t, 3)
+	s.settle(t)
+	for _, step := range []struct {
+		age  time.Duration // of these records
+		want int64
+	}{{119 * time.Second, 3}, {121 * time.Second, 1}, {16 * time.Minute, 0}} {
+		s.at(noon.Add(step.age))
+		s.check(t, step.want)
+		s.settle(t)
+	}
+}
+
 // SCALE_IDLE=stay keeps as many as shall run at least.
 func TestSleep_Stay(t *testing.T) {
 	t.Parallel()

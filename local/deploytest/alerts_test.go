@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,14 +55,115 @@ func TestAlerts_LookAtWhatIsLogged(t *testing.T) {
 		}
 	}
 	used := regexp.MustCompile(`logging_googleapis_com:user_(\w+?)(?:_sum|_bucket)?\{monitored_resource="(\w+)"`)
-	for _, alert := range p.all("google_monitoring_alert_policy") {
-		query := alert.text("conditions.0.condition_prometheus_query_language.0.query")
+	holds := func(who, query string) {
 		for _, found := range used.FindAllStringSubmatch(query, -1) {
 			if !metrics[found[1]] {
-				t.Errorf("%s looks at %s, which is no metric", alert.Address, found[1])
+				t.Errorf("%s looks at %s, which is no metric", who, found[1])
 			}
 			if found[2] != resources[found[1]] {
-				t.Errorf("%s looks for %s at a %s, and its lines come from a %s", alert.Address, found[1], found[2], resources[found[1]])
+				t.Errorf("%s looks for %s at a %s, and its lines come from a %s", who, found[1], found[2], resources[found[1]])
+			}
+		}
+	}
+	for _, alert := range p.all("google_monitoring_alert_policy") {
+		holds(alert.Address, alert.text("conditions.0.condition_prometheus_query_language.0.query"))
+	}
+	for title, queries := range charts(t, p) {
+		holds("the chart "+title, strings.Join(queries, "\n"))
+	}
+}
+
+// charts are the queries of each chart of the dashboard.
+func charts(t *testing.T, p *plan) map[string][]string {
+	t.Helper()
+	var dashboard struct {
+		MosaicLayout struct {
+			Columns int
+			Tiles   []struct {
+				XPos, YPos, Width, Height int
+				Widget                    struct {
+					Title   string
+					XYChart struct {
+						DataSets []struct {
+							TimeSeriesQuery struct{ PrometheusQuery string }
+						}
+					}
+					LogsPanel struct{ Filter string }
+				}
+			}
+		}
+	}
+	text := p.one(t, "module.observability.google_monitoring_dashboard.pipeline").text("dashboard_json")
+	if err := json.Unmarshal([]byte(text), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	taken := map[[2]int]string{}
+	for _, tile := range dashboard.MosaicLayout.Tiles {
+		for x := tile.XPos; x < tile.XPos+tile.Width; x++ {
+			for y := tile.YPos; y < tile.YPos+tile.Height; y++ {
+				if other := taken[[2]int{x, y}]; other != "" || x >= dashboard.MosaicLayout.Columns {
+					t.Fatalf("%s lies on %q, or beside the dashboard", tile.Widget.Title, other)
+				}
+				taken[[2]int{x, y}] = tile.Widget.Title
+			}
+		}
+		for _, line := range tile.Widget.XYChart.DataSets {
+			found[tile.Widget.Title] = append(found[tile.Widget.Title], line.TimeSeriesQuery.PrometheusQuery)
+		}
+	}
+	return found
+}
+
+// The dashboard has a line for what each alert looks at, and the log of what
+// failed.
+func TestDashboard_ShowsWhatAlertsLookAt(t *testing.T) {
+	p := planOf(t, "defaults")
+	shown := ""
+	for _, queries := range charts(t, p) {
+		shown += strings.Join(queries, "\n")
+	}
+	// Alone the health of the bridge is not a line: its lag and the log say more.
+	metric := regexp.MustCompile(`\b(?:logging|pubsub|run)_googleapis_com:\w+`)
+	for _, alert := range p.all("google_monitoring_alert_policy") {
+		for _, name := range metric.FindAllString(alert.text("conditions.0.condition_prometheus_query_language.0.query"), -1) {
+			if !strings.Contains(shown, name) && !strings.HasSuffix(name, "_bridge_unhealthy") {
+				t.Errorf("%s looks at %s, which no chart shows", alert.Address, name)
+			}
+		}
+	}
+	text := p.one(t, "module.observability.google_monitoring_dashboard.pipeline").text("dashboard_json")
+	for _, workload := range []string{"audit", "ingest", "scale", "transform", "stationflow-bridge"} {
+		if !strings.Contains(text, `_name=\"`+workload+`\"`) {
+			t.Errorf("the log of what failed leaves %s out", workload)
+		}
+	}
+}
+
+// Objectives are off until their metrics are known; a bridge that sleeps has
+// longer, because the first record waits for it.
+func TestObjectives(t *testing.T) {
+	if got := planOf(t, "defaults").all("google_monitoring_slo"); len(got) != 0 {
+		t.Errorf("%d objectives by default: a first apply would fail", len(got))
+	}
+	p := planOf(t, "everything")
+	freshness := p.one(t, "module.observability.google_monitoring_slo.freshness[0]")
+	if got := at(freshness.values, "request_based_sli.0.distribution_cut.0.range.0.max"); got != 10000.0 {
+		t.Errorf("freshness is within %v ms, want 10000", got)
+	}
+	metrics := map[string]bool{}
+	for _, metric := range p.all("google_logging_metric") {
+		metrics[metric.text("name")] = true
+	}
+	used := regexp.MustCompile(`logging\.googleapis\.com/user/(\w+)`)
+	for _, objective := range p.all("google_monitoring_slo") {
+		found := used.FindAllStringSubmatch(fmt.Sprint(objective.values), -1)
+		if len(found) == 0 {
+			t.Errorf("%s looks at no metric", objective.Address)
+		}
+		for _, name := range found {
+			if !metrics[name[1]] {
+				t.Errorf("%s looks at %s, which is no metric", objective.Address, name[1])
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/audit"
+	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/kafka"
@@ -255,9 +256,10 @@ func TestContract_FunctionsAndSchedule(t *testing.T) {
 		schedule string
 		deadline int
 	}{
-		"audit":     {d.AuditSchedule, d.AuditAttemptDeadline},
-		"scale":     {d.ScaleSchedule, d.ScaleAttemptDeadline},
-		"transform": {d.TransformSchedule, d.TransformAttemptDeadline},
+		"compact[0]": {d.CompactSchedule, d.CompactAttemptDeadline},
+		"audit":      {d.AuditSchedule, d.AuditAttemptDeadline},
+		"scale":      {d.ScaleSchedule, d.ScaleAttemptDeadline},
+		"transform":  {d.TransformSchedule, d.TransformAttemptDeadline},
 	} {
 		job := p.one(t, "module.scheduling.google_cloud_scheduler_job."+name)
 		if job.text("schedule") != want.schedule || job.text("time_zone") != "Etc/UTC" {
@@ -292,6 +294,9 @@ func TestContract_LimitsNest(t *testing.T) {
 	}
 	if limit["ingest"] <= receiving.CallTimeout.Seconds() || limit["ingest"] >= float64(d.PushAckDeadline) {
 		t.Errorf("ingest may take %v s: more than its own %v, less than Pub/Sub's %d s", limit["ingest"], receiving.CallTimeout, d.PushAckDeadline)
+	}
+	if limit["compact"] <= compact.CallTimeout.Seconds() || limit["compact"] >= float64(d.CompactAttemptDeadline) {
+		t.Errorf("compact may take %v s: more than its own %v, less than the scheduler's %d s", limit["compact"], compact.CallTimeout, d.CompactAttemptDeadline)
 	}
 	if limit["audit"] <= audit.CallTimeout.Seconds() || limit["audit"] >= float64(d.AuditAttemptDeadline) {
 		t.Errorf("audit may take %v s: more than its own %v, less than the scheduler's %d s", limit["audit"], audit.CallTimeout, d.AuditAttemptDeadline)

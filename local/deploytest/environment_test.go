@@ -19,6 +19,7 @@ import (
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
+	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -77,11 +78,12 @@ func container(r *resource, path string) map[string]setting {
 // readers are the programs' own readers of their environment. Each returns the
 // configuration that it reads, for comparison.
 var readers = map[string]func(getenv func(string) string) (any, error){
-	"audit":  func(getenv func(string) string) (any, error) { return audit.FromEnv(getenv) },
-	"bridge": func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
-	"alert":  func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
-	"ingest": func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
-	"scale":  func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
+	"audit":   func(getenv func(string) string) (any, error) { return audit.FromEnv(getenv) },
+	"bridge":  func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
+	"alert":   func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
+	"compact": func(getenv func(string) string) (any, error) { return compact.FromEnv(getenv) },
+	"ingest":  func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
+	"scale":   func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
 	"transform": func(getenv func(string) string) (any, error) {
 		config, err := transform.FromEnv(getenv)
 		config.Getenv = nil // no two functions are the same
@@ -105,6 +107,7 @@ var tunable = map[string]*regexp.Regexp{
 	"audit":     regexp.MustCompile(`^(AUDIT|KAFKA)_`),
 	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
 	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
+	"compact":   regexp.MustCompile(`^COMPACT_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
 	"scale":     regexp.MustCompile(`^((SCALE|KAFKA)_|BRIDGE_LAKE_AGE$)`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
@@ -141,7 +144,10 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 				}
 			}
 		}
-		want := []string{"audit", "bridge", "ingest", "scale", "transform"}
+		want := []string{"audit", "bridge", "compact", "ingest", "scale", "transform"}
+		if !deploysCompact(scenario) {
+			want = slices.DeleteFunc(want, func(workload string) bool { return workload == "compact" })
+		}
 		if scenarios[scenario]["alert"] != nil {
 			want = append(want, "alert")
 		}

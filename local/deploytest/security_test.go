@@ -73,21 +73,26 @@ func TestSecurity_TheCheckSetsOnePool(t *testing.T) {
 	})
 }
 
-// Who may do what to the lake: nobody changes a record's file.
+// Who may do what to the lake. Only compact may delete a record's file.
 func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
 	allowed := map[string]string{ // "" is the whole bucket
-		"audit roles/storage.objectViewer":   "",
-		"ingest roles/storage.objectCreator": "",
-		"ingest roles/storage.objectViewer":  "",
-		"bridge roles/storage.objectCreator": "quarantine/",
-		"bridge roles/storage.objectViewer":  "quarantine/",
-		"transform roles/storage.objectUser": "dbt/",
-		"alert roles/storage.objectUser":     "alerts/",
+		"audit roles/storage.objectViewer":        "",
+		"compact roles/storage.objectViewer":      "", // listing takes the whole bucket
+		"compact_merges roles/storage.objectUser": "raw/",
+		"ingest roles/storage.objectCreator":      "",
+		"ingest roles/storage.objectViewer":       "",
+		"bridge roles/storage.objectCreator":      "quarantine/",
+		"bridge roles/storage.objectViewer":       "quarantine/",
+		"transform roles/storage.objectUser":      "dbt/",
+		"alert roles/storage.objectUser":          "alerts/",
 	}
 	each(t, func(t *testing.T, scenario string, p *plan) {
 		granted, want := 0, len(allowed)
 		if scenarios[scenario]["alert"] == nil {
 			want--
+		}
+		if !deploysCompact(scenario) {
+			want -= 2
 		}
 		for _, r := range p.all("google_storage_bucket_iam_member") {
 			if !r.from("bucket", "var.bucket") {
@@ -185,6 +190,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 			want["module.transport.google_cloud_run_v2_service_iam_member.alert_push"] = "google_service_account.alert_push[0].member"
 		}
 		want["module.scheduling.google_cloud_run_v2_service_iam_member.audit_scheduler"] = "google_service_account.audit_scheduler.member"
+		if deploysCompact(scenario) {
+			want["module.scheduling.google_cloud_run_v2_service_iam_member.compact_scheduler"] = "google_service_account.compact_scheduler[0].member"
+		}
 		http := scenario == "http" || scenario == "everything"
 		if http {
 			want["module.bridge.google_cloud_run_v2_service_iam_member.bridge"] = "google_service_account.bridge.member"
@@ -214,6 +222,10 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 			}
 		}
 
+		if deploysCompact(scenario) && !p.one(t, "module.scheduling.google_cloud_scheduler_job.compact[0]").from("http_target.0.oidc_token.0.audience", "var.compact.uri") {
+			t.Error("the scheduler's tokens for compact name no audience")
+		}
+
 		ingress := map[string]string{}
 		for _, f := range p.all("google_cloudfunctions2_function") {
 			ingress[f.text("name")] = f.text("service_config.0.ingress_settings")
@@ -224,6 +236,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		}
 		if ingress["ingest"] != wanted || ingress["transform"] != "ALLOW_INTERNAL_ONLY" || ingress["scale"] != "ALLOW_INTERNAL_ONLY" || ingress["audit"] != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("functions take calls from %v", ingress)
+		}
+		if from, deployed := ingress["compact"]; deployed != deploysCompact(scenario) || deployed && from != "ALLOW_INTERNAL_ONLY" {
+			t.Errorf("compact is deployed: %v, and takes calls from %q", deployed, from)
 		}
 		if from, deployed := ingress["alert"]; deployed != (scenarios[scenario]["alert"] != nil) || deployed && from != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("alert is deployed: %v, and takes calls from %q", deployed, from)

@@ -138,9 +138,10 @@ var scenarios = map[string]map[string]any{
 	"http":     {"transport": "http"},
 	"alert": {"alert": map[string]any{"webhook_url_secret": "alert-webhook", "webhook_key_secret": "alert-key"},
 		"kafka": existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
-	"keys": {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
+	"keys": {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k", "compact": nil},
 	"everything": {
 		"alert":             map[string]any{"webhook_url_secret": "alert-webhook", "topic": "pager", "settings": map[string]any{"ALERT_LATE": "2h"}},
+		"compact":           map[string]any{"settings": map[string]any{"COMPACT_GRACE": "12h"}},
 		"alert_emails":      []string{"ops@example.com"},
 		"dashboard_viewers": []string{"group:stations@example.com"},
 		"kms_key":           "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
@@ -148,6 +149,7 @@ var scenarios = map[string]map[string]any{
 		"transport":         "http",
 		"simulate":          true,
 		"labels":            map[string]any{"team": "stations"},
+		"objectives":        true,
 		"bridge":            map[string]any{"idle": "stay", "min_instances": 2, "max_instances": 4, "settings": map[string]any{"BRIDGE_BATCH_AGE": "250ms", "BRIDGE_LAKE_AGE": "90s", "KAFKA_START": "latest", "SCALE_LAG": "3m"}},
 		"ingest":            map[string]any{"settings": map[string]any{"INGEST_CALL_TIMEOUT": "1m"}},
 		"transform":         map[string]any{"settings": map[string]any{"TRANSFORM_WAIT": "200s"}},
@@ -157,6 +159,13 @@ var scenarios = map[string]map[string]any{
 
 		"lake_retention_days": 400,
 	},
+}
+
+// deploysCompact reports whether a scenario has the function compact, as those
+// have that do not say null.
+func deploysCompact(scenario string) bool {
+	value, said := scenarios[scenario]["compact"]
+	return !said || value != nil
 }
 
 var existingKafka = map[string]any{

@@ -19,6 +19,7 @@ type Meter struct {
 	now func() time.Time
 
 	objects, objectBytes atomic.Int64
+	alertWrites          atomic.Int64
 	statements           atomic.Int64
 	tables, billed       atomic.Int64
 	logged               atomic.Int64 // bytes that are kept
@@ -64,6 +65,7 @@ type Reading struct {
 	IngestBusy      time.Duration `json:"ingest_busy_nanoseconds"` // of its instances, in started 100 ms
 	Objects         int64         `json:"objects"`
 	ObjectBytes     int64         `json:"object_bytes"`
+	AlertWrites     int64         `json:"alert_writes"`  // of the marks of alerts
 	AppendedRows    int64         `json:"appended_rows"` // over the Storage Write API
 	AppendedBytes   int64         `json:"appended_bytes"`
 	TransformCalls  int64         `json:"transform_calls"`
@@ -78,7 +80,7 @@ type Reading struct {
 // elsewhere: Pub/Sub, Kafka, and rows appended.
 func (m *Meter) Read() Reading {
 	r := Reading{
-		At: m.now(), Objects: m.objects.Load(), ObjectBytes: m.objectBytes.Load(),
+		At: m.now(), Objects: m.objects.Load(), ObjectBytes: m.objectBytes.Load(), AlertWrites: m.alertWrites.Load(),
 		Statements: m.statements.Load(), TableReferences: m.tables.Load(), BilledBytes: m.billed.Load(),
 		LogBytes: m.logged.Load() + int64(m.share*float64(m.loggedTaken.Load())),
 	}
@@ -93,6 +95,7 @@ func (r Reading) Since(earlier Reading) Reading {
 		At:              r.At,
 		Objects:         r.Objects - earlier.Objects,
 		ObjectBytes:     r.ObjectBytes - earlier.ObjectBytes,
+		AlertWrites:     r.AlertWrites - earlier.AlertWrites,
 		Statements:      r.Statements - earlier.Statements,
 		TableReferences: r.TableReferences - earlier.TableReferences,
 		BilledBytes:     r.BilledBytes - earlier.BilledBytes,

@@ -81,7 +81,7 @@ func TestObjects_CountsWhatIsWritten(t *testing.T) {
 		}
 		return w.Close()
 	}
-	for name, size := range map[string]int{"small": 1000, "large": 600 << 10} {
+	for name, size := range map[string]int{"small": 1000, "large": 600 << 10, "alerts/dt=2026-11-29/a": 10} {
 		if err := write(name, size); err != nil {
 			t.Fatalf("writing %s: %v", name, err)
 		}
@@ -92,8 +92,8 @@ func TestObjects_CountsWhatIsWritten(t *testing.T) {
 	if _, err := client.Bucket("lake").Object("small").Attrs(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if r := m.Read(); r.Objects != 2 {
-		t.Errorf("%d objects were counted, want 2", r.Objects)
+	if r := m.Read(); r.Objects != 2 || r.AlertWrites != 1 {
+		t.Errorf("%d objects and %d marks were counted, want 2 and 1", r.Objects, r.AlertWrites)
 	}
 }
 

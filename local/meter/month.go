@@ -7,8 +7,8 @@ import (
 )
 
 // Month is what a month would use that goes on as the time of a reading's
-// counts did. What is not counted, the bridge's hours and the alerts, is the
-// model's.
+// counts did. What is not counted, as the bridge's hours, the audit and what
+// watches the system, is the model's.
 func (r Reading) Month(took time.Duration, w cost.Workload, prices cost.Prices) ([]cost.Item, error) {
 	modelled, err := prices.Model(w)
 	if err != nil {
@@ -30,15 +30,28 @@ func (r Reading) Month(took time.Duration, w cost.Workload, prices cost.Prices) 
 		{Component: cost.Ingest, Price: "run_request_gib_second", Amount: ingestGiB * months * r.IngestBusy.Seconds()},
 		{Component: cost.Lake, Price: "storage_writes", Amount: of(r.Objects)},
 		{Component: cost.Lake, Price: "storage_byte_months", Amount: of(r.ObjectBytes)},
+		{Component: cost.Alert, Price: "storage_writes", Amount: of(r.AlertWrites)},
 		{Component: cost.RowsIn, Price: "bigquery_append_bytes", Amount: of(r.AppendedBytes)},
 		{Component: cost.RowsIn, Price: "bigquery_byte_months", Amount: days(of(r.AppendedBytes))},
 		{Component: cost.TransformSQL, Price: "bigquery_query_bytes", Amount: of(r.BilledBytes)},
 		{Component: cost.Rest, Price: "log_bytes", Amount: of(r.LogBytes)},
 	}
 	for _, item := range modelled {
-		if item.Component == cost.Bridge || item.Component == cost.Rest && item.Price != "log_bytes" {
+		if !isCounted(item) {
 			items = append(items, item)
 		}
 	}
 	return items, nil
+}
+
+func isCounted(item cost.Item) bool {
+	switch item.Component {
+	case cost.Bridge, cost.Audit:
+		return false
+	case cost.Alert:
+		return item.Price == "storage_writes"
+	case cost.Rest:
+		return item.Price == "log_bytes"
+	}
+	return true
 }

@@ -1,6 +1,8 @@
 package meter
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -8,7 +10,8 @@ import (
 
 // Objects counts the objects that are written through a handler of Cloud
 // Storage: every upload that was taken, with the bytes of its request, which
-// the description of the object makes a little larger than the object.
+// the description of the object makes a little larger than the object. Marks of
+// the function alert are counted apart: the lake does not cause them.
 func (m *Meter) Objects(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/upload/") {
@@ -18,16 +21,40 @@ func (m *Meter) Objects(next http.Handler) http.Handler {
 		answer, body := &answered{ResponseWriter: w, status: http.StatusOK}, &counted{ReadCloser: r.Body}
 		r.Body = body
 		next.ServeHTTP(answer, r)
-		if answer.status == http.StatusOK && answer.isComplete() {
+		switch {
+		case answer.status != http.StatusOK || !answer.isComplete():
+		case strings.HasPrefix(answer.name(), "alerts/"):
+			m.alertWrites.Add(1)
+		default:
 			m.Object(body.bytes)
 		}
 	})
 }
 
-// answered keeps the status of an answer.
+// maxAnswer is how much of an answer is kept: the description of an object has
+// some 1,000 bytes.
+const maxAnswer = 16 << 10
+
+// answered keeps the status of an answer and its begin.
 type answered struct {
 	http.ResponseWriter
 	status int
+	body   bytes.Buffer
+}
+
+func (a *answered) Write(p []byte) (int, error) {
+	a.body.Write(p[:min(len(p), maxAnswer-a.body.Len())])
+	return a.ResponseWriter.Write(p)
+}
+
+// name is the name of the object that the answer describes; "" if it describes
+// none.
+func (a *answered) name() string {
+	var object struct{ Name string }
+	if err := json.Unmarshal(a.body.Bytes(), &object); err != nil {
+		return ""
+	}
+	return object.Name
 }
 
 func (a *answered) WriteHeader(status int) {

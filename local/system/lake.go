@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,8 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
+	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/internal/lake/merged"
 )
 
 // A lakeTable stands in for the table that Terraform puts over a topic's files
@@ -101,6 +104,7 @@ func (l *lakeTable) update(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, client.Close()) }()
 	bucket := client.Bucket(l.bucket)
 	var fresh []string
+	sizes := map[string]int64{}
 	for objects := bucket.Objects(ctx, &storage.Query{Prefix: "raw/" + l.topic + "/"}); ; {
 		object, err := objects.Next()
 		if errors.Is(err, iterator.Done) {
@@ -109,9 +113,12 @@ func (l *lakeTable) update(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if !l.copied[object.Name] {
+		if sizes[object.Name] = object.Size; !l.copied[object.Name] {
 			fresh = append(fresh, object.Name)
 		}
+	}
+	if fresh, err = l.unmerged(ctx, bucket, fresh, sizes); err != nil {
+		return err
 	}
 	if len(fresh) == 0 {
 		return nil
@@ -133,6 +140,23 @@ func (l *lakeTable) update(ctx context.Context) (err error) {
 		l.copied[object] = true
 	}
 	return nil
+}
+
+// unmerged leaves out the files of merges whose records were all copied from the
+// files that were merged.
+func (l *lakeTable) unmerged(ctx context.Context, bucket *storage.BucketHandle, fresh []string, sizes map[string]int64) ([]string, error) {
+	if !slices.ContainsFunc(fresh, func(name string) bool { _, _, ok := lake.ParseMerged(name); return ok }) {
+		return fresh, nil
+	}
+	merges, err := merged.Find(ctx, bucket, sizes)
+	for _, merge := range merges {
+		if !slices.ContainsFunc(merge.Replaces, func(part merged.Part) bool { return !l.copied[part.Name] }) {
+			for _, name := range append(merge.With, merge.Last) {
+				l.copied[name] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(fresh, func(name string) bool { return l.copied[name] }), err
 }
 
 // maxLakeAppend bounds the rows of one append, in bytes.

@@ -10,12 +10,17 @@ import (
 )
 
 // mendStorage adds to the Cloud Storage server what clients rely on: Node's
-// client asks an emulator without the API's base path, and matchGlob, which
-// the server takes for nothing, chooses the objects of a listing.
+// client asks an emulator without the API's base path; matchGlob, which the
+// server takes for nothing, chooses the objects of a listing; and an object is
+// deleted only in the generation that is named.
 func mendStorage(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/b" || strings.HasPrefix(r.URL.Path, "/b/") { // a bucket's name has three letters at least
 			r.URL.Path, r.URL.RawPath = "/storage/v1"+r.URL.Path, "/storage/v1"+r.URL.EscapedPath()
+		}
+		if r.Method == http.MethodDelete && !isGeneration(r, next) {
+			w.WriteHeader(http.StatusPreconditionFailed)
+			return
 		}
 		glob := r.URL.Query().Get("matchGlob")
 		if glob == "" || r.Method != http.MethodGet {
@@ -24,6 +29,23 @@ func mendStorage(next http.Handler) http.Handler {
 		}
 		listMatching(w, r, next, glob)
 	})
+}
+
+// isGeneration reports whether the object has the generation that a request to
+// delete it names, if any.
+func isGeneration(r *http.Request, next http.Handler) bool {
+	want := r.URL.Query().Get("ifGenerationMatch")
+	if want == "" {
+		return true
+	}
+	asked := r.Clone(r.Context())
+	asked.Method, asked.URL.RawQuery, asked.RequestURI = http.MethodGet, "", ""
+	answer := captured{header: http.Header{}, code: http.StatusOK}
+	next.ServeHTTP(&answer, asked)
+	var object struct {
+		Generation string `json:"generation"`
+	}
+	return answer.code != http.StatusOK || json.Unmarshal(answer.body.Bytes(), &object) != nil || object.Generation == want
 }
 
 // listMatching answers a listing with the objects whose names match. A page

@@ -147,6 +147,9 @@ func (s *System) steps() []step {
 		steps = append(steps, step{"bridge", s.startBridge})
 	}
 	steps = append(steps, step{"dashboard", s.startDashboard}, step{"scheduler", s.startScheduler})
+	if !s.options.without("functions") {
+		steps = append(steps, step{"compaction", s.startCompaction})
+	}
 	if s.options.Idle == "stop" {
 		steps = append(steps, step{"check", s.startChecks})
 	}
@@ -307,6 +310,20 @@ func (s *System) startScheduler(context.Context) error {
 		return err
 	}
 	s.started("scheduler", func(context.Context) error { s.scheduler.Close(); return nil })
+	return nil
+}
+
+// startCompaction has the lake's files merged on the schedule that is deployed.
+func (s *System) startCompaction(context.Context) error {
+	compaction, err := startScheduler(s.deployment.CompactSchedule, s.Endpoints.Functions+"/compact", s.deployment.CompactDeadline(), func() {}, func(err error) {
+		if err != nil {
+			s.log.Error("the lake's files were not merged", "error", err.Error())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.started("compaction", func(context.Context) error { compaction.Close(); return nil })
 	return nil
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/functions/ingest/lake/pages"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/lake/pages"
 )
 
 // A file reads as one that the library's own writer made of the same rows: the

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
-	"github.com/stationflow/stationflow/functions/ingest/lake/pages"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/lake/pages"
 )
 
 // A long value is in a file once. What is short keeps its statistics, also

@@ -31,6 +31,29 @@ resource "google_pubsub_topic_iam_member" "alert" {
   member  = google_service_account.function["alert"].member
 }
 
+# Compact lists and reads the objects, which takes the whole bucket; it creates and
+# deletes those of raw/ alone.
+resource "google_storage_bucket_iam_member" "compact" {
+  count = var.compact == null ? 0 : 1
+
+  bucket = var.bucket
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.function["compact"].member
+}
+
+resource "google_storage_bucket_iam_member" "compact_merges" {
+  count = var.compact == null ? 0 : 1
+
+  bucket = var.bucket
+  role   = "roles/storage.objectUser" # there is no smaller role that may delete objects
+  member = google_service_account.function["compact"].member
+
+  condition {
+    title      = "only records"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/raw/\")"
+  }
+}
+
 # Audit reads the objects, and the tables of raw records; it writes to its own
 # table alone.
 resource "google_storage_bucket_iam_member" "audit" {

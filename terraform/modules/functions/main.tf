@@ -25,6 +25,18 @@ locals {
         STATION_TIMEZONE     = var.station_timezone
       })
     }
+    }, var.compact == null ? {} : {
+    # One instance, so that no two calls do the same work; it would do no harm.
+    compact = {
+      concurrency   = 1
+      cpu           = "1"
+      description   = "Merges the lake's files of closed hours, and deletes what was merged."
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      max_instances = 1
+      memory        = "1Gi"
+      timeout       = 540
+      environment   = merge(var.compact.settings, { LAKE_BUCKET = var.bucket })
+    }
   })
   always = {
     # Each call reads what came in some hours, once an hour.
@@ -231,6 +243,8 @@ resource "google_cloudfunctions2_function" "function" {
     google_pubsub_topic_iam_member.alert,
     google_storage_bucket_iam_member.alert,
     google_storage_bucket_iam_member.audit,
+    google_storage_bucket_iam_member.compact,
+    google_storage_bucket_iam_member.compact_merges,
     google_storage_bucket_iam_member.ingest,
     google_storage_bucket_iam_member.transform,
     terraform_data.granted,

@@ -14,6 +14,14 @@ output "audit" {
   }
 }
 
+output "compact" {
+  description = "The function's service: name, and URI without a path; null without it."
+  value = var.compact == null ? null : {
+    service = google_cloudfunctions2_function.function["compact"].name
+    uri     = google_cloudfunctions2_function.function["compact"].service_config[0].uri
+  }
+}
+
 output "ingest" {
   description = "The function's service: name, and URI without a path."
   value = {

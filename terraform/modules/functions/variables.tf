@@ -32,6 +32,12 @@ variable "builder" {
   type        = string
 }
 
+variable "compact" {
+  description = "Settings of compact. Without it there is none."
+  type        = object({ settings = map(string) })
+  default     = null
+}
+
 variable "ingest" {
   description = "Size and settings of ingest; public_ingress lets calls in from outside the network, with IAM still to pass."
   type = object({

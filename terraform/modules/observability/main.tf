@@ -50,6 +50,12 @@ locals {
       extract     = null
       unit        = "1"
     }
+    stationflow_freshness_ms = {
+      description = "Age of the oldest record of a batch when its rows were in BigQuery."
+      filter      = "${local.logs.ingest} AND jsonPayload.message=\"batch ingested\""
+      extract     = "EXTRACT(jsonPayload.age_ms)"
+      unit        = "ms"
+    }
     stationflow_quarantined_records = {
       description = "Records of a batch that ingest refused, tombstones left out."
       filter      = "${local.logs.ingest} AND jsonPayload.message=\"batch ingested\""
@@ -76,7 +82,7 @@ locals {
     }
   }
 
-  # Each has a section of docs/runbooks.md, named as here.
+  # Each is a chart of the dashboard, and has a section of docs/runbooks.md, named as here.
   alerts = {
     dead-letters = {
       title    = "Batches wait in the dead letter"
@@ -99,7 +105,8 @@ locals {
     function-errors = {
       title    = "A function answers with errors"
       severity = "WARNING"
-      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+      # Compact is called once an hour, so a second failure is one too many.
+      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5 or sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=\"compact\",response_code_class=\"5xx\"}[3h])) >= 2"
       duration = "300s"
     }
     incomplete = {

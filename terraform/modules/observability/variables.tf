@@ -18,9 +18,19 @@ variable "deployment" {
   type        = object({ ingest_log_share = number, quarantine_alert_share = number, quarantine_alert_minutes = number })
 }
 
+variable "idle" {
+  description = "What the bridge does while nothing comes: stop or stay."
+  type        = string
+}
+
 variable "ingest_subscription" {
   description = "Name of the subscription that pushes to ingest."
   type        = string
+}
+
+variable "objectives" {
+  description = "Whether Cloud Monitoring keeps the objectives of freshness and completeness."
+  type        = bool
 }
 
 variable "project" {

@@ -3,11 +3,23 @@ variable "audit" {
   type        = object({ service = string, uri = string })
 }
 
+variable "compact" {
+  description = "Service name of compact, and its URI without a path; null without it."
+  type        = object({ service = string, uri = string })
+}
+
+variable "compacts" {
+  description = "Whether compact is deployed, which is known before its address."
+  type        = bool
+}
+
 variable "deployment" {
   description = "Schedules and deadlines, from deployment.json."
   type = object({
     audit_attempt_deadline_seconds     = number
     audit_schedule                     = string
+    compact_attempt_deadline_seconds   = number
+    compact_schedule                   = string
     scale_attempt_deadline_seconds     = number
     scale_schedule                     = string
     transform_attempt_deadline_seconds = number

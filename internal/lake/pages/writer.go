@@ -1,6 +1,7 @@
 // Package pages writes Parquet files straight from rows of events: flat
-// columns, one row group, two encodings (PLAIN and RLE_DICTIONARY) in data
-// pages of version 1, Zstandard. These are what every reader takes.
+// columns, two encodings (PLAIN and RLE_DICTIONARY) in data pages of version 1,
+// Zstandard. These are what every reader takes. A file of ingest has one row
+// group; one that functions/compact merges can have several.
 //
 // It exists for speed. What it writes, and what a general writer does of the
 // same rows, read alike: that is its test.
@@ -27,7 +28,8 @@ type Column struct {
 	Dictionary bool // the strings are expected to repeat; numbers show it themselves
 }
 
-const magic = "PAR1"
+// Magic begins a file, and ends it.
+const Magic = "PAR1"
 
 // A Writer writes one file after another in memory that it uses again. It is
 // for one goroutine at a time. After an error it must not be used.
@@ -36,6 +38,7 @@ type Writer struct {
 	createdBy string
 	columns   []column
 	rows      int
+	groups    bool // the files have several row groups
 
 	header     []byte // of a page
 	page       []byte // before its compression
@@ -53,8 +56,11 @@ func NewWriter(columns []Column, schema []format.SchemaElement, createdBy string
 	return w
 }
 
-// Reset begins the next file, of so many rows. Each column then gets as many
-// values, by Append or Repeat.
+// Groups says that the files that follow may have several row groups.
+func (w *Writer) Groups() { w.groups = true }
+
+// Reset begins the next row group, of so many rows. Each column then gets as
+// many values, by Append, Add or Repeat.
 func (w *Writer) Reset(rows int) {
 	w.rows = rows
 	for i := range w.columns {
@@ -66,54 +72,68 @@ func (w *Writer) Reset(rows int) {
 // nothing of the rows.
 func (w *Writer) Append(c int, rows []event.Row, place int) { w.columns[c].append(rows, place) }
 
+// Add adds the values to column c. It keeps nothing of them.
+func (w *Writer) Add(c int, values []event.Value) { w.columns[c].addAll(values) }
+
 // Repeat says that all rows have the value in column c.
 func (w *Writer) Repeat(c int, value event.Value) { w.columns[c].repeat(value, w.rows) }
 
-// WriteTo adds the file to dst.
+// WriteTo adds the file to dst, with one row group.
 func (w *Writer) WriteTo(dst *bytes.Buffer) error {
-	start := dst.Len()
-	dst.WriteString(magic)
-	footer := format.FileMetaData{
-		Version:      1,
-		Schema:       w.schema,
-		NumRows:      int64(w.rows),
-		CreatedBy:    w.createdBy,
-		ColumnOrders: make([]format.ColumnOrder, len(w.columns)),
-	}
-	for i := range footer.ColumnOrders {
-		footer.ColumnOrders[i].TypeOrder = new(format.TypeDefinedOrder)
-	}
+	dst.WriteString(Magic)
+	var groups []format.RowGroup
 	if w.rows > 0 {
-		group, err := w.writeGroup(dst, start)
+		group, err := w.WriteGroup(dst, int64(len(Magic)))
 		if err != nil {
 			return err
 		}
-		footer.RowGroups = []format.RowGroup{group}
+		groups = append(groups, group)
 	}
-	begin := dst.Len()
-	if err := marshal(dst, &footer); err != nil {
-		return fmt.Errorf("encoding the footer: %w", err)
-	}
-	dst.Write(binary.LittleEndian.AppendUint32(nil, uint32(dst.Len()-begin)))
-	dst.WriteString(magic)
-	return nil
+	return w.WriteFooter(dst, groups, nil)
 }
 
-// writeGroup writes the row group; the file begins at start of dst.
-func (w *Writer) writeGroup(dst *bytes.Buffer, start int) (format.RowGroup, error) {
-	group := format.RowGroup{NumRows: int64(w.rows), FileOffset: int64(dst.Len() - start), Columns: make([]format.ColumnChunk, len(w.columns))}
+// WriteGroup adds the rows to dst as a row group of a file; at is where in the
+// file the group begins. The first one begins behind Magic.
+func (w *Writer) WriteGroup(dst *bytes.Buffer, at int64) (format.RowGroup, error) {
+	chunk := chunk{Writer: w, dst: dst, start: dst.Len(), at: at}
+	group := format.RowGroup{NumRows: int64(w.rows), FileOffset: at, Columns: make([]format.ColumnChunk, len(w.columns))}
 	for i := range w.columns {
 		c := &w.columns[i]
 		if c.rows() != w.rows {
 			return group, fmt.Errorf("column %s has %d values for %d rows", c.Name, c.rows(), w.rows)
 		}
-		chunk := chunk{Writer: w, dst: dst, start: start}
 		chunk.write(c)
 		group.Columns[i].MetaData = chunk.meta
 		group.TotalByteSize += chunk.meta.TotalUncompressedSize
 		group.TotalCompressedSize += chunk.meta.TotalCompressedSize
 	}
 	return group, nil
+}
+
+// WriteFooter adds to dst what ends a file of the row groups, with further
+// facts about it by their keys.
+func (w *Writer) WriteFooter(dst *bytes.Buffer, groups []format.RowGroup, facts []format.KeyValue) error {
+	footer := format.FileMetaData{
+		Version:          1,
+		Schema:           w.schema,
+		RowGroups:        groups,
+		KeyValueMetadata: facts,
+		CreatedBy:        w.createdBy,
+		ColumnOrders:     make([]format.ColumnOrder, len(w.columns)),
+	}
+	for i := range groups {
+		footer.NumRows += groups[i].NumRows
+	}
+	for i := range footer.ColumnOrders {
+		footer.ColumnOrders[i].TypeOrder = new(format.TypeDefinedOrder)
+	}
+	begin := dst.Len()
+	if err := marshal(dst, &footer); err != nil {
+		return fmt.Errorf("encoding the footer: %w", err)
+	}
+	dst.Write(binary.LittleEndian.AppendUint32(nil, uint32(dst.Len()-begin)))
+	dst.WriteString(Magic)
+	return nil
 }
 
 func marshal(dst *bytes.Buffer, value any) error {

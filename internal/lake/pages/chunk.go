@@ -29,7 +29,8 @@ const (
 type chunk struct {
 	*Writer
 	dst   *bytes.Buffer
-	start int // of the file in dst
+	start int   // of the row group in dst
+	at    int64 // of the row group in the file
 	meta  format.ColumnMetaData
 }
 
@@ -67,8 +68,9 @@ func physical(t event.Type) format.Type {
 
 func (k *chunk) writeNulls(c *column) {
 	k.page = appendLevelRun(k.page[:0], 0, c.rows())
+	k.choose(false)
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
-	k.data(c.rows(), format.Plain, len(k.page), k.page)
+	k.data(c.rows(), format.Plain, len(k.page), k.compress(k.page, false))
 }
 
 func appendLevelRun(dst []byte, level byte, rows int) []byte {
@@ -116,7 +118,7 @@ func boundsOf(plain []byte) (least, greatest []byte) {
 // one would not be told from none.
 func (k *chunk) bound(least, greatest []byte) {
 	if len(least) > 0 && len(least) <= MaxStatistic && len(greatest) <= MaxStatistic {
-		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = least, greatest
+		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = bytes.Clone(least), bytes.Clone(greatest) // the columns are used again before the footer is written
 	}
 }
 
@@ -165,14 +167,21 @@ func (k *chunk) boundFloats(numbers []int64) {
 	k.bound(bits(least), bits(greatest))
 }
 
+// choose has the column compressed where that is worth it. In a file of several
+// row groups it always is: some readers take the codec of a column's first chunk
+// for that of all.
+func (k *chunk) choose(worth bool) {
+	if worth || k.groups {
+		k.meta.Codec = format.Zstd
+	}
+}
+
 // writeIndexed writes a dictionary page, and one page of ids. A repeated value
 // has none.
 func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32) {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE, format.RLEDictionary}
 	ordered := count > fewEntries && inOrder(ids)
-	if len(entries) > smallDictionary || ordered {
-		k.meta.Codec = format.Zstd
-	}
+	k.choose(len(entries) > smallDictionary || ordered)
 	k.meta.DictionaryPageOffset = k.offset()
 	k.put(pageHeader{format.DictionaryPage, count, format.Plain}, len(entries), k.compress(entries, len(entries) > smallDictionary))
 	k.page = k.page[:0]
@@ -194,9 +203,7 @@ func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32)
 // the first of the rest, in bytes.
 func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int) {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
-	if len(values) > smallBytes {
-		k.meta.Codec = format.Zstd
-	}
+	k.choose(len(values) > smallBytes)
 	if len(values) < pageBytes && len(values) > smallBytes && (!c.Nullable || same(c.levels)) {
 		k.writeOnePage(c, values)
 		return

@@ -95,6 +95,20 @@ func (c *column) appendNullable(rows []event.Row, place int) {
 	}
 }
 
+func (c *column) addAll(values []event.Value) {
+	for i := range values {
+		v := &values[i]
+		if c.Nullable {
+			if v.Null() {
+				c.levels = append(c.levels, 0)
+				continue
+			}
+			c.levels = append(c.levels, 1)
+		}
+		c.add(v)
+	}
+}
+
 // add adds a value that is not NULL, without its level.
 func (c *column) add(v *event.Value) {
 	c.values++

@@ -50,7 +50,7 @@ func (k *chunk) data(rows int, encoding format.Encoding, size int, stored []byte
 	k.put(pageHeader{format.DataPage, rows, encoding}, size, stored)
 }
 
-func (k *chunk) offset() int64 { return int64(k.dst.Len() - k.start) }
+func (k *chunk) offset() int64 { return k.at + int64(k.dst.Len()-k.start) }
 
 // compress returns a page as it is stored in a chunk of this codec, until the
 // next call. Where it is not worth compressing, it is put into a frame as it is.
