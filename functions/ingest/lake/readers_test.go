@@ -13,14 +13,15 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
 
-// pyarrow, polars and DuckDB, those that are installed, read what the library's own writer made of the
-// same rows. Frames that are put together from blocks are not what the usual
-// compressors write.
+// pyarrow, polars and DuckDB, those that are installed, read what the library's
+// own writer made of the same rows. Frames that are put together from blocks are
+// not what the usual compressors write.
 func TestEncode_ReadsAlikeElsewhere(t *testing.T) {
 	python := os.Getenv("STATIONFLOW_PYTHON")
 	if python == "" {
 		t.Skip("set STATIONFLOW_PYTHON to a Python with local/e2e/requirements.txt installed")
 	}
+	const stamp = 1_790_000_000_123_456
 	folder := t.TempDir()
 	files := 0
 	for _, table := range rows.Tables() {
@@ -28,11 +29,12 @@ func TestEncode_ReadsAlikeElsewhere(t *testing.T) {
 		for seed := range uint64(4) {
 			set := randomSet(rand.New(rand.NewPCG(seed, 9)), table, []int{1, 9, 700, 2500}[seed])
 			var file bytes.Buffer
-			if err := writer.Encode(&file, set, 1_790_000_000_123_456); err != nil {
+			if err := writer.Encode(&file, set, stamp); err != nil {
 				t.Fatal(err)
 			}
 			name := filepath.Join(folder, fmt.Sprintf("%s-%d", table.Name, seed))
-			for kind, data := range map[string][]byte{"ours": file.Bytes(), "plain": encodePlainly(t, writer, set, 1_790_000_000_123_456)} {
+			plain := encodePlainly(t, writer, set, stamp)
+			for kind, data := range map[string][]byte{"ours": file.Bytes(), "plain": plain} {
 				if err := os.WriteFile(name+"."+kind+".parquet", data, 0o600); err != nil {
 					t.Fatal(err)
 				}

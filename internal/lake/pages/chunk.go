@@ -118,7 +118,8 @@ func boundsOf(plain []byte) (least, greatest []byte) {
 // one would not be told from none.
 func (k *chunk) bound(least, greatest []byte) {
 	if len(least) > 0 && len(least) <= MaxStatistic && len(greatest) <= MaxStatistic {
-		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = bytes.Clone(least), bytes.Clone(greatest) // the columns are used again before the footer is written
+		// The columns are used again before the footer is written.
+		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = bytes.Clone(least), bytes.Clone(greatest)
 	}
 }
 
@@ -183,7 +184,8 @@ func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32)
 	ordered := count > fewEntries && inOrder(ids)
 	k.choose(len(entries) > smallDictionary || ordered)
 	k.meta.DictionaryPageOffset = k.offset()
-	k.put(pageHeader{format.DictionaryPage, count, format.Plain}, len(entries), k.compress(entries, len(entries) > smallDictionary))
+	k.put(pageHeader{format.DictionaryPage, count, format.Plain}, len(entries),
+		k.compress(entries, len(entries) > smallDictionary))
 	k.page = k.page[:0]
 	if c.repeats > 0 {
 		if c.Nullable {
