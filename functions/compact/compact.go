@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/storage"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/option"
 
 	"github.com/stationflow/stationflow/event"
@@ -52,12 +53,12 @@ type Config struct {
 // merge has ended after it.
 const DefaultGrace = 6 * time.Hour
 
-// Sizes that hold a call within 512 MiB.
+// Sizes that hold a call well within the function's 1 GiB.
 const (
 	defaultObjectBytes = 128 << 20
-	defaultWindowRows  = 1 << 16
-	defaultWindowBytes = 32 << 20
-	defaultHeldBytes   = 64 << 20
+	defaultWindowRows  = 1 << 15
+	defaultWindowBytes = 16 << 20
+	defaultHeldBytes   = 32 << 20
 )
 
 // lateAfter is when an hour is merged although files go on coming.
@@ -169,14 +170,15 @@ func (c *Compactor) Run(ctx context.Context, choice Choice) (*Result, error) {
 		result.Errors = append(result.Errors, err.Error())
 		failed = append(failed, err)
 	}
+	looks, faults := c.lookAt(ctx, hours, began)
 	var tasks []*task
-	for _, h := range hours {
-		t, err := c.look(ctx, h, began)
+	for i, t := range looks {
+		err := faults[i]
 		if err == nil {
 			err = c.clean(ctx, t, began, result)
 		}
 		if err != nil {
-			fail(h, err)
+			fail(hours[i], err)
 			continue
 		}
 		tasks = append(tasks, t)
@@ -198,6 +200,21 @@ func (c *Compactor) Run(ctx context.Context, choice Choice) (*Result, error) {
 		failed = append(failed, ctx.Err())
 	}
 	return result, errors.Join(failed...)
+}
+
+// lookAt finds out what is to be done in each hour, in the time of a few of them.
+func (c *Compactor) lookAt(ctx context.Context, hours []*hour, now time.Time) ([]*task, []error) {
+	tasks, faults := make([]*task, len(hours)), make([]error, len(hours))
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for i, h := range hours {
+		group.Go(func() error {
+			tasks[i], faults[i] = c.look(ctx, h, now)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return tasks, faults
 }
 
 func topicsOf(choice Choice) []string {

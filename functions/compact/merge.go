@@ -72,7 +72,7 @@ func (c *Compactor) scan(ctx context.Context, r *reader, live []object, result *
 		group.Go(func() error {
 			parts[i] = &part{object: o}
 			faults[i] = r.scan(reading, parts[i], hold)
-			if isOutage(faults[i]) {
+			if lake.IsOutage(faults[i]) {
 				return faults[i]
 			}
 			return nil

@@ -101,24 +101,12 @@ func (r *reader) fetch(ctx context.Context, p *part) (io.ReaderAt, error) {
 		err = errors.Join(err, reader.Close())
 	}
 	if err != nil {
-		return nil, &outage{fmt.Errorf("reading object %s: %w", p.Name, err)}
+		return nil, lake.Outage(fmt.Errorf("reading object %s: %w", p.Name, err))
 	}
 	return bytes.NewReader(data), nil
 }
 
-// An outage is why an object could not be fetched, which says nothing of what
-// it holds.
-type outage struct{ error }
-
-// Unwrap returns the client's error.
-func (o *outage) Unwrap() error { return o.error }
-
-func isOutage(err error) bool {
-	var fetching *outage
-	return errors.As(err, &fetching) || lake.IsOutage(err)
-}
-
-// scan reads which records a part holds. An error that isOutage does not know
+// scan reads which records a part holds. An error that lake.IsOutage does not know
 // says that the part cannot be merged: it is damaged, of something else, or of a
 // program that knows more columns.
 func (r *reader) scan(ctx context.Context, p *part, hold bool) error {

@@ -38,7 +38,7 @@ func (c *Compactor) clean(ctx context.Context, t *task, now time.Time, result *R
 		if err := c.confirm(ctx, t.hour, m.outputs); err != nil {
 			return err
 		}
-		if err := c.delete(ctx, t, stale); err != nil {
+		if err := c.remove(ctx, t, stale); err != nil {
 			return err
 		}
 		for _, o := range stale {
@@ -74,10 +74,10 @@ func (c *Compactor) confirm(ctx context.Context, h *hour, outputs []object) erro
 	return nil
 }
 
-// delete deletes objects, each only in the state that was listed. Those that say
+// remove deletes objects, each only in the state that was listed. Those that say
 // what others replace go last, so that what is left of a call that ends early is
 // known for what it is.
-func (c *Compactor) delete(ctx context.Context, t *task, stale []object) error {
+func (c *Compactor) remove(ctx context.Context, t *task, stale []object) error {
 	var first, last []object
 	for _, o := range stale {
 		if t.made[o.Name] == o.Name {

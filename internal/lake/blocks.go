@@ -35,6 +35,9 @@ type outage struct{ error }
 // Unwrap returns the client's error.
 func (o *outage) Unwrap() error { return o.error }
 
+// Outage marks an error as why an object could not be fetched.
+func Outage(err error) error { return &outage{err} }
+
 // IsOutage reports whether an error is why an object could not be fetched,
 // which says nothing of what it holds.
 func IsOutage(err error) bool {
@@ -74,7 +77,7 @@ func (b *Blocks) fetch(number int64) error {
 	}
 	if err != nil {
 		b.held = nil
-		return &outage{err}
+		return Outage(err)
 	}
 	b.number = number
 	return nil

@@ -1,6 +1,7 @@
 package compacttest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/stationflow/stationflow/functions/compact"
 )
@@ -73,11 +76,37 @@ func (l *lab) settled() {
 			}
 			perPartition[partition] = offset
 		}
+		l.checkBounds(o)
 	}
 	if rows != len(l.want) || len(generations) != 1 {
 		l.t.Errorf("%d rows of %d records are left, of %d merges: %q", rows, len(l.want), len(generations), l.names())
 	}
 	l.look()
+}
+
+// checkBounds holds what the footer says of each row group's stations against its
+// rows: readers leave out row groups by that.
+func (l *lab) checkBounds(o objectAttrs) {
+	l.t.Helper()
+	content, err := l.server.GetObject(bucket, o.Name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	file, err := parquet.OpenFile(bytes.NewReader(content.Content), int64(len(content.Content)))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	rows, at := l.rows(o), columnOf("station")
+	for g, group := range file.Metadata().RowGroups {
+		bounds := group.Columns[at].MetaData.Statistics
+		for _, row := range rows[:group.NumRows] {
+			if station := row[at].ByteArray(); bytes.Compare(station, bounds.MinValue) < 0 || bytes.Compare(station, bounds.MaxValue) > 0 {
+				l.t.Errorf("row group %d of %s says its stations are from %q to %q, and has %q", g, o.Name, bounds.MinValue, bounds.MaxValue, station)
+				return
+			}
+		}
+		rows = rows[group.NumRows:]
+	}
 }
 
 func order(name string) int {
@@ -320,5 +349,67 @@ func TestCompact_TwoAtOnce(t *testing.T) {
 				t.Fatalf("%s, call %d", phase, at)
 			}
 		}
+	}
+}
+
+// Whatever happens in whatever order, readers find every record after each step,
+// and once in the end: files come, late, again and twice; calls are killed, and
+// two run at once; time passes.
+func TestCompact_AnythingInAnyOrder(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(seed, 77))
+			l := newLab(t)
+			l.minutes(random, 2+random.IntN(5), 10+random.IntN(30))
+			var given [][]record
+			next := int64(500_000)
+			for range 14 {
+				switch random.IntN(7) {
+				case 0: // a late file
+					var some []record
+					for range 1 + random.IntN(30) {
+						next += 1 + random.Int64N(3)
+						some = append(some, made(random, coordinate{topicID, random.Int64N(3), next}, noon.Add(time.Duration(random.IntN(400))*time.Minute), fmt.Sprint("late-", next)))
+					}
+					l.put(some...)
+					given = append(given, some)
+				case 1: // one that was deleted perhaps comes again, or in another cut
+					if len(given) > 0 {
+						some := given[random.IntN(len(given))]
+						l.put(some[random.IntN(len(some)):]...)
+					}
+				case 2:
+					l.later(time.Duration(random.IntN(12)) * time.Hour)
+				case 3: // killed
+					ctx, kill := context.WithCancel(t.Context())
+					l.decide(crashing(1+random.IntN(25), random.IntN(2) == 0, kill))
+					_, _ = l.run(ctx, small)
+					kill()
+					l.decide(nil)
+				case 4: // two at once
+					var both sync.WaitGroup
+					for range 2 {
+						both.Go(func() {
+							if _, err := l.run(t.Context(), small); err != nil {
+								t.Errorf("one of two: %v", err)
+							}
+						})
+					}
+					both.Wait()
+				default:
+					l.mustRun(small)
+				}
+				l.look()
+				if t.Failed() {
+					return
+				}
+			}
+			for range 5 {
+				l.later(8 * time.Hour)
+				l.mustRun(small)
+			}
+			l.settled()
+		})
 	}
 }

@@ -141,7 +141,7 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	if s.options.Simulate {
 		fmt.Fprintf(out, "\nthe stations are simulated: their time goes %.4g times as fast as the clock, and they play today over and over\n", s.options.pace())
 	}
-	fmt.Fprintf(out, "\nfor stationflow verify, trace, quarantine, replay, deadletters, dbt and transform in another shell:\n\n    . %s\n", s.environ)
+	fmt.Fprintf(out, "\nfor stationflow verify, trace, quarantine, replay, deadletters, compact, dbt and transform in another shell:\n\n    . %s\n", s.environ)
 	if s.options.without("bridge") {
 		fmt.Fprintf(out, "\nto start the bridge, in another shell:\n\n    . %s\n    bin/bridge\n", s.environ)
 	}

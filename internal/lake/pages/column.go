@@ -43,7 +43,7 @@ func (c *column) rows() int {
 
 func (c *column) isText() bool { return c.Type == event.String || c.Type == event.Bytes }
 
-func (c *column) append(rows []event.Row, place int) {
+func (c *column) addRows(rows []event.Row, place int) {
 	if c.Nullable {
 		nulls := 0
 		for i := range rows {
@@ -52,7 +52,7 @@ func (c *column) append(rows []event.Row, place int) {
 			}
 		}
 		if 0 < nulls && nulls < len(rows) {
-			c.appendNullable(rows, place)
+			c.addNullable(rows, place)
 			return
 		}
 		level := byte(1)
@@ -83,7 +83,7 @@ func (c *column) append(rows []event.Row, place int) {
 	}
 }
 
-func (c *column) appendNullable(rows []event.Row, place int) {
+func (c *column) addNullable(rows []event.Row, place int) {
 	for i := range rows {
 		v := &rows[i][place]
 		if v.Null() {
@@ -95,7 +95,7 @@ func (c *column) appendNullable(rows []event.Row, place int) {
 	}
 }
 
-func (c *column) addAll(values []event.Value) {
+func (c *column) addValues(values []event.Value) {
 	for i := range values {
 		v := &values[i]
 		if c.Nullable {

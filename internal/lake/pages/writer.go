@@ -70,10 +70,10 @@ func (w *Writer) Reset(rows int) {
 
 // Append adds the value at the place of each row to column c. It keeps
 // nothing of the rows.
-func (w *Writer) Append(c int, rows []event.Row, place int) { w.columns[c].append(rows, place) }
+func (w *Writer) Append(c int, rows []event.Row, place int) { w.columns[c].addRows(rows, place) }
 
 // Add adds the values to column c. It keeps nothing of them.
-func (w *Writer) Add(c int, values []event.Value) { w.columns[c].addAll(values) }
+func (w *Writer) Add(c int, values []event.Value) { w.columns[c].addValues(values) }
 
 // Repeat says that all rows have the value in column c.
 func (w *Writer) Repeat(c int, value event.Value) { w.columns[c].repeat(value, w.rows) }
