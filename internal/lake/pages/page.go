@@ -14,7 +14,9 @@ type pageHeader struct {
 }
 
 // The types of Thrift's compact protocol that a header needs, and where a
-// struct ends: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+// struct ends. Before a field stands its type, and how far its number is from
+// that of the field before:
+// https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 const (
 	thriftInt    = 5
 	thriftStruct = 12
@@ -24,20 +26,20 @@ const (
 // append adds the header as Thrift's compact protocol has it; the sizes are
 // those of the page, and of what is stored of it, in bytes.
 func (h *pageHeader) append(dst []byte, size, stored int) []byte {
-	next := func(by byte, n int64) { dst = binary.AppendVarint(append(dst, by<<4|thriftInt), n) }
-	next(1, int64(h.kind))
-	next(1, int64(size))
-	next(1, int64(stored))
+	next := func(n int64) { dst = binary.AppendVarint(append(dst, 1<<4|thriftInt), n) }
+	next(int64(h.kind))
+	next(int64(size))
+	next(int64(stored))
 	if h.kind == format.DictionaryPage {
 		dst = append(dst, 4<<4|thriftStruct)
 	} else {
 		dst = append(dst, 2<<4|thriftStruct)
 	}
-	next(1, int64(h.values))
-	next(1, int64(h.encoding))
+	next(int64(h.values))
+	next(int64(h.encoding))
 	if h.kind != format.DictionaryPage {
-		next(1, int64(format.RLE)) // of definition levels
-		next(1, int64(format.RLE)) // of repetition levels, of which there are none
+		next(int64(format.RLE)) // of definition levels
+		next(int64(format.RLE)) // of repetition levels, of which there are none
 	}
 	return append(dst, thriftStop, thriftStop)
 }
