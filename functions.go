@@ -14,6 +14,7 @@ import (
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/cloudlog"
@@ -27,6 +28,7 @@ func init() {
 	functions.HTTP("audit", audit.Handle)
 	functions.HTTP("compact", compact.Handle)
 	functions.HTTP("ingest", ingest.Handle)
+	functions.HTTP("replay", replay.Handle)
 	functions.HTTP("scale", scale.Handle)
 	functions.HTTP("transform", transform.Handle)
 }

@@ -55,6 +55,8 @@ type Bridge struct {
 	begun   atomic.Bool             // it was joined once
 	failed  atomic.Int64            // when an attempt last failed, in Unix nanoseconds; 0 for never
 
+	canaryAt atomic.Int64 // when the last canary was sent, in Unix milliseconds; 0 for never
+
 	mu       sync.Mutex
 	trouble  string               // what kept the group from being joined, or Kafka's last complaint
 	unread   map[string]unread    // the topics that are left out, by name

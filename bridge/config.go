@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/cloudlog"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
@@ -17,7 +18,7 @@ import (
 // Config is what a Bridge needs to know. FromEnv fills in the defaults.
 type Config struct {
 	Kafka   kafka.Config
-	Topics  []string // the only topics that are read
+	Topics  []string // the only topics that are read; event.CanaryTopic among them has the bridge send canaries
 	GroupID string
 	Start   Start // where a partition begins that the group never committed
 
@@ -99,6 +100,9 @@ func FromEnv(getenv func(string) string) (Config, error) {
 
 		Addr:     r.String("BRIDGE_ADDR", portAddress(r)),
 		CloudLog: r.OneOf("BRIDGE_LOG", "auto", "cloud") == "cloud" || cloudlog.IsRead(getenv),
+	}
+	if r.OneOf("BRIDGE_CANARY", "off", "on") == "on" && !slices.Contains(c.Topics, event.CanaryTopic) {
+		c.Topics = append(c.Topics, event.CanaryTopic)
 	}
 	c.Project = r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project")
 	c.transportFromEnv(r)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/kafka"
 )
 
 func environment(more map[string]string) func(string) string {
@@ -145,6 +147,25 @@ func TestFromEnv_WhereItRuns(t *testing.T) {
 		c, err := FromEnv(func(name string) string { return values[name] })
 		if err != nil || c.Addr != want.addr || c.CloudLog != want.cloud {
 			t.Errorf("%s: %s, %v (%v), want %s, %v", environment, c.Addr, c.CloudLog, err, want.addr, want.cloud)
+		}
+	}
+}
+
+// Canaries are the bridge's alone: what watches the stations' topics does not
+// know theirs.
+func TestFromEnv_Canary(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "off": false, "on": true} {
+		environment := map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "GOOGLE_CLOUD_PROJECT": "p", "BRIDGE_CANARY": value}
+		getenv := func(name string) string { return environment[name] }
+		c, err := FromEnv(getenv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(c.Topics, event.CanaryTopic); got != want {
+			t.Errorf("BRIDGE_CANARY=%s: topics %v", value, c.Topics)
+		}
+		if topics := kafka.TopicsFromEnv(env.NewReader(getenv)); slices.Contains(topics, event.CanaryTopic) {
+			t.Errorf("others read %v", topics)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stationflow/stationflow/event"
 )
 
 // metrics are the bridge's numbers. What belongs to a partition is read from
@@ -17,6 +19,7 @@ type metrics struct {
 	latency                                  prometheus.Histogram
 	commitFailures                           prometheus.Counter
 	deadLetteredRecords, deadLetteredBatches *prometheus.CounterVec // by topic
+	canaries                                 *prometheus.CounterVec // by outcome
 
 	totalRecords, totalBatches, totalBytes, totalRetries atomic.Int64
 	totalDeadLetteredRecords, totalDeadLetteredBatches   atomic.Int64
@@ -43,7 +46,9 @@ func newMetrics(b *Bridge) *metrics {
 		deadLetteredBatches: counter("bridge_dead_lettered_batches_total",
 			"Batches given up and put into the dead letter topic."),
 	}
-	m.registry.MustRegister(m.records, m.batches, m.bytes, m.retries, m.latency, m.commitFailures,
+	m.canaries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "bridge_canaries_total",
+		Help: "Canaries that were sent, or could not be (failed)."}, []string{"outcome"})
+	m.registry.MustRegister(m.records, m.batches, m.bytes, m.retries, m.latency, m.commitFailures, m.canaries,
 		m.deadLetteredRecords, m.deadLetteredBatches, gauges{b})
 	return m
 }
@@ -52,6 +57,9 @@ func (m *metrics) published(topic string, records, bytes int, took time.Duration
 	m.records.WithLabelValues(topic).Add(float64(records))
 	m.batches.WithLabelValues(topic).Inc()
 	m.bytes.WithLabelValues(topic).Add(float64(bytes))
+	if topic == event.CanaryTopic {
+		return // the sums are those of the stations' records
+	}
 	m.latency.Observe(took.Seconds())
 	m.totalRecords.Add(int64(records))
 	m.totalBatches.Add(1)

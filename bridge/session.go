@@ -12,6 +12,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
@@ -82,6 +83,9 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	ctx, s.stopBackground = context.WithCancel(group.Context())
 	s.inBackground(func() { s.commitLoop(ctx) })
 	s.inBackground(func() { s.watch(ctx) })
+	if s.partitions[kafka.Partition{Topic: event.CanaryTopic}] != nil {
+		s.inBackground(func() { s.sendCanaries(ctx) })
+	}
 	b.attach(s)
 	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation,
 		"batch_bytes", b.config.BatchBytes, "partition_bytes", s.memory.share)

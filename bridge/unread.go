@@ -4,10 +4,12 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
@@ -25,6 +27,9 @@ func (b *Bridge) leaveOut(name string, topic kafka.Topic) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := unread{why: topic.Err.Error(), since: time.Now()}
+	if name == event.CanaryTopic {
+		now.why = strings.Replace(now.why, "take it out of KAFKA_TOPICS", "set BRIDGE_CANARY to off", 1)
+	}
 	known, ok := b.unread[name]
 	if ok {
 		now.since = known.since

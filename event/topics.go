@@ -50,11 +50,15 @@ type Schema struct {
 }
 
 // SchemaOf returns the schema of the topic of that name, or false if there is
-// none.
+// none. CanaryTopic has one, too.
 func SchemaOf(topic string) (*Schema, bool) {
-	i := slices.IndexFunc(all, func(k Kind) bool { return k.Topic == topic })
-	if i < 0 {
-		return nil, false
+	kind := canary
+	if topic != CanaryTopic {
+		i := slices.IndexFunc(all, func(k Kind) bool { return k.Topic == topic })
+		if i < 0 {
+			return nil, false
+		}
+		kind = all[i]
 	}
-	return &Schema{Kind: all[i], Columns: columnsOf(reflect.TypeOf(all[i].Event))}, true
+	return &Schema{Kind: kind, Columns: columnsOf(reflect.TypeOf(kind.Event))}, true
 }

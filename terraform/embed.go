@@ -7,12 +7,14 @@ package terraform
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 )
 
-//go:embed deployment.json schemas/*.json
+//go:embed deployment.json schemas/*.json canary/*.json
 var files embed.FS
 
 // A Deployment is what deployment.json says.
@@ -119,9 +121,12 @@ func ReadDeployment() (Deployment, error) {
 }
 
 // TableSchema returns the BigQuery JSON schema of a staging table: one of the
-// topics, or quarantine.
+// topics, quarantine, or that of the canary.
 func TableSchema(table string) ([]byte, error) {
 	text, err := files.ReadFile("schemas/" + table + ".json")
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = files.ReadFile("canary/" + table + ".json")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema of table %s: %w", table, err)
 	}

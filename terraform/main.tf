@@ -8,6 +8,14 @@ locals {
   topics     = [for t in local.tables : t if t != "quarantine"]
   partitions = 6 # of each topic
 
+  # The pipeline's own records have a topic and tables of their own.
+  canary_topic = "stationflow_canary"
+  canary = !var.canary ? null : {
+    table  = local.canary_topic
+    prod   = "${local.root}/functions/transform/canary.json"
+    schema = "${path.root}/canary/${local.canary_topic}.json"
+  }
+
   bucket   = coalesce(var.bucket, "${var.project}-stationflow-lake")
   group_id = lookup(var.bridge.settings, "KAFKA_GROUP_ID", "stationflow")
 
@@ -86,6 +94,7 @@ module "lake" {
   source = "./modules/lake"
 
   bucket          = local.bucket
+  canary          = var.canary
   cold_after_days = var.lake_cold_after_days
   demo            = var.demo
   kms_key         = module.foundation.kms_key
@@ -99,6 +108,7 @@ module "warehouse" {
   source = "./modules/warehouse"
 
   bucket          = module.lake.bucket
+  canary          = local.canary
   completeness    = "${local.root}/functions/audit/table.json"
   demo            = var.demo
   deployment      = local.deployment
@@ -135,6 +145,7 @@ module "functions" {
   bucket       = module.lake.bucket
   build_bucket = module.foundation.build_bucket
   builder      = module.foundation.builder
+  canary       = var.canary
   compact      = local.compact
   ingest = {
     concurrency   = var.ingest.concurrency
@@ -156,8 +167,14 @@ module "functions" {
   propagation_seconds = var.propagation_seconds
   region              = var.region
   registry            = local.registry.ingest
-  repository          = module.foundation.repository.name
-  repository_root     = local.root
+  replay = var.replay == null ? null : {
+    callers  = var.replay.callers
+    settings = merge({ for name, value in var.bridge.settings : name => value if startswith(name, "KAFKA_") && name != "KAFKA_START" }, var.replay.settings)
+    tables   = module.warehouse.staging_tables
+    topic    = local.deployment.records_topic
+  }
+  repository      = module.foundation.repository.name
+  repository_root = local.root
   scale = {
     files         = local.kafka_files
     group_id      = local.group_id
@@ -179,6 +196,9 @@ module "functions" {
 module "transport" {
   source = "./modules/transport"
 
+  auditor      = module.functions.audit.member
+  replay       = module.functions.replay
+  replays      = var.replay != null
   alert        = module.functions.alert
   alerts       = var.alert != null
   deployment   = local.deployment
@@ -194,6 +214,7 @@ module "kafka" {
   source = "./modules/kafka"
   count  = var.kafka == null ? 1 : 0
 
+  canary         = var.canary ? local.canary_topic : null
   cluster        = var.confluent_cluster
   group_id       = local.group_id
   key_generation = var.kafka_key_generation
@@ -229,6 +250,7 @@ module "bridge" {
   bucket              = module.lake.bucket
   build_bucket        = module.foundation.build_bucket
   builder             = module.foundation.builder
+  canary              = var.canary
   dead_letter_topic   = module.transport.dead_letter_topic
   files               = local.kafka_files
   group_id            = local.group_id
@@ -275,6 +297,7 @@ module "observability" {
 
   alert_emails             = var.alert_emails
   bridge                   = module.bridge.pool
+  canary_hops              = [for hop, sink in { lake = "lake", marts = "warehouse", staging = "warehouse" } : hop if var.canary && contains(local.sinks, sink)]
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
   idle                     = var.bridge.idle

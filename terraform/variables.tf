@@ -87,10 +87,10 @@ variable "bridge" {
   }
   validation {
     condition = length(setintersection(keys(var.bridge.settings), [
-      "BRIDGE_ADDR", "BRIDGE_LANES", "BRIDGE_LOG", "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
+      "BRIDGE_ADDR", "BRIDGE_CANARY", "BRIDGE_LANES", "BRIDGE_LOG", "BRIDGE_PUBSUB_TOPIC", "BRIDGE_TRANSPORT", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "KAFKA_TOPICS",
       "SCALE_IDLE", "SCALE_MAX_INSTANCES", "SCALE_MIN_INSTANCES", "SCALE_POOL",
     ])) == 0
-    error_message = "bridge.settings holds what Terraform sets itself: use the variables kafka and transport, and bridge's own idle, min_instances and max_instances; the topics are the project's own, and the lanes follow ingest.settings."
+    error_message = "bridge.settings holds what Terraform sets itself: use the variables canary, kafka and transport, and bridge's own idle, min_instances and max_instances; the topics are the project's own, and the lanes follow ingest.settings."
   }
   validation {
     condition     = !anytrue([for name in keys(var.bridge.settings) : strcontains(name, "PASSWORD")])
@@ -141,6 +141,16 @@ variable "bucket" {
     condition     = var.bucket == null || can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", var.bucket))
     error_message = "bucket must be 3 to 63 lower-case letters, digits, dashes, dots or underscores, without gs://."
   }
+}
+
+variable "canary" {
+  description = <<-EOT
+    Whether the bridge sends a record of its own through all hops once a minute while it runs, so that the alert canary
+    tells when one does not arrive. The bridge may then write to the topic stationflow_canary, and to no other; an existing
+    cluster (kafka) needs this topic, with 1 partition, and that right.
+  EOT
+  type        = bool
+  default     = false
 }
 
 variable "compact" {
@@ -341,6 +351,28 @@ variable "region" {
   }
 }
 
+variable "replay" {
+  description = <<-EOT
+    The function that replays records from Kafka or the lake when a person calls it: { callers = ["user:ana@example.com"] }
+    names who may. Without it there is none, and stationflow replay does the same from a machine that reaches Kafka and the
+    warehouse. settings are further environment variables, REPLAY_….
+  EOT
+  type = object({
+    callers  = optional(set(string), [])
+    settings = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.replay == null ? true : alltrue([for m in var.replay.callers : can(regex("^(user|group|serviceAccount):[^@ ]+@[^@ ]+$", m))])
+    error_message = "A member in replay.callers must begin with user:, group: or serviceAccount: and name one address: nothing is made public."
+  }
+  validation {
+    condition     = var.replay == null ? true : alltrue([for name in keys(var.replay.settings) : can(regex("^REPLAY_[A-Z_]+$", name))])
+    error_message = "replay.settings takes REPLAY_… variables only: everything else has a variable of its own."
+  }
+}
+
 variable "runbooks_url" {
   description = "Where docs/runbooks.md can be read; alerts link to it."
   type        = string
@@ -417,8 +449,8 @@ variable "transform" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.transform.settings) : can(regex("^TRANSFORM_[A-Z_]+$", name))])
-    error_message = "transform.settings takes TRANSFORM_… variables only: everything else has a variable of its own."
+    condition     = alltrue([for name in keys(var.transform.settings) : can(regex("^TRANSFORM_[A-Z_]+$", name)) && name != "TRANSFORM_CANARY"])
+    error_message = "transform.settings takes TRANSFORM_… variables only, and not TRANSFORM_CANARY: everything else has a variable of its own, and that one is canary."
   }
   validation {
     condition = try(alltrue([for mib in [tonumber(regex("^([0-9]+)(?:Mi|Gi)$", var.transform.memory)[0]) * (endswith(var.transform.memory, "Gi") ? 1024 : 1)] :

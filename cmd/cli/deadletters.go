@@ -5,10 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/stationflow/stationflow/bridge/outlet"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/terraform"
@@ -29,7 +30,7 @@ GOOGLE_CLOUD_PROJECT names the project; PUBSUB_EMULATOR_HOST, the local system.
 `
 
 // deadLetters is the command for dead letters, with the clock that it waits by.
-type deadLetters struct{ clock clock }
+type deadLetters struct{ clock mailbox.Clock }
 
 // A deadLettersCall is one call of it.
 type deadLettersCall struct {
@@ -67,14 +68,14 @@ func (d deadLetters) run(ctx context.Context, args []string, streams Streams) er
 		return err
 	}
 	r := env.NewReader(streams.Getenv)
-	to, transport := wayFrom(r, deployment, c.url)
+	to := outlet.FromEnv(r, deployment, c.url)
 	if err := r.Err(); err != nil {
 		return localAdvice(streams.Getenv, err)
 	}
-	if err := to.check(transport); c.verb == "resend" && err != nil {
+	if err := to.Check(); c.verb == "resend" && err != nil {
 		return err
 	}
-	box, err := openMailbox(ctx, to.project, c.subscription, c.wait, d.clock)
+	box, err := openMailbox(ctx, to.Project, c.subscription, c.wait, d.clock)
 	if err != nil {
 		return err
 	}
@@ -144,13 +145,13 @@ func (c *deadLettersCall) choice() choice {
 
 // has reports whether the dead letter is one of them: all are where none was
 // named.
-func (c *choice) has(l *letter) bool {
-	return len(c.ids) == 0 || c.missing[l.id] || c.missing[l.event()]
+func (c *choice) has(l *mailbox.Letter) bool {
+	return len(c.ids) == 0 || c.missing[l.ID] || c.missing[l.Event()]
 }
 
 // done notes that one was dealt with. The event's id stays: the same batch may
 // be buried twice.
-func (c *choice) done(l *letter) { delete(c.missing, l.id) }
+func (c *choice) done(l *mailbox.Letter) { delete(c.missing, l.ID) }
 
 // none is the error where names were given and nothing was found.
 func (c *choice) none(found int) error {
@@ -163,25 +164,25 @@ func (c *choice) none(found int) error {
 // resend sends the chosen dead letters, and takes each away once it was sent.
 // One that is refused for what it is does not keep back the others; an outage
 // ends the work.
-func (c *deadLettersCall) resend(ctx context.Context, box *mailbox, send sender) error {
+func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send sender) error {
 	chosen := c.choice()
 	sent := []letterJSON{}
 	var refused []error
-	err := box.each(ctx, send.atOnce, func(l *letter) (bool, error) {
+	err := box.Each(ctx, send.atOnce, func(l *mailbox.Letter) (bool, error) {
 		if !chosen.has(l) {
 			return false, nil
 		}
 		if err := send.send(ctx, l); err != nil {
-			err = fmt.Errorf("sending dead letter %s again, which stays where it is: %w", l.id, err)
+			err = fmt.Errorf("sending dead letter %s again, which stays where it is: %w", l.ID, err)
 			if hopeless(err) {
 				refused = append(refused, err)
 				return false, nil
 			}
 			return false, err
 		}
-		sent = append(sent, l.json())
+		sent = append(sent, jsonOf(l))
 		chosen.done(l)
-		c.sayf("sent again: %s  %s  %s\n", l.id, l.event(), l.from())
+		c.sayf("sent again: %s  %s  %s\n", l.ID, l.Event(), l.From())
 		return true, nil
 	})
 	c.sayf("%d dead letters sent again\n", len(sent))
@@ -190,26 +191,4 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox, send sender)
 		return err
 	}
 	return chosen.none(len(sent))
-}
-
-// discard takes the chosen dead letters away, and leaves a line of JSON about
-// each.
-func (c *deadLettersCall) discard(ctx context.Context, box *mailbox) error {
-	chosen, trace := c.choice(), slog.New(slog.NewJSONHandler(c.streams.Err, nil))
-	gone := []letterJSON{}
-	err := box.each(ctx, 10, func(l *letter) (bool, error) {
-		if !chosen.has(l) {
-			return false, nil
-		}
-		chosen.done(l)
-		gone = append(gone, l.json())
-		trace.Info("dead letter discarded", "reason", c.reason, "message", l.id, "event", l.event(), "from", l.from(),
-			"records", l.records(), "cause", l.why())
-		return true, nil
-	})
-	c.sayf("%d dead letters discarded\n", len(gone))
-	if err := errors.Join(err, c.printJSON("discarded", gone)); err != nil {
-		return err
-	}
-	return chosen.none(len(gone))
 }

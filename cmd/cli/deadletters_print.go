@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 )
 
 // sayf prints for a person, unless JSON is printed.
@@ -42,29 +42,29 @@ type letterJSON struct {
 	Why      string     `json:"why"`
 }
 
-func (l *letter) json() letterJSON {
-	j := letterJSON{Message: l.id, Event: l.event(), From: l.from(), Records: l.records(), Buried: l.published.UTC(),
-		Attempts: l.cause.Attempts, Source: l.cause.Source, Why: l.why()}
-	if !l.cause.Since.IsZero() {
-		since := l.cause.Since.UTC()
+func jsonOf(l *mailbox.Letter) letterJSON {
+	j := letterJSON{Message: l.ID, Event: l.Event(), From: l.From(), Records: l.Records(), Buried: l.Published.UTC(),
+		Attempts: l.Cause.Attempts, Source: l.Cause.Source, Why: l.Why()}
+	if !l.Cause.Since.IsZero() {
+		since := l.Cause.Since.UTC()
 		j.Since = &since
 	}
 	return j
 }
 
 // list prints a line for each dead letter.
-func (c *deadLettersCall) list(ctx context.Context, box *mailbox) error {
+func (c *deadLettersCall) list(ctx context.Context, box *mailbox.Mailbox) error {
 	table := tabwriter.NewWriter(c.streams.Out, 0, 0, 2, ' ', 0)
 	all, records := []letterJSON{}, 0
-	err := box.each(ctx, 10, func(l *letter) (bool, error) {
+	err := box.Each(ctx, 10, func(l *mailbox.Letter) (bool, error) {
 		if len(all) == 0 && !c.asJSON {
 			fmt.Fprintln(table, "MESSAGE\tEVENT\tFROM\tRECORDS\tBURIED\tATTEMPTS\tWHY")
 		}
-		all = append(all, l.json())
-		records += l.records()
+		all = append(all, jsonOf(l))
+		records += l.Records()
 		if !c.asJSON {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.id, cmp.Or(l.event(), "no CloudEvent"), cmp.Or(l.from(), "-"),
-				numberOrDash(l.records()), l.published.UTC().Format(time.RFC3339), numberOrDash(l.cause.Attempts), l.why())
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, cmp.Or(l.Event(), "no CloudEvent"), cmp.Or(l.From(), "-"),
+				numberOrDash(l.Records()), l.Published.UTC().Format(time.RFC3339), numberOrDash(l.Cause.Attempts), l.Why())
 		}
 		return false, nil
 	})
@@ -90,10 +90,10 @@ func numberOrDash(n int) string {
 var errFound = errors.New("found")
 
 // show prints one dead letter.
-func (c *deadLettersCall) show(ctx context.Context, box *mailbox) error {
+func (c *deadLettersCall) show(ctx context.Context, box *mailbox.Mailbox) error {
 	chosen := c.choice()
-	var found *letter
-	err := box.each(ctx, 10, func(l *letter) (bool, error) {
+	var found *mailbox.Letter
+	err := box.Each(ctx, 10, func(l *mailbox.Letter) (bool, error) {
 		if !chosen.has(l) {
 			return false, nil
 		}
@@ -109,9 +109,9 @@ func (c *deadLettersCall) show(ctx context.Context, box *mailbox) error {
 			Attributes map[string]string  `json:"attributes"`
 			Bytes      int                `json:"bytes"`
 			Held       []letterRecordJSON `json:"records_held"`
-		}{found.json(), found.attributes, len(found.data), found.held()})
+		}{jsonOf(found), found.Attributes, len(found.Data), heldBy(found)})
 	}
-	found.print(c)
+	c.print(found)
 	return nil
 }
 
@@ -124,9 +124,9 @@ type letterRecordJSON struct {
 }
 
 // held are the records of the dead letter; none where it is not a batch.
-func (l *letter) held() []letterRecordJSON {
+func heldBy(l *mailbox.Letter) []letterRecordJSON {
 	all := []letterRecordJSON{}
-	b, err := l.batch()
+	b, err := l.Batch()
 	if err != nil {
 		return all
 	}
@@ -136,29 +136,20 @@ func (l *letter) held() []letterRecordJSON {
 	return all
 }
 
-// batch reads what the dead letter carries.
-func (l *letter) batch() (*batch.Batch, error) {
-	e, err := batch.FromMessage(l.attributes, l.data)
-	if err != nil {
-		return nil, err
-	}
-	return batch.FromEvent(e)
-}
-
 // shownRecords is how many records of a dead letter are printed.
 const shownRecords = 20
 
-func (l *letter) print(c *deadLettersCall) {
-	of := l.json()
+func (c *deadLettersCall) print(l *mailbox.Letter) {
+	of := jsonOf(l)
 	c.sayf("message   %s\nevent     %s\nfrom      %s\nburied    %s\nattempts  %s\nwhy       %s\n", of.Message, cmp.Or(of.Event, "no CloudEvent"),
 		cmp.Or(of.From, "-"), of.Buried.Format(time.RFC3339), numberOrDash(of.Attempts), of.Why)
 	if of.Since != nil {
 		c.sayf("since     %s\n", of.Since.Format(time.RFC3339))
 	}
-	for _, name := range slices.Sorted(maps.Keys(l.attributes)) {
-		c.sayf("          %s: %s\n", name, oneLine(l.attributes[name]))
+	for _, name := range slices.Sorted(maps.Keys(l.Attributes)) {
+		c.sayf("          %s: %s\n", name, oneLine(l.Attributes[name]))
 	}
-	held := l.held()
+	held := heldBy(l)
 	for i, r := range held {
 		if i == shownRecords {
 			c.sayf("record    and %d more: --json has all\n", len(held)-i)

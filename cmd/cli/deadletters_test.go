@@ -20,6 +20,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/batch/batchtest"
 	"github.com/stationflow/stationflow/internal/deadletter"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 )
 
 const topicID = "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"
@@ -307,15 +308,15 @@ func TestMailbox_EachEnds(t *testing.T) {
 				m.bury(10*offset, nil)
 			}
 			late.Store(0)
-			box, err := openMailbox(t.Context(), "p", "stationflow-dead-letter", time.Second, &swiftClock{})
+			box, err := mailbox.Open(t.Context(), "p", "stationflow-dead-letter", time.Second, &swiftClock{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			shown := map[string]int{}
-			err = box.each(ctx, 10, func(l *letter) (bool, error) {
+			err = box.Each(ctx, 10, func(l *mailbox.Letter) (bool, error) {
 				late.Add(int64(test.step))
-				shown[l.id]++
+				shown[l.ID]++
 				return false, nil
 			})
 			cancel()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 )
 
 // progressEvery is how long work is silent.
@@ -12,7 +14,7 @@ const progressEvery = 2 * time.Second
 
 // A progress tells a person now and then how far work has come.
 type progress struct {
-	clock clock
+	clock mailbox.Clock
 	out   io.Writer
 	last  time.Time // zero before the first call
 }

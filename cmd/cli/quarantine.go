@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/quarantine"
@@ -35,7 +36,7 @@ names the project, BIGQUERY_EMULATOR_HOST the local system.
 // A quarantineCommand is one call of stationflow quarantine.
 type quarantineCommand struct {
 	streams Streams
-	clock   clock
+	clock   mailbox.Clock
 
 	filter   quarantine.Filter
 	examples int
@@ -53,7 +54,7 @@ type retryFlags struct {
 }
 
 // quarantineTool is the command, with the clock that it waits by.
-type quarantineTool struct{ clock clock }
+type quarantineTool struct{ clock mailbox.Clock }
 
 func (t quarantineTool) run(ctx context.Context, args []string, streams Streams) error {
 	verb := ""
@@ -74,8 +75,13 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 	}
 	r := env.NewReader(streams.Getenv)
 	config := bqconfig.FromEnv(r)
+	sinks := r.List("INGEST_SINKS", "warehouse")
 	if err := r.Err(); err != nil {
 		return localAdvice(streams.Getenv, err)
+	}
+	if !slices.Contains(sinks, "warehouse") {
+		return program.Mistakef("INGEST_SINKS names no warehouse, so what was refused is in Parquet files of the lake, below quarantine/: " +
+			"stationflow replay kafka has it judged again, as long as Kafka has it")
 	}
 	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
 		return err
@@ -112,7 +118,7 @@ func (c *quarantineCommand) parse(verb string, args []string) error {
 		flags.BoolVar(&c.retry.all, "all", false, "every record of the quarantine")
 		flags.BoolVar(&c.retry.dryRun, "dry-run", false, "only count what would be accepted now")
 		flags.StringVar(&c.retry.url, "url", "", urlUsage)
-		flags.DurationVar(&c.retry.wait, "wait", 2*time.Minute, "`DURATION` in which to wait for what becomes of the records")
+		flags.DurationVar(&c.retry.wait, "wait", 2*time.Minute, "`DURATION` to wait after the last record of which it became known what became of it")
 	}
 	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
 	flags.BoolVar(&c.asJSON, "json", false, "print JSON")

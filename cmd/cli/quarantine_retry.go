@@ -13,6 +13,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/bridge/outlet"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest"
 	"github.com/stationflow/stationflow/internal/env"
@@ -85,15 +86,15 @@ func (c *quarantineCommand) sender(ctx context.Context, run *retryRun) (send fun
 		return nil, nil, err
 	}
 	r := env.NewReader(c.streams.Getenv)
-	to, transport := wayFrom(r, deployment, c.retry.url)
-	if err := errors.Join(r.Err(), to.check(transport)); err != nil {
+	to := outlet.FromEnv(r, deployment, c.retry.url)
+	if err := errors.Join(r.Err(), to.Check()); err != nil {
 		return nil, nil, localAdvice(c.streams.Getenv, err)
 	}
-	outlet, err := to.open(ctx, deployment)
+	out, err := openOutlet(ctx, to)
 	if err != nil {
 		return nil, nil, err
 	}
-	return run.send(outlet), func() { _ = outlet.close() }, nil
+	return run.send(out), func() { _ = out.Close() }, nil
 }
 
 // pack makes batches of the chosen records.
@@ -153,15 +154,15 @@ func (run *retryRun) judge(judge *ingest.Judge) func(context.Context, cloudevent
 
 // send has a batch arrive. One that ingest refuses does not keep back the
 // others.
-func (run *retryRun) send(o *outlet) func(context.Context, cloudevents.Event, int) error {
+func (run *retryRun) send(o *outlet.Outlet) func(context.Context, cloudevents.Event, int) error {
 	return func(ctx context.Context, e cloudevents.Event, records int) error {
-		err := o.send(ctx, e)
+		err := o.Send(ctx, e)
 		switch {
 		case err == nil:
 			run.batches = append(run.batches, e.ID())
 			run.sent += int64(records)
 			return nil
-		case refused(err):
+		case outlet.Refused(err):
 			run.Failed = append(run.Failed, fmt.Sprintf("%d records of %s: %v", records, e.Subject(), err))
 			return nil
 		}
@@ -178,7 +179,9 @@ const (
 
 // await waits until it is known what became of the records that were sent.
 func (c *quarantineCommand) await(ctx context.Context, table *quarantine.Table, run *retryRun) error {
+	last := int64(0)
 	for until := c.clock.Now().Add(c.retry.wait); run.sent > 0; {
+		began := c.clock.Now()
 		known := int64(0)
 		run.Accepted = 0
 		clear(run.Refused)
@@ -197,11 +200,15 @@ func (c *quarantineCommand) await(ctx context.Context, table *quarantine.Table, 
 			}
 		}
 		run.Unknown = max(run.sent-known, 0)
+		if known > last {
+			last, until = known, c.clock.Now().Add(c.retry.wait)
+		}
 		if run.Unknown == 0 || !c.clock.Now().Before(until) {
 			return nil
 		}
 		run.progress.tell("%d of %d records are decided about", known, run.sent)
-		if err := c.clock.Wait(ctx, askEvery); err != nil {
+		// A look at many rows takes long, and may keep the others waiting.
+		if err := c.clock.Wait(ctx, max(askEvery, 2*c.clock.Now().Sub(began))); err != nil {
 			return err
 		}
 	}

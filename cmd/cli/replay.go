@@ -5,13 +5,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
-	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/bridge/outlet"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
+	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/replay"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 const replayUsage = `usage: stationflow replay kafka [FLAGS] --topic TOPIC --partition N --offsets A-B
@@ -35,63 +38,61 @@ BIGQUERY_EMULATOR_HOST and PUBSUB_EMULATOR_HOST the local system.
 
 // A replayCall is one call of stationflow replay kafka or lake.
 type replayCall struct {
-	streams Streams
-	clock   clock
-	verb    string
-
-	topics      texts
-	partition   int
-	first, last int64 // offsets; -1 for none
-	from, to    time.Time
-	dryRun      bool
-	after       string // where an earlier call had come to
-	url         string
-	maxBytes    int64
-	asJSON      bool
+	streams  Streams
+	clock    mailbox.Clock
+	request  replay.Request
+	url      string
+	maxBytes int64
+	asJSON   bool
 }
 
 // replayTool is the command, with the clock that it tells progress by.
-type replayTool struct{ clock clock }
+type replayTool struct{ clock mailbox.Clock }
 
 func (t replayTool) run(ctx context.Context, args []string, streams Streams) error {
 	c := &replayCall{streams: streams, clock: t.clock}
 	if len(args) > 0 {
-		c.verb = args[0]
+		c.request.Source = args[0]
 	}
-	switch {
-	case isHelp(c.verb):
+	switch verb := c.request.Source; {
+	case isHelp(verb):
 		fmt.Fprint(streams.Out, replayUsage, "\nstationflow replay kafka --help, lake --help and deadletters --help list the flags.\n")
 		return flag.ErrHelp
-	case c.verb == "deadletters":
+	case verb == "deadletters":
 		return deadLetters(t).run(ctx, append([]string{"resend"}, args[1:]...), streams)
-	case c.verb != "kafka" && c.verb != "lake":
+	case verb != replay.FromKafka && verb != replay.FromLake:
 		return program.Mistakef("say kafka, lake or deadletters: stationflow replay --help explains them")
 	}
 	if err := c.parse(args[1:]); err != nil {
 		return err
 	}
-	if c.verb == "lake" {
-		return c.lake(ctx)
+	worker, end, err := c.worker(ctx)
+	if err != nil {
+		return err
 	}
-	return c.kafka(ctx)
+	defer end()
+	report, err := worker.Run(ctx, c.request)
+	return c.end(report, explainTooMuch(err))
 }
 
-func (c *replayCall) parse(args []string) error {
-	flags := flag.NewFlagSet("stationflow replay "+c.verb, flag.ContinueOnError)
-	flags.Var(&c.topics, "topic", "records of this `TOPIC`; may be given more than once; all topics where it is not given")
+func (c *replayCall) parse(args []string) (err error) {
+	r := &c.request
+	flags := flag.NewFlagSet("stationflow replay "+r.Source, flag.ContinueOnError)
+	flags.Var((*texts)(&r.Topics), "topic", "records of this `TOPIC`; may be given more than once; all topics where it is not given")
 	from := flags.String("from", "", "records of this `TIME` or later")
 	to := flags.String("to", "", "records before this `TIME`")
-	flags.BoolVar(&c.dryRun, "dry-run", false, "only count what would be replayed")
+	flags.BoolVar(&r.DryRun, "dry-run", false, "only count what would be replayed")
 	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
 	flags.BoolVar(&c.asJSON, "json", false, "print JSON")
 	offsets := ""
-	if c.verb == "kafka" {
-		flags.IntVar(&c.partition, "partition", -1, "the partition of the offsets, `N`")
+	r.Partition = -1
+	if r.Source == replay.FromKafka {
+		flags.IntVar(&r.Partition, "partition", -1, "the partition of the offsets, `N`")
 		flags.StringVar(&offsets, "offsets", "", "the first and last offset, `A-B`")
 		flags.StringVar(&c.url, "url", "", urlUsage)
-		flags.StringVar(&c.after, "resume-after", "", "go on behind this `TOPIC/PARTITION/OFFSET`, as an earlier call printed it")
+		flags.StringVar(&r.After, "resume-after", "", "go on behind this `TOPIC/PARTITION/OFFSET`, as an earlier call printed it")
 	} else {
-		flags.StringVar(&c.after, "resume-after", "", "go on behind this `TOPIC/DAY`, as an earlier call printed it")
+		flags.StringVar(&r.After, "resume-after", "", "go on behind this `TOPIC/DAY`, as an earlier call printed it")
 	}
 	if err := program.Parse(flags, args, c.streams.Out, replayUsage+"\n"); err != nil {
 		return err
@@ -99,22 +100,16 @@ func (c *replayCall) parse(args []string) error {
 	if flags.NArg() > 0 {
 		return program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
-	var err error
-	if c.from, c.to, err = parsePeriod(*from, *to); err != nil {
+	if r.From, r.To, err = parsePeriod(*from, *to); err != nil {
 		return err
 	}
-	if c.first, c.last, err = parseOffsets(offsets); err != nil {
+	if r.First, r.Last, err = parseOffsets(offsets); err != nil {
 		return err
 	}
-	if err := c.check(); err != nil {
-		return err
+	if c.maxBytes < 1 {
+		return program.Mistakef("--max-bytes is %d: it must be 1 or more", c.maxBytes)
 	}
-	if len(c.topics) == 0 {
-		c.topics = event.Topics()
-	}
-	slices.Sort(c.topics)
-	c.topics = slices.Compact(c.topics)
-	return nil
+	return r.Check(c.clock.Now(), func(name string) string { return "--" + name })
 }
 
 func parseOffsets(text string) (first, last int64, err error) {
@@ -128,64 +123,70 @@ func parseOffsets(text string) (first, last int64, err error) {
 	return first, last, nil
 }
 
-// check reports what cannot be meant.
-func (c *replayCall) check() error {
-	for _, topic := range c.topics {
-		if !slices.Contains(event.Topics(), topic) {
-			return program.Mistakef("there is no topic %q: the topics are %s", topic, strings.Join(event.Topics(), ", "))
-		}
+// worker is what replays, by the environment; end ends its connections.
+func (c *replayCall) worker(ctx context.Context) (w *replay.Worker, end func(), err error) {
+	deployment, err := terraform.ReadDeployment()
+	if err != nil {
+		return nil, nil, err
 	}
-	offsets, times := c.first >= 0, !c.from.IsZero() || !c.to.IsZero()
-	switch {
-	case c.maxBytes < 1:
-		return program.Mistakef("--max-bytes is %d: it must be 1 or more", c.maxBytes)
-	case c.verb == "lake" && (c.from.IsZero() || c.to.IsZero()):
-		return program.Mistakef("say of which time: --from TIME --to TIME")
-	case c.verb == "lake":
-		return nil
-	case offsets == times:
-		return program.Mistakef("say what to replay: --topic TOPIC --partition N --offsets A-B, or --from TIME --to TIME")
-	case offsets && (len(c.topics) != 1 || c.partition < 0):
-		return program.Mistakef("--offsets are of one partition: name it by --topic TOPIC --partition N")
-	case times && c.partition >= 0:
-		return program.Mistakef("--partition goes with --offsets; --from and --to are of all partitions")
-	case times && c.from.IsZero():
-		return program.Mistakef("say from when on: --from TIME")
-	case !c.from.IsZero() && c.from.After(c.clock.Now()):
-		return program.Mistakef("--from is in the future: nothing was written then")
+	r := env.NewReader(c.streams.Getenv)
+	told := progress{clock: c.clock, out: c.streams.Err}
+	w = &replay.Worker{Warehouse: bqconfig.FromEnv(r), Bucket: r.String("LAKE_BUCKET", ""), MaxBytes: c.maxBytes,
+		Told:    func(bytes int64) { fmt.Fprintf(c.streams.Err, "reading up to %s of the warehouse\n", sizeText(bytes)) },
+		Arrived: func(records int64, last string) { told.tell("%d records replayed, up to %v", records, last) },
 	}
-	return nil
-}
-
-// A replayReport is what a replay did, as --json prints it; fields may be added.
-type replayReport struct {
-	DryRun  bool   `json:"dry_run"` // nothing was sent
-	Bytes   int64  `json:"bytes_read"`
-	Records int64  `json:"records"`
-	Retried int64  `json:"retried"`           // those of the records that are in quarantine, and are judged again
-	Batches int64  `json:"batches,omitempty"` // that were sent to ingest
-	Last    string `json:"last"`              // how far it came, for --resume-after; "" where nothing was done
+	var way outlet.Way
+	if c.request.Source == replay.FromKafka {
+		w.Kafka, way = kafka.FromEnv(r), outlet.FromEnv(r, deployment, c.url)
+	}
+	if err := r.Err(); err != nil {
+		return nil, nil, localAdvice(c.streams.Getenv, err)
+	}
+	if err := way.Check(); err != nil {
+		return nil, nil, err
+	}
+	if err := reach(ctx, c.streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
+		return nil, nil, err
+	}
+	if c.request.Source == replay.FromLake || c.request.DryRun {
+		return w, func() {}, nil
+	}
+	out, err := openOutlet(ctx, way)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.Send = out.Send
+	return w, func() { _ = out.Close() }, nil
 }
 
 // end prints the report, and how to go on after an error.
-func (c *replayCall) end(report replayReport, done string, err error) error {
+func (c *replayCall) end(report replay.Report, err error) error {
+	if mistake := new(program.Mistake); errors.As(err, mistake) {
+		return fmt.Errorf("--resume-after: %w", err)
+	}
 	if c.asJSON {
 		err = errors.Join(err, printJSON(c.streams.Out, report))
 	} else {
-		fmt.Fprintln(c.streams.Out, done)
+		fmt.Fprintln(c.streams.Out, c.summary(report))
 	}
-	if err != nil && report.Last != "" && !c.dryRun {
+	if err != nil && report.Last != "" && !report.DryRun {
 		fmt.Fprintf(c.streams.Err, "to go on from there, add --resume-after %s\n", report.Last)
 	}
 	return err
 }
 
-// limits are those of what is read of the warehouse.
-func (c *replayCall) limits(report *replayReport) scan.Limits {
-	return scan.Limits{MaxBytes: c.maxBytes, Told: func(bytes int64) {
-		report.Bytes += bytes
-		fmt.Fprintf(c.streams.Err, "reading up to %s of the warehouse\n", sizeText(bytes))
-	}}
+func (c *replayCall) summary(report replay.Report) string {
+	done := "replayed"
+	if c.request.Source == replay.FromLake {
+		done = "put back into staging"
+	}
+	if report.DryRun {
+		done = "would be " + done
+	}
+	if c.request.Source == replay.FromLake {
+		return fmt.Sprintf("%d records %s", report.Records, done)
+	}
+	return fmt.Sprintf("%d records %s in %d batches; %d of them are in quarantine and are judged again", report.Records, done, report.Batches, report.Retried)
 }
 
 // explainTooMuch says what to do about a query that would read too much.

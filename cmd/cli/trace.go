@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/program"
@@ -73,12 +74,12 @@ func trace(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	defer func() { _ = clients.Close() }()
-	box, err := openMailbox(ctx, config.BigQuery.Project, t.deadLetter, t.wait, wallClock{})
+	box, err := openMailbox(ctx, config.BigQuery.Project, t.deadLetter, t.wait, mailbox.WallClock{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = box.Close() }()
-	clients.DeadLetters = func(ctx context.Context) ([]ledger.DeadLetter, error) { return buried(ctx, box) }
+	clients.DeadLetters = box.Buried
 	found, more, err := ledger.Find(ctx, clients.Sources, t.seek, func(scan ledger.Scan) error {
 		fmt.Fprintf(streams.Err, "to read: %s of BigQuery, and the objects of the record's batch\n", ledger.Size(scan.BigQueryBytes))
 		if t.dry {

@@ -9,11 +9,10 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
-	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/program"
@@ -26,9 +25,10 @@ Compares what Kafka holds with the lake, the staging tables, quarantine and the
 dead letters, offset by offset, and names what is missing, where it is, and what
 to do. It changes nothing. It ends with 0 when every record of the period is in
 staging or in quarantine, with 1 when not, and with 2 when that could not be
-found out. Records younger than --in-flight that have not arrived are on their
-way. What is read is said before. The variables of the bridge and of ingest say
-where everything is.
+found out. With --values it compares, too, what lake and staging hold of each
+record that both have. Records younger than --in-flight that have not arrived are
+on their way. What is read is said before. The variables of the bridge and of
+ingest say where everything is.
 
 `
 
@@ -73,12 +73,12 @@ func verify(ctx context.Context, args []string, streams Streams) error {
 		clients.Lake.ReadBytes = 1 << 62
 	}
 	if v.dead {
-		box, err := openMailbox(ctx, config.BigQuery.Project, v.deadLetter, v.wait, wallClock{})
+		box, err := openMailbox(ctx, config.BigQuery.Project, v.deadLetter, v.wait, mailbox.WallClock{})
 		if err != nil {
 			return err
 		}
 		defer func() { _ = box.Close() }()
-		clients.DeadLetters = func(ctx context.Context) ([]ledger.DeadLetter, error) { return buried(ctx, box) }
+		clients.DeadLetters = box.Buried
 	}
 	check, err := ledger.Begin(ctx, clients.Sources, v.options)
 	if err != nil {
@@ -111,6 +111,7 @@ func parseVerify(args []string, streams Streams) (*verification, error) {
 	flags.BoolVar(&v.asJSON, "json", false, "print JSON")
 	flags.BoolVar(&v.dry, "dry-run", false, "only say what would be read")
 	flags.BoolVar(&v.deep, "deep", false, fmt.Sprintf("read the lake's objects even when they have more than %s", ledger.Size(ledger.DefaultReadBytes)))
+	flags.BoolVar(&v.options.Values, "values", false, "compare, too, what lake and staging hold of each record")
 	flags.BoolVar(&v.dead, "dead-letters", true, "look at the dead letters; none is taken away")
 	flags.StringVar(&v.deadLetter, "subscription", deployment.DeadLetterSubscription, "`NAME` of the dead letter subscription")
 	flags.DurationVar(&v.wait, "wait", 2*time.Second, "`DURATION` in which no further dead letter must come before there are no more")
@@ -156,44 +157,6 @@ func openLedger(ctx context.Context, config ledger.Config, streams Streams) (*le
 		}
 	}
 	return config.Open(ctx)
-}
-
-// buried are the dead letters that wait.
-func buried(ctx context.Context, box *mailbox) (all []ledger.DeadLetter, err error) {
-	err = box.each(ctx, 100, func(l *letter) (bool, error) {
-		all = append(all, l.inLedger())
-		return false, nil
-	})
-	return all, err
-}
-
-// inLedger is what the ledger has to know of a dead letter; it has no topic
-// where it is not a batch.
-func (l *letter) inLedger() ledger.DeadLetter {
-	d := ledger.DeadLetter{ID: l.id}
-	of, partition, err := batch.Origin(l.attributes["ce-source"])
-	if err != nil || l.attributes["ce-topicid"] == "" {
-		return d
-	}
-	var ranges batch.Ranges
-	lane := batch.Lane(l.attributes["ce-lane"])
-	if of.V1 {
-		lane = of.Lane
-		first, e1 := strconv.ParseInt(l.attributes["ce-firstoffset"], 10, 64)
-		last, e2 := strconv.ParseInt(l.attributes["ce-lastoffset"], 10, 64)
-		ranges, err = batch.Ranges{{Partition: partition, First: first, Last: last}}, errors.Join(e1, e2)
-	} else {
-		ranges, err = batch.ParseRanges(l.attributes["ce-ranges"])
-	}
-	if err != nil {
-		return d
-	}
-	d.Topic, d.Rows, d.Lake = of.Topic, lane.Serves(batch.RowsLane), lane.Serves(batch.LakeLane)
-	d.Ranges = map[ledger.Place]ledger.Span{}
-	for _, one := range ranges {
-		d.Ranges[ledger.Place{Topic: of.Topic, TopicID: l.attributes["ce-topicid"], Partition: int64(one.Partition)}] = ledger.Span{First: one.First, Next: one.Last + 1}
-	}
-	return d
 }
 
 // print writes the report. The error says whether it is complete.

@@ -18,14 +18,15 @@ import (
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
-const usage = `functions serves the Cloud Functions ingest, transform, compact, scale and audit on one port.
-It takes no arguments; it is configured by environment variables:
+const usage = `functions serves the Cloud Functions ingest, transform, compact, scale, audit and replay on one
+port. It takes no arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
   FUNCTION_HOST          the address to listen on; 127.0.0.1 by default, every interface where PORT is set
@@ -37,7 +38,8 @@ It takes no arguments; it is configured by environment variables:
   STATION_EPOCH_UNIT     what timestamps count that are numbers: s, ms, us or ns;
                          none by default, which refuses them
   SCALE_POOL             the bridge's worker pool; without it scale is not set up
-  KAFKA_...              of scale and audit, as for the bridge; without them audit is not set up
+  KAFKA_...              of scale, audit and replay, as for the bridge; without them
+                         audit and replay are not set up
 `
 
 func main() { program.Main("functions", usage, run) }
@@ -75,6 +77,7 @@ func address(getenv func(string) string) (host, port string) {
 func check(getenv func(string) string) error {
 	functions := map[string]func() error{
 		"audit":     func() error { _, err := audit.FromEnv(getenv); return err },
+		"replay":    func() error { _, err := replay.FromEnv(getenv); return err },
 		"compact":   func() error { _, err := compact.FromEnv(getenv); return err },
 		"ingest":    func() error { _, err := ingest.FromEnv(getenv); return err },
 		"scale":     func() error { _, err := scale.FromEnv(getenv); return err },
@@ -85,7 +88,7 @@ func check(getenv func(string) string) error {
 		served = append(served, "scale")
 	}
 	if getenv("KAFKA_BOOTSTRAP_SERVERS") != "" { // nor need they reach Kafka
-		served = append(served, "audit")
+		served = append(served, "audit", "replay")
 	}
 	if target := getenv("FUNCTION_TARGET"); target != "" {
 		if functions[target] == nil {

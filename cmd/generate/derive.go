@@ -51,6 +51,10 @@ func derive() (map[string][]byte, error) {
 	for _, t := range d.tables {
 		d.add("terraform/schemas/"+t.Name+".json", func() ([]byte, error) { return schemaJSON(t.Columns) })
 	}
+	d.add("terraform/canary/"+event.CanaryTopic+".json", func() ([]byte, error) {
+		schema, _ := event.SchemaOf(event.CanaryTopic)
+		return schemaJSON(schema.StagingColumns())
+	})
 	d.add("terraform/tables.json", func() ([]byte, error) { return tablesJSON(d.tables) })
 	for i, t := range d.topics {
 		d.add("terraform/reference/"+t.Topic+".parquet", func() ([]byte, error) { return lake.Reference(t.Topic) })

@@ -68,7 +68,7 @@ func readRules(file []byte) ([]rule, error) {
 func (r rule) check() error {
 	schema, known := event.SchemaOf(r.Topic)
 	switch {
-	case !known:
+	case !known || r.Topic == event.CanaryTopic:
 		return fmt.Errorf("names topic %q, which is none of %s", r.Topic, strings.Join(event.Topics(), ", "))
 	case r.Name == "" || r.Text == "":
 		return fmt.Errorf("needs a name and a text")

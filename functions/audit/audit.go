@@ -13,11 +13,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
+	"cloud.google.com/go/bigquery"
+
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/ledger"
+	"github.com/stationflow/stationflow/terraform"
 )
 
 // Table is where the results are kept, in the dataset of the marts.
@@ -71,7 +76,28 @@ func New(ctx context.Context, config Config) (*Auditor, error) {
 	if err != nil {
 		return nil, err
 	}
+	clients.DeadLetters = config.buried
 	return &Auditor{config, clients}, nil
+}
+
+// lettersWait is how long no further dead letter must come before there are no
+// more.
+const lettersWait = 2 * time.Second
+
+// buried are the batches that wait as dead letters, which are given back. A
+// message that is no batch has its own alert.
+func (c Config) buried(ctx context.Context) (_ []ledger.DeadLetter, err error) {
+	deployment, err := terraform.ReadDeployment()
+	if err != nil {
+		return nil, err
+	}
+	box, err := mailbox.Open(ctx, c.BigQuery.Project, deployment.DeadLetterSubscription, lettersWait, mailbox.WallClock{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, box.Close()) }()
+	all, err := box.Buried(ctx)
+	return slices.DeleteFunc(all, func(l ledger.DeadLetter) bool { return l.Topic == "" }), err
 }
 
 // Close ends the connections.
@@ -155,6 +181,8 @@ type Row struct {
 	Duplicates  int64     `bigquery:"duplicate_rows"`
 	Complete    bool      `bigquery:"complete"`
 	ProblemText string    `bigquery:"problems"` // one a line
+
+	DeadLetters bigquery.NullInt64 `bigquery:"dead_letters"` // it came to the table later
 }
 
 // rowsOf has a row for each partition with anything in the period, and one
@@ -176,6 +204,7 @@ func rowsOf(report *ledger.Report, from, to time.Time) (rows []Row) {
 			InFlight: a.InFlight, Waiting: a.Waiting, Missing: a.Missing, OnlyInLake: a.OnlyInLake, NotInLake: a.NotInLake,
 			WrongTable: a.WrongTable, NoRecords: a.NoRecords, Duplicates: a.Duplicates,
 			Complete: len(said) == 0, ProblemText: strings.Join(said, "\n"),
+			DeadLetters: bigquery.NullInt64{Int64: a.DeadLetters, Valid: true},
 		})
 	}
 	for _, account := range report.Partitions {

@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -82,13 +80,5 @@ func TestFromEnv_Mistakes(t *testing.T) {
 			t.Errorf("%s=%s: %v", name, value, err)
 		}
 		environment[name] = before
-	}
-}
-
-func TestServeHTTP_TakesPOST(t *testing.T) {
-	recorded := httptest.NewRecorder()
-	(&Auditor{}).ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/audit", nil))
-	if recorded.Code != http.StatusMethodNotAllowed {
-		t.Errorf("GET is answered with %d", recorded.Code)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"cloud.google.com/go/bigquery"
+
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 )
 
@@ -36,6 +38,8 @@ func literal(value any) string {
 		return "timestamp '" + v.UTC().Format("2006-01-02 15:04:05.000000+00") + "'"
 	case int64:
 		return strconv.FormatInt(v, 10)
+	case bigquery.NullInt64:
+		return strconv.FormatInt(v.Int64, 10)
 	case bool:
 		return strconv.FormatBool(v)
 	}

@@ -1,8 +1,6 @@
 package compact
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -21,13 +19,5 @@ func TestFromEnv(t *testing.T) {
 			t.Errorf("%s=%s: %v", name, value, err)
 		}
 		environment[name] = before
-	}
-}
-
-func TestServeHTTP_TakesPOST(t *testing.T) {
-	recorded := httptest.NewRecorder()
-	(&Compactor{}).ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/compact", nil))
-	if recorded.Code != http.StatusMethodNotAllowed {
-		t.Errorf("GET is answered with %d", recorded.Code)
 	}
 }

@@ -2,13 +2,10 @@ package compact
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
-	"github.com/stationflow/stationflow/internal/lazy"
+	"github.com/stationflow/stationflow/internal/serve"
 )
 
 // CallTimeout bounds one call, below what the scheduler waits; no hour is begun
@@ -18,37 +15,30 @@ const (
 	budget      = 5 * time.Minute
 )
 
-// Handle is the function's entry point: a Compactor made from the environment
-// answers; see ServeHTTP.
-func Handle(w http.ResponseWriter, r *http.Request) {
-	compactor, err := fromEnvironment.Get(func() (*Compactor, error) { return setUp(context.WithoutCancel(r.Context())) })
+// Handle is the function's entry point: each POST, whatever its body, has a
+// Compactor made from the environment run once. It is answered with the Result,
+// 500 where an hour failed: the next call tries it again.
+var Handle = serve.Function("compact", func(ctx context.Context) (serve.Task, error) {
+	config, err := FromEnv(os.Getenv)
 	if err != nil {
-		slog.Error("setting up compact", "error", err.Error())
-		http.Error(w, "compact is not set up; the log says why", http.StatusInternalServerError)
-		return
+		return nil, err
 	}
-	compactor.ServeHTTP(w, r)
-}
+	config.Budget = budget
+	compactor, err := New(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return compactor.Task, nil
+})
 
-// ServeHTTP runs once for each POST, whatever its body. It answers 200 with the
-// Result as JSON, and 500 with the same where an hour failed: the next call
-// tries it again.
-func (c *Compactor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "send POST", http.StatusMethodNotAllowed)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), CallTimeout)
+// Task runs once. Its result, a *Result, is there with an error, too.
+func (c *Compactor) Task(ctx context.Context, _ []byte) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	began := time.Now()
 	result, err := c.Run(ctx, Choice{})
 	c.log(result, err, time.Since(began))
-	w.Header().Set("Content-Type", "application/json")
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-	}
-	_ = json.NewEncoder(w).Encode(result) // the caller is gone: nobody to tell
+	return result, err
 }
 
 // mostLeft is how many objects that were not merged the log names.
@@ -64,16 +54,4 @@ func (c *Compactor) log(r *Result, err error, took time.Duration) {
 		return
 	}
 	c.config.Logger.Info("compaction finished", attrs...)
-}
-
-// fromEnvironment is the process's one Compactor.
-var fromEnvironment lazy.Value[*Compactor]
-
-func setUp(ctx context.Context) (*Compactor, error) {
-	config, err := FromEnv(os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	config.Budget = budget
-	return New(ctx, config)
 }

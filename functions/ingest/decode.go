@@ -41,7 +41,7 @@ func newTopics(config *Config) (map[string]*topic, error) {
 		}
 	}
 	topics := make(map[string]*topic)
-	for _, name := range event.Topics() {
+	for _, name := range append(event.Topics(), event.CanaryTopic) {
 		topics[name] = newTopic(config, name, client)
 	}
 	return topics, nil

@@ -161,7 +161,7 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	done.lake, done.inLake = inLake == nil, inLake
 	s.duplicates += filed.Duplicates
 	s.aside += len(filed.Refused)
-	s.became = f.sinks.become(b)
+	s.became, s.canary = f.sinks.become(b), f.sinks.passedByCanary(b)
 	if err := errors.Join(inLake, elsewhere); err != nil || !b.Retry {
 		return err
 	}

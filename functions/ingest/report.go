@@ -52,6 +52,7 @@ func (f *Function) Counts() Counts {
 type summary struct {
 	whereabouts    []slog.Attr // none when the event carried no batch
 	became         string      // the message
+	canary         string      // the hop that a canary has passed; "" for other records
 	apart          bool        // the batch was stored as several, each with a line of its own
 	records        int
 	bytes          int
@@ -103,6 +104,11 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 	}
 	c := &f.counters
 	valid := s.records - s.quarantined
+	if s.canary != "" && valid == s.records && s.newest >= 0 {
+		f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, arrived, append(s.whereabouts,
+			slog.String("hop", s.canary), slog.Int64("age_ms", s.durable.UnixMilli()-s.newest))...)
+		return
+	}
 	c.batches.Add(1)
 	c.duplicates.Add(s.duplicates)
 	if s.became == ingested {

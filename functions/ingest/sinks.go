@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/bigquery"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
@@ -137,6 +138,7 @@ const (
 	archived   = "batch archived"    // so that its records are in files as well
 	passedOver = "batch passed over" // no sink takes its lane
 	retried    = "batch retried"     // its records were counted when they went to quarantine
+	arrived    = "canary arrived"    // it is no station's, and counts nowhere
 )
 
 // become returns what becomes of the batch.
@@ -150,6 +152,19 @@ func (s *sinks) become(b *batch.Batch) string {
 		return archived
 	}
 	return passedOver
+}
+
+// passedByCanary returns which hop a canary has passed with this batch; "" where
+// the batch has none, or no sink takes its lane.
+func (s *sinks) passedByCanary(b *batch.Batch) string {
+	switch {
+	case b.Topic != event.CanaryTopic || b.Retry:
+	case b.Lane.Serves(batch.RowsLane) && len(s.rows) > 0:
+		return "staging"
+	case b.Lane.Serves(batch.LakeLane) && len(s.lake) > 0:
+		return "lake"
+	}
+	return ""
 }
 
 // end closes the sinks.

@@ -28,13 +28,14 @@ type Config struct {
 	Wait      time.Duration // longest wait of a request for a run in progress
 	Run       time.Duration // deadline of a run
 	Exclude   []string      // dbt's selectors of what a request leaves out
+	Canary    bool          // whether a run that has published carries the newest canary
 	Artifacts string        // gs://bucket/folder for manifest.json and run_results.json; "" for nowhere
 }
 
 // FromEnv takes the dbt project of this repository and reads the warehouse's variables, STATION_TIMEZONE, TRANSFORM_WAIT,
 // TRANSFORM_STATEMENT_TIMEOUT, TRANSFORM_RUN_TIMEOUT, TRANSFORM_LEASE,
-// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED, TRANSFORM_EXCLUDE and
-// TRANSFORM_ARTIFACTS.
+// TRANSFORM_THREADS, TRANSFORM_MAX_BYTES_BILLED, TRANSFORM_EXCLUDE,
+// TRANSFORM_CANARY and TRANSFORM_ARTIFACTS.
 func FromEnv(getenv func(string) string) (Config, error) {
 	r := env.NewReader(getenv)
 	config := Config{
@@ -49,6 +50,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		},
 		Wait:      r.Duration("TRANSFORM_WAIT", 240*time.Second, time.Second, 30*time.Minute),
 		Run:       r.Duration("TRANSFORM_RUN_TIMEOUT", 5*time.Minute, time.Second, time.Hour),
+		Canary:    r.OneOf("TRANSFORM_CANARY", "off", "on") == "on",
 		Artifacts: r.String("TRANSFORM_ARTIFACTS", ""),
 	}
 	if exclude := r.Text("TRANSFORM_EXCLUDE", "tag:deep"); exclude != "" {
@@ -71,8 +73,9 @@ func FromEnv(getenv func(string) string) (Config, error) {
 // concurrent use.
 type Transformer struct {
 	*Service
-	runner *run.Runner
-	shelf  *shelf // nil for none
+	runner   *run.Runner
+	shelf    *shelf    // nil for none
+	canaries *canaries // likewise
 }
 
 // New reads the project and connects to the warehouse; it sends no statement.
@@ -90,6 +93,11 @@ func New(ctx context.Context, config Config) (*Transformer, error) {
 		return nil, errors.Join(err, runner.Close())
 	}
 	t := &Transformer{runner: runner, shelf: shelf}
+	if config.Canary {
+		if t.canaries, err = newCanaries(ctx, config.Warehouse, config.Log); err != nil {
+			return nil, errors.Join(err, t.Close())
+		}
+	}
 	t.Service = NewService(func(ctx context.Context, until time.Time) *run.Report { return t.transform(ctx, until, config) }, config.Wait)
 	return t, nil
 }
@@ -106,6 +114,9 @@ func (t *Transformer) transform(ctx context.Context, until time.Time, config Con
 	case err != nil:
 		return run.Failed(err.Error())
 	}
+	if t.canaries != nil && report.OK() && report.Wrote() {
+		t.canaries.carry(ctx)
+	}
 	if t.shelf != nil && report.Wrote() {
 		if err := t.shelf.put(ctx, report.Artifacts(t.runner.Project())); err != nil {
 			config.Log.Warn("keeping the artifacts of a run", "run_id", report.RunID, "error", err.Error())
@@ -116,10 +127,14 @@ func (t *Transformer) transform(ctx context.Context, until time.Time, config Con
 
 // Close releases the connections.
 func (t *Transformer) Close() error {
-	if t.shelf == nil {
-		return t.runner.Close()
+	err := t.runner.Close()
+	if t.shelf != nil {
+		err = errors.Join(err, t.shelf.client.Close())
 	}
-	return errors.Join(t.shelf.client.Close(), t.runner.Close())
+	if t.canaries != nil {
+		err = errors.Join(err, t.canaries.client.Close())
+	}
+	return err
 }
 
 // Handle is the function's entry point: it has the process's transformer, made

@@ -22,12 +22,13 @@ const (
 	TransformSQL = "queries of the transform"
 	Alert        = "alert function"
 	Audit        = "audit"
+	Canary       = "canary"
 	Compact      = "compact"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Compact, Alert, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Compact, Alert, Canary, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
@@ -60,6 +61,7 @@ type Workload struct {
 	LakeAge          time.Duration // likewise in the lake lane
 	RetentionDays    float64       // of staging
 	Alerts           bool          // whether the function alert is deployed
+	Canaries         bool          // whether canaries go through all hops
 	Compacts         bool          // whether the function compact is deployed
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
@@ -287,5 +289,5 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
 		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes + audits*auditLogBytes},
-	}, slices.Concat(p.audit(w, objects), w.compactItems(objects), w.alertItems(carried))...), nil
+	}, slices.Concat(p.audit(w, objects), w.compactItems(objects), w.alertItems(carried), p.canaryItems(w, busyRuns))...), nil
 }

@@ -103,8 +103,25 @@ func batchName(b *batch.Batch) string {
 // value, for a value that is too large to travel in a batch or a row. topicID
 // is Kafka's UUID of the topic in its canonical form.
 func QuarantineObject(topic, topicID string, partition int32, offset int64) string {
-	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-%020d.bin",
-		topic, topic, topicIDPrefix(topicID), partition, offset)
+	return fmt.Sprintf("%s%020d.bin", AsidePrefix(topic, topicID, partition), offset)
+}
+
+// AsidePrefix is what the names of the objects of a partition's values begin with.
+func AsidePrefix(topic, topicID string, partition int32) string {
+	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-", topic, topic, topicIDPrefix(topicID), partition)
+}
+
+var asideName = regexp.MustCompile(`-(\d{20})\.bin$`)
+
+// ParseAside returns the offset of the record from the name of the object that
+// holds its value. ok is false for other names.
+func ParseAside(name string) (offset int64, ok bool) {
+	digits := asideName.FindStringSubmatch(name)
+	if digits == nil {
+		return 0, false
+	}
+	offset, err := strconv.ParseInt(digits[1], 10, 64)
+	return offset, err == nil
 }
 
 // QuarantineKeyObject names the object for the record's key, next to that of

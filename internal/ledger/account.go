@@ -56,6 +56,7 @@ func (a Account) Landed() int64 { return a.Staging + a.Quarantine - a.InBoth }
 // A judge compares books.
 type judge struct {
 	records  func(context.Context, Place, Spans) (Spans, error) // of those offsets, the ones with a record in Kafka
+	aside    func(context.Context, Place) (Spans, error)        // the records of a place that are in the lake as bytes; nil without a lake
 	latest   bool                                               // the bridge began where partitions ended
 	bounded  bool                                               // the period has a beginning
 	expires  bool                                               // staging forgets rows
@@ -139,7 +140,9 @@ func (j *judge) judge(ctx context.Context, b *books) (Account, error) {
 	}
 	j.past(b, &a, scope.Not(want), landed.Or(dead))
 	if !j.noLake && !j.noTables {
-		j.againstLake(b, &a, scope)
+		if err := j.againstLake(ctx, b, &a, scope); err != nil {
+			return a, err
+		}
 	}
 	if e := b.extent; e != nil {
 		open := Of(Span{e.Stable, e.End})
@@ -272,8 +275,16 @@ func (j *judge) dead(b *books, absent Spans) (all Spans) {
 }
 
 // againstLake says which accepted records the lake lacks.
-func (j *judge) againstLake(b *books, a *Account, scope Spans) {
+func (j *judge) againstLake(ctx context.Context, b *books, a *Account, scope Spans) error {
 	lacks := b.staging.And(scope).Not(b.lake)
+	if len(lacks) > 0 && j.aside != nil {
+		aside, err := j.aside(ctx, b.place)
+		if err != nil {
+			return err
+		}
+		j.note(SetAside, b.place, lacks.And(aside), "set aside in the lake as bytes, since no file could hold them")
+		lacks = lacks.Not(aside)
+	}
 	for _, one := range b.letters {
 		if !one.Lake {
 			continue
@@ -298,4 +309,5 @@ func (j *judge) againstLake(b *books, a *Account, scope Spans) {
 		j.note(InFlight, b.place, young, "in staging, and in flight to the lake")
 	}
 	a.NotInLake = j.problem(NotInLake, b.place, lacks, "", "in staging and not in the lake", intoLake)
+	return nil
 }

@@ -117,6 +117,11 @@ func (c *Check) plan(ctx context.Context) error {
 	if w := c.sources.Warehouse; w != nil && !c.keeps {
 		group.Go(func() (err error) {
 			c.Scan.BigQueryBytes, err = w.estimate(ctx, c.in)
+			if err == nil && c.compares() {
+				var more int64
+				more, err = w.estimateValues(ctx, c.in)
+				c.Scan.BigQueryBytes += more
+			}
 			return err
 		})
 	}
@@ -131,8 +136,16 @@ func (c *Check) plan(ctx context.Context) error {
 	}
 	if c.Scan.Objects = len(c.objects); c.sources.Lake != nil && size(c.objects) <= c.sources.Lake.ReadBytes {
 		c.Scan.ObjectBytes = size(c.objects)
+		if c.compares() {
+			c.Scan.ObjectBytes *= 2
+		}
 	}
 	return nil
+}
+
+// compares reports whether there are values to compare.
+func (c *Check) compares() bool {
+	return c.options.Values && c.sources.Warehouse != nil && c.sources.Lake != nil
 }
 
 // settling is how long records that were handed on get to arrive, before it is
@@ -148,6 +161,14 @@ const settling = 3 * time.Second
 //   - A period was given: what is missing may have arrived long after it, or the
 //     lake may have it under an earlier event day.
 func (c *Check) Run(ctx context.Context, again func(why string, more Scan)) (*Report, error) {
+	report, err := c.rounds(ctx, again)
+	if err == nil && c.compares() {
+		err = c.compareValues(ctx, report)
+	}
+	return report, err
+}
+
+func (c *Check) rounds(ctx context.Context, again func(why string, more Scan)) (*Report, error) {
 	j := &judge{moving: true}
 	report, err := c.round(ctx, j)
 	if err == nil && j.young > 0 {
@@ -264,6 +285,9 @@ func (c *Check) compare(ctx context.Context, h harvest, j *judge) (*Report, erro
 	j.byName = s.Lake != nil && size(c.objects) > s.Lake.ReadBytes
 	j.outstanding = map[*DeadLetter]bool{}
 	j.records = c.records
+	if s.Lake != nil && s.Lake.Bucket != nil {
+		j.aside = s.Lake.aside
+	}
 	if j.nowhere = "no table, object or dead letter"; s.DeadLetters == nil {
 		j.nowhere = "no table and no object; stationflow verify looks at the dead letters, too"
 	}
@@ -365,8 +389,9 @@ func (c *Check) books(j *judge, h harvest) map[Place]*books {
 }
 
 // leftOut reports whether KAFKA_TOPICS leaves a topic of this project out.
+// Nobody misses a canary.
 func (c *Check) leftOut(topic string) bool {
-	return !slices.Contains(c.sources.Kafka.Topics, topic) && slices.Contains(event.Topics(), topic)
+	return !slices.Contains(c.sources.Kafka.Topics, topic) && (topic == event.CanaryTopic || slices.Contains(event.Topics(), topic))
 }
 
 // known completes the first digits of a topic's id, which is all that an

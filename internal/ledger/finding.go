@@ -15,6 +15,7 @@ const (
 	DeadLettered Kind = "dead_letter"    // a dead letter has what no table has
 	OnlyInLake   Kind = "only_in_lake"   // the lake has what no table has
 	NotInLake    Kind = "not_in_lake"    // staging has what the lake lacks
+	Different    Kind = "different"      // lake and staging have other values of a record
 	Waiting      Kind = "waiting"        // the bridge has not handed on records that are not young
 	WrongTable   Kind = "wrong_table"    // a table has rows of another topic
 	NotInKafka   Kind = "not_in_kafka"   // rows that say they are of records which Kafka never had
@@ -30,6 +31,8 @@ const (
 	Expired      Kind = "expired"        // the lake has what staging keeps no longer
 	Unfinished   Kind = "unfinished"     // a transaction is open
 	Settled      Kind = "settled"        // a dead letter whose records have arrived
+	SetAside     Kind = "set_aside"      // the lake has the bytes of records that no file could hold
+	NotCompared  Kind = "not_compared"   // values of too many records were to be compared
 	LakeByName   Kind = "lake_by_name"   // the contents of objects were not read
 )
 
@@ -98,6 +101,7 @@ const (
 	fromLake    = "Replay them from the lake: docs/runbooks.md, Replay"
 	intoLake    = "Replay them from Kafka, which writes what the lake lacks: docs/runbooks.md, Replay"
 	sendAgain   = "Send it again: stationflow deadletters resend %s"
+	seeValues   = "Somebody changed one of them: stationflow trace shows the row and the object, and Kafka has what was sent: docs/runbooks.md, Is all there?"
 	seeBridge   = "See whether the bridge runs and what its /healthz says: docs/runbooks.md, lag"
 	deleteRows  = "Find out who wrote them, and delete them from %s: they are no rows of that topic"
 	moveObject  = "Find out who wrote it, move it away, and replay its records from Kafka: docs/runbooks.md, Replay"

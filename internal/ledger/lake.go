@@ -95,6 +95,12 @@ func (l *Lake) listTopic(ctx context.Context, topic string, in arrived, from tim
 	if !from.IsZero() {
 		query.StartOffset = lake.RawFolder(topic) + lake.DayFolder(from)
 	}
+	return l.listed(ctx, topic, query, in)
+}
+
+// listed returns the objects that a query finds and that were created within the
+// bounds.
+func (l *Lake) listed(ctx context.Context, topic string, query *storage.Query, in arrived) (found []Object, err error) {
 	if err := query.SetAttrSelection([]string{"Name", "Size", "Created", "Metadata", "Generation"}); err != nil {
 		return nil, err
 	}
@@ -139,6 +145,58 @@ func (l *Lake) read(ctx context.Context, objects []Object) ([]find, error) {
 	return finds, group.Wait()
 }
 
+// Between returns which records of the topic the lake has whose own time is from
+// one moment on and before another, which lie in the same event day in UTC. known
+// is false where the objects of that day are larger than ReadBytes together: then
+// none was read. A damaged object is an error.
+func (l *Lake) Between(ctx context.Context, topic string, from, to time.Time) (found map[Place]Spans, known bool, err error) {
+	objects, err := l.listed(ctx, topic, &storage.Query{Prefix: lake.RawFolder(topic) + lake.DayFolder(from) + "/"}, arrived{})
+	if err != nil || size(objects) > l.ReadBytes {
+		return nil, false, err
+	}
+	finds := make([]map[Place]Spans, len(objects))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, object := range objects {
+		group.Go(func() (err error) {
+			finds[i], err = readCoordinates(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size, within{from, to})
+			if err != nil {
+				return fmt.Errorf("reading object %s: %w", object.Name, err)
+			}
+			return nil
+		})
+	}
+	found = map[Place]Spans{}
+	err = group.Wait()
+	for _, spans := range finds {
+		for place, some := range spans {
+			found[place] = found[place].Or(some)
+		}
+	}
+	return found, true, err
+}
+
+// aside returns which records of the place the lake has as bytes.
+func (l *Lake) aside(ctx context.Context, place Place) (Spans, error) {
+	query := &storage.Query{Prefix: lake.AsidePrefix(place.Topic, place.TopicID, int32(place.Partition))}
+	if err := query.SetAttrSelection([]string{"Name"}); err != nil {
+		return nil, err
+	}
+	var offsets []int64
+	for objects := l.Bucket.Objects(ctx, query); ; {
+		attrs, err := objects.Next()
+		if errors.Is(err, iterator.Done) {
+			return Offsets(offsets), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing what was set aside of %s: %w", place, err)
+		}
+		if offset, ok := lake.ParseAside(attrs.Name); ok {
+			offsets = append(offsets, offset)
+		}
+	}
+}
+
 // isSilent reports whether an object was merged from so many partitions that its
 // metadata has no room for their ranges.
 func (o Object) isSilent() bool {
@@ -174,7 +232,7 @@ func (l *Lake) readObject(ctx context.Context, object Object) (find, error) {
 		f.broken = "its name is not that of an object of this lake"
 		return f, nil
 	}
-	spans, fault := readCoordinates(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size)
+	spans, fault := readCoordinates(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size, within{})
 	if lake.IsOutage(fault) && !errors.Is(fault, storage.ErrObjectNotExist) {
 		return f, fmt.Errorf("reading object %s: %w", object.Name, fault)
 	}

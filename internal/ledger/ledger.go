@@ -60,6 +60,9 @@ type Options struct {
 	// the bridge needs to wake and a batch of the lake to leave.
 	InFlight time.Duration
 
+	// Values says to compare, too, what lake and staging hold of each record.
+	Values bool
+
 	Now time.Time
 }
 

@@ -4,30 +4,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/stationflow/stationflow/internal/lake/parquetfile"
 )
 
+// coordinateColumns are those by which a record is known.
+var coordinateColumns = []string{"kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset"}
+
+// within bounds the events of which coordinates are read, by their own time; the
+// zero value bounds nothing.
+type within struct{ from, to time.Time }
+
+func (w within) bounds() bool { return !w.from.IsZero() || !w.to.IsZero() }
+
+// has reports whether the time is within, in microseconds since 1970.
+func (w within) has(micros int64) bool {
+	at := time.UnixMicro(micros)
+	return !at.Before(w.from) && (w.to.IsZero() || at.Before(w.to))
+}
+
 // readCoordinates returns the coordinates of the rows of a Parquet file. It
-// reads the footer and four columns. A file that is damaged is an error, and so
-// is one that cannot be fetched: lake.IsOutage tells.
-func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err error) {
-	defer func() {
-		if fault := recover(); fault != nil { // the library trusts what a file says of itself
-			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
-		}
-	}()
-	file, at, err := parquetfile.Open(from, size, "kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset")
-	if err != nil {
-		return nil, err
+// reads the footer and four columns, or five where a time bounds them. A file
+// that is damaged is an error, and so is one that cannot be fetched: lake.IsOutage
+// tells.
+func readCoordinates(from io.ReaderAt, size int64, in within) (spans map[Place]Spans, err error) {
+	names := slices.Clone(coordinateColumns)
+	if in.bounds() {
+		names = append(names, "timestamp")
 	}
 	offsets := map[Place][]int64{}
-	for group := range file.RowGroups() {
-		if err := addGroup(offsets, file, group, [4]int(at)); err != nil {
-			return nil, fmt.Errorf("its rows cannot be read: %w", err)
+	var place Place
+	err = readRows(from, size, names, nil, func(row []parquet.Value) {
+		if in.bounds() && !in.has(row[4].Int64()) {
+			return
 		}
+		topic, id, partition := row[0].ByteArray(), row[1].ByteArray(), row[2].Int64()
+		if place.Topic != string(topic) || place.TopicID != string(id) || place.Partition != partition { // most rows are like the one before
+			place = Place{string(topic), string(id), partition}
+		}
+		offsets[place] = append(offsets[place], row[3].Int64())
+	})
+	if err != nil {
+		return nil, err
 	}
 	spans = make(map[Place]Spans, len(offsets))
 	for place, some := range offsets {
@@ -36,10 +58,40 @@ func readCoordinates(from io.ReaderAt, size int64) (spans map[Place]Spans, err e
 	return spans, nil
 }
 
-func addGroup(to map[Place][]int64, file *parquetfile.File, group int, at [4]int) error {
-	var columns [4][]parquet.Value
+// readRows shows the columns of each row of a Parquet file. Of those that may be
+// lacking, from older files, a value is null then.
+func readRows(from io.ReaderAt, size int64, names, lacking []string, show func(row []parquet.Value)) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil { // the library trusts what a file says of itself
+			err = fmt.Errorf("it is no Parquet file that can be read: %v", fault)
+		}
+	}()
+	file, at, err := parquetfile.Open(from, size, names...)
+	if err != nil {
+		return err
+	}
+	for _, name := range lacking {
+		column, ok := file.Schema().Lookup(name)
+		if !ok {
+			column.ColumnIndex = -1
+		}
+		at = append(at, column.ColumnIndex)
+	}
+	for group := range file.RowGroups() {
+		if err := showGroup(file, group, at, show); err != nil {
+			return fmt.Errorf("its rows cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+func showGroup(file *parquetfile.File, group int, at []int, show func(row []parquet.Value)) error {
+	columns := make([][]parquet.Value, len(at))
 	rows := file.RowGroups()[group].NumRows()
 	for i := range columns {
+		if at[i] < 0 {
+			continue
+		}
 		pages, err := file.Pages(group, at[i])
 		if err != nil {
 			return err
@@ -51,21 +103,14 @@ func addGroup(to map[Place][]int64, file *parquetfile.File, group int, at [4]int
 			return fmt.Errorf("a column has %d values for %d rows", len(columns[i]), rows)
 		}
 	}
-	var place Place
-	var offsets []int64
-	for row := range columns[0] {
-		topic, id, partition := columns[0][row].ByteArray(), columns[1][row].ByteArray(), columns[2][row].Int64()
-		if place.Topic != string(topic) || place.TopicID != string(id) || place.Partition != partition || row == 0 {
-			if row > 0 {
-				to[place] = offsets
+	row := make([]parquet.Value, len(at))
+	for i := range rows {
+		for c := range columns {
+			if at[c] >= 0 {
+				row[c] = columns[c][i]
 			}
-			place = Place{string(topic), string(id), partition}
-			offsets = to[place]
 		}
-		offsets = append(offsets, columns[3][row].Int64())
-	}
-	if len(columns[0]) > 0 {
-		to[place] = offsets
+		show(row)
 	}
 	return nil
 }

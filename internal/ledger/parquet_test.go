@@ -33,7 +33,7 @@ func file(t testing.TB, rows ...stored) []byte {
 }
 
 func coordinates(content []byte) (map[Place]Spans, error) {
-	return readCoordinates(bytes.NewReader(content), int64(len(content)))
+	return readCoordinates(bytes.NewReader(content), int64(len(content)), within{})
 }
 
 // What a file holds is read by place, however records of several alternate.

@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
 )
 
@@ -99,6 +100,9 @@ func (w *Warehouse) query(table string, in arrived) *bigquery.Query {
 	return q
 }
 
+// Estimate returns the bytes that Runs reads.
+func (w *Warehouse) Estimate(ctx context.Context) (int64, error) { return w.estimate(ctx, arrived{}) }
+
 // estimate returns the bytes that reading the runs processes.
 func (w *Warehouse) estimate(ctx context.Context, in arrived) (int64, error) {
 	sizes := make([]int64, len(w.Tables))
@@ -107,6 +111,25 @@ func (w *Warehouse) estimate(ctx context.Context, in arrived) (int64, error) {
 		sizes[i] = size
 		if err != nil {
 			return fmt.Errorf("asking how much of %s.%s would be read: %w", w.Dataset, table, err)
+		}
+		return nil
+	})
+	var all int64
+	for _, size := range sizes {
+		all += size
+	}
+	return all, err
+}
+
+// estimateValues returns the bytes that reading the checksums of all topics
+// processes.
+func (w *Warehouse) estimateValues(ctx context.Context, in arrived) (int64, error) {
+	sizes := make([]int64, len(w.Tables))
+	err := w.each(ctx, func(ctx context.Context, i int, table string) (err error) {
+		if schema, known := event.SchemaOf(table); known {
+			if sizes[i], err = scan.Bytes(ctx, w.valuesQuery(schema, in)); err != nil {
+				return fmt.Errorf("asking how much of %s.%s would be read: %w", w.Dataset, table, err)
+			}
 		}
 		return nil
 	})

@@ -173,8 +173,12 @@ func (t *Table) Outcome(ctx context.Context, batches []string, since time.Time) 
 		Reason  string `bigquery:"reason"`
 		Records int64  `bigquery:"records"`
 	}
-	statement := `select reason, count(distinct concat(kafka_topic_id, '/', cast(kafka_partition as string), '/', cast(kafka_offset as string))) as records
-from ` + t.name + ` where ingested_at >= @since and batch_id in unnest(@batches) group by reason`
+	statement := `select reason, count(*) as records
+from (
+  select reason from ` + t.name + ` where ingested_at >= @since and batch_id in unnest(@batches)
+  group by reason, kafka_topic_id, kafka_partition, kafka_offset
+)
+group by reason`
 	parameters := []bigquery.QueryParameter{{Name: "since", Value: since}, {Name: "batches", Value: batches}}
 	for one, err := range read[count](ctx, t, scan.Limits{}, statement, parameters) {
 		if err != nil {

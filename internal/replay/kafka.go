@@ -13,6 +13,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/quarantine"
 )
 
 // A Span is a run of offsets of one partition, from the first up to, not
@@ -20,6 +21,11 @@ import (
 type Span struct {
 	kafka.Partition
 	First, Next int64
+}
+
+// end is the place of the last offset.
+func (s Span) end() quarantine.Place {
+	return quarantine.Place{Topic: s.Topic, Partition: s.Number, Offset: s.Next - 1}
 }
 
 func (s Span) String() string { return fmt.Sprintf("%v:%d-%d", s.Partition, s.First, s.Next-1) }

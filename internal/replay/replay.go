@@ -23,8 +23,8 @@ type Replay struct {
 	// and leaves one that does.
 	Aside func(ctx context.Context, of *batch.Batch, r *batch.Record) error
 	// Arrived is told when all records up to and including this one of the
-	// span have arrived; nil to tell nobody.
-	Arrived func(last quarantine.Place)
+	// span have arrived; nil to tell nobody. Its error ends the replay.
+	Arrived func(last quarantine.Place) error
 
 	Records, Retried int64 // so far; retried are those of the records that are in quarantine
 }
@@ -78,7 +78,7 @@ func (r *Replay) flush(ctx context.Context, last quarantine.Place) error {
 		return err
 	}
 	if r.Arrived != nil && last.Offset >= 0 {
-		r.Arrived(last)
+		return r.Arrived(last)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/internal/serve"
 )
 
 // The first check starts the pool, which commits where each partition begins;
@@ -163,7 +164,8 @@ func TestSleep_LeavesThePoolAloneWhenKafkaDoesNotTell(t *testing.T) {
 	t.Parallel()
 	post := func(s *sleeper) *httptest.ResponseRecorder {
 		answer := httptest.NewRecorder()
-		s.checker.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/scale", nil))
+		handle := serve.Function("scale", func(context.Context) (serve.Task, error) { return serve.Result(s.checker.Check), nil })
+		handle(answer, httptest.NewRequest(http.MethodPost, "/scale", nil))
 		return answer
 	}
 	for _, instances := range []int{0, 1} {

@@ -102,7 +102,7 @@ func (f *Flow) asleep(now time.Time) Health {
 	case f.Waiting == nil || f.Waiting.Records == 0:
 		return Health{Idle, since + ", wakes when a record comes.", ""}
 	case f.Waiting.Age > maxWake:
-		return Health{Behind, since + ", though " + f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, check failed)."}
+		return Health{Behind, since + ", though " + f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, scale failed)."}
 	}
 	return Health{Idle, since + "; " + f.Waiting.sentence() + " The next check, within a minute, wakes it.", ""}
 }

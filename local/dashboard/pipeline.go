@@ -36,6 +36,9 @@ type Pipeline struct {
 	// Alerts are those that are open, the newest first.
 	Alerts []Alert
 
+	// Canaries are the last ones, by hop; none where none are sent.
+	Canaries []Canary
+
 	// RateWindow is what the flows' rates are means over.
 	RateWindow time.Duration
 

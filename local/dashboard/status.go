@@ -16,6 +16,9 @@ type Status struct {
 
 	Alerts []AlertStatus `json:"alerts"` // that are open, the newest first
 
+	Canaries   []CanaryStatus `json:"canaries"`    // the last ones, by hop
+	CanaryNote string         `json:"canary_note"` // the same in a sentence; "" for none
+
 	RateWindow       float64         `json:"rate_window_seconds"`
 	Valid            int64           `json:"valid"`
 	Quarantined      int64           `json:"quarantined"`
@@ -100,6 +103,8 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		WaitingFor:  waitingFor(&p, s, now),
 		Simulation:  p.Simulation.status(now),
 		Alerts:      p.alertsStatus(now),
+		Canaries:    canaryStatus(p.Canaries, now),
+		CanaryNote:  canaryNote(p.Canaries, now),
 		RateWindow:  p.RateWindow.Seconds(),
 		Valid:       p.Valid,
 		Quarantined: p.Quarantined,

@@ -17,6 +17,7 @@ var projectRoles = map[string]string{
 	"module.functions.google_project_iam_member.audit_jobs":       "roles/bigquery.jobUser",
 	"module.functions.google_project_iam_member.transform_jobs":   "roles/bigquery.jobUser",
 	"module.warehouse.google_project_iam_member.viewer":           "roles/bigquery.jobUser",
+	"module.functions.google_project_iam_member.replay_jobs":      "roles/bigquery.jobUser",
 	"module.foundation.google_project_iam_member.builder_logs":    "roles/logging.logWriter",
 	"module.foundation.google_project_iam_member.builder_sources": "roles/storage.objectViewer",
 }
@@ -85,11 +86,16 @@ func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
 		"bridge roles/storage.objectViewer":       "quarantine/",
 		"transform roles/storage.objectUser":      "dbt/",
 		"alert roles/storage.objectUser":          "alerts/",
+		"replay roles/storage.objectCreator":      "quarantine/",
+		"replay roles/storage.objectViewer":       "",
 	}
 	each(t, func(t *testing.T, scenario string, p *plan) {
 		granted, want := 0, len(allowed)
 		if scenarios[scenario]["alert"] == nil {
 			want--
+		}
+		if scenarios[scenario]["replay"] == nil {
+			want -= 2
 		}
 		if !deploysCompact(scenario) {
 			want -= 2
@@ -201,6 +207,12 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 			if !strings.Contains(r.text("role"), "nvoker") {
 				continue
 			}
+			if unindexed(r.Address) == "module.functions.google_cloud_run_v2_service_iam_member.replay" {
+				if scenario != "alert" || r.text("member") != "user:ana@example.com" { // the one that is named
+					t.Errorf("%s lets %s call", r.Address, r.text("member"))
+				}
+				continue
+			}
 			reference, meant := want[unindexed(r.Address)]
 			if !meant || !r.from("member", reference) {
 				t.Errorf("%s lets %v call", r.Address, r.references("member"))
@@ -242,6 +254,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		}
 		if from, deployed := ingress["alert"]; deployed != (scenarios[scenario]["alert"] != nil) || deployed && from != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("alert is deployed: %v, and takes calls from %q", deployed, from)
+		}
+		if from, deployed := ingress["replay"]; deployed != (scenarios[scenario]["replay"] != nil) || deployed && from != "ALLOW_ALL" {
+			t.Errorf("replay is deployed: %v, and takes calls from %q", deployed, from)
 		}
 	})
 }

@@ -137,12 +137,14 @@ var scenarios = map[string]map[string]any{
 	"demo":     {"demo": true, "simulate": true},
 	"http":     {"transport": "http"},
 	"alert": {"alert": map[string]any{"webhook_url_secret": "alert-webhook", "webhook_key_secret": "alert-key"},
-		"kafka": existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
+		"replay": map[string]any{"callers": []string{"user:ana@example.com"}},
+		"kafka":  existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
 	"keys": {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k", "compact": nil},
 	"everything": {
 		"alert":             map[string]any{"webhook_url_secret": "alert-webhook", "topic": "pager", "settings": map[string]any{"ALERT_LATE": "2h"}},
 		"compact":           map[string]any{"settings": map[string]any{"COMPACT_GRACE": "12h"}},
 		"alert_emails":      []string{"ops@example.com"},
+		"canary":            true,
 		"dashboard_viewers": []string{"group:stations@example.com"},
 		"kms_key":           "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
 		"network":           map[string]any{"subnetwork": "projects/p/regions/europe-west1/subnetworks/s", "egress": "ALL_TRAFFIC"},
@@ -156,6 +158,8 @@ var scenarios = map[string]map[string]any{
 		"station_timezone":  "Europe/Paris",
 		"confluent_cluster": map[string]any{"type": "standard", "availability": "MULTI_ZONE"},
 		"schema_registry":   map[string]any{"compatibility": "FULL"},
+
+		"replay": map[string]any{"settings": map[string]any{"REPLAY_LIMIT": "20m"}},
 
 		"lake_retention_days": 400,
 	},

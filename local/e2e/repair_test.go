@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -71,6 +73,15 @@ func TestFaults_RepairOverPubSub(t *testing.T) {
 	}
 	if said := system.says("replay kafka --topic incidents --from " + began); !strings.Contains(said, "90 records replayed in 6 batches; 0 of them") {
 		t.Errorf("replay says %s", said)
+	}
+	answer, err := http.Post(system.Functions+"/replay", "application/json", strings.NewReader(
+		fmt.Sprintf(`{"source": "kafka", "topics": ["incidents"], "from": "%s:00Z"}`, began)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if said, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(said), `"records":90,`) || !strings.Contains(string(said), `"complete":true`) {
+		t.Errorf("the function replay answers %s: %s, %v", answer.Status, said, err)
 	}
 	if said := system.says("replay lake --dry-run --from 2026-11-20 --to 2026-11-22"); !strings.Contains(said, "0 records would be put back") {
 		t.Errorf("replay says %s", said)

@@ -114,6 +114,18 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 		want = append(want, fmt.Sprintf("%s %s/%d %d", kind, at.topic, at.partition, at.offset))
 	}
 
+	if report := system.verify("--values"); !report.Complete || len(report.Notes) > 0 && report.Notes[0].Kind == ledger.NotCompared {
+		t.Errorf("before anybody has changed a value: %v, %v", report.Problems, report.Notes)
+	}
+	for _, change := range []struct{ topic, set string }{ // a row has another value of each type
+		{"train_departures", "station = concat(station, ' ')"}, {"train_departures", "passengers = passengers + 1"}, {"train_departures", "kafka_timestamp = null"},
+		{"ticket_validations", "timestamp = timestamp_add(timestamp, interval 1 second)"}, {"ticket_validations", "extra = '{}'"},
+		{"train_departures", "train_number = concat(ifnull(train_number, ''), 'x')"},
+	} {
+		changed := pick(change.topic, -1, true)
+		system.change("update staging_data." + change.topic + " set " + change.set + " where " + one(changed))
+		expect(ledger.Different, changed)
+	}
 	lost := pick("train_arrivals", 0, true) // a staging row is gone
 	system.change("delete from staging_data.train_arrivals where " + one(lost))
 	expect(ledger.OnlyInLake, lost)
@@ -160,7 +172,7 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 	system.write(bucket.Object("raw/incidents/notes.txt"), []byte("hello"), nil)
 	want = append(want, string(ledger.BadObject)+" "+cut, string(ledger.BadObject)+" raw/incidents/notes.txt")
 
-	report := system.verify("--wait", "500ms")
+	report := system.verify("--values", "--wait", "500ms")
 	got := []string{}
 	flow := int64(0)
 	for _, f := range report.Problems {
@@ -190,6 +202,17 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 	}
 
 	system.audit(false)
+	for range 2 { // the second finds none
+		if _, said, code := system.tool("deadletters", "discard", "--wait", "500ms", "--reason", "a test's", "--all"); code != 0 {
+			t.Errorf("discarding the dead letters: %s", said)
+		}
+	}
+	if kept := system.objects("discarded/"); len(kept) != 2 {
+		t.Errorf("of what was discarded the lake keeps %v", kept)
+	}
+	if buried, err := system.count("select sum(dead_letters) from prod_data.pipeline_completeness"); err != nil || buried != 1 {
+		t.Errorf("audit has counted %d records of dead letters, %v", buried, err)
+	}
 	for at, state := range map[coordinate]string{lost: ledger.InLakeOnly, refused: ledger.IsMissing, dead: ledger.InDeadLetter} {
 		if traces, code := system.trace("--in-flight", "0s", at.String()); code != 0 || traces[0].State != state {
 			t.Errorf("the trace of %v ended with %d and %q, want %q", at, code, traces[0].State, state)

@@ -37,7 +37,7 @@ func (s *System) Metered() meter.Reading {
 // meterQuery counts what a query of the transform is billed by. The page's own
 // queries are not part of what is deployed.
 func (s *System) meterQuery(q warehouse.Metered) {
-	if q.Labels["component"] == "transform" {
+	if by := q.Labels["component"]; by == "transform" || by == "canary" {
 		s.meter.Statement(len(q.Tables), q.Billed)
 	}
 }
@@ -45,7 +45,7 @@ func (s *System) meterQuery(q warehouse.Metered) {
 // Workload is what the system is set up for, at a rate.
 func (s *System) Workload(recordsPerSecond float64) cost.Workload {
 	w := cost.DefaultWorkload(recordsPerSecond)
-	w.Transport, w.Schedule = s.options.Transport, s.deployment.TransformSchedule
+	w.Transport, w.Schedule, w.Canaries = s.options.Transport, s.deployment.TransformSchedule, s.options.Canary
 	w.Partitions = len(event.Topics()) * kafka.Partitions
 	return w
 }

@@ -60,6 +60,9 @@ func (s *System) configure(getenv func(string) string) error {
 	if s.options.Simulate && r.String("ALERT_LATE", "") == "" {
 		s.settings = append(s.settings, "ALERT_LATE=24h") // the stations play today from its beginning
 	}
+	if s.options.Canary {
+		s.settings = append(s.settings, "BRIDGE_CANARY=on", "TRANSFORM_CANARY=on")
+	}
 	if s.options.AlertWebhook != "" {
 		s.settings = append(s.settings, "ALERT_WEBHOOK="+s.options.AlertWebhook)
 	}

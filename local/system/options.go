@@ -33,6 +33,8 @@ type Options struct {
 	SchemaRegistry string // URL of a registry to use; "" starts one
 	Idle           string // what becomes of the bridge while nothing comes: stay or stop
 
+	Canary bool // whether canaries go through all hops
+
 	AlertWebhook string // where alerts are posted to; "" for ALERT_WEBHOOK, or nowhere
 
 	// Without names parts that run as processes of their own: bridge,
@@ -59,6 +61,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.StringVar(&o.SchemaRegistry, "schema-registry", "", "use the schema registry at this `URL` instead of starting one")
 	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub, or http without it in between")
 	flags.StringVar(&o.Idle, "idle", "stay", "what becomes of the bridge while nothing comes: stay, or stop as it does when deployed, until a record comes")
+	flags.BoolVar(&o.Canary, "canary", false, "send a canary through all hops once a minute, as a deployment does")
 	flags.StringVar(&o.AlertWebhook, "alert-webhook", "", "post alerts to this `URL` (default: ALERT_WEBHOOK, else the page alone shows them)")
 	flags.Func("without", "leave out `PART`, bridge or functions, to run it yourself as a process of its own; repeatable", func(part string) error {
 		o.Without = append(o.Without, part)

@@ -32,6 +32,11 @@ func (s *System) pipeline() dashboard.Pipeline {
 		Bill:        s.bill(),
 		Alerts:      s.alerts.now(s.alertTime()),
 	}
+	for _, hop := range []string{"staging", "lake", "marts"} {
+		if c, known := figures.Canaries[hop]; known {
+			p.Canaries = append(p.Canaries, dashboard.Canary{Hop: hop, At: c.At, Took: c.Age})
+		}
+	}
 	for _, f := range figures.NewFields {
 		p.NewFields = append(p.NewFields, dashboard.NewField(f))
 	}

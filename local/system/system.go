@@ -16,8 +16,10 @@ import (
 	"cloud.google.com/go/bigquery"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
+	"github.com/stationflow/stationflow/event"
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
+	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/serve"
 	"github.com/stationflow/stationflow/local/dashboard"
 	"github.com/stationflow/stationflow/local/endpoints"
@@ -188,6 +190,11 @@ func (s *System) startWarehouse(ctx context.Context) error {
 	if err := createTables(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset, s.deployment.StagingPartitions, lake); err != nil {
 		return err
 	}
+	if s.options.Canary {
+		if err := createCanaries(ctx, s.bigquery, s.Endpoints.StagingDataset, s.Endpoints.ProdDataset, s.deployment.StagingPartitions); err != nil {
+			return err
+		}
+	}
 	s.started("ledger", s.account)
 	return s.countKept(ctx)
 }
@@ -229,6 +236,9 @@ func (s *System) startKafka(ctx context.Context) error {
 		return err
 	}
 	s.started("Kafka client", func(context.Context) error { return s.broker.Close() })
+	if s.options.Canary {
+		return kafka.CreateTopics(ctx, s.broker.config, []string{event.CanaryTopic}, 1)
+	}
 	return nil
 }
 

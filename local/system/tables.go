@@ -11,6 +11,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/audit"
+	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/sql"
 	"github.com/stationflow/stationflow/terraform"
 )
@@ -52,7 +53,7 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 			return fmt.Errorf("creating view %s.%s_records: %w", staging, table, err)
 		}
 	}
-	if err := createCompleteness(ctx, client.Dataset(prod)); err != nil {
+	if err := createBeside(ctx, client, client.Dataset(prod).Table(audit.Table), "checked_at", bigquery.DayPartitioningType, audit.Schema); err != nil {
 		return err
 	}
 	for _, table := range lake {
@@ -85,15 +86,33 @@ func exists(err error) bool {
 	return errors.As(err, &api) && api.Code == http.StatusConflict
 }
 
-// createCompleteness makes the table of what audit finds.
-func createCompleteness(ctx context.Context, dataset *bigquery.Dataset) error {
-	schema, err := bigquery.SchemaFromJSON(audit.Schema)
+// createCanaries makes the tables of canaries, in staging and beside the marts.
+func createCanaries(ctx context.Context, client *bigquery.Client, staging, prod, partitions string) error {
+	schema, err := terraform.TableSchema(event.CanaryTopic)
 	if err != nil {
 		return err
 	}
-	metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{Type: bigquery.DayPartitioningType, Field: "checked_at"}}
-	if err := dataset.Table(audit.Table).Create(ctx, metadata); err != nil && !exists(err) {
-		return fmt.Errorf("creating table %s.%s: %w", dataset.DatasetID, audit.Table, err)
+	by := bigquery.TimePartitioningType(partitions)
+	if err := createBeside(ctx, client, client.Dataset(staging).Table(event.CanaryTopic), "ingested_at", by, schema); err != nil {
+		return err
+	}
+	return createBeside(ctx, client, client.Dataset(prod).Table(transform.CanaryTable), "published_at", bigquery.DayPartitioningType, transform.CanarySchema)
+}
+
+// createBeside makes a table that no topic and no model has.
+func createBeside(ctx context.Context, client *bigquery.Client, table *bigquery.Table, field string, by bigquery.TimePartitioningType, text []byte) error {
+	schema, err := bigquery.SchemaFromJSON(text)
+	if err != nil {
+		return fmt.Errorf("reading the schema of table %s: %w", table.TableID, err)
+	}
+	metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{Type: by, Field: field}}
+	err = table.Create(ctx, metadata)
+	if exists(err) { // an earlier version may have made it
+		_, err := addColumns(ctx, client, table, metadata)
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("creating table %s.%s: %w", table.DatasetID, table.TableID, err)
 	}
 	return nil
 }

@@ -94,11 +94,15 @@ func (s *System) appended() (valid, quarantined int64) {
 }
 
 // keepPageFresh reads the tables when a transform has changed them, from
-// whichever trigger, and now and then besides.
+// whichever trigger, and now and then besides. The first transform is part of
+// the start, and the warehouse answers one request at a time: the page waits
+// for it.
 func (s *System) keepPageFresh(ctx context.Context) {
-	for {
-		if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the page could not read the dashboard tables", "error", err.Error())
+	for awaited := !s.options.without("functions"); ; awaited = false {
+		if !awaited {
+			if err := s.dashboard.Refresh(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("the page could not read the dashboard tables", "error", err.Error())
+			}
 		}
 		select {
 		case <-s.refresh:
@@ -153,6 +157,7 @@ func (s *System) triggered(err error) {
 	began := s.running
 	s.running, s.failure = time.Time{}, ""
 	if err != nil {
+		s.refresh.Signal() // the tables may hold an earlier run's figures
 		s.failure = err.Error()
 		s.log.Error("the transform failed", "error", err.Error())
 	}

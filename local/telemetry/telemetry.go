@@ -48,6 +48,13 @@ type state struct {
 	failed    int64                 // transforms
 	running   map[string]*Transform // by run id, of runs whose end has not been seen
 	finished  func(Transform)
+	canaries  map[string]Canary // the last ones, by hop
+}
+
+// A Canary is one that has arrived at a hop.
+type Canary struct {
+	At  time.Time
+	Age time.Duration // that it had then, since it was sent
 }
 
 // A batchKey tells batches apart; a batch that could not be read has its
@@ -134,6 +141,8 @@ type Figures struct {
 
 	Transform        Transform // the last one; zero when there was none
 	FailedTransforms int64
+
+	Canaries map[string]Canary // the last that arrived, by hop: staging, lake, marts
 }
 
 // Watch returns a Watcher in front of next. finished, if not nil, is called
@@ -151,6 +160,8 @@ func (w *Watcher) Handle(ctx context.Context, line slog.Record) error {
 	switch line.Message {
 	case "batch ingested":
 		w.batch(attributes(line))
+	case "canary arrived":
+		w.canaryArrived(attributes(line))
 	case "batch archived", "batch passed over": // its records are counted in the other lane
 		w.batchDone(attributes(line))
 	case "batch retried":
@@ -222,6 +233,18 @@ func (s *state) batchDone(line map[string]slog.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.failing, keyOf(line))
+}
+
+// canaryArrived notes how long a canary took to the hop. One in the marts belongs
+// to no batch.
+func (s *state) canaryArrived(line map[string]slog.Value) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.failing, keyOf(line))
+	if s.canaries == nil {
+		s.canaries = map[string]Canary{}
+	}
+	s.canaries[text(line["hop"])] = Canary{At: s.now(), Age: milliseconds(line["age_ms"])}
 }
 
 func (s *state) newField(topic, name string, records int64) {
@@ -352,7 +375,7 @@ func (s *state) Figures() Figures {
 	defer s.mu.Unlock()
 	f := Figures{Batches: s.batches, Records: s.records, Valid: s.valid, Quarantined: s.refused, Tombstones: s.tombs, Surplus: s.surplus, NoBatch: s.noBatch,
 		Failures: s.failures, Transform: s.transform, FailedTransforms: s.failed}
-	f.NewFields = slices.Clone(s.fields)
+	f.NewFields, f.Canaries = slices.Clone(s.fields), maps.Clone(s.canaries)
 	f.Failing, f.Cause = s.stillFailing()
 	s.fresh = s.recent()
 	sorted := append([]sample(nil), s.fresh...)

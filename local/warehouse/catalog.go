@@ -1,10 +1,13 @@
 package warehouse
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	bigquery "google.golang.org/api/bigquery/v2"
 )
 
 // catalog remembers what the emulator answered of tables: its tables.get and tables.list take some 10 ms each, and counting
@@ -55,6 +58,17 @@ func (c *catalog) keep(uri string, a answer) {
 		defer c.mu.Unlock()
 		c.answers[k] = a
 		c.listed.learn(k, a.body)
+	}
+}
+
+// made remembers the tables and views that a statement has made. Hold the gate.
+func (c *catalog) made(resources []json.RawMessage) {
+	for _, resource := range resources {
+		var table bigquery.Table
+		if json.Unmarshal(resource, &table) == nil && table.TableReference != nil {
+			ref := table.TableReference
+			c.keep(tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), answer{code: http.StatusOK, body: resource})
+		}
 	}
 }
 
@@ -140,10 +154,11 @@ func (c *catalog) requested(uri string, code int) {
 	}
 }
 
-// statements says that statements run, for whom the table names are completed.
-func (c *catalog) statements(project string, q query) {
+// statements says that statements run, for whom the table names are completed. drops is whether something is dropped.
+func (c *catalog) statements(project string, q query) (drops bool) {
 	for _, tokens := range splitStatements(lex(q.SQL)) {
 		s := outline(q.SQL, tokens)
+		drops = drops || s.temp || strings.HasPrefix(s.kind, "DROP_")
 		ref, located := locate(project, q, s.path)
 		path := tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)
 		switch {
@@ -156,4 +171,5 @@ func (c *catalog) statements(project string, q query) {
 			c.rows(path)
 		}
 	}
+	return drops
 }

@@ -23,10 +23,11 @@ type emulator struct {
 	folder  string // of the database
 	temp    bool   // remove the folder when closed
 
-	process atomic.Pointer[process]
-	client  http.Client
-	catalog *catalog
-	write   storagepb.BigQueryWriteClient
+	process  atomic.Pointer[process]
+	requests atomic.Int64 // that were sent to it
+	client   http.Client
+	catalog  *catalog
+	write    storagepb.BigQueryWriteClient
 }
 
 // startEmulator opens (or creates) the database in dir, or a temporary one when dir is empty.
@@ -132,6 +133,7 @@ func (e *emulator) ask(ctx context.Context, method, path string, header http.Hea
 	if header != nil {
 		r.Header = header
 	}
+	e.requests.Add(1)
 	response, err := e.client.Do(r)
 	if err != nil {
 		return unreachable(err)

@@ -85,6 +85,9 @@ var reasons = []struct {
 }{
 	{"already created", "duplicate", http.StatusConflict},
 	{"already exists", "duplicate", http.StatusConflict},
+	{"Already Exists: ", "duplicate", http.StatusConflict},
+	{"Not found: Table ", "notFound", http.StatusNotFound},
+	{"Not found: Dataset ", "notFound", http.StatusNotFound},
 	{"Table not found", "notFound", http.StatusNotFound},
 	{"is not found", "notFound", http.StatusNotFound},
 	{"no such table", "notFound", http.StatusNotFound},

@@ -227,14 +227,11 @@ func (s *rest) loadParquet(ctx context.Context, l *loading, existing *bigquery.T
 
 // createFor makes the table of a load job.
 func (s *rest) createFor(ctx context.Context, l *loading, table *bigquery.Table) *apiError {
-	if _, fault := s.runner.sql(ctx, l.ref.ProjectId, query{}, ddlOf(table)); fault != nil {
-		return fault
-	}
-	answer, fault := s.emulator.call(ctx, http.MethodPatch, "/"+tablePath(l.target()), shape{
-		Time: l.config.TimePartitioning, Range: l.config.RangePartitioning, Clusters: l.config.Clustering, Schema: table.Schema,
-	})
-	if fault == nil && answer.code != http.StatusOK {
-		fault = faultOf(answer.code, answer.body, "invalid")
+	table.TimePartitioning, table.RangePartitioning = l.config.TimePartitioning, l.config.RangePartitioning
+	table.Clustering = l.config.Clustering
+	ddl, fault := ddlOf(table)
+	if fault == nil {
+		_, fault = s.runner.send(ctx, l.ref.ProjectId, query{SQL: ddl, made: &Made{Table: *table}}, false)
 	}
 	return fault
 }

@@ -24,16 +24,13 @@ func resultTable(ref *bigquery.JobReference) *bigquery.TableReference {
 	return &bigquery.TableReference{ProjectId: ref.ProjectId, DatasetId: resultDataset, TableId: ref.JobId}
 }
 
-// changeTable answers tables.insert, patch and update, with the types of columns corrected both ways.
+// changeTable answers tables.patch and update.
 func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	var table map[string]any
 	if !decode(w, r, &table) {
 		return
 	}
-	creates := r.Method == http.MethodPost
-	if schema, ok := table["schema"].(map[string]any); ok && creates {
-		mendTypes(schema["fields"])
-	} else if ok {
+	if schema, ok := table["schema"].(map[string]any); ok {
 		renamed(schema["fields"], apiNames)
 	}
 	body, err := json.Marshal(table)
@@ -41,26 +38,14 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 		(&apiError{http.StatusBadRequest, "invalid", err.Error()}).write(w)
 		return
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	if !s.enter(w, r) {
 		return
 	}
-	made, fault := s.createRequired(detached(r), r, body)
-	if fault != nil {
-		s.gate.leave()
-		fault.write(w)
-		return
-	}
-	before, known := s.emulator.catalog.find(r.URL.Path)
 	answer, fault := s.emulator.forward(r)
 	s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
-	switch {
-	case fault == nil && creates && !made:
-		s.renameTypes(detached(r), answer.body)
-	case fault == nil && !creates && isView(answer.body):
+	if fault == nil {
 		s.emulator.catalog.keep(r.URL.Path, answer)
-	case fault == nil && known:
-		s.emulator.catalog.keep(r.URL.Path, withRows(answer, before))
 	}
 	s.gate.leave()
 	if fault != nil {
@@ -70,72 +55,35 @@ func (s *rest) changeTable(w http.ResponseWriter, r *http.Request) {
 	s.replyTable(w, answer.body)
 }
 
-// withRows completes the answer to a change of a table's metadata: its rows are what they were.
-func withRows(changed, before answer) answer {
-	var table, was bigquery.Table
-	if json.Unmarshal(changed.body, &table) != nil || json.Unmarshal(before.body, &was) != nil {
-		return answer{}
-	}
-	table.NumRows = was.NumRows
-	body, err := json.Marshal(&table)
-	if err != nil {
-		return answer{}
-	}
-	changed.body = body
-	return changed
-}
-
-// createRequired makes a table of tables.insert that has required columns, and turns the request into one that gives it
-// the rest of what it says, with the types' names of the API. made is whether it did. Hold the gate.
-func (s *rest) createRequired(ctx context.Context, r *http.Request, body []byte) (made bool, fault *apiError) {
+// createTable answers tables.insert: it makes a table or a view by a statement, which knows required columns and says
+// what a view may read. What no statement makes goes to the emulator as it is.
+func (s *rest) createTable(w http.ResponseWriter, r *http.Request) {
 	var table bigquery.Table
-	if r.Method != http.MethodPost || json.Unmarshal(body, &table) != nil || !hasRequired(&table) {
-		return false, nil //nolint:nilerr // the emulator says what is wrong with a body
-	}
-	ref := table.TableReference
-	if ref.ProjectId == "" {
-		ref.ProjectId = r.PathValue("project")
-	}
-	if ref.DatasetId == "" {
-		ref.DatasetId = r.PathValue("dataset")
-	}
-	if _, fault := s.runner.sql(ctx, ref.ProjectId, query{}, ddlOf(&table)); fault != nil {
-		return false, fault
-	}
-	var rest map[string]any
-	if err := json.Unmarshal(body, &rest); err != nil {
-		return false, &apiError{http.StatusBadRequest, "invalid", err.Error()}
-	}
-	if schema, ok := rest["schema"].(map[string]any); ok {
-		renamed(schema["fields"], apiNames)
-	}
-	named, err := json.Marshal(rest)
-	if err != nil {
-		return false, &apiError{http.StatusBadRequest, "invalid", err.Error()}
-	}
-	r.Method, r.URL.Path, r.URL.RawPath = http.MethodPatch, "/"+tablePath(ref.ProjectId, ref.DatasetId, ref.TableId), ""
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(named)), int64(len(named))
-	return true, nil
-}
-
-// isView says whether a table is a view: it has no rows that would have to be counted.
-func isView(body []byte) bool {
-	var table bigquery.Table
-	return json.Unmarshal(body, &table) == nil && table.View != nil && table.Schema != nil
-}
-
-// renameTypes gives the columns of a table that has just been made the names of types that the API uses: the emulator
-// keeps what it is told, and its Storage API knows no others. Hold the gate.
-func (s *rest) renameTypes(ctx context.Context, body []byte) {
-	var table bigquery.Table
-	if json.Unmarshal(body, &table) != nil || table.Schema == nil || table.TableReference == nil {
+	if !decode(w, r, &table) {
 		return
 	}
-	nameTypes(table.Schema.Fields)
-	path := "/" + tablePath(table.TableReference.ProjectId, table.TableReference.DatasetId, table.TableReference.TableId)
-	answer, fault := s.emulator.call(ctx, http.MethodPatch, path, map[string]any{"schema": table.Schema})
-	if fault != nil || answer.code != http.StatusOK {
-		s.log.Warn("naming the types of a new table failed", "table", path, "fault", fault, "answer", answer.body)
+	if table.TableReference == nil {
+		table.TableReference = &bigquery.TableReference{}
+	}
+	ref := table.TableReference
+	ref.ProjectId, ref.DatasetId = r.PathValue("project"), r.PathValue("dataset")
+	ddl, fault := ddlOf(&table)
+	if fault != nil {
+		fault.write(w)
+		return
+	}
+	if !s.enter(w, r) {
+		return
+	}
+	result, fault := s.runner.send(detached(r), ref.ProjectId, query{SQL: ddl, made: &Made{Table: table}}, false)
+	s.tables.forget(tablePath(ref.ProjectId, ref.DatasetId, ref.TableId))
+	s.gate.leave()
+	if fault != nil {
+		fault.write(w)
+		return
+	}
+	for _, made := range result.Made {
+		s.replyTable(w, made)
 	}
 }
 

@@ -137,10 +137,15 @@ func missingCall(tokens []token) string {
 	return ""
 }
 
-// negative says whether the second argument of a call is a negative number.
+// negative says whether the second argument of a call is a negative number, be it in parentheses, as a parameter's value
+// is, or in a CAST.
 func negative(arguments []token) bool {
 	parts := splitAt(arguments, ",")
-	return len(parts) > 1 && len(parts[1]) > 0 && parts[1][0].text == "-"
+	if len(parts) < 2 {
+		return false
+	}
+	offset := slices.IndexFunc(parts[1], func(t token) bool { return t.text != "(" && t.keyword() != "CAST" })
+	return offset >= 0 && parts[1][offset].text == "-"
 }
 
 // informationSchema are the views of INFORMATION_SCHEMA that there are.

@@ -62,7 +62,6 @@ func TestEmulator_StillNeedsWhatTheGatewayMends(t *testing.T) {
 			return strings.Contains(query("select date '2026-01-01' union all select null"), "Invalid cast")
 		}},
 		{"changes: it does not say how many rows changed", func() bool { return !strings.Contains(query("delete from s.t where a = 9"), "numDmlAffectedRows") }},
-		{"jobs: it remembers jobs", func() bool { return strings.Contains(ask(http.MethodGet, "/jobs", nil), "jobReference") }},
 	} {
 		if !mend.broken() {
 			t.Errorf("not needed any more: %s", mend.name)

@@ -176,3 +176,24 @@ func TestParameters_FromTheGoClient(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestParameters_AreRefusedAsNumbersAre holds that what is refused of a number is refused of a parameter.
+func TestParameters_AreRefusedAsNumbersAre(t *testing.T) {
+	for _, offset := range []string{"-1", "(-1)", "((-1))", "cast(-1 as int64)", "@n"} {
+		for _, function := range []string{"LAG", "LEAD"} {
+			bound, fault := bind(query{SQL: "select " + function + "(x, " + offset + ") over (order by x) from unnest([1, 2]) x", Parameters: []byte(
+				`[{"name": "n", "parameterType": {"type": "INT64"}, "parameterValue": {"value": "-1"}}]`)})
+			if fault != nil {
+				t.Fatal(fault)
+			}
+			if got, want := missing(lex(bound.SQL)), function+" with a negative offset"; got != want {
+				t.Errorf("%s of %s: %q, want %q", function, offset, got, want)
+			}
+		}
+	}
+	for _, offset := range []string{"1", "(1)", "1, -1", "abs(-1)"} {
+		if got := missing(lex("select lag(x, " + offset + ") over (order by x) from unnest([1, 2]) x")); got != "" {
+			t.Errorf("an offset of %s: %q", offset, got)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func (s *rest) handler() http.Handler {
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/tables/{table}", s.getTable)
 	mux.HandleFunc("GET /projects/{project}/datasets/{dataset}/tables/{table}/data", s.listRows)
 	mux.HandleFunc("POST /projects/{project}/datasets/{dataset}/tables/{table}/insertAll", s.insertAll)
-	mux.HandleFunc("POST /projects/{project}/datasets/{dataset}/tables", s.changeTable)
+	mux.HandleFunc("POST /projects/{project}/datasets/{dataset}/tables", s.createTable)
 	mux.HandleFunc("PATCH /projects/{project}/datasets/{dataset}/tables/{table}", s.changeTable)
 	mux.HandleFunc("PUT /projects/{project}/datasets/{dataset}/tables/{table}", s.changeTable)
 	mux.HandleFunc("POST /upload/bigquery/v2/projects/{project}/jobs", s.upload)
@@ -126,6 +126,7 @@ func (s *rest) pass(w http.ResponseWriter, r *http.Request) {
 	answer, fault := s.emulator.forward(r)
 	if r.Method != http.MethodGet {
 		s.tables.forget(strings.TrimPrefix(r.URL.Path, "/"))
+		s.gate.collect()
 	}
 	s.gate.leave()
 	if fault != nil {

@@ -20,12 +20,15 @@ type query struct {
 	DryRun         bool                       `json:"dryRun,omitempty"`
 	Labels         map[string]string          `json:"labels,omitempty"`
 	MaximumBytes   json.Number                `json:"maximumBytesBilled,omitempty"` // that the query may be billed by
+
+	made *Made // what it says of the table that it makes, or nil
 }
 
 // outcome is the result of one statement.
 type outcome struct {
 	Schema *bigquery.TableSchema `json:"schema"`
 	Rows   []json.RawMessage     `json:"rows"`
+	Made   []json.RawMessage     `json:"made"` // resources of the tables and views that it has made
 
 	changes map[string]Changes // of rows, by the emulator's name of the table
 }
@@ -44,7 +47,9 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 	if s.ddl() {
 		// Cut off in the middle, the emulator would forget half of what it did; anything else rolls back.
 		ctx = context.WithoutCancel(ctx)
-		defer r.tables.forget(changed(project, q, s))
+		for _, path := range changed(project, q, s) {
+			defer r.tables.forget(path)
+		}
 	}
 	if s.names() && len(s.path) == 1 && q.DefaultDataset == nil {
 		return nil, unqualified(s.path[0])
@@ -55,16 +60,13 @@ func (r *runner) run(ctx context.Context, project string, q query, s statement) 
 	if s.lenient && (s.creates() || s.kind == "CREATE_VIEW") && r.exists(ctx, project, q, s) {
 		return &outcome{Schema: &bigquery.TableSchema{}}, nil // the emulator fails
 	}
-	result, fault := r.dispatch(ctx, project, q, s)
-	if fault != nil {
-		return result, fault
-	}
 	if s.creates() || s.kind == "CREATE_VIEW" {
-		if fault := r.describe(ctx, project, q, s); fault != nil {
-			return nil, fault
+		q.made = madeBy(s)
+		if ref, ok := locate(project, q, s.path); ok {
+			q.made.Table.TableReference = &ref
 		}
 	}
-	return result, nil
+	return r.dispatch(ctx, project, q, s)
 }
 
 func (r *runner) dispatch(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
@@ -111,11 +113,11 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 	if q.SQL, fault = strict(q); fault != nil {
 		return nil, fault
 	}
-	if !dryRun {
-		r.emulator.catalog.statements(project, q)
+	if !dryRun && r.emulator.catalog.statements(project, q) {
+		defer r.tables.gate.collect()
 	}
 	q.SQL = withNulls(withTypes(q.SQL))
-	q.DryRun, q.MaximumBytes = dryRun, ""
+	q.DryRun = dryRun
 	answer, fault := r.ask(ctx, project, q)
 	if fault != nil {
 		return nil, fault
@@ -125,9 +127,7 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 		return nil, &apiError{code: http.StatusBadRequest, reason: "invalidQuery", message: fmt.Sprintf("reading the emulator's answer: %v", err)}
 	}
 	result.changes = changesOf(answer.header)
-	if !dryRun {
-		r.forgetJobs(context.WithoutCancel(ctx))
-	}
+	r.emulator.catalog.made(result.Made)
 	if result.Schema != nil {
 		nameColumns(result.Schema.Fields)
 		if name := duplicate(result.Schema.Fields); name != "" {
@@ -142,10 +142,8 @@ func (r *runner) send(ctx context.Context, project string, q query, dryRun bool)
 // ask has the emulator run a query, and gives each NULL in it the type that the analyzer misses.
 func (r *runner) ask(ctx context.Context, project string, q query) (answer, *apiError) {
 	for {
-		answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries", struct {
-			query
-			FormatOptions bigquery.DataFormatOptions `json:"formatOptions"`
-		}{q, bigquery.DataFormatOptions{UseInt64Timestamp: true}})
+		answer, fault := r.emulator.call(ctx, http.MethodPost, "/projects/"+project+"/queries",
+			EngineQuery{SQL: q.SQL, DefaultDataset: q.DefaultDataset, DryRun: q.DryRun, Made: q.made})
 		if fault != nil || answer.code == http.StatusOK {
 			return answer, fault
 		}
@@ -209,15 +207,23 @@ func locate(project string, q query, path []string) (ref bigquery.TableReference
 	return bigquery.TableReference{}, false
 }
 
-// changed is the path, in the Storage API's form, of all that a DDL statement may change.
-func changed(project string, q query, s statement) string {
+// changed are the paths, in the Storage API's form, of all that a DDL statement, or a script with some, may change.
+func changed(project string, q query, s statement) (paths []string) {
+	for _, child := range s.children {
+		if child.ddl() && !child.temp {
+			paths = append(paths, changed(project, q, child)...)
+		}
+	}
+	if len(s.children) > 0 {
+		return paths
+	}
 	if strings.HasSuffix(s.kind, "_SCHEMA") && len(s.path) > 0 {
-		return "projects/" + project + "/datasets/" + s.path[len(s.path)-1]
+		return []string{"projects/" + project + "/datasets/" + s.path[len(s.path)-1]}
 	}
 	if ref, ok := locate(project, q, s.path); ok {
-		return tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)
+		return []string{tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)}
 	}
-	return "projects/" + project
+	return []string{"projects/" + project}
 }
 
 // createSchema makes a dataset: the emulator knows CREATE SCHEMA in no form.
@@ -251,6 +257,7 @@ func (r *runner) dropSchema(ctx context.Context, project string, s statement) (*
 	if len(s.path) > 1 {
 		project = s.path[0]
 	}
+	defer r.tables.gate.collect()
 	path := fmt.Sprintf("/projects/%s/datasets/%s?deleteContents=%t", project, s.path[len(s.path)-1], s.cascade)
 	answer, fault := r.emulator.call(ctx, http.MethodDelete, path, nil)
 	if fault != nil {
@@ -276,15 +283,17 @@ func (r *runner) replace(ctx context.Context, project string, q query, s stateme
 	}
 	create := "CREATE " + object + target + s.options
 	path := tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)
+	creation := q
+	creation.SQL, q.made = create+s.body, nil
 	if r.emulator.catalog.absent(path) {
-		return r.sql(ctx, project, q, create+s.body)
+		return r.send(ctx, project, creation, false)
 	}
 	old, fault := r.emulator.call(ctx, http.MethodGet, "/"+path, nil)
 	if fault != nil {
 		return nil, fault
 	}
 	if old.code != http.StatusOK {
-		return r.sql(ctx, project, q, create+s.body)
+		return r.send(ctx, project, creation, false)
 	}
 	if s.body != "" {
 		if _, fault := r.sql(ctx, project, q, "SELECT * FROM ("+s.body+") LIMIT 0"); fault != nil {
@@ -297,32 +306,17 @@ func (r *runner) replace(ctx context.Context, project string, q query, s stateme
 		drop = "DROP VIEW " + target
 	}
 	if s.kind == "CREATE_TABLE_AS_SELECT" && mentions(s.body, ref.TableId) {
-		return r.replaceFromItself(ctx, project, q, s, target, create, drop)
+		copied := strings.TrimSuffix(target, "`") + "__replaced_" + strings.ToLower(rand.Text()[:8]) + "`"
+		if _, fault := r.sql(ctx, project, q, "CREATE TABLE "+copied+" AS "+s.body); fault != nil { // s.body may read the old version
+			return nil, fault
+		}
+		creation.SQL = create + "SELECT * FROM " + copied
+		defer func() { _, _ = r.sql(ctx, project, query{}, "DROP TABLE "+copied) }() // it may stay behind where that fails
 	}
 	if _, fault := r.sql(ctx, project, q, drop); fault != nil {
 		return nil, fault
 	}
-	return r.sql(ctx, project, q, create+s.body)
-}
-
-// replaceFromItself creates a table from a query that may read the table's old version.
-func (r *runner) replaceFromItself(
-	ctx context.Context, project string, q query, s statement, target, create, drop string,
-) (*outcome, *apiError) {
-	copied := strings.TrimSuffix(target, "`") + "__replaced_" + strings.ToLower(rand.Text()[:8]) + "`"
-	plain := query{}
-	if _, fault := r.sql(ctx, project, q, "CREATE TABLE "+copied+" AS "+s.body); fault != nil {
-		return nil, fault
-	}
-	if _, fault := r.sql(ctx, project, plain, drop); fault != nil {
-		return nil, fault
-	}
-	result, fault := r.sql(ctx, project, plain, create+"SELECT * FROM "+copied)
-	if fault != nil {
-		return nil, fault
-	}
-	_, fault = r.sql(ctx, project, plain, "DROP TABLE "+copied)
-	return result, fault
+	return r.send(ctx, project, creation, false)
 }
 
 // mentions says whether a query names a table, or something of the same name.

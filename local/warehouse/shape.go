@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -11,25 +10,16 @@ import (
 	bigquery "google.golang.org/api/bigquery/v2"
 )
 
-// shape is what a CREATE TABLE says of its table that the emulator forgets.
-type shape struct {
-	Time     *bigquery.TimePartitioning  `json:"timePartitioning,omitempty"`
-	Range    *bigquery.RangePartitioning `json:"rangePartitioning,omitempty"`
-	Clusters *bigquery.Clustering        `json:"clustering,omitempty"`
-	Schema   *bigquery.TableSchema       `json:"schema,omitempty"`
-	View     *bigquery.ViewDefinition    `json:"view,omitempty"`
-	required []string                    // lower-case names of NOT NULL columns
-}
-
 // shapeOf reads what follows the table's name in CREATE TABLE.
-func shapeOf(options string) shape {
-	var s shape
+func shapeOf(options string) *Made {
+	s := &Made{}
+	table := &s.Table
 	tokens := lex(options)
 	if len(tokens) > 0 && tokens[0].text == "(" {
 		end := closing(tokens, 0)
 		for _, column := range splitAt(tokens[1:end], ",") {
 			if null := splitAt(column, "NULL"); len(null) > 0 && len(column) > 2 && null[0][len(null[0])-1].keyword() == "NOT" {
-				s.required = append(s.required, strings.ToLower(strings.Trim(column[0].text, "`")))
+				s.Required = append(s.Required, strings.ToLower(strings.Trim(column[0].text, "`")))
 			}
 		}
 		tokens = tokens[min(end+1, len(tokens)):]
@@ -37,21 +27,21 @@ func shapeOf(options string) shape {
 	before, settings := cutClause(tokens, "OPTIONS")
 	before, clusters := cutClause(before, "CLUSTER")
 	if len(clusters) > 1 {
-		s.Clusters = &bigquery.Clustering{}
+		table.Clustering = &bigquery.Clustering{}
 		for _, column := range splitAt(clusters[1:], ",") {
-			s.Clusters.Fields = append(s.Clusters.Fields, strings.Trim(column[0].text, "`"))
+			table.Clustering.Fields = append(table.Clustering.Fields, strings.Trim(column[0].text, "`"))
 		}
 	}
 	if _, by := cutClause(before, "PARTITION"); len(by) > 1 {
-		s.partition(by[1:])
+		partition(table, by[1:])
 	}
-	if s.Time != nil && len(settings) > 0 && isGroup(settings) {
+	if table.TimePartitioning != nil && len(settings) > 0 && isGroup(settings) {
 		for _, setting := range splitAt(settings[1:len(settings)-1], ",") {
 			if pair := splitAt(setting, "="); len(pair) == 2 && strings.EqualFold(pair[0][0].text, "partition_expiration_days") {
 				days, _ := strconv.ParseFloat(textOf(pair[1]), 64)
-				s.Time.ExpirationMs = int64(days * 86_400_000)
+				table.TimePartitioning.ExpirationMs = int64(days * 86_400_000)
 			} else if len(pair) == 2 && strings.EqualFold(pair[0][0].text, "require_partition_filter") {
-				s.Time.RequirePartitionFilter = strings.EqualFold(pair[1][0].text, "true")
+				table.TimePartitioning.RequirePartitionFilter = strings.EqualFold(pair[1][0].text, "true")
 			}
 		}
 	}
@@ -67,7 +57,7 @@ func textOf(tokens []token) string {
 }
 
 // partition reads the expression of PARTITION BY.
-func (s *shape) partition(by []token) {
+func partition(table *bigquery.Table, by []token) {
 	column := func(tokens []token) string {
 		name := strings.Trim(tokens[0].text, "`")
 		if strings.HasPrefix(strings.ToUpper(name), "_PARTITION") {
@@ -79,7 +69,7 @@ func (s *shape) partition(by []token) {
 	if len(by) > 2 && isGroup(by[1:]) {
 		arguments := splitAt(by[2:len(by)-1], ",")
 		if len(arguments) == 2 && by[0].keyword() == "RANGE_BUCKET" {
-			s.Range = rangeOf(column(arguments[0]), arguments[1])
+			table.RangePartitioning = rangeOf(column(arguments[0]), arguments[1])
 			return
 		}
 		if len(arguments) == 2 {
@@ -87,7 +77,7 @@ func (s *shape) partition(by []token) {
 		}
 		by = arguments[0]
 	}
-	s.Time = &bigquery.TimePartitioning{Type: unit, Field: column(by)}
+	table.TimePartitioning = &bigquery.TimePartitioning{Type: unit, Field: column(by)}
 }
 
 // rangeOf reads GENERATE_ARRAY(start, end, interval).
@@ -121,45 +111,31 @@ func (r *runner) exists(ctx context.Context, project string, q query, s statemen
 	return fault == nil && answer.code == http.StatusOK
 }
 
-// describe tells the emulator what CREATE said of the table that it has made, or the text of the view: it knows that in
-// its own dialect only.
-func (r *runner) describe(ctx context.Context, project string, q query, s statement) *apiError {
-	is := shapeOf(s.options)
+// madeBy is what CREATE says of the table that it makes, or the text of the view: the emulator knows that in its own
+// dialect only.
+func madeBy(s statement) *Made {
 	if s.kind == "CREATE_VIEW" {
-		is = shape{View: &bigquery.ViewDefinition{Query: s.body, ForceSendFields: []string{"UseLegacySql"}}}
+		return &Made{Table: bigquery.Table{View: &bigquery.ViewDefinition{Query: s.body}}}
 	}
-	ref, ok := locate(project, q, s.path)
-	if !ok || is.View == nil && is.Time == nil && is.Range == nil && is.Clusters == nil && len(is.required) == 0 {
-		return nil
-	}
-	path := "/" + tablePath(ref.ProjectId, ref.DatasetId, ref.TableId)
-	if len(is.required) > 0 {
-		answer, fault := r.emulator.call(ctx, http.MethodGet, path, nil)
-		var table bigquery.Table
-		if fault != nil || json.Unmarshal(answer.body, &table) != nil || table.Schema == nil {
-			return fault
-		}
-		for _, field := range table.Schema.Fields {
-			for _, name := range is.required {
-				if strings.EqualFold(field.Name, name) {
-					field.Mode = "REQUIRED"
-				}
-			}
-		}
-		nameTypes(table.Schema.Fields)
-		is.Schema = table.Schema
-	}
-	answer, fault := r.emulator.call(ctx, http.MethodPatch, path, is)
-	if fault == nil && answer.code != http.StatusOK {
-		fault = faultOf(answer.code, answer.body, "invalid")
-	}
-	return fault
+	return shapeOf(s.options)
 }
 
-// ddlOf writes CREATE TABLE for a table of the API that has required columns: the emulator itself would let them be
-// NULL.
-func ddlOf(table *bigquery.Table) string {
+// ddlOf writes the statement that makes a table or a view of the API, and gives the types of its columns the API's names.
+func ddlOf(table *bigquery.Table) (string, *apiError) {
 	ref := table.TableReference
+	name := "`" + ref.ProjectId + "." + ref.DatasetId + "." + ref.TableId + "`"
+	switch {
+	case table.ExternalDataConfiguration != nil || table.MaterializedView != nil:
+		return "", refused("external tables and materialized views")
+	case table.View != nil:
+		table.Schema = nil // the query says it
+		if s := parseStatement(table.View.Query); s.kind != "SELECT" {
+			return "", &apiError{http.StatusBadRequest, "invalidQuery", "the query of view " + ref.TableId + " is not one SELECT"}
+		}
+		return "CREATE VIEW " + name + " AS " + strings.TrimRight(plain(table.View.Query), "; \n\t"), nil
+	case table.Schema == nil || len(table.Schema.Fields) == 0:
+		return "", &apiError{http.StatusBadRequest, "invalid", "the local warehouse makes no table without columns: say its schema"}
+	}
 	columns := make([]string, len(table.Schema.Fields))
 	for i, f := range table.Schema.Fields {
 		columns[i] = "`" + f.Name + "` " + typeOf(f)
@@ -167,7 +143,8 @@ func ddlOf(table *bigquery.Table) string {
 			columns[i] += " NOT NULL"
 		}
 	}
-	return "CREATE TABLE `" + ref.ProjectId + "." + ref.DatasetId + "." + ref.TableId + "` (" + strings.Join(columns, ", ") + ")"
+	nameTypes(table.Schema.Fields)
+	return "CREATE TABLE " + name + " (" + strings.Join(columns, ", ") + ")", nil
 }
 
 // typeOf is a column's type in GoogleSQL.
@@ -187,18 +164,6 @@ func typeOf(f *bigquery.TableFieldSchema) string {
 		kind = "ARRAY<" + kind + ">"
 	}
 	return kind
-}
-
-func hasRequired(table *bigquery.Table) bool {
-	if table.Schema == nil || table.View != nil || table.TableReference == nil {
-		return false
-	}
-	for _, f := range table.Schema.Fields {
-		if f.Mode == "REQUIRED" {
-			return true
-		}
-	}
-	return false
 }
 
 var nullFailure = regexp.MustCompile(`NOT NULL constraint failed: \S+\.(\S+)`)

@@ -1,9 +1,26 @@
 package warehouse
 
+import bigquery "google.golang.org/api/bigquery/v2"
+
+// EngineQuery is what the engine's jobs.query takes. Its answer has the members schema and rows of BigQuery's, and made,
+// the resources of the tables and views that it has made.
+type EngineQuery struct {
+	SQL            string                     `json:"query"`
+	DefaultDataset *bigquery.DatasetReference `json:"defaultDataset,omitempty"`
+	DryRun         bool                       `json:"dryRun,omitempty"`
+	Made           *Made                      `json:"made,omitempty"`
+}
+
+// Made is what a query says of the table or view that it makes and the emulator does not read.
+type Made struct {
+	Table    bigquery.Table `json:"table"`              // the members that it says
+	Required []string       `json:"required,omitempty"` // lower-case names of NOT NULL columns
+}
+
 // SizesPath is where the engine answers a SizesRequest with Sizes.
 const SizesPath = "/stationflow/sizes"
 
-// JobsPath is where the engine forgets all jobs: its emulator takes 16 ms for one.
+// JobsPath is where the engine forgets the jobs that its emulator remembers of loads: it takes 16 ms for one itself.
 const JobsPath = "/stationflow/jobs/forget"
 
 // SizesRequest asks for the sizes of the rows of a table that were added after a row.

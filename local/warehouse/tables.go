@@ -89,7 +89,6 @@ func (t *tables) columns(ctx context.Context, path string) (map[string]*bigquery
 
 // forget drops what is known of the table at path, or of everything below path, because it may have changed.
 func (t *tables) forget(path string) {
-	t.gate.collect()
 	t.meter.forget(path)
 	for known := range t.known {
 		if known == path || strings.HasPrefix(known, path+"/") {

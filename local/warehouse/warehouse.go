@@ -170,6 +170,7 @@ type Stats struct {
 	AppendWait    Latency // the part of it spent waiting for its turn
 	StatementWait Latency // waiting of REST requests and of the other gRPC calls
 	Replaced      int64   // how often the emulator's process was replaced
+	Requests      int64   // REST requests that the emulator's process got
 }
 
 // Stats says how long requests took and waited.
@@ -179,6 +180,7 @@ func (w *Warehouse) Stats() Stats {
 		AppendWait:    w.gate.waits[appends].latency(),
 		StatementWait: w.gate.waits[statements].latency(),
 		Replaced:      w.replaced.Load(),
+		Requests:      w.emulator.requests.Load(),
 	}
 }
 

@@ -5,6 +5,7 @@ mock_provider "google" {}
 
 variables {
   bucket          = "lake"
+  canary          = null
   cold_after_days = null
   demo            = false
   kms_key         = null

@@ -33,6 +33,7 @@ run "first_validation_of_each_variable" {
     prod_bq_dataset            = "project:prod"
     project                    = "My Stations"
     propagation_seconds        = 601
+    replay                     = { callers = ["allUsers"] }
     runbooks_url               = "docs/runbooks.md"
     station_timezone           = "CET"
     stg_retention_days         = 1
@@ -59,6 +60,7 @@ run "first_validation_of_each_variable" {
     var.prod_bq_dataset,
     var.project,
     var.propagation_seconds,
+    var.replay,
     var.runbooks_url,
     var.station_timezone,
     var.stg_retention_days,
@@ -79,6 +81,7 @@ run "second_validation_of_each_variable" {
     kms_key           = "projects/p/locations/global/keyRings/r/cryptoKeys/k"
     network           = { subnetwork = "projects/p/regions/us-east1/subnetworks/s" }
     prod_bq_dataset   = "staging_data"
+    replay            = { settings = { KAFKA_START = "latest" } }
     transform         = { query_limit_tib = 0 }
 
     stg_retention_days = 401
@@ -93,6 +96,7 @@ run "second_validation_of_each_variable" {
     var.kms_key,
     var.network,
     var.prod_bq_dataset,
+    var.replay,
     var.stg_retention_days,
     var.transform,
   ]

@@ -68,10 +68,11 @@ func Quarantine() *Table {
 	return &Table{Name: "quarantine", Layout: NewLayout(event.QuarantineColumns()), Timestamp: -1}
 }
 
-// Tables returns all tables: those of the topics, then the quarantine.
+// Tables returns all tables: those of the topics and of the canary, then the
+// quarantine.
 func Tables() []*Table {
 	var tables []*Table
-	for _, topic := range event.Topics() {
+	for _, topic := range append(event.Topics(), event.CanaryTopic) {
 		schema, _ := event.SchemaOf(topic)
 		tables = append(tables, Staging(schema))
 	}

@@ -150,10 +150,8 @@ func valuesOf(header *format.PageHeader) int32 {
 // header says; levels, which are not compressed, may lie in front of it.
 func checkFrame(body []byte, size int64) error {
 	var frame zstd.Header
-	if err := frame.Decode(body); err != nil || !frame.HasFCS {
-		return nil // the decompressor tells what is wrong
-	}
-	if frame.FrameContentSize > uint64(size) {
+	// Of what is no frame the decompressor tells what is wrong.
+	if frame.Decode(body) == nil && frame.HasFCS && frame.FrameContentSize > uint64(size) {
 		return fmt.Errorf("a page of %d bytes holds one of %d", size, frame.FrameContentSize)
 	}
 	return nil

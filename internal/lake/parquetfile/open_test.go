@@ -3,6 +3,7 @@ package parquetfile_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func read(content []byte, columns ...string) (values int64, err error) {
 			}
 			for {
 				page, err := pages.ReadPage()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				if err != nil {

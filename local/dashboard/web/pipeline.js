@@ -33,6 +33,7 @@ export function drawPipeline(pipeline, figures) {
   drawRefused(pipeline.refused)
   drawAlerts($("#alerts"), pipeline.alerts)
   drawNote("#new-fields", pipeline.new_fields)
+  drawNote("#canary", pipeline.canary_note)
   for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
   drawMeasures(pipeline)
   drawRun(pipeline.transform)

@@ -54,11 +54,11 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 	if err != nil {
 		return errors.Join(err, out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
-	measured, err := openSizes(databaseName(folder))
+	own, err := ownHandler(project, folder, counted)
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
-	rest, grpc, served, err := serve(e, measured, counted)
+	rest, grpc, served, err := serve(e, own)
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
@@ -104,9 +104,27 @@ type restServer struct {
 	address string
 }
 
+// ownHandler answers what the emulator itself is too slow or too poor for.
+func ownHandler(project, folder string, counted *changes) (*http.ServeMux, error) {
+	db, err := openDatabase(databaseName(folder) + databaseOptions)
+	if err != nil {
+		return nil, err
+	}
+	measured, known := &sizes{db}, &tables{db}
+	const table = "/projects/{project}/datasets/{dataset}/tables/{table}"
+	mux := http.NewServeMux()
+	mux.Handle("POST "+warehouse.SizesPath, measured)
+	mux.HandleFunc("POST "+warehouse.JobsPath, measured.forgetJobs)
+	mux.Handle("POST /projects/{project}/queries", counted.report(&queries{project, db}))
+	mux.HandleFunc("GET "+table, known.get)
+	mux.HandleFunc("PATCH "+table, known.patch)
+	mux.HandleFunc("PUT "+table, known.update)
+	return mux, nil
+}
+
 // serve starts the emulator's own servers, because its gRPC service has no other entrance and its HTTP handler works
 // only then, and one more for the handler: the emulator's cuts statements off that take long.
-func serve(e *server.Server, measured *sizes, counted *changes) (rest restServer, grpc string, served <-chan error, err error) {
+func serve(e *server.Server, own *http.ServeMux) (rest restServer, grpc string, served <-chan error, err error) {
 	bound, ended := make(chan string, 1), make(chan error, 1)
 	e.SetListenCallback(func(_, address string) { bound <- address })
 	go func() { ended <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
@@ -119,12 +137,8 @@ func serve(e *server.Server, measured *sizes, counted *changes) (rest restServer
 	if err != nil {
 		return rest, "", nil, fmt.Errorf("serving the emulator: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("POST "+warehouse.SizesPath, measured)
-	mux.HandleFunc("POST "+warehouse.JobsPath, measured.forgetJobs)
-	mux.Handle("POST /projects/{project}/queries", counted.report(e.Handler))
-	mux.Handle("/", e.Handler)
-	rest = restServer{&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
+	own.Handle("/", e.Handler)
+	rest = restServer{&http.Server{Handler: own, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
 	go func() { _ = rest.Serve(listener) }() // it ends with Shutdown, and its clients notice before anyone here
 	return rest, grpc, ended, nil
 }

@@ -24,25 +24,21 @@ var storedTypes = map[string]int64{
 // sizes answers how many bytes a table's columns have, by partition. It reads the database itself: a query in GoogleSQL
 // would cost ten times as much.
 // It also clears what the emulator keeps of jobs, for the same reason.
-type sizes struct{ db *sql.DB }
-
-// openSizes opens the database once more. The emulator's driver for it is registered with its package.
-func openSizes(dsn string) (*sizes, error) {
-	db, err := sql.Open("googlesqlite_sqlite3", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("opening the warehouse for its sizes: %w", err)
-	}
-	db.SetMaxOpenConns(1)
-	return &sizes{db}, nil
-}
+type sizes struct{ database *database }
 
 // noJobs is the emulator's empty list of ids.
 var noJobs = base64.StdEncoding.EncodeToString([]byte(`{"header":"array","body":"[]"}`))
 
 // forgetJobs makes the emulator forget all of its jobs, which it reads from the database with each request.
 func (s *sizes) forgetJobs(w http.ResponseWriter, r *http.Request) {
+	conn, err := s.database.connect(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer conn.Close()
 	for _, statement := range []string{"UPDATE projects SET jobIDs = '" + noJobs + "'", "DELETE FROM jobs"} {
-		if _, err := s.db.ExecContext(r.Context(), statement); err != nil {
+		if _, err := conn.sqlite.ExecContext(r.Context(), statement); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
@@ -55,12 +51,13 @@ func (s *sizes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	answer, err := s.read(r.Context(), request)
-	if err != nil { // a connection that is older than the last change of tables may fail
-		s.db.SetMaxIdleConns(0)
-		s.db.SetMaxIdleConns(1)
-		answer, err = s.read(r.Context(), request)
+	conn, err := s.database.connect(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
 	}
+	defer conn.Close()
+	answer, err := measure(r.Context(), conn.sqlite, request)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -69,11 +66,11 @@ func (s *sizes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // the gateway may be gone
 }
 
-// read measures the rows of a table that were added after a row.
-func (s *sizes) read(ctx context.Context, request warehouse.SizesRequest) (*warehouse.Sizes, error) {
+// measure measures the rows of a table that were added after a row.
+func measure(ctx context.Context, conn *sql.Conn, request warehouse.SizesRequest) (*warehouse.Sizes, error) {
 	name := "`" + strings.ReplaceAll(request.Table, "`", "``") + "`"
 	answer := &warehouse.Sizes{Last: request.After, Partitions: map[string]warehouse.PartitionSize{}}
-	rows, err := s.db.QueryContext(ctx, "SELECT rowid, * FROM "+name+" WHERE rowid > ? ORDER BY rowid", request.After)
+	rows, err := conn.QueryContext(ctx, "SELECT rowid, * FROM "+name+" WHERE rowid > ? ORDER BY rowid", request.After)
 	if err != nil {
 		return nil, fmt.Errorf("reading the rows of %s: %w", request.Table, err)
 	}

@@ -13,6 +13,7 @@ locals {
     bridge = merge(
       {
         BRIDGE_ADDR          = ":${local.port}"
+        BRIDGE_CANARY        = var.canary ? "on" : "off"
         BRIDGE_LANES         = join(",", var.lanes)
         BRIDGE_LOG           = "cloud"
         BRIDGE_PUBSUB_TOPIC  = var.records_topic

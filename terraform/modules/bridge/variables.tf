@@ -19,6 +19,11 @@ variable "builder" {
   type        = string
 }
 
+variable "canary" {
+  description = "Whether canaries go through all hops."
+  type        = bool
+}
+
 variable "dead_letter_topic" {
   description = "Pub/Sub topic that the http transport puts refused batches into."
   type        = string

@@ -83,6 +83,64 @@ resource "google_project_iam_member" "audit_jobs" {
   member  = google_service_account.function["audit"].member
 }
 
+# Replay reads the lake and the raw records, and adds rows to the topics' tables.
+# A value that fits no batch it puts where the bridge has put it.
+resource "google_storage_bucket_iam_member" "replay" {
+  for_each = var.replay == null ? {} : {
+    "roles/storage.objectCreator" = ["quarantine/"]
+    "roles/storage.objectViewer"  = []
+  }
+
+  bucket = var.bucket
+  role   = each.key
+  member = google_service_account.function["replay"].member
+
+  dynamic "condition" {
+    for_each = each.value
+    content {
+      title      = "only large values"
+      expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${condition.value}\")"
+    }
+  }
+}
+
+resource "google_bigquery_dataset_iam_member" "replay" {
+  count = var.replay == null ? 0 : 1
+
+  project    = var.project
+  dataset_id = var.staging_dataset
+  role       = "roles/bigquery.dataViewer"
+  member     = google_service_account.function["replay"].member
+}
+
+resource "google_bigquery_table_iam_member" "replay" {
+  for_each = var.replay == null ? {} : var.replay.tables
+
+  project    = var.project
+  dataset_id = var.staging_dataset
+  table_id   = each.value
+  role       = "roles/bigquery.dataEditor"
+  member     = google_service_account.function["replay"].member
+}
+
+resource "google_project_iam_member" "replay_jobs" {
+  count = var.replay == null ? 0 : 1
+
+  project = var.project
+  role    = "roles/bigquery.jobUser" # there is no smaller place to grant it
+  member  = google_service_account.function["replay"].member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "replay" {
+  for_each = var.replay == null ? toset([]) : var.replay.callers
+
+  project  = var.project
+  location = var.region
+  name     = google_cloudfunctions2_function.function["replay"].name
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
 # Transform keeps the artifacts of its last run, and changes nothing else.
 resource "google_storage_bucket_iam_member" "transform" {
   bucket = var.bucket
@@ -122,7 +180,7 @@ resource "google_project_iam_member" "transform_jobs" {
   member  = google_service_account.function["transform"].member
 }
 
-# Functions read secrets: alert and ingest the registry's password, audit and scale those
+# Functions read secrets: alert and ingest the registry's password, audit, replay and scale those
 # with which the bridge reaches Kafka. By key, because names of secrets that Terraform makes
 # are not known before.
 locals {
@@ -130,6 +188,7 @@ locals {
     alert  = var.alert == null ? {} : { for name, password in local.passwords.alert : name => password.secret }
     audit  = merge({ for name, password in local.passwords.audit : name => password.secret }, local.files.audit)
     ingest = { for name, password in local.passwords.ingest : name => password.secret }
+    replay = var.replay == null ? {} : merge({ for name, password in local.passwords.replay : name => password.secret }, local.files.replay)
     scale  = merge({ for name, password in local.passwords.scale : name => password.secret }, local.files.scale)
   } : { for name, secret in secrets : "${function} ${name}" => { function = function, secret = secret } }]...)
 }

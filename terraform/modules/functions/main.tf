@@ -8,7 +8,7 @@ locals {
   # then.
   upload = "functions-${substr(var.sources_hash, 0, 16)}.zip"
 
-  functions = merge(local.always, var.alert == null ? {} : {
+  functions = merge(local.always, local.replay, var.alert == null ? {} : {
     # It sleeps while nothing comes that the rules of alerts name.
     alert = {
       concurrency   = 8
@@ -38,6 +38,30 @@ locals {
       environment   = merge(var.compact.settings, { LAKE_BUCKET = var.bucket })
     }
   })
+  # A person calls it, from outside the network: IAM lets only those in whom
+  # var.replay names.
+  replay = { for name in ["replay"] : name => {
+    concurrency   = 1
+    cpu           = "1"
+    description   = "Sends records again, from Kafka or the lake, when it is called."
+    ingress       = "ALLOW_ALL"
+    max_instances = 2
+    memory        = "512Mi"
+    timeout       = 3600 # REPLAY_LIMIT and a last step end a call before
+    environment = merge(
+      var.replay.settings,
+      var.scale.kafka.environment,
+      { for name in keys(var.scale.files) : name => "/secrets/${lower(name)}/content" },
+      {
+        BRIDGE_PUBSUB_TOPIC  = var.replay.topic
+        BRIDGE_TRANSPORT     = "pubsub" # whatever the bridge's: the subscription is always there
+        GOOGLE_CLOUD_PROJECT = var.project
+        LAKE_BUCKET          = var.bucket
+        PROD_DATASET         = var.prod_dataset
+        STAGING_DATASET      = var.staging_dataset
+      },
+    )
+  } if var.replay != null }
   always = {
     # Each call reads what came in some hours, once an hour.
     audit = {
@@ -96,6 +120,7 @@ locals {
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
         STATION_TIMEZONE     = var.station_timezone
+        TRANSFORM_CANARY     = var.canary ? "on" : "off"
       })
     }
     # Each call takes a second or so, each minute.
@@ -131,9 +156,10 @@ locals {
     )
     audit  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
     ingest = var.registry.password == null ? {} : { SCHEMA_REGISTRY_PASSWORD = var.registry.password }
+    replay = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
     scale  = var.scale.kafka.password == null ? {} : { KAFKA_SASL_PASSWORD = var.scale.kafka.password }
   }
-  files = { audit = var.scale.files, scale = var.scale.files }
+  files = { audit = var.scale.files, replay = var.scale.files, scale = var.scale.files }
 }
 
 resource "terraform_data" "upload" {
@@ -165,7 +191,7 @@ resource "google_service_account" "function" {
 }
 
 resource "google_cloudfunctions2_function" "function" {
-  #checkov:skip=CKV_GCP_124:ingest takes calls from outside the network only with transport = "http" and no network; IAM lets the bridge alone in
+  #checkov:skip=CKV_GCP_124:ingest takes calls from outside the network only with transport = "http" and no network, where IAM lets the bridge alone in; replay is called by people whom IAM lets in
   for_each = local.functions
 
   project      = var.project
@@ -237,8 +263,11 @@ resource "google_cloudfunctions2_function" "function" {
     google_bigquery_dataset_iam_member.audit,
     google_bigquery_dataset_iam_member.ingest,
     google_bigquery_dataset_iam_member.transform,
+    google_bigquery_dataset_iam_member.replay,
     google_bigquery_table_iam_member.audit,
+    google_bigquery_table_iam_member.replay,
     google_project_iam_member.audit_jobs,
+    google_project_iam_member.replay_jobs,
     google_project_iam_member.transform_jobs,
     google_pubsub_topic_iam_member.alert,
     google_storage_bucket_iam_member.alert,
@@ -246,6 +275,7 @@ resource "google_cloudfunctions2_function" "function" {
     google_storage_bucket_iam_member.compact,
     google_storage_bucket_iam_member.compact_merges,
     google_storage_bucket_iam_member.ingest,
+    google_storage_bucket_iam_member.replay,
     google_storage_bucket_iam_member.transform,
     terraform_data.granted,
   ]

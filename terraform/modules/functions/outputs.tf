@@ -7,8 +7,9 @@ output "alert" {
 }
 
 output "audit" {
-  description = "The function's service: name, and URI without a path."
+  description = "The function's service, and its identity: name, URI without a path, member."
   value = {
+    member  = google_service_account.function["audit"].member
     service = google_cloudfunctions2_function.function["audit"].name
     uri     = google_cloudfunctions2_function.function["audit"].service_config[0].uri
   }
@@ -27,6 +28,14 @@ output "ingest" {
   value = {
     service = google_cloudfunctions2_function.function["ingest"].name
     uri     = google_cloudfunctions2_function.function["ingest"].service_config[0].uri
+  }
+}
+
+output "replay" {
+  description = "The function's identity, and its URI without a path; null without it."
+  value = var.replay == null ? null : {
+    member = google_service_account.function["replay"].member
+    uri    = google_cloudfunctions2_function.function["replay"].service_config[0].uri
   }
 }
 

@@ -32,6 +32,11 @@ variable "builder" {
   type        = string
 }
 
+variable "canary" {
+  description = "Whether canaries go through all hops."
+  type        = bool
+}
+
 variable "compact" {
   description = "Settings of compact. Without it there is none."
   type        = object({ settings = map(string) })
@@ -88,6 +93,16 @@ variable "registry" {
     password    = object({ secret = string, version = string })
   })
   default = { environment = {}, password = null }
+}
+
+variable "replay" {
+  description = "Who may call the function replay, its further environment, the staging tables of the topics that it adds rows to, and the topic to which it publishes; null for no such function."
+  type = object({
+    callers  = set(string)
+    settings = map(string)
+    tables   = map(string)
+    topic    = string
+  })
 }
 
 variable "repository" {

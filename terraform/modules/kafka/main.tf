@@ -13,6 +13,12 @@ locals {
     for pair in setproduct(concat(c.operations, ["DESCRIBE"]), var.topics) :
     "${client}-${lower(pair[0])}-${pair[1]}" => { client = client, operation = pair[0], type = "TOPIC", name = pair[1] }
   }]...)
+  # The bridge alone writes canaries, and reads them.
+  canary_rules = { for operation in ["READ", "DESCRIBE", "WRITE"] :
+    "bridge-${lower(operation)}-canary" => { client = "bridge", operation = operation, type = "TOPIC", name = var.canary } if var.canary != null
+  }
+  partitions = merge({ for topic in var.topics : topic => var.partitions }, var.canary == null ? {} : { (var.canary) = 1 })
+
   group_rules = { for client, c in local.clients :
     "${client}-group" => { client = client, operation = "READ", type = "GROUP", name = c.group } if c.group != null
   }
@@ -94,10 +100,10 @@ resource "confluent_api_key" "admin" {
 }
 
 resource "confluent_kafka_topic" "topic" {
-  for_each = toset(var.topics)
+  for_each = local.partitions
 
   topic_name       = each.key
-  partitions_count = var.partitions
+  partitions_count = each.value
   rest_endpoint    = confluent_kafka_cluster.this.rest_endpoint
   config           = { "retention.ms" = tostring(7 * 24 * 60 * 60 * 1000) } # what an outage of the bridge may last
 
@@ -118,7 +124,7 @@ resource "confluent_service_account" "client" {
 }
 
 resource "confluent_kafka_acl" "rule" {
-  for_each = merge(local.topic_rules, local.group_rules)
+  for_each = merge(local.topic_rules, local.group_rules, local.canary_rules)
 
   resource_type = each.value.type
   resource_name = each.value.name

@@ -1,3 +1,8 @@
+variable "canary" {
+  description = "Name of the topic to which the bridge writes canaries, or null for none."
+  type        = string
+}
+
 variable "cluster" {
   description = "Type and availability of the cluster."
   type        = object({ availability = string, type = string })

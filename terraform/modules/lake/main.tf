@@ -49,6 +49,33 @@ resource "google_storage_bucket" "lake" {
     }
   }
 
+  # The marks of alerts keep the same from being told twice: longer than a dead
+  # letter waits, and than the oldest event is told of.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 90
+      matches_prefix = ["alerts/"]
+      with_state     = "LIVE"
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.canary ? [1] : []
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = 7
+        matches_prefix = ["raw/stationflow_canary/"]
+        with_state     = "LIVE"
+      }
+    }
+  }
+
   dynamic "lifecycle_rule" {
     for_each = var.cold_after_days == null ? [] : [var.cold_after_days]
     content {
@@ -72,7 +99,7 @@ resource "google_storage_bucket" "lake" {
       }
       condition {
         age            = lifecycle_rule.value
-        matches_prefix = ["raw/", "quarantine/"]
+        matches_prefix = ["raw/", "quarantine/", "discarded/"]
         with_state     = "LIVE"
       }
     }

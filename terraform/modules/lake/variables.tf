@@ -3,6 +3,13 @@ variable "bucket" {
   type        = string
 }
 
+variable "canary" {
+  description = "Whether there are canaries, whose files nobody reads."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "cold_after_days" {
   description = "Age at which files move to Nearline, or null for never."
   type        = number

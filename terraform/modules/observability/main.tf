@@ -13,7 +13,49 @@ locals {
     { for f in ["audit", "ingest", "scale", "transform"] : f => "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${f}\"" },
   )
 
-  metrics = {
+  # Where canaries must arrive, how old the youngest of 15 minutes may be, in
+  # milliseconds, and what says that some were due: the bridge sent them, or a run
+  # of the transform published. While the bridge sleeps, or the transform has
+  # nothing to do, none is due. The first after a pause may be old.
+  hops = { for hop, h in {
+    lake    = { age = 300000, due = "stationflow_canaries_sent{${local.pool}}[15m])) >= 10", of = "ingest" }
+    marts   = { age = 600000, due = "stationflow_canary_runs{${local.run}}[15m])) >= 3", of = "transform" }
+    staging = { age = 300000, due = "stationflow_canaries_sent{${local.pool}}[15m])) >= 10", of = "ingest" }
+  } : hop => h if contains(var.canary_hops, hop) }
+  canary_metrics = merge(
+    { for hop, h in local.hops : "stationflow_canary_${hop}_ms" => {
+      description = "Age of a canary when it arrived at the hop ${hop}."
+      filter      = "${local.logs[h.of]} AND jsonPayload.message=\"canary arrived\" AND jsonPayload.hop=\"${hop}\""
+      extract     = "EXTRACT(jsonPayload.age_ms)"
+      unit        = "ms"
+    } },
+    { for name, m in {
+      stationflow_canaries_sent = {
+        description = "Canaries that the bridge sent, or tried to, once a minute while it runs."
+        filter      = "${local.logs.bridge} AND jsonPayload.message=(\"canary sent\" OR \"canary not sent\")"
+        extract     = null
+        unit        = "1"
+      }
+      stationflow_canary_runs = {
+        description = "Runs of the transform that published, and so should have carried a canary."
+        filter      = "${local.logs.transform} AND jsonPayload.message=(\"canary arrived\" OR \"canary not carried\")"
+        extract     = null
+        unit        = "1"
+      }
+    } : name => m if length(local.hops) > 0 },
+  )
+  canary_alert = { for name, a in {
+    canary = {
+      title    = "Canaries do not arrive"
+      severity = "ERROR"
+      query = join(" or ", [for hop, h in local.hops :
+        "(sum(increase(logging_googleapis_com:user_${h.due} unless histogram_quantile(0, sum by (le) (increase(logging_googleapis_com:user_stationflow_canary_${hop}_ms_bucket{${local.run}}[15m]))) <= ${h.age})"
+      ])
+      duration = "0s"
+    }
+  } : name => a if length(local.hops) > 0 }
+
+  metrics = merge(local.canary_metrics, {
     stationflow_audits = {
       description = "Audits, once an hour, that found out whether all is complete."
       filter      = "${local.logs.audit} AND jsonPayload.message=\"audit finished\""
@@ -80,10 +122,10 @@ locals {
       extract     = null
       unit        = "1"
     }
-  }
+  })
 
   # Each is a chart of the dashboard, and has a section of docs/runbooks.md, named as here.
-  alerts = {
+  alerts = merge(local.canary_alert, {
     dead-letters = {
       title    = "Batches wait in the dead letter"
       severity = "CRITICAL"
@@ -153,7 +195,7 @@ locals {
       query    = "sum(increase(logging_googleapis_com:user_stationflow_bridge_unhealthy{${local.pool}}[5m])) >= 2"
       duration = "0s"
     }
-  }
+  })
 }
 
 resource "google_logging_metric" "metric" {

@@ -8,6 +8,11 @@ variable "bridge" {
   type        = string
 }
 
+variable "canary_hops" {
+  description = "The hops at which canaries must arrive: staging, lake, marts; none where there are no canaries."
+  type        = set(string)
+}
+
 variable "dead_letter_subscription" {
   description = "Name of the subscription that keeps dead letters."
   type        = string

@@ -90,6 +90,17 @@ resource "google_pubsub_subscription" "dead_letter" {
   }
 }
 
+# Audit looks at the dead letters and gives them back, which takes the right of who
+# takes them away.
+resource "google_pubsub_subscription_iam_member" "audit" {
+  for_each = toset(["roles/pubsub.subscriber", "roles/pubsub.viewer"])
+
+  project      = var.project
+  subscription = google_pubsub_subscription.dead_letter.name
+  role         = each.key
+  member       = var.auditor
+}
+
 # Forwarding a dead letter takes both of these; without them Pub/Sub goes on
 # delivering, and says nothing.
 resource "google_pubsub_topic_iam_member" "forwards" {
@@ -104,4 +115,14 @@ resource "google_pubsub_subscription_iam_member" "forwards" {
   subscription = google_pubsub_subscription.ingest.name
   role         = "roles/pubsub.subscriber"
   member       = var.pubsub_agent
+}
+
+# What is replayed goes the way of all batches, whatever the bridge's transport.
+resource "google_pubsub_topic_iam_member" "replay" {
+  count = var.replays ? 1 : 0
+
+  project = var.project
+  topic   = google_pubsub_topic.topic[var.deployment.records_topic].name
+  role    = "roles/pubsub.publisher"
+  member  = var.replay.member
 }

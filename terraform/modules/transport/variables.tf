@@ -10,6 +10,11 @@ variable "alerts" {
   default     = false
 }
 
+variable "auditor" {
+  description = "Member of IAM that the function audit runs as."
+  type        = string
+}
+
 variable "deployment" {
   description = "Names and delivery policy, from deployment.json."
   type = object({
@@ -53,6 +58,18 @@ variable "pubsub_agent" {
 variable "region" {
   description = "Region that messages stay in."
   type        = string
+}
+
+variable "replay" {
+  description = "Member of IAM that the function replay runs as; null without it."
+  type        = object({ member = string, uri = string })
+  default     = null
+}
+
+variable "replays" {
+  description = "Whether the function replay is deployed."
+  type        = bool
+  default     = false
 }
 
 variable "transport" {

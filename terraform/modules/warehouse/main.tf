@@ -85,6 +85,37 @@ resource "google_bigquery_table" "completeness" {
   }
 }
 
+# Canaries, as they came and once a run of the transform has published: some a
+# minute, for a week.
+resource "google_bigquery_table" "canary" {
+  #checkov:skip=CKV_GCP_80:kms_key sets a customer-managed key; without it Google's own is the user's choice
+  #checkov:skip=CKV_GCP_121:a canary is worth nothing once it has arrived
+  for_each = var.canary == null ? {} : {
+    staging = { schema = var.canary.schema, field = "ingested_at", type = var.deployment.staging_partitions }
+    prod    = { schema = var.canary.prod, field = "published_at", type = "DAY" }
+  }
+
+  project             = var.project
+  dataset_id          = google_bigquery_dataset.dataset[each.key].dataset_id
+  table_id            = var.canary.table
+  description         = "The pipeline's own records, to be found again behind each hop."
+  schema              = file(each.value.schema)
+  deletion_protection = false
+
+  time_partitioning {
+    type          = each.value.type
+    field         = each.value.field
+    expiration_ms = 7 * 24 * 60 * 60 * 1000
+  }
+
+  dynamic "encryption_configuration" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      kms_key_name = encryption_configuration.value
+    }
+  }
+}
+
 # BigQuery takes no schema for Parquet, and an empty prefix has nothing to
 # detect one from: the reference file has the columns.
 resource "google_bigquery_table" "lake" {

@@ -3,6 +3,11 @@ variable "bucket" {
   type        = string
 }
 
+variable "canary" {
+  description = "Name and schema files of the tables of canaries, or null for none."
+  type        = object({ prod = string, schema = string, table = string })
+}
+
 variable "completeness" {
   description = "File with the schema of the table of what audit finds."
   type        = string

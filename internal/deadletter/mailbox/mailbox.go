@@ -1,10 +1,11 @@
-package cli
+// Package mailbox shows the batches that were given up and wait in the dead letter
+// subscription.
+package mailbox
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -23,38 +24,39 @@ import (
 // callTimeout bounds the calls that should be answered at once.
 const callTimeout = 15 * time.Second
 
-// A mailbox is the subscription in which dead letters wait.
-type mailbox struct {
-	client       *pubsub.Client
+// A Mailbox is the subscription in which dead letters wait.
+type Mailbox struct {
+	Client       *pubsub.Client
 	project      string
 	subscription string // its full name
 	wait         time.Duration
-	clock        clock
+	clock        Clock
 }
 
-// A clock is what a mailbox waits by.
-type clock interface {
+// A Clock is what a mailbox waits by.
+type Clock interface {
 	Now() time.Time
 	// Wait returns after d, or early with the context's error.
 	Wait(ctx context.Context, d time.Duration) error
 }
 
-// wallClock is the clock outside of tests.
-type wallClock struct{}
+// WallClock is the clock outside of tests.
+type WallClock struct{}
 
-func (wallClock) Now() time.Time { return time.Now() }
+// Now returns the time.
+func (WallClock) Now() time.Time { return time.Now() }
 
-func (wallClock) Wait(ctx context.Context, d time.Duration) error { return pause.For(ctx, d) }
+// Wait returns after d, or early with the context's error.
+func (WallClock) Wait(ctx context.Context, d time.Duration) error { return pause.For(ctx, d) }
 
-func openMailbox(ctx context.Context, project, subscription string, wait time.Duration, clock clock) (*mailbox, error) {
-	if err := reach(ctx, os.Getenv, "PUBSUB_EMULATOR_HOST"); err != nil { // where Google's client looks for it
-		return nil, err
-	}
+// Open connects to the subscription, named in short or in full. There are no more
+// dead letters once none has come for as long as to wait.
+func Open(ctx context.Context, project, subscription string, wait time.Duration, clock Clock) (*Mailbox, error) {
 	client, err := pubsub.NewClient(ctx, project)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Pub/Sub in project %s: %w", project, err)
 	}
-	m := &mailbox{client: client, project: project, subscription: terraform.FullName(project, "subscriptions", subscription), wait: wait, clock: clock}
+	m := &Mailbox{Client: client, project: project, subscription: terraform.FullName(project, "subscriptions", subscription), wait: wait, clock: clock}
 	calling, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err = client.SubscriptionAdminClient.GetSubscription(calling, &pubsubpb.GetSubscriptionRequest{Subscription: m.subscription})
@@ -70,15 +72,15 @@ func openMailbox(ctx context.Context, project, subscription string, wait time.Du
 }
 
 // Close ends the connection.
-func (m *mailbox) Close() error { return m.client.Close() }
+func (m *Mailbox) Close() error { return m.Client.Close() }
 
-// each shows every dead letter to take once, so many pulled at a time. Those
+// Each shows every dead letter to take once, so many pulled at a time. Those
 // for which take returns true are acknowledged at once; all others are held
 // meanwhile and given back at the end, after an error and after an interrupt
 // too. It ends when for as long as to wait none came that was not shown: an
 // answer without messages means nothing, since Pub/Sub may give one while some
 // wait, and those that were shown may come again.
-func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (done bool, err error)) (err error) {
+func (m *Mailbox) Each(ctx context.Context, atOnce int32, take func(*Letter) (done bool, err error)) (err error) {
 	var kept []string // acknowledgement ids
 	defer func() { err = errors.Join(err, m.giveBack(context.WithoutCancel(ctx), kept)) }()
 	shown := map[string]bool{} // and whether it is done, by message id
@@ -91,13 +93,13 @@ func (m *mailbox) each(ctx context.Context, atOnce int32, take func(*letter) (do
 		before, held := len(shown), len(kept)
 		for i, r := range received {
 			l := letterOf(r.Message)
-			done, again := shown[l.id]
+			done, again := shown[l.ID]
 			if !again {
 				done, err = take(l)
-				shown[l.id] = done
+				shown[l.ID] = done
 			}
 			if err == nil && done {
-				err = m.acknowledge(ctx, r.AckId, l.id)
+				err = m.acknowledge(ctx, r.AckId, l.ID)
 			} else {
 				kept = append(kept, r.AckId)
 			}
@@ -131,10 +133,10 @@ const pullPause = 100 * time.Millisecond
 const longestLease = 10 * time.Minute
 
 // pull asks once, and returns none when none has come until then.
-func (m *mailbox) pull(ctx context.Context, most int32, until time.Time) ([]*pubsubpb.ReceivedMessage, error) {
+func (m *Mailbox) pull(ctx context.Context, most int32, until time.Time) ([]*pubsubpb.ReceivedMessage, error) {
 	waiting, cancel := context.WithTimeout(ctx, until.Sub(m.clock.Now()))
 	defer cancel()
-	response, err := m.client.SubscriptionAdminClient.Pull(waiting, &pubsubpb.PullRequest{Subscription: m.subscription, MaxMessages: most})
+	response, err := m.Client.SubscriptionAdminClient.Pull(waiting, &pubsubpb.PullRequest{Subscription: m.subscription, MaxMessages: most})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -149,18 +151,18 @@ func (m *mailbox) pull(ctx context.Context, most int32, until time.Time) ([]*pub
 // isOver tells that the wait is over, which the other end can notice first.
 func isOver(c codes.Code) bool { return c == codes.DeadlineExceeded || c == codes.Canceled }
 
-func (m *mailbox) acknowledge(ctx context.Context, ackID, id string) error {
+func (m *Mailbox) acknowledge(ctx context.Context, ackID, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	request := &pubsubpb.AcknowledgeRequest{Subscription: m.subscription, AckIds: []string{ackID}}
-	if err := m.client.SubscriptionAdminClient.Acknowledge(ctx, request); err != nil {
+	if err := m.Client.SubscriptionAdminClient.Acknowledge(ctx, request); err != nil {
 		return fmt.Errorf("dead letter %s could not be taken away; to do the same once more does no harm: %w", id, err)
 	}
 	return nil
 }
 
 // giveBack returns messages to the subscription, for the next reader.
-func (m *mailbox) giveBack(ctx context.Context, ackIDs []string) error {
+func (m *Mailbox) giveBack(ctx context.Context, ackIDs []string) error {
 	if err := m.setDeadline(ctx, ackIDs, 0); err != nil {
 		return fmt.Errorf("giving dead letters back to %s; they wait again within %v: %w", m.subscription, longestLease, err)
 	}
@@ -168,11 +170,11 @@ func (m *mailbox) giveBack(ctx context.Context, ackIDs []string) error {
 }
 
 // setDeadline has the messages wait again after so long; 0 is at once.
-func (m *mailbox) setDeadline(ctx context.Context, ackIDs []string, after time.Duration) error {
+func (m *Mailbox) setDeadline(ctx context.Context, ackIDs []string, after time.Duration) error {
 	for some := range slices.Chunk(ackIDs, 1000) { // the most of one request
 		calling, cancel := context.WithTimeout(ctx, callTimeout)
 		request := &pubsubpb.ModifyAckDeadlineRequest{Subscription: m.subscription, AckIds: some, AckDeadlineSeconds: int32(after / time.Second)}
-		err := m.client.SubscriptionAdminClient.ModifyAckDeadline(calling, request)
+		err := m.Client.SubscriptionAdminClient.ModifyAckDeadline(calling, request)
 		cancel()
 		if err != nil {
 			return err
@@ -181,55 +183,65 @@ func (m *mailbox) setDeadline(ctx context.Context, ackIDs []string, after time.D
 	return nil
 }
 
-// A letter is one dead letter.
-type letter struct {
-	id         string // the message's
-	published  time.Time
-	attributes map[string]string // as they were before it became one
-	data       []byte
-	cause      deadletter.Cause
+// A Letter is one dead letter.
+type Letter struct {
+	ID         string // the message's
+	Published  time.Time
+	Attributes map[string]string // as they were before it became one
+	Data       []byte
+	Cause      deadletter.Cause
 }
 
-func letterOf(m *pubsubpb.PubsubMessage) *letter {
-	return &letter{
-		id: m.MessageId, published: m.PublishTime.AsTime(), data: m.Data,
-		attributes: deadletter.Original(m.Attributes), cause: deadletter.CauseOf(m.Attributes),
+func letterOf(m *pubsubpb.PubsubMessage) *Letter {
+	return &Letter{
+		ID: m.MessageId, Published: m.PublishTime.AsTime(), Data: m.Data,
+		Attributes: deadletter.Original(m.Attributes), Cause: deadletter.CauseOf(m.Attributes),
 	}
 }
 
-// event is the id of its CloudEvent; "" when it is none.
-func (l *letter) event() string { return l.attributes["ce-id"] }
+// Event is the id of its CloudEvent; "" when it is none.
+func (l *Letter) Event() string { return l.Attributes["ce-id"] }
 
-func (l *letter) records() int {
-	n, _ := strconv.Atoi(l.attributes["ce-recordcount"])
+// Records is how many it has, as far as it says.
+func (l *Letter) Records() int {
+	n, _ := strconv.Atoi(l.Attributes["ce-recordcount"])
 	return n
 }
 
-// from is its topic, partition and offsets; "" when it names none.
-func (l *letter) from() string {
-	of, partition, err := batch.Origin(l.attributes["ce-source"])
+// From is its topic, partition and offsets; "" when it names none.
+func (l *Letter) From() string {
+	of, partition, err := batch.Origin(l.Attributes["ce-source"])
 	if err != nil {
 		return ""
 	}
-	ranges := l.attributes["ce-ranges"]
+	ranges := l.Attributes["ce-ranges"]
 	if of.V1 {
-		ranges = fmt.Sprintf("%d:%s-%s", partition, l.attributes["ce-firstoffset"], l.attributes["ce-lastoffset"])
+		ranges = fmt.Sprintf("%d:%s-%s", partition, l.Attributes["ce-firstoffset"], l.Attributes["ce-lastoffset"])
 	}
 	return of.Topic + " " + ranges
 }
 
-// why says what is known of the cause: the bridge tells the last answer, Pub/Sub
+// Why says what is known of the cause: the bridge tells the last answer, Pub/Sub
 // nothing. What is no batch was refused for that.
-func (l *letter) why() string {
-	if l.cause.Reason != "" {
-		return l.cause.Reason
+func (l *Letter) Why() string {
+	if l.Cause.Reason != "" {
+		return l.Cause.Reason
 	}
-	_, err := l.batch()
+	_, err := l.Batch()
 	switch {
 	case err != nil:
 		return "ingest takes no such event: " + err.Error()
-	case l.cause.Source != "":
-		return "Pub/Sub gave up delivering to " + l.cause.Source + "; the function's log says why, in its lines with batch " + l.event()
+	case l.Cause.Source != "":
+		return "Pub/Sub gave up delivering to " + l.Cause.Source + "; the function's log says why, in its lines with batch " + l.Event()
 	}
 	return "unknown"
+}
+
+// Batch reads what the dead letter carries.
+func (l *Letter) Batch() (*batch.Batch, error) {
+	e, err := batch.FromMessage(l.Attributes, l.Data)
+	if err != nil {
+		return nil, err
+	}
+	return batch.FromEvent(e)
 }

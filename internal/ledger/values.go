@@ -1,0 +1,291 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cloud.google.com/go/bigquery"
+	"github.com/dgryski/go-farm"
+	"github.com/parquet-go/parquet-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/lake"
+)
+
+// ValueBytes is how large the objects of a topic may be together so that their
+// values are compared: each record takes some 50 bytes of memory.
+const ValueBytes = 256 << 20
+
+// A print is the fingerprint of a record's values: FARM_FINGERPRINT of their
+// texts, which BigQuery and this program write alike.
+type prints map[Place]map[int64]int64 // by offset; of several copies the least
+
+func (p prints) add(place Place, offset, print int64) {
+	if p[place] == nil {
+		p[place] = map[int64]int64{}
+	}
+	if known, is := p[place][offset]; !is || print < known {
+		p[place][offset] = print
+	}
+}
+
+// printed are the columns that are compared: what the producer wrote, and Kafka's
+// timestamp. What came later to all tables may be lacking in old rows.
+func printed(schema *event.Schema) (columns []event.Column) {
+	for _, c := range schema.StagingColumns() {
+		switch c.Name {
+		case "kafka_topic", "kafka_topic_id", "kafka_partition", "kafka_offset", "ingested_at", "batch_id", "kafka_key", "schema_id":
+		default:
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// What stands in a print between two values, and for one that is NULL.
+const separator, null = "\x1f", "\x1e"
+
+// mostMicro is how large a number may be whose millionths are compared.
+const mostMicro = 9e12
+
+// printSQL is the text of a row, and its fingerprint.
+func printSQL(columns []event.Column) string {
+	var all []string
+	for _, c := range columns {
+		text := map[event.Type]string{
+			event.String:    "`%s`",
+			event.Int64:     "cast(`%s` as string)",
+			event.Float64:   "cast(cast(round(if(abs(`%[1]s`) < 9e12, `%[1]s`, null) * 1000000) as int64) as string)",
+			event.Timestamp: "cast(unix_micros(`%s`) as string)",
+		}[c.Type]
+		all = append(all, fmt.Sprintf("ifnull("+text+`, '\x1e')`, c.Name))
+	}
+	return "farm_fingerprint(concat(" + strings.Join(all, `, '\x1f', `) + "))"
+}
+
+// print is the fingerprint of a row of a Parquet file.
+func print(columns []event.Column, row []parquet.Value, text []byte) (int64, []byte) {
+	text = text[:0]
+	for i, c := range columns {
+		if i > 0 {
+			text = append(text, separator...)
+		}
+		switch v := row[i]; {
+		case v.IsNull():
+			text = append(text, null...)
+		case c.Type == event.String:
+			text = append(text, v.ByteArray()...)
+		case c.Type != event.Float64:
+			text = strconv.AppendInt(text, v.Int64(), 10)
+		case math.Abs(v.Double()) < mostMicro:
+			text = strconv.AppendInt(text, int64(math.Round(v.Double()*1_000_000)), 10)
+		default:
+			text = append(text, null...)
+		}
+	}
+	return int64(farm.Fingerprint64(text)), text
+}
+
+// bucketOffsets is how many offsets share a checksum.
+const bucketOffsets = 1000
+
+// A bucket is offsets of a place from bucketOffsets * number on.
+type bucket struct {
+	place  Place
+	number int64
+}
+
+// sums are the checksums of the buckets, and how many records each has.
+func (p prints) sums() map[bucket][2]int64 {
+	all := map[bucket][2]int64{}
+	for place, records := range p {
+		for offset, print := range records {
+			at := bucket{place, offset / bucketOffsets}
+			sum := all[at]
+			all[at] = [2]int64{sum[0] ^ print, sum[1] + 1}
+		}
+	}
+	return all
+}
+
+// valuesQuery asks for the checksums of a topic's buckets.
+func (w *Warehouse) valuesQuery(schema *event.Schema, in arrived) *bigquery.Query {
+	q := w.Client.Query(fmt.Sprintf(`select kafka_topic, kafka_topic_id, kafka_partition, div(kafka_offset, %d) as bucket, bit_xor(print) as sum, count(*) as records
+from (%s)
+group by kafka_topic, kafka_topic_id, kafka_partition, bucket`, bucketOffsets, w.printsSQL(schema, in.where())))
+	q.Labels = labels
+	return q
+}
+
+func (w *Warehouse) printsSQL(schema *event.Schema, where string) string {
+	return fmt.Sprintf("select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, min(%s) as print from `%s.%s`%s "+
+		"group by kafka_topic, kafka_topic_id, kafka_partition, kafka_offset", printSQL(printed(schema)), w.Dataset, schema.Topic, where)
+}
+
+// sums reads the checksums of a topic's table.
+func (w *Warehouse) sums(ctx context.Context, schema *event.Schema, in arrived) (map[bucket][2]int64, error) {
+	type row struct {
+		Topic     bigquery.NullString `bigquery:"kafka_topic"`
+		TopicID   bigquery.NullString `bigquery:"kafka_topic_id"`
+		Partition bigquery.NullInt64  `bigquery:"kafka_partition"`
+		Bucket    bigquery.NullInt64  `bigquery:"bucket"`
+		Sum       int64               `bigquery:"sum"`
+		Records   int64               `bigquery:"records"`
+	}
+	all := map[bucket][2]int64{}
+	for r, err := range scan.Rows[row](ctx, scan.Limits{}, w.valuesQuery(schema, in)) {
+		if err != nil {
+			return nil, fmt.Errorf("reading checksums of %s.%s: %w", w.Dataset, schema.Topic, err)
+		}
+		all[bucket{Place{r.Topic.StringVal, r.TopicID.StringVal, r.Partition.Int64}, r.Bucket.Int64}] = [2]int64{r.Sum, r.Records}
+	}
+	return all, nil
+}
+
+// mostBuckets is how many buckets of a topic are looked at record by record.
+const mostBuckets = 200
+
+// prints reads the fingerprints of the records of some buckets.
+func (w *Warehouse) prints(ctx context.Context, schema *event.Schema, in arrived, buckets []bucket) (prints, error) {
+	var chosen []string
+	for _, b := range buckets {
+		chosen = append(chosen, fmt.Sprintf("kafka_partition = %d and kafka_offset >= %d and kafka_offset < %d", b.place.Partition, b.number*bucketOffsets, (b.number+1)*bucketOffsets))
+	}
+	where := in.where()
+	if where == "" {
+		where = "\n  where true"
+	}
+	type row struct {
+		Topic     string `bigquery:"kafka_topic"`
+		TopicID   string `bigquery:"kafka_topic_id"`
+		Partition int64  `bigquery:"kafka_partition"`
+		Offset    int64  `bigquery:"kafka_offset"`
+		Print     int64  `bigquery:"print"`
+	}
+	q := w.Client.Query(w.printsSQL(schema, where+" and ("+strings.Join(chosen, " or ")+")"))
+	q.Labels = labels
+	all := prints{}
+	for r, err := range scan.Rows[row](ctx, scan.Limits{}, q) {
+		if err != nil {
+			return nil, fmt.Errorf("reading fingerprints of %s.%s: %w", w.Dataset, schema.Topic, err)
+		}
+		all.add(Place{r.Topic, r.TopicID, r.Partition}, r.Offset, r.Print)
+	}
+	return all, nil
+}
+
+// prints reads the fingerprints of the records that objects of a topic hold. What
+// is wrong with an object is told elsewhere.
+func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Object) (prints, error) {
+	columns := printed(schema)
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	found := make([]prints, len(objects))
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, object := range objects {
+		group.Go(func() error {
+			var text []byte
+			some := prints{}
+			err := readRows(lake.NewBlocks(reading, l.Bucket.Object(object.Name), object.Size), object.Size, coordinateColumns, names, func(row []parquet.Value) {
+				var one int64
+				one, text = print(columns, row[4:], text)
+				some.add(Place{string(row[0].ByteArray()), string(row[1].ByteArray()), row[2].Int64()}, row[3].Int64(), one)
+			})
+			if err == nil {
+				found[i] = some
+			}
+			return reading.Err()
+		})
+	}
+	all := prints{}
+	err := group.Wait()
+	for _, some := range found {
+		for place, records := range some {
+			for offset, one := range records {
+				all.add(place, offset, one)
+			}
+		}
+	}
+	return all, err
+}
+
+// compareValues compares what lake and staging hold of the records that both
+// have, topic by topic.
+func (c *Check) compareValues(ctx context.Context, report *Report) error {
+	j := &judge{}
+	for _, topic := range c.sources.Lake.Topics {
+		if err := c.compareTopic(ctx, topic, j); err != nil {
+			return err
+		}
+	}
+	report.Problems, report.Notes = append(report.Problems, j.problems...), append(report.Notes, j.notes...)
+	sortFindings(report.Problems)
+	report.Complete = len(report.Problems) == 0
+	return nil
+}
+
+func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error {
+	schema, known := event.SchemaOf(topic)
+	objects := slices.DeleteFunc(slices.Clone(c.objects), func(o Object) bool { return o.Topic != topic })
+	switch {
+	case !known || len(objects) == 0:
+		return nil
+	case size(objects) > ValueBytes:
+		j.notes = append(j.notes, Finding{Kind: NotCompared, Text: fmt.Sprintf("the %d objects of %s have %s: values are compared up to %s, so name a shorter period",
+			len(objects), topic, Size(size(objects)), Size(ValueBytes))})
+		return nil
+	}
+	sums, err := c.sources.Warehouse.sums(ctx, schema, c.in)
+	if err != nil {
+		return err
+	}
+	filed, err := c.sources.Lake.prints(ctx, schema, objects)
+	if err != nil {
+		return fmt.Errorf("reading values of %s in the lake: %w", topic, err)
+	}
+	var differing []bucket
+	for at, sum := range filed.sums() {
+		if staged, is := sums[at]; is && staged != sum {
+			differing = append(differing, at)
+		}
+	}
+	if len(differing) == 0 {
+		return nil
+	}
+	slices.SortFunc(differing, func(a, b bucket) int {
+		if order := compare(a.place, b.place); order != 0 {
+			return order
+		}
+		return int(a.number - b.number)
+	})
+	if len(differing) > mostBuckets {
+		j.notes = append(j.notes, Finding{Kind: NotCompared, Text: fmt.Sprintf("lake and staging differ in %d ranges of %d offsets of %s: the first %d were compared record by record",
+			len(differing), bucketOffsets, topic, mostBuckets)})
+		differing = differing[:mostBuckets]
+	}
+	staged, err := c.sources.Warehouse.prints(ctx, schema, c.in, differing)
+	if err != nil {
+		return err
+	}
+	for _, place := range slices.SortedFunc(maps.Keys(staged), compare) {
+		var offsets []int64
+		for offset, one := range staged[place] {
+			if other, is := filed[place][offset]; is && other != one {
+				offsets = append(offsets, offset)
+			}
+		}
+		slices.Sort(offsets)
+		j.problem(Different, place, Offsets(offsets), "", "with other values in the lake than in staging", seeValues)
+	}
+	return nil
+}
