@@ -164,12 +164,13 @@ func (r *reader) decompress(block []byte) []byte {
 // records reads n records, which are all that the data holds.
 func (r *reader) records(records []Record, n int64) []Record {
 	for ; n > 0 && r.err == nil; n-- {
-		var record Record
-		r.record(&record)
+		records = records[:len(records)+1]
+		record := &records[len(records)-1]
+		*record = Record{} // the memory had another
+		r.record(record)
 		if r.err == nil && !r.ranges.add(record.Partition, record.Offset) {
 			r.fail("has the offset %d of partition %d out of order", record.Offset, record.Partition)
 		}
-		records = append(records, record)
 	}
 	if r.err == nil && r.at != len(r.data) {
 		r.fail("has a block of another size than it says")
@@ -192,6 +193,9 @@ func (r *reader) record(to *Record) {
 	if r.branch() {
 		to.Value = r.bytes()
 	}
+	if r.none(nothingElse) {
+		return
+	}
 	to.Headers = r.recordHeaders()
 	if r.branch() {
 		to.ValueURI = string(r.bytes())
@@ -202,6 +206,18 @@ func (r *reader) record(to *Record) {
 	if to.ValueSize < 0 || to.ValueURI == "" && to.ValueSize > 0 || to.ValueURI != "" && to.Value != nil {
 		r.fail("has a value_uri at offset %d that value or value_size contradicts", to.Offset)
 	}
+}
+
+// nothingElse is what a record ends with that has no headers and no value_uri.
+const nothingElse = "\x00\x00\x00"
+
+// none skips what follows if it is as given.
+func (r *reader) none(as string) bool {
+	if end := r.at + len(as); end <= len(r.data) && string(r.data[r.at:end]) == as {
+		r.at = end
+		return true
+	}
+	return false
 }
 
 func (r *reader) recordHeaders() []Header {
@@ -244,11 +260,13 @@ func (r *reader) blockCount() int {
 
 // branch reads which branch of a union with null follows: null, or the other.
 func (r *reader) branch() bool {
-	switch branch := r.take(1); {
-	case len(branch) == 1 && branch[0] == branchNull:
-		return false
-	case len(branch) == 1 && branch[0] == branchValue:
-		return true
+	if r.at < len(r.data) {
+		switch r.at++; r.data[r.at-1] {
+		case branchNull:
+			return false
+		case branchValue:
+			return true
+		}
 	}
 	r.fail("has a union of an unknown branch")
 	return false
@@ -266,6 +284,11 @@ func (r *reader) bytes() []byte {
 }
 
 func (r *reader) long() int64 {
+	if r.at < len(r.data) && r.data[r.at] < 0x80 { // most are short
+		n := r.data[r.at]
+		r.at++
+		return int64(n>>1) ^ -int64(n&1)
+	}
 	n, size := binary.Varint(r.data[r.at:])
 	if size <= 0 {
 		r.fail("ends within a number, or has one of more than 64 bits")

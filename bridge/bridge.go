@@ -47,7 +47,7 @@ type Bridge struct {
 	metrics     *metrics
 
 	bucket   *storage.BucketHandle // nil without a lake
-	encoders sync.Pool             // of *batch.Encoder, with the memory of batches that are published
+	encoders spares                // with the memory of batches that are published
 	refusals refusals              // on batches that are not through yet
 	large    chan struct{}         // holds the one batch at a time that is larger than others may be
 
@@ -125,8 +125,8 @@ func (b *Bridge) Run(ctx context.Context) (err error) {
 
 // encoder returns an empty one, with memory for at most so many bytes.
 func (b *Bridge) encoder(most int) *batch.Encoder {
-	e, ok := b.encoders.Get().(*batch.Encoder)
-	if !ok || e.Room() > most {
+	e := b.encoders.take()
+	if e == nil || e.Room() > most {
 		return b.newEncoder()
 	}
 	e.Reset()

@@ -122,7 +122,7 @@ func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
 	if room := encoder.Room(); room >= need && g.memory.take(int64(room)) {
 		g.open.taken = int64(room)
 	} else {
-		g.bridge.encoders.Put(encoder)
+		g.bridge.encoders.put(encoder)
 		encoder = g.bridge.newEncoder()
 	}
 	g.open.encoder = encoder
@@ -252,7 +252,7 @@ func (g *gatherer) drop() {
 		r.of.held -= r.bytes
 	}
 	g.memory.give(left.taken)
-	g.bridge.encoders.Put(left.encoder)
+	g.bridge.encoders.put(left.encoder)
 }
 
 // send has a batch leave.

@@ -41,7 +41,7 @@ func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection 
 		return &Rejection{Tombstone, "the value is null"}
 	case len(value) == 0:
 		return &Rejection{Empty, "the value has no bytes"}
-	case !utf8.Valid(value):
+	case !isASCII(value) && !utf8.Valid(value):
 		return rejectEncoding(value)
 	}
 	refused := d.read(row, value, reference)
@@ -133,7 +133,7 @@ func (d *Decoder) name(at, expected int) (index, value int) {
 	if expected < len(fields) {
 		quoted := fields[expected].quoted
 		if end := at + len(quoted); end <= len(d.data) && string(d.data[at:end]) == quoted {
-			return expected, d.colon(end)
+			return expected, d.space(end)
 		}
 	}
 	key, value := d.key(at)

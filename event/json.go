@@ -264,7 +264,7 @@ var plain = func() (t [256]bool) {
 func (s *scanner) text(at int) ([]byte, int) {
 	start := at + 1
 	data := s.data
-	for i := start; i < len(data); i++ {
+	for i := plainUntil(data, start); i < len(data); i++ {
 		if c := data[i]; !plain[c] {
 			if c == '"' {
 				return data[start:i:i], i + 1

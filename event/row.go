@@ -3,21 +3,26 @@ package event
 import (
 	"math"
 	"time"
+	"unsafe"
 )
 
-// A Value is one column of a decoded event. The zero Value is NULL.
+// A Value is one column of a decoded event. The zero Value is NULL. It is kept
+// small, because a batch has tens of thousands of them.
 type Value struct {
+	text *byte  // where a text begins
+	num  uint64 // a number, or the length of the text
+
 	// Type is 0 for NULL.
 	Type Type
-	num  uint64
-	text []byte
 }
 
 // A Row holds an event's columns: those of Schema.Columns, then extra.
 type Row []Value
 
 // StringValue returns a STRING; it keeps text, it does not copy it.
-func StringValue(text []byte) Value { return Value{Type: String, text: text} }
+func StringValue(text []byte) Value {
+	return Value{Type: String, text: unsafe.SliceData(text), num: uint64(len(text))}
+}
 
 // IntValue returns an INT64.
 func IntValue(n int64) Value { return Value{Type: Int64, num: uint64(n)} }
@@ -31,8 +36,13 @@ func TimeValue(micros int64) Value { return Value{Type: Timestamp, num: uint64(m
 // Null reports whether the value is NULL.
 func (v *Value) Null() bool { return v.Type == 0 }
 
-// Text returns the bytes of a STRING or BYTES.
-func (v *Value) Text() []byte { return v.text }
+// Text returns the bytes of a STRING or BYTES, nil for any other value.
+func (v *Value) Text() []byte {
+	if v.text == nil {
+		return nil
+	}
+	return unsafe.Slice(v.text, v.num)
+}
 
 // Int returns an INT64, or a TIMESTAMP as microseconds since 1970-01-01 UTC.
 func (v *Value) Int() int64 { return int64(v.num) }

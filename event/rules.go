@@ -50,7 +50,7 @@ type Judge struct {
 // A field is a column as the judge needs it.
 type field struct {
 	Column
-	quoted         string // the name as JSON usually has it
+	quoted         string // the name as JSON usually has it, with the colon
 	min, max, over float64
 }
 
@@ -65,7 +65,7 @@ func NewJudge(schema *Schema, location *time.Location) *Judge {
 	for i, column := range schema.Columns {
 		j.fields = append(j.fields, field{
 			Column: column,
-			quoted: strconv.Quote(column.Name),
+			quoted: strconv.Quote(column.Name) + ":",
 			min:    boundOr(column.Min, math.Inf(-1)),
 			max:    boundOr(column.Max, math.Inf(1)),
 			over:   boundOr(column.Over, math.Inf(-1)),

@@ -111,10 +111,14 @@ func apicurio(data []byte, header func(string) []byte) (Framed, bool) {
 	return f, true
 }
 
+// Begins reports whether a value without headers may be framed: its first byte
+// is that of a prefix.
+func Begins(data []byte) bool { return len(data) >= 5 && data[0] == 0 }
+
 // Prefixed is Of for a value of a record without headers. No registry gives the id 0:
 // four bytes of zeros are the first half of a long id.
 func Prefixed(data []byte) Framed {
-	if len(data) < 5 || data[0] != 0 || isWide(data) {
+	if !Begins(data) || isWide(data) {
 		return Framed{Body: data}
 	}
 	if id := binary.BigEndian.Uint32(data[1:]); id != 0 {

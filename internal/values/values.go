@@ -111,6 +111,9 @@ func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
 // schemas that they name, each once.
 func (r *Reader) frame() (named []*schema) {
 	for i := range r.records {
+		if len(r.records[i].Headers) == 0 && !framing.Begins(r.records[i].Value) {
+			continue
+		}
 		f := frame(&r.records[i])
 		if f.Form == framing.Plain {
 			continue

@@ -19,6 +19,7 @@ import (
 type Encoder struct {
 	rows.Layout
 	tags  []uint64 // field number and wire type, as they precede a value
+	own   []int    // the columns that a row does not share
 	lacks []bool   // which columns the table does not have; nil for none
 	extra int      // the position of the column extra; -1 in the quarantine
 }
@@ -28,6 +29,9 @@ func NewEncoder(l rows.Layout) *Encoder {
 	e := &Encoder{Layout: l, extra: slices.IndexFunc(l.Columns, func(c event.Column) bool { return c.Name == "extra" })}
 	for i := range l.Columns {
 		e.tags = append(e.tags, protowire.EncodeTag(protowire.Number(i+1), wireType(l.Columns[i].Type)))
+		if l.Own[i] >= 0 {
+			e.own = append(e.own, i)
+		}
 	}
 	return e
 }
@@ -72,10 +76,8 @@ func (e *Encoder) appendOwn(dst []byte, row event.Row) []byte {
 	if e.lacks != nil {
 		return e.appendLacking(dst, row)
 	}
-	for i, at := range e.Own {
-		if at >= 0 {
-			dst = e.appendValue(dst, i, &row[at])
-		}
+	for _, i := range e.own {
+		dst = e.appendValue(dst, i, &row[e.Own[i]])
 	}
 	return dst
 }
@@ -85,14 +87,24 @@ func (e *Encoder) appendValue(dst []byte, i int, v *event.Value) []byte {
 	if v.Null() {
 		return dst
 	}
-	dst = protowire.AppendVarint(dst, e.tags[i])
-	switch e.Columns[i].Type {
+	dst = appendVarint(dst, e.tags[i])
+	switch v.Type {
 	case event.String, event.Bytes:
-		return protowire.AppendBytes(dst, v.Text())
+		text := v.Text()
+		return append(appendVarint(dst, uint64(len(text))), text...)
 	case event.Float64:
 		return protowire.AppendFixed64(dst, math.Float64bits(v.Float()))
 	}
-	return protowire.AppendVarint(dst, uint64(v.Int()))
+	return appendVarint(dst, uint64(v.Int()))
+}
+
+// appendVarint is protowire's, which is not inlined, with nearly all numbers
+// done at once: tags, lengths and counts are short.
+func appendVarint(dst []byte, n uint64) []byte {
+	if n < 0x80 {
+		return append(dst, byte(n))
+	}
+	return protowire.AppendVarint(dst, n)
 }
 
 func wireType(t event.Type) protowire.Type {

@@ -161,14 +161,36 @@ func randomSet(random *rand.Rand, table *rows.Table, n int) rows.Set {
 		}
 		switch place := table.Own[c]; {
 		case place >= 0:
-			for i := range set.Own {
-				set.Own[i][place] = value()
+			stays := random.IntN(3) * random.IntN(80) // how long, at most
+			for i, left := 0, 0; i < n; i, left = i+1, left-1 {
+				if set.Own[i][place] = value(); i > 0 && left > 0 {
+					set.Own[i][place] = set.Own[i-1][place]
+				} else {
+					left = random.IntN(stays + 1)
+				}
 			}
 		case c != table.Stamp:
 			set.Shared[c] = value()
 		}
 	}
+	keyIsID(random, table, set)
 	return set
+}
+
+// keyIsID has the keys of some tables be the ids of their events, as they
+// mostly are.
+func keyIsID(random *rand.Rand, table *rows.Table, set rows.Set) {
+	kind := random.IntN(3)
+	if table.Timestamp < 0 || kind == 0 {
+		return
+	}
+	id, key := table.Own[rows.Position(table.Columns, "id")], table.Own[rows.Position(table.Columns, "kafka_key")]
+	for _, row := range set.Own {
+		row[key] = bytesValue(row[id].Text())
+		if kind == 1 && random.IntN(len(set.Own)) == 0 {
+			row[key] = event.Value{}
+		}
+	}
 }
 
 func randomValue(random *rand.Rand, t event.Type, kind int, from int64) event.Value {

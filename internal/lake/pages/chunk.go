@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math"
 
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/stationflow/stationflow/event"
@@ -14,8 +13,12 @@ import (
 const (
 	// pageBytes is where a page of PLAIN values ends, as the format advises.
 	pageBytes = 1 << 20
-	// smallBytes is up to where a column is not worth a Zstandard frame.
-	smallBytes = 64
+	// smallBytes is up to where a column is not worth a Zstandard frame, and
+	// smallDictionary up to where a dictionary is not.
+	smallBytes      = 64
+	smallDictionary = 256
+	// fewEntries is up to where ids are not worth one: they are a few bits each.
+	fewEntries = 16
 	// MaxStatistic bounds the least and the greatest value of a column that
 	// the footer repeats, in bytes; Arrow's writer has the same limit. Every
 	// reader reads the whole footer, whatever it looks for.
@@ -32,7 +35,7 @@ type chunk struct {
 }
 
 // write writes a column that has at least one row.
-func (k *chunk) write(c *column) error {
+func (k *chunk) write(c *column) {
 	k.meta = format.ColumnMetaData{
 		Type:         physical(c.Type),
 		PathInSchema: []string{c.Name},
@@ -45,11 +48,11 @@ func (k *chunk) write(c *column) error {
 	k.meta.Statistics.NullCount = int64(nulls)
 	switch {
 	case c.values == 0:
-		return k.writeNulls(c)
+		k.writeNulls(c)
 	case c.isText():
-		return k.writeTexts(c)
+		k.writeTexts(c)
 	default:
-		return k.writeNumbers(c)
+		k.writeNumbers(c)
 	}
 }
 
@@ -63,11 +66,11 @@ func physical(t event.Type) format.Type {
 	return format.Int64
 }
 
-func (k *chunk) writeNulls(c *column) error {
+func (k *chunk) writeNulls(c *column) {
 	k.page = appendLevelRun(k.page[:0], 0, c.rows())
-	k.compress(0)
+	k.choose(false)
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
-	return k.data(c.rows(), format.Plain)
+	k.data(c.rows(), format.Plain, len(k.page), k.compress(k.page, false))
 }
 
 func appendLevelRun(dst []byte, level byte, rows int) []byte {
@@ -77,19 +80,24 @@ func appendLevelRun(dst []byte, level byte, rows int) []byte {
 	return dst
 }
 
-func (k *chunk) writeTexts(c *column) error {
+func (k *chunk) writeTexts(c *column) {
 	if c.repeats > 0 || c.Dictionary {
 		k.bound(c.words.bounds())
 		if c.repeats > 0 || len(c.words.entries)+len(c.words.ids) < c.words.size {
-			return k.writeIndexed(c, c.words.entries, len(c.words.at), c.words.ids)
+			k.writeIndexed(c, c.words.entries, len(c.words.at), c.words.ids)
+			return
 		}
 		for _, id := range c.words.ids {
 			c.addText(c.words.entry(id))
 		}
 	} else {
+		if same := k.sameTexts(c); same != nil {
+			k.writeAgain(c, same)
+			return
+		}
 		k.bound(boundsOf(c.plain))
 	}
-	return k.writePlain(c, c.plain, func(rest []byte) int { return 4 + int(binary.LittleEndian.Uint32(rest)) })
+	k.writePlain(c, c.plain, func(rest []byte) int { return 4 + int(binary.LittleEndian.Uint32(rest)) })
 }
 
 // boundsOf returns the least and the greatest of texts behind their lengths.
@@ -110,11 +118,12 @@ func boundsOf(plain []byte) (least, greatest []byte) {
 // one would not be told from none.
 func (k *chunk) bound(least, greatest []byte) {
 	if len(least) > 0 && len(least) <= MaxStatistic && len(greatest) <= MaxStatistic {
-		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = bytes.Clone(least), bytes.Clone(greatest) // the columns are used again before the footer is written
+		// The columns are used again before the footer is written.
+		k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = bytes.Clone(least), bytes.Clone(greatest)
 	}
 }
 
-func (k *chunk) writeNumbers(c *column) error {
+func (k *chunk) writeNumbers(c *column) {
 	if c.Type == event.Float64 {
 		k.boundFloats(c.numbers)
 	}
@@ -126,17 +135,16 @@ func (k *chunk) writeNumbers(c *column) error {
 		k.bound(appendNumbers(nil, []int64{least}), appendNumbers(nil, []int64{greatest}))
 	}
 	if c.repeats > 0 {
-		return k.writeIndexed(c, appendNumbers(nil, c.numbers), 1, nil)
+		k.writeIndexed(c, appendNumbers(nil, c.numbers), 1, nil)
+		return
 	}
-	unit := int64(1)
-	if c.Type == event.Timestamp {
-		unit = unitOf(c.numbers)
-	}
-	if k.numbers.number(c.numbers, least, greatest, unit) {
-		return k.writeIndexed(c, appendNumbers(nil, k.numbers.distinct), len(k.numbers.distinct), k.numbers.ids)
+	if k.numbers.number(c.numbers) {
+		c.plain = appendNumbers(c.plain, k.numbers.distinct)
+		k.writeIndexed(c, c.plain, len(k.numbers.distinct), k.numbers.ids)
+		return
 	}
 	c.plain = appendNumbers(c.plain, c.numbers)
-	return k.writePlain(c, c.plain, func([]byte) int { return 8 })
+	k.writePlain(c, c.plain, func([]byte) int { return 8 })
 }
 
 // boundFloats states the least and the greatest number. As the format asks,
@@ -160,19 +168,24 @@ func (k *chunk) boundFloats(numbers []int64) {
 	k.bound(bits(least), bits(greatest))
 }
 
+// choose has the column compressed where that is worth it. In a file of several
+// row groups it always is: some readers take the codec of a column's first chunk
+// for that of all.
+func (k *chunk) choose(worth bool) {
+	if worth || k.groups {
+		k.meta.Codec = format.Zstd
+	}
+}
+
 // writeIndexed writes a dictionary page, and one page of ids. A repeated value
 // has none.
-func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32) error {
+func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32) {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE, format.RLEDictionary}
-	k.compress(len(entries) + len(ids))
+	ordered := count > fewEntries && inOrder(ids)
+	k.choose(len(entries) > smallDictionary || ordered)
 	k.meta.DictionaryPageOffset = k.offset()
-	header := format.PageHeader{
-		Type:                 format.DictionaryPage,
-		DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: int32(count), Encoding: format.Plain}),
-	}
-	if err := k.put(&header, entries); err != nil {
-		return err
-	}
+	k.put(pageHeader{format.DictionaryPage, count, format.Plain}, len(entries),
+		k.compress(entries, len(entries) > smallDictionary))
 	k.page = k.page[:0]
 	if c.repeats > 0 {
 		if c.Nullable {
@@ -185,14 +198,18 @@ func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32)
 		}
 		k.page = appendIDs(k.page, ids, count)
 	}
-	return k.data(c.rows(), format.RLEDictionary)
+	k.data(c.rows(), format.RLEDictionary, len(k.page), k.compress(k.page, ordered))
 }
 
 // writePlain writes values, as PLAIN pages of about pageBytes; size is that of
 // the first of the rest, in bytes.
-func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int) error {
+func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int) {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
-	k.compress(len(values))
+	k.choose(len(values) > smallBytes)
+	if len(values) < pageBytes && len(values) > smallBytes && (!c.Nullable || same(c.levels)) {
+		k.writeOnePage(c, values)
+		return
+	}
 	for row := 0; row < c.rows(); {
 		first, end := row, 0
 		for ; row < c.rows() && end < pageBytes; row++ {
@@ -206,52 +223,6 @@ func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int)
 		}
 		k.page = append(k.page, values[:end]...)
 		values = values[end:]
-		if err := k.data(row-first, format.Plain); err != nil {
-			return err
-		}
+		k.data(row-first, format.Plain, len(k.page), k.compress(k.page, true))
 	}
-	return nil
-}
-
-// compress has the column compressed where that is worth it. In a file of several
-// row groups it always is: some readers take the codec of a column's first chunk
-// for that of all.
-func (k *chunk) compress(size int) {
-	if size > smallBytes || k.groups {
-		k.meta.Codec = format.Zstd
-	}
-}
-
-// data writes k.page as a data page of so many rows.
-func (k *chunk) data(rows int, encoding format.Encoding) error {
-	if k.meta.DataPageOffset == 0 {
-		k.meta.DataPageOffset = k.offset()
-	}
-	return k.put(&format.PageHeader{Type: format.DataPage, DataPageHeader: thrift.New(format.DataPageHeader{
-		NumValues:               int32(rows),
-		Encoding:                encoding,
-		DefinitionLevelEncoding: format.RLE,
-		RepetitionLevelEncoding: format.RLE,
-	})}, k.page)
-}
-
-func (k *chunk) offset() int64 { return k.at + int64(k.dst.Len()-k.start) }
-
-// put writes a page behind its header, which has all but the sizes.
-func (k *chunk) put(header *format.PageHeader, page []byte) error {
-	stored := page
-	if k.meta.Codec == format.Zstd {
-		k.compressed = k.encoder.EncodeAll(page, k.compressed[:0])
-		stored = k.compressed
-	}
-	header.UncompressedPageSize, header.CompressedPageSize = int32(len(page)), int32(len(stored))
-	before := k.dst.Len()
-	if err := marshal(k.dst, header); err != nil {
-		return err
-	}
-	size := k.dst.Len() - before
-	k.dst.Write(stored)
-	k.meta.TotalUncompressedSize += int64(size + len(page))
-	k.meta.TotalCompressedSize += int64(size + len(stored))
-	return nil
 }

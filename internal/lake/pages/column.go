@@ -3,6 +3,8 @@ package pages
 import (
 	"encoding/binary"
 
+	"github.com/parquet-go/parquet-go/format"
+
 	"github.com/stationflow/stationflow/event"
 )
 
@@ -16,11 +18,15 @@ type column struct {
 	numbers []int64 // of all types but texts; a FLOAT64 by its bits
 	plain   []byte  // texts, each behind its length in 4 bytes, where no dictionary is wanted
 	words   dictionary
+
+	// Once they are written as one page: their blocks, and what bounds them.
+	blocks     []byte
+	statistics format.Statistics
 }
 
 func (c *column) reset() {
 	c.levels, c.values, c.repeats = c.levels[:0], 0, 0
-	c.numbers, c.plain = c.numbers[:0], c.plain[:0]
+	c.numbers, c.plain, c.blocks = c.numbers[:0], c.plain[:0], c.blocks[:0]
 	c.words.reset()
 }
 
@@ -39,8 +45,26 @@ func (c *column) isText() bool { return c.Type == event.String || c.Type == even
 
 func (c *column) addRows(rows []event.Row, place int) {
 	if c.Nullable {
-		c.addNullable(rows, place)
-		return
+		nulls := 0
+		for i := range rows {
+			if rows[i][place].Null() {
+				nulls++
+			}
+		}
+		if 0 < nulls && nulls < len(rows) {
+			c.addNullable(rows, place)
+			return
+		}
+		level := byte(1)
+		if nulls > 0 {
+			level = 0
+		}
+		for range rows {
+			c.levels = append(c.levels, level)
+		}
+		if nulls > 0 {
+			return
+		}
 	}
 	c.values += len(rows)
 	switch {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
 )
 
 // A dictionary numbers distinct texts in the order in which they first come.
@@ -14,8 +16,6 @@ type dictionary struct {
 	slots   []uint32 // a hash table of ids + 1
 	size    int      // of the texts that were added, behind lengths, in bytes
 }
-
-var seed = maphash.MakeSeed()
 
 // slotsAtFirst is a power of two, and enough for the stations of a network.
 const slotsAtFirst = 1 << 8
@@ -49,7 +49,7 @@ func (d *dictionary) add(text []byte) {
 // slot returns where the text is in the table, or the free slot where it goes.
 func (d *dictionary) slot(text []byte) uint64 {
 	mask := uint64(len(d.slots) - 1)
-	for slot := maphash.Bytes(seed, text) & mask; ; slot = (slot + 1) & mask {
+	for slot := hash(text) & mask; ; slot = (slot + 1) & mask {
 		if id := d.slots[slot]; id == 0 || bytes.Equal(d.entry(id-1), text) {
 			return slot
 		}
@@ -61,6 +61,30 @@ func (d *dictionary) grow() {
 	for id := range d.at {
 		d.slots[d.slot(d.entry(uint32(id)))] = uint32(id) + 1
 	}
+}
+
+// Nobody outside can know which values share a slot.
+var (
+	seed         = maphash.MakeSeed()
+	seed1, seed2 = rand.Uint64(), rand.Uint64()
+)
+
+// hash is a hash of the text. A short one, which names of stations and the
+// like are, is two words that may overlap, multiplied.
+func hash(text []byte) uint64 {
+	var a, b uint64
+	switch n := len(text); {
+	case n > 16:
+		return maphash.Bytes(seed, text)
+	case n >= 8:
+		a, b = binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+	case n >= 4:
+		a, b = uint64(binary.LittleEndian.Uint32(text)), uint64(binary.LittleEndian.Uint32(text[n-4:]))
+	case n > 0:
+		a, b = uint64(text[0])<<8|uint64(text[n/2]), uint64(text[n-1])
+	}
+	high, low := bits.Mul64(a^seed1, b^seed2^uint64(len(text)))
+	return high ^ low
 }
 
 // bounds returns the least and the greatest text.
@@ -82,51 +106,44 @@ func widen(least, greatest, text []byte) (newLeast, newGreatest []byte) {
 	return least, greatest
 }
 
-// A numbering numbers distinct whole numbers that lie close together, in
-// their order of appearance.
+// A numbering numbers distinct numbers in the order in which they first come.
 type numbering struct {
 	ids      []uint32
 	distinct []int64
-	known    []uint32 // by the distance from the least: id + 1
+	slots    []uint32 // a hash table of ids + 1
 }
 
-// maxSpread is the greatest distance of two numbers in a numbering: more than
-// passengers in a train, minutes in a day or seconds in an hour.
-const maxSpread = 1 << 12
+// maxDistinct is more than passengers in a train, minutes in a day or seconds
+// in an hour.
+const maxDistinct = 1 << 12
 
-// number numbers the numbers, which are multiples of unit and not less than
-// least, and reports whether that is worth its price: it takes less space.
-func (n *numbering) number(numbers []int64, least, greatest, unit int64) bool {
-	if (uint64(greatest)-uint64(least))/uint64(unit) >= maxSpread {
-		return false
+// number numbers the numbers, and reports whether that is worth its price: it
+// takes less space.
+func (n *numbering) number(numbers []int64) bool {
+	if n.slots == nil {
+		n.slots = make([]uint32, 2*maxDistinct)
 	}
-	if n.known == nil {
-		n.known = make([]uint32, maxSpread)
-	}
-	clear(n.known)
+	clear(n.slots)
 	n.ids, n.distinct = n.ids[:0], n.distinct[:0]
+	most := min(len(numbers)/2, maxDistinct)
 	for _, v := range numbers {
-		place := &n.known[(uint64(v)-uint64(least))/uint64(unit)]
-		if *place == 0 {
+		slot := hashNumber(v)
+		for n.slots[slot] != 0 && n.distinct[n.slots[slot]-1] != v {
+			slot = (slot + 1) % (2 * maxDistinct)
+		}
+		if n.slots[slot] == 0 {
+			if len(n.distinct) == most {
+				return false
+			}
 			n.distinct = append(n.distinct, v)
-			*place = uint32(len(n.distinct))
+			n.slots[slot] = uint32(len(n.distinct))
 		}
-		if n.distinct[*place-1] != v {
-			return false // it is not a multiple after all
-		}
-		n.ids = append(n.ids, *place-1)
+		n.ids = append(n.ids, n.slots[slot]-1)
 	}
-	return 2*len(n.distinct) <= len(numbers)
+	return true
 }
 
-// unitOf returns the greatest of a second, a millisecond and a microsecond, in
-// microseconds, in which all of the distances from the first are whole.
-func unitOf(micros []int64) int64 {
-	unit := int64(1_000_000)
-	for _, v := range micros {
-		for (v-micros[0])%unit != 0 {
-			unit /= 1000
-		}
-	}
-	return unit
+func hashNumber(v int64) uint64 {
+	high, low := bits.Mul64(uint64(v)^seed1, seed2|1)
+	return (high ^ low) % (2 * maxDistinct)
 }

@@ -63,10 +63,49 @@ func same(levels []byte) bool {
 }
 
 // appendIDs adds the ids of values in a dictionary of so many entries, behind
-// the width of an id.
+// the width of an id. Where an id comes many times in a row it is written once.
 func appendIDs(dst []byte, ids []uint32, entries int) []byte {
 	width := max(1, bits.Len(uint(entries-1)))
-	return appendPacked(append(dst, byte(width)), ids, width)
+	dst = append(dst, byte(width))
+	packed := 0 // up to there ids are in dst
+	for at := 0; at+leastRun <= len(ids); at += 8 {
+		end := at + 1
+		for end < len(ids) && ids[end] == ids[at] {
+			end++
+		}
+		if end-at < leastRun {
+			continue
+		}
+		if at > packed {
+			dst = appendPacked(dst, ids[packed:at], width)
+		}
+		dst = binary.AppendUvarint(dst, uint64(end-at)<<1)
+		for value, size := ids[at], (width+7)/8; size > 0; size-- {
+			dst = append(dst, byte(value))
+			value >>= 8
+		}
+		packed, at = end, end-8
+	}
+	if packed < len(ids) {
+		dst = appendPacked(dst, ids[packed:], width)
+	}
+	return dst
+}
+
+// leastRun is the least that is worth a run, in ids. Between runs they are
+// packed in groups of eight.
+const leastRun = 16
+
+// inOrder reports whether most ids follow the one before, or repeat it: what
+// is written of them repeats itself, so that compressing it pays.
+func inOrder(ids []uint32) bool {
+	count := 0
+	for i := 1; i < len(ids); i++ {
+		if ids[i]-ids[i-1] <= 1 {
+			count++
+		}
+	}
+	return 2*count > len(ids)
 }
 
 func appendNumbers(dst []byte, numbers []int64) []byte {

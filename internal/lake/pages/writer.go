@@ -14,7 +14,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -41,21 +40,16 @@ type Writer struct {
 	rows      int
 	groups    bool // the files have several row groups
 
+	header     []byte // of a page
 	page       []byte // before its compression
 	compressed []byte
 	numbers    numbering
-	encoder    *zstd.Encoder
 }
 
 // NewWriter returns a writer of files with the columns; schema is how their
 // footers describe these.
 func NewWriter(columns []Column, schema []format.SchemaElement, createdBy string) *Writer {
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		panic(err) // the options above are valid
-	}
-	w := &Writer{schema: schema, createdBy: createdBy, columns: make([]column, len(columns)), encoder: encoder}
+	w := &Writer{schema: schema, createdBy: createdBy, columns: make([]column, len(columns))}
 	for i := range w.columns {
 		w.columns[i].Column = columns[i]
 	}
@@ -108,9 +102,7 @@ func (w *Writer) WriteGroup(dst *bytes.Buffer, at int64) (format.RowGroup, error
 		if c.rows() != w.rows {
 			return group, fmt.Errorf("column %s has %d values for %d rows", c.Name, c.rows(), w.rows)
 		}
-		if err := chunk.write(c); err != nil {
-			return group, fmt.Errorf("column %s: %w", c.Name, err)
-		}
+		chunk.write(c)
 		group.Columns[i].MetaData = chunk.meta
 		group.TotalByteSize += chunk.meta.TotalUncompressedSize
 		group.TotalCompressedSize += chunk.meta.TotalCompressedSize
