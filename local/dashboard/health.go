@@ -60,7 +60,7 @@ func (p *Pipeline) bridgeHealth(now time.Time) Health {
 	case flow.Held != "":
 		return healthOf(Behind, flow.Held, "Nothing here can end it: see to the producer. More CPU does not help.")
 	case flow.Waiting.late() && p.Flows[Transport].Fault != "":
-		return healthOf(Behind, flow.Waiting.sentence(), "It catches up once " + p.name(Transport) + " works again.")
+		return healthOf(Behind, flow.Waiting.sentence(), "It catches up once "+p.name(Transport)+" works again.")
 	case flow.Waiting.late() && flow.stands():
 		return healthOf(Behind, flow.Waiting.sentence(), "Nothing is published at all: the bridge's /status names the partition and what it waits for.")
 	case flow.Waiting.late():
@@ -76,18 +76,18 @@ func (f *Flow) asleep(now time.Time) Health {
 	since := "Asleep since " + clock(f.Asleep, now)
 	switch {
 	case f.Waiting == nil || f.Waiting.Records == 0:
-		return healthOf(Idle, since + ", wakes when a record comes.", "")
+		return healthOf(Idle, since+", wakes when a record comes.", "")
 	case f.Waiting.Age > maxWake:
-		return healthOf(Behind, since + ", though " + f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, scale failed).")
+		return healthOf(Behind, since+", though "+f.Waiting.sentence(), "The check should have woken it: see in the log how it ended (pool checked, scale failed).")
 	}
-	return healthOf(Idle, since + "; " + f.Waiting.sentence() + " The next check, within a minute, wakes it.", "")
+	return healthOf(Idle, since+"; "+f.Waiting.sentence()+" The next check, within a minute, wakes it.", "")
 }
 
 func (p *Pipeline) transportHealth() Health {
 	flow := p.Flows[Transport]
 	switch {
 	case p.DeadLetters > 0:
-		return healthOf(Failing, plural(p.DeadLetters, "batch waits", "batches wait") + " in the dead letter.",
+		return healthOf(Failing, plural(p.DeadLetters, "batch waits", "batches wait")+" in the dead letter.",
 			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`.")
 	case flow.Fault != "":
 		return healthOf(Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are tried again; the log has each failure."))
@@ -116,7 +116,7 @@ func (p *Pipeline) stagingHealth() Health {
 	case flow.Fault != "":
 		return healthOf(Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: what comes is delivered again until it can be written."))
 	case p.Freshness.Records > 0 && p.Freshness.P99 > maxFreshness && p.oldest() > maxFreshness: // else it has caught up
-		return healthOf(Behind, "The slowest records took " + seconds(p.Freshness.P99) + " to get here.", "Look at the hops before: the oldest record waits at one of them.")
+		return healthOf(Behind, "The slowest records took "+seconds(p.Freshness.P99)+" to get here.", "Look at the hops before: the oldest record waits at one of them.")
 	case p.StagingRows == nil || *p.StagingRows == 0:
 		return healthOf(NothingYet, "No row has been written.", "")
 	}
@@ -136,7 +136,7 @@ func (p *Pipeline) oldest() (age time.Duration) {
 // moving tells flowing from idle.
 func (p *Pipeline) moving(flow Flow, verb string) Health {
 	if flow.PerSecond != nil && *flow.PerSecond == 0 && (flow.Waiting == nil || flow.Waiting.Records == 0) {
-		return healthOf(Idle, "No record was " + verb + " for " + seconds(p.RateWindow) + ".", "")
+		return healthOf(Idle, "No record was "+verb+" for "+seconds(p.RateWindow)+".", "")
 	}
 	return Health{State: Flowing}
 }
@@ -148,9 +148,9 @@ func (t *Transform) health(now time.Time) Health {
 	case t.LastFailure != "":
 		return healthOf(Failing, t.LastFailure, cmp.Or(t.Remedy, "prod_data keeps its last good figures; the log has the statement, and the next run tries again."))
 	case running && now.Sub(t.RunningSince) > maxRun:
-		return healthOf(Behind, "Running for " + seconds(now.Sub(t.RunningSince)) + ".", "See in the log which model takes long, or keep fewer days in staging.")
+		return healthOf(Behind, "Running for "+seconds(now.Sub(t.RunningSince))+".", "See in the log which model takes long, or keep fewer days in staging.")
 	case !running && !t.Next.IsZero() && overdue > maxLate:
-		return healthOf(Behind, "The scheduled run is " + seconds(overdue) + " late.", "See whether the machine is overloaded; POST /transform runs one now.")
+		return healthOf(Behind, "The scheduled run is "+seconds(overdue)+" late.", "See whether the machine is overloaded; POST /transform runs one now.")
 	case t.LastFinished.IsZero():
 		return healthOf(NothingYet, "No run has finished.", "")
 	case t.nothingNew():
@@ -166,11 +166,11 @@ func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Cha
 func (s *snapshot) health(nothingNew bool, now time.Time) Health {
 	switch {
 	case s.failure != "":
-		return healthOf(Failing, "The figures could not be read again: " + s.failure, "What is shown is the last that was read; see whether BigQuery answers.")
+		return healthOf(Failing, "The figures could not be read again: "+s.failure, "What is shown is the last that was read; see whether BigQuery answers.")
 	case len(s.rows) == 0:
 		return healthOf(NothingYet, "There are no figures.", "")
 	case nothingNew:
-		return healthOf(Idle, "The figures have not changed for " + seconds(now.Sub(s.computedAt())) + ".", "")
+		return healthOf(Idle, "The figures have not changed for "+seconds(now.Sub(s.computedAt()))+".", "")
 	}
 	return Health{State: Flowing}
 }
