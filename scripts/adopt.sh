@@ -33,6 +33,7 @@ adopt module.foundation.google_storage_bucket.build "$project-stationflow-build"
 adopt 'module.warehouse.google_bigquery_dataset.dataset["staging"]' "projects/$project/datasets/$staging"
 adopt 'module.warehouse.google_bigquery_dataset.dataset["prod"]' "projects/$project/datasets/$prod"
 adopt module.warehouse.google_cloud_quotas_quota_preference.query "projects/$project/locations/global/quotaPreferences/stationflow-query-usage-per-day"
+adopt module.warehouse.google_bigquery_table.completeness "projects/$project/datasets/$prod/tables/pipeline_completeness"
 for schema in schemas/*.json; do
 	table=$(basename "$schema" .json)
 	adopt "module.warehouse.google_bigquery_table.staging[\"$table\"]" "projects/$project/datasets/$staging/tables/$table"

@@ -29,12 +29,6 @@ func RecordsView(table string) string {
 	return strings.ReplaceAll(view, "${table}", table)
 }
 
-// Looker holds the queries of docs/looker.md, in the folder looker. Their
-// parameters are DS_START_DATE and DS_END_DATE (STRING), such as 20261129.
-//
-//go:embed looker
-var Looker embed.FS
-
 //go:embed replay
 var replays embed.FS
 

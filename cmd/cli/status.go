@@ -127,7 +127,7 @@ func (c *statusCall) watching(ctx context.Context, look func(context.Context) (s
 		now, _, err := look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil // that is how it ends
+			return nil //nolint:nilerr // that is how it ends
 		case len(now.Hops) == 0 && first:
 			return undecided(ctx, err)
 		case inPlace:
@@ -145,7 +145,7 @@ func (c *statusCall) watching(ctx context.Context, look func(context.Context) (s
 			fmt.Fprintf(c.streams.Err, "not all could be found out: %v\n", err)
 		}
 		if pause.For(ctx, c.every) != nil {
-			return nil
+			return nil //nolint:nilerr // likewise
 		}
 	}
 }

@@ -291,7 +291,7 @@ func TestMarts(t *testing.T) {
 	for topic, want := range map[string][]string{
 		"incidents":          {"incident_dashboard", "incidents_hourly"},
 		"train_departures":   {"train_dashboard", "train_movements_hourly"},
-		"train_arrivals":     {"passenger_flow_dashboard", "passenger_flow_hourly", "train_dashboard", "train_movements_hourly"},
+		"train_arrivals":     {"passenger_flow_dashboard", "passenger_flow_hourly", "train_dashboard", "train_movements_hourly", "train_punctuality_hourly"},
 		"ticket_validations": {"passenger_flow_dashboard", "passenger_flow_hourly", "ticket_dashboard", "ticket_validations_hourly"},
 	} {
 		got, err := Marts(topic)

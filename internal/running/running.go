@@ -123,7 +123,7 @@ func Find(ctx context.Context, folder string) ([]System, error) {
 func answers(ctx context.Context, page string) (bool, error) {
 	at, err := url.Parse(page)
 	if err != nil || at.Host == "" {
-		return false, nil
+		return false, nil //nolint:nilerr // what names no page has none that answers
 	}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	connection, err := dialer.DialContext(ctx, "tcp", at.Host)

@@ -208,8 +208,8 @@ func TestAdopt_TakesOverWhatDestroyLeaves(t *testing.T) {
 			t.Errorf("scripts/adopt.sh does not take over %s", r.Address)
 		}
 	}
-	if left != 2+2+7+1 {
-		t.Errorf("destroy leaves %d resources, want two buckets, two datasets, seven tables and the limit of queries", left)
+	if left != 2+2+8+1 {
+		t.Errorf("destroy leaves %d resources, want two buckets, two datasets, eight tables and the limit of queries", left)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"github.com/stationflow/stationflow/local/browser"
 	"github.com/stationflow/stationflow/local/dashboard/view"
 	"github.com/stationflow/stationflow/simulator"
-	"github.com/stationflow/stationflow/sql"
 )
 
 // A station manager with the page alone finds what a stock client reads from
@@ -61,12 +61,13 @@ func TestManager(t *testing.T) {
 // checkLooker runs the queries for Looker Studio, which each find something.
 func (l *local) checkLooker(today time.Time) {
 	l.t.Helper()
-	files, err := fs.Glob(sql.Looker, "looker/*.sql")
+	folder := os.DirFS("../../sql/looker")
+	files, err := fs.Glob(folder, "*.sql")
 	if err != nil || len(files) != 5 {
 		l.t.Fatalf("%v: %d queries, want 5", err, len(files))
 	}
 	for _, file := range files {
-		text, err := fs.ReadFile(sql.Looker, file)
+		text, err := fs.ReadFile(folder, file)
 		if err != nil {
 			l.t.Fatal(err)
 		}

@@ -52,8 +52,8 @@ func isPath(in tree, span string) bool {
 var variable = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\b`)
 
 // notOurs are names in capitals that docs use and no program of ours reads, the
-// last two of them from BigQuery's SQL.
-var notOurs = []string{"ALL_TRAFFIC", "CONFLUENT_CLOUD_API_KEY", "CONFLUENT_CLOUD_API_SECRET", "INFORMATION_SCHEMA", "TABLE_OPTIONS"}
+// last of them from Looker Studio and BigQuery's SQL.
+var notOurs = []string{"ALL_TRAFFIC", "CONFLUENT_CLOUD_API_KEY", "CONFLUENT_CLOUD_API_SECRET", "DS_END_DATE", "DS_START_DATE", "INFORMATION_SCHEMA", "TABLE_OPTIONS"}
 
 // variableFaults names every environment variable that is not in the table of
 // settings, which another test holds against the programs.

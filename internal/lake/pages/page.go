@@ -23,9 +23,9 @@ const (
 	thriftStop   = 0
 )
 
-// append adds the header as Thrift's compact protocol has it; the sizes are
+// appendTo adds the header as Thrift's compact protocol has it; the sizes are
 // those of the page, and of what is stored of it, in bytes.
-func (h *pageHeader) append(dst []byte, size, stored int) []byte {
+func (h *pageHeader) appendTo(dst []byte, size, stored int) []byte {
 	next := func(n int64) { dst = binary.AppendVarint(append(dst, 1<<4|thriftInt), n) }
 	next(int64(h.kind))
 	next(int64(size))
@@ -70,7 +70,7 @@ func (k *chunk) compress(page []byte, worth bool) []byte {
 
 // put writes a page of so many bytes, as it is stored, behind its header.
 func (k *chunk) put(header pageHeader, size int, stored []byte) {
-	k.header = header.append(k.header[:0], size, len(stored))
+	k.header = header.appendTo(k.header[:0], size, len(stored))
 	k.dst.Write(k.header)
 	k.dst.Write(stored)
 	k.meta.TotalUncompressedSize += int64(len(k.header) + size)
