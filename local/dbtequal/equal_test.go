@@ -133,7 +133,7 @@ func (c *comparison) fail(when string) {
 		}
 	}
 	for name, r := range native {
-		isOfHours := !strings.HasPrefix(name, "model.stg_")
+		isOfHours := !strings.HasPrefix(name, "model.stg_") && name != "model.recent_disturbances" // it reads the sources
 		if strings.HasPrefix(name, "model.") && (r.Status == "skipped") != (held[name] || isOfHours) {
 			c.Errorf("%s: %s: the runner says %s; held back by dbt-core's failures: %v", when, name, r.Status, held[name])
 		}

@@ -259,6 +259,11 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	if err := errors.Join(doc.check(kind, node), doc.check(kind+" config", doc.field(node, "config"))); err != nil {
 		return err
 	}
+	for _, key := range []string{"meta", "docs", "group", "access", "contract"} {
+		if at := doc.field(node, key); at != nil && doc.field(doc.field(node, "config"), key) != nil {
+			return doc.fail(at, "%s is in config, too, which dbt refuses: leave it there alone", key)
+		}
+	}
 	model := l.models[name]
 	if model == nil || model.Type != kind {
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s:%d: there is no %s %q: dbt reads past the entry", doc.file, lineOfNode(node), kind, name))

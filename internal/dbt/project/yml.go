@@ -322,7 +322,7 @@ func (d *document) value(node ast.Node) (jinja.Value, error) {
 	}
 	var times moments
 	if ast.Walk(&times, node); times.found != nil {
-		return nil, d.fail(times.found, "%s is a moment in YAML 1.1, and prints otherwise in dbt: put it into quotes", times.found)
+		return nil, d.fail(times.found, "%s is a date or a time in YAML 1.1, not a text: put it into quotes", times.found)
 	}
 	var read any
 	if err := yaml.NodeToValue(node, &read, yaml.UseOrderedMap()); err != nil {
@@ -370,5 +370,6 @@ func (m *moments) Visit(node ast.Node) ast.Visitor {
 	return m
 }
 
-// moment is a time stamp whose text is another one in Python.
-var moment = regexp.MustCompile(`^\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?$`)
+// moment is a date, which is no text in Python, or a time stamp, whose text is
+// another one there.
+var moment = regexp.MustCompile(`^\d{4}-\d\d-\d\d$|^\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?$`)
