@@ -204,6 +204,9 @@ func (c *Client) look(ctx context.Context, id string) (schema *Schema, mayCome b
 		was.since = now
 	}
 	answer := c.inFlight.DoChan(id, func() (any, error) {
+		if schema := c.remembered(id); schema != nil { // since the caller looked
+			return schema, nil
+		}
 		// It outlives the caller that began it: others may wait for it too.
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.Timeout)
 		defer cancel()

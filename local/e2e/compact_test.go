@@ -17,7 +17,7 @@ import (
 // replay from the lake, DuckDB and BigQuery's client find every record, and at
 // the end each once.
 func TestFaults_Compaction(t *testing.T) {
-	system := up(t, []string{"BRIDGE_LAKE_AGE=1s", "BRIDGE_COMMIT_INTERVAL=50ms"})
+	system := up(t, []string{"BRIDGE_LAKE_AGE=1s", "BRIDGE_COMMIT_INTERVAL=50ms", "COMPACT_DAYS=366"})
 	sent, reasons := mix(t, goodEvents(t, 1200), 24)
 	kafka := producer(t, system.Kafka)
 	for i := range 4 { // so that an hour has several files
