@@ -402,7 +402,10 @@ variable "station_epoch_unit" {
 }
 
 variable "station_timezone" {
-  description = "IANA time zone of the stations: of timestamps without an offset, and of hours and days on dashboards."
+  description = <<-EOT
+    IANA time zone of the stations: of timestamps without an offset, and of hours and days on dashboards. After a change of it
+    the transform fails until stationflow dbt run --full-refresh --select station_hours was run: older hours are in the old one.
+  EOT
   type        = string
   default     = "UTC"
 
