@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+
+	"github.com/stationflow/stationflow/local/freeport"
 )
 
 // portNames are what listens, in the order of the ports that follow --port.
@@ -29,12 +31,15 @@ func choosePorts(base int, needed, elsewhere func(name string) bool) (ports, err
 		if !needed(name) {
 			continue
 		}
-		port := 0
-		if base != 0 {
-			port = base + i
+		port := base + i
+		if base == 0 { // one that no outgoing connection can take meanwhile
+			var err error
+			if port, err = freeport.Find(1); err != nil {
+				return nil, err
+			}
 		}
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if port != 0 && elsewhere(name) {
+		if base != 0 && elsewhere(name) {
 			chosen[name] = address
 			continue
 		}
