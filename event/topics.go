@@ -1,8 +1,10 @@
 package event
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // A Kind is a kind of events, which has a Kafka topic of its own.
@@ -41,6 +43,15 @@ func Topics() []string {
 		names[i] = all[i].Topic
 	}
 	return names
+}
+
+// CheckTopic returns an error that names all topics unless there is one of that
+// name.
+func CheckTopic(name string) error {
+	if topics := Topics(); !slices.Contains(topics, name) {
+		return fmt.Errorf("there is no topic %q: the topics are %s", name, strings.Join(topics, ", "))
+	}
+	return nil
 }
 
 // A Schema is a kind of events with their shape.

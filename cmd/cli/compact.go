@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/event"
@@ -78,8 +76,8 @@ func parseCompact(args []string, streams *Streams) (choice compact.Choice, asJSO
 		return choice, false, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
 	if *topic != "" {
-		if !slices.Contains(event.Topics(), *topic) {
-			return choice, false, program.Mistakef("there is no topic %q: the topics are %s", *topic, strings.Join(event.Topics(), ", "))
+		if err := event.CheckTopic(*topic); err != nil {
+			return choice, false, program.AsMistake(err)
 		}
 		choice.Topics = []string{*topic}
 	}

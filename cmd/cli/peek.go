@@ -85,18 +85,19 @@ func (c *peekCall) parse(args []string) error {
 	if err := c.streams.parse(flags, args, peekHelp); err != nil {
 		return err
 	}
-	topics := strings.Join(event.Topics(), ", ")
+	if flags.NArg() != 1 {
+		return program.Mistakef("name one topic: %s", strings.Join(event.Topics(), ", "))
+	}
+	c.topic = flags.Arg(0)
+	if err := event.CheckTopic(c.topic); err != nil {
+		return program.AsMistake(err)
+	}
 	switch {
-	case flags.NArg() != 1:
-		return program.Mistakef("name one topic: %s", topics)
-	case !slices.Contains(event.Topics(), flags.Arg(0)):
-		return program.Mistakef("there is no topic %q: the topics are %s", flags.Arg(0), topics)
 	case c.n < 1 || c.n > 10_000:
 		return program.Mistakef("-n is %d: it must be from 1 to 10000", c.n)
 	case c.look < 1 || c.look > 1_000_000:
 		return program.Mistakef("--look is %d: it must be from 1 to 1000000", c.look)
 	}
-	c.topic = flags.Arg(0)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/event"
@@ -158,8 +157,8 @@ func (c *quarantineCommand) check(verb string) error {
 		}
 	}
 	for _, topic := range c.filter.Topics {
-		if !slices.Contains(event.Topics(), topic) {
-			return program.Mistakef("there is no topic %q: the topics are %s", topic, strings.Join(event.Topics(), ", "))
+		if err := event.CheckTopic(topic); err != nil {
+			return program.AsMistake(err)
 		}
 	}
 	f := &c.filter

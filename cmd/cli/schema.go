@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -141,8 +140,8 @@ func (c *schemaCommand) wanted(topics []string, file, subject string) ([]wanted,
 	}
 	var all []wanted
 	for _, topic := range topics {
-		if !slices.Contains(event.Topics(), topic) {
-			return nil, fmt.Errorf("there is no topic %q: the topics are %s", topic, strings.Join(event.Topics(), ", "))
+		if err := event.CheckTopic(topic); err != nil {
+			return nil, err
 		}
 		text, err := schemas.Of(topic, payload.Format(c.format.String()))
 		if err != nil {

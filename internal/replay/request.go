@@ -2,7 +2,6 @@ package replay
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/event"
@@ -31,8 +30,8 @@ type Request struct {
 // in the words of the command line without its dashes.
 func (r *Request) Check(now time.Time, name func(string) string) error {
 	for _, topic := range r.Topics {
-		if !slices.Contains(event.Topics(), topic) {
-			return program.Mistakef("there is no topic %q: the topics are %s", topic, strings.Join(event.Topics(), ", "))
+		if err := event.CheckTopic(topic); err != nil {
+			return program.AsMistake(err)
 		}
 	}
 	offsets, times := r.First >= 0, !r.From.IsZero() || !r.To.IsZero()
