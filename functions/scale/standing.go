@@ -116,37 +116,51 @@ func (c Config) measure(
 	sortPartitions(s.unsettled)
 	sortPartitions(s.waiting)
 	now := c.Now()
-	if s.lag, err = c.lag(client, waiting, now); err != nil {
+	young, err := since(client, commits, now.Add(-c.LagPerInstance))
+	if err != nil {
 		return err
 	}
-	for _, window := range []time.Duration{c.IdleAfter, c.LagPerInstance} {
-		recent, err := kafka.Offsets(client, at(commits, now.Add(-window).UnixMilli()), sarama.ReadCommitted)
-		if err != nil {
-			return err
-		}
-		came := int64(0)
-		for partition, offset := range recent {
-			if offset >= 0 {
-				s.recent = s.recent || window == c.IdleAfter
-				came += max(ends[partition]-offset, 0)
-			}
-		}
-		s.rate = max(s.rate, float64(came)/window.Seconds())
+	if s.lag, err = c.lag(client, waiting, young, now); err != nil {
+		return err
 	}
-	return nil
+	recent, err := since(client, commits, now.Add(-c.IdleAfter))
+	for _, offset := range recent {
+		s.recent = s.recent || offset >= 0
+	}
+	s.rate = max(came(young, ends)/c.LagPerInstance.Seconds(), came(recent, ends)/c.IdleAfter.Seconds())
+	return err
 }
 
-// lag asks for the first record that is younger than one LagPerInstance, two,
-// and so on, until none waits that is older. A commit tells no time, but what
-// lies between it and that record is older.
+// since asks for the first offset of each partition that is not older; -1 where
+// all are.
+func since(
+	client sarama.Client, partitions map[kafka.Partition]kafka.Commit, moment time.Time,
+) (map[kafka.Partition]int64, error) {
+	return kafka.Offsets(client, at(partitions, moment.UnixMilli()), sarama.ReadCommitted)
+}
+
+// came is how many offsets there are from the first ones on.
+func came(first, ends map[kafka.Partition]int64) (offsets float64) {
+	for partition, offset := range first {
+		if offset >= 0 {
+			offsets += float64(max(ends[partition]-offset, 0))
+		}
+	}
+	return offsets
+}
+
+// lag asks for the first record that is younger than one LagPerInstance, which
+// young has, than two, and so on, until none waits that is older. A commit tells
+// no time, but what lies between it and that record is older.
 func (c Config) lag(
-	client sarama.Client, waiting map[kafka.Partition]kafka.Commit, now time.Time,
-) (time.Duration, error) {
+	client sarama.Client, waiting map[kafka.Partition]kafka.Commit, young map[kafka.Partition]int64, now time.Time,
+) (_ time.Duration, err error) {
 	for instances := int64(1); len(waiting) > 0 && instances < c.MaxInstances; instances++ {
 		age := time.Duration(instances) * c.LagPerInstance
-		young, err := kafka.Offsets(client, at(waiting, now.Add(-age).UnixMilli()), sarama.ReadCommitted)
-		if err != nil {
-			return 0, err
+		if instances > 1 {
+			if young, err = since(client, waiting, now.Add(-age)); err != nil {
+				return 0, err
+			}
 		}
 		older := false
 		for partition, commit := range waiting {
