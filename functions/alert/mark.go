@@ -26,9 +26,12 @@ type Mark struct {
 	generation int64 // of the object
 }
 
+// Marks is where all marks are.
+const Marks = "alerts/"
+
 // MarksPrefix is where the marks of events that began on a day are.
 func MarksPrefix(day time.Time) string {
-	return "alerts/dt=" + day.UTC().Format(time.DateOnly) + "/"
+	return Marks + "dt=" + day.UTC().Format(time.DateOnly) + "/"
 }
 
 // MarkName is where the notification's mark is.

@@ -105,35 +105,33 @@ func (w *Warehouse) Estimate(ctx context.Context) (int64, error) { return w.esti
 
 // estimate returns the bytes that reading the runs processes.
 func (w *Warehouse) estimate(ctx context.Context, in arrived) (int64, error) {
-	sizes := make([]int64, len(w.Tables))
-	err := w.each(ctx, func(ctx context.Context, i int, table string) error {
-		size, err := scan.Bytes(ctx, w.query(table, in))
-		sizes[i] = size
-		if err != nil {
-			return fmt.Errorf("asking how much of %s.%s would be read: %w", w.Dataset, table, err)
-		}
-		return nil
-	})
-	var all int64
-	for _, size := range sizes {
-		all += size
-	}
-	return all, err
+	return w.bytes(ctx, func(table string) *bigquery.Query { return w.query(table, in) })
 }
 
 // estimateValues returns the bytes that reading the checksums of all topics
 // processes.
 func (w *Warehouse) estimateValues(ctx context.Context, in arrived) (int64, error) {
-	sizes := make([]int64, len(w.Tables))
-	err := w.each(ctx, func(ctx context.Context, i int, table string) (err error) {
+	return w.bytes(ctx, func(table string) *bigquery.Query {
 		if schema, known := event.SchemaOf(table); known {
-			if sizes[i], err = scan.Bytes(ctx, w.valuesQuery(schema, in)); err != nil {
-				return fmt.Errorf("asking how much of %s.%s would be read: %w", w.Dataset, table, err)
-			}
+			return w.valuesQuery(schema, in)
 		}
 		return nil
 	})
-	var all int64
+}
+
+// bytes returns those that a query of each table processes; nil is none.
+func (w *Warehouse) bytes(ctx context.Context, of func(table string) *bigquery.Query) (all int64, err error) {
+	sizes := make([]int64, len(w.Tables))
+	err = w.each(ctx, func(ctx context.Context, i int, table string) (err error) {
+		query := of(table)
+		if query == nil {
+			return nil
+		}
+		if sizes[i], err = scan.Bytes(ctx, query); err != nil {
+			return fmt.Errorf("asking how much of %s.%s would be read: %w", w.Dataset, table, err)
+		}
+		return nil
+	})
 	for _, size := range sizes {
 		all += size
 	}

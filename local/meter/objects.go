@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/stationflow/stationflow/functions/alert"
 )
 
 // Objects counts the objects that are written through a handler of Cloud
@@ -23,7 +25,7 @@ func (m *Meter) Objects(next http.Handler) http.Handler {
 		next.ServeHTTP(answer, r)
 		switch {
 		case answer.status != http.StatusOK || !answer.isComplete():
-		case strings.HasPrefix(answer.name(), "alerts/"):
+		case strings.HasPrefix(answer.name(), alert.Marks):
 			m.alertWrites.Add(1)
 		default:
 			m.Object(body.bytes)

@@ -3,18 +3,13 @@ package system
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"cloud.google.com/go/storage"
-	"google.golang.org/api/iterator"
 
 	"github.com/stationflow/stationflow/functions/alert"
-	"github.com/stationflow/stationflow/internal/lake"
 	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/local/dashboard"
 )
@@ -81,28 +76,21 @@ func (s *System) watchAlerts(ctx context.Context) {
 }
 
 func (s *System) readAlerts(ctx context.Context, from *storage.BucketHandle) error {
-	since := alert.MarksPrefix(s.alertTime().AddDate(0, 0, -alert.OpenDays))
-	objects := from.Objects(ctx, &storage.Query{Prefix: "alerts/", StartOffset: since})
+	objects, err := alert.List(ctx, from, s.alertTime())
+	if err != nil {
+		return err
+	}
 	there := map[string]readMark{}
-	for {
-		attrs, err := objects.Next()
-		if errors.Is(err, iterator.Done) {
-			break
-		} else if err != nil {
-			return fmt.Errorf("listing alerts: %w", err)
-		}
+	for _, attrs := range objects {
 		s.alerts.mu.Lock()
 		one := s.alerts.read[attrs.Name]
 		s.alerts.mu.Unlock()
 		if one.generation != attrs.Generation {
-			text, err := lake.Read(ctx, from, attrs.Name)
+			mark, err := alert.Read(ctx, from, attrs.Name)
 			if err != nil {
 				return err
 			}
-			one = readMark{generation: attrs.Generation}
-			if err := json.Unmarshal(text, &one.mark); err != nil {
-				return fmt.Errorf("reading alert %s: %w", attrs.Name, err)
-			}
+			one = readMark{attrs.Generation, mark}
 		}
 		there[attrs.Name] = one
 	}

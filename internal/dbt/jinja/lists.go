@@ -176,18 +176,24 @@ func chosen(keep, ofAttribute bool) filterFunc {
 	}
 }
 
+// keyedItems are the items of a filter that tells them apart by an attribute, and
+// what it compares of each.
+func keyedItems(in Value, a *Arguments) (items []Value, key func(Value) (Value, error), err error) {
+	var caseCounts, attribute Value = false, nil
+	if err := a.Take(0, []string{"case_sensitive", "attribute"}, &caseCounts, &attribute); err != nil {
+		return nil, nil, err
+	}
+	if key, err = keyed(attribute, Truth(caseCounts)); err != nil {
+		return nil, nil, err
+	}
+	items, err = Items(in)
+	return items, key, err
+}
+
 // extreme makes min (-1) and max (1).
 func extreme(direction int) filterFunc {
 	return func(_ *state, in Value, a *Arguments) (Value, error) {
-		var caseCounts, attribute Value = false, nil
-		if err := a.Take(0, []string{"case_sensitive", "attribute"}, &caseCounts, &attribute); err != nil {
-			return nil, err
-		}
-		key, err := keyed(attribute, Truth(caseCounts))
-		if err != nil {
-			return nil, err
-		}
-		items, err := Items(in)
+		items, key, err := keyedItems(in, a)
 		if err != nil || len(items) == 0 {
 			return &Undefined{What: "the smallest or greatest of no items"}, err
 		}
@@ -243,15 +249,7 @@ func sortFilter(_ *state, in Value, a *Arguments) (Value, error) {
 }
 
 func uniqueFilter(_ *state, in Value, a *Arguments) (Value, error) {
-	var caseCounts, attribute Value = false, nil
-	if err := a.Take(0, []string{"case_sensitive", "attribute"}, &caseCounts, &attribute); err != nil {
-		return nil, err
-	}
-	key, err := keyed(attribute, Truth(caseCounts))
-	if err != nil {
-		return nil, err
-	}
-	items, err := Items(in)
+	items, key, err := keyedItems(in, a)
 	if err != nil {
 		return nil, err
 	}

@@ -59,11 +59,6 @@ func (r Record) Fact() (format.KeyValue, error) {
 // Read returns the record of the last object of a merge, of so many bytes. A
 // file without one, or that is damaged, is a *Damage.
 func Read(ctx context.Context, bucket *storage.BucketHandle, name string, size int64) (r Record, err error) {
-	defer func() {
-		if fault := recover(); fault != nil { // the library trusts what a file says of itself
-			err = &Damage{name, fmt.Errorf("%v", fault)}
-		}
-	}()
 	from := lake.NewBlocks(ctx, bucket.Object(name), size)
 	file, _, err := parquetfile.Open(from, size)
 	if lake.IsOutage(err) {

@@ -206,26 +206,25 @@ func (c *content) take(r *reading) {
 	if c.days == nil {
 		c.days = map[civil.Date]*day{}
 	}
-	for _, row := range r.flow {
-		c.on(row.Date).flow = append(c.on(row.Date).flow, row)
-	}
-	for _, row := range r.tickets {
-		c.on(row.Date).tickets = append(c.on(row.Date).tickets, row)
-	}
-	for _, row := range r.arrivals {
-		c.on(row.Date).arrivals = append(c.on(row.Date).arrivals, row)
-	}
-	for _, row := range r.late {
-		c.on(row.Date).late = append(c.on(row.Date).late, row)
-	}
-	for _, row := range r.incidents {
-		c.on(row.Date).incidents = append(c.on(row.Date).incidents, row)
-	}
-	for _, row := range r.failures {
-		c.on(row.Date).failures = append(c.on(row.Date).failures, row)
-	}
+	put(c, r.flow, func(d *day) *[]flow { return &d.flow })
+	put(c, r.tickets, func(d *day) *[]tickets { return &d.tickets })
+	put(c, r.arrivals, func(d *day) *[]arrivals { return &d.arrivals })
+	put(c, r.late, func(d *day) *[]late { return &d.late })
+	put(c, r.incidents, func(d *day) *[]events { return &d.incidents })
+	put(c, r.failures, func(d *day) *[]events { return &d.failures })
 	c.disturbances = r.disturbances
 	c.stations = c.names()
+}
+
+// put adds rows to those of their days.
+func put[T any, P interface {
+	*T
+	where() *place
+}](c *content, rows []T, of func(*day) *[]T) {
+	for i := range rows {
+		held := of(c.on(P(&rows[i]).where().Date))
+		*held = append(*held, rows[i])
+	}
 }
 
 func (c *content) on(date civil.Date) *day {
