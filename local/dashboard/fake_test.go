@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/local/dashboard"
-	"github.com/stationflow/stationflow/local/dashboard/view"
 )
 
 // noon is the moment all fakes are about, in the network's zone.
