@@ -109,14 +109,15 @@ func New(config Config) *Page {
 
 // Status describes the pipeline and what is shown now, from memory.
 func (p *Page) Status() status.Status {
-	last := p.last.Load()
-	s := p.State(last)
+	tables, marts := p.last.Load(), p.View.Last()
+	s := p.State(tables)
 	s.At = p.Now().In(p.Location)
-	s.Snapshot, s.View, s.TimeZone = last.Number, p.View.Version(), p.Location.String()
-	s.ComputedAt = status.Time(p.Location, last.ComputedAt())
-	if marts := p.View.ComputedAt(); s.ComputedAt == nil || marts.After(*s.ComputedAt) {
-		s.ComputedAt = status.Time(p.Location, marts)
+	s.Snapshot, s.View, s.TimeZone = tables.Number, marts.Version, p.Location.String()
+	computed := tables.ComputedAt()
+	if marts.ComputedAt.After(computed) {
+		computed = marts.ComputedAt
 	}
+	s.ComputedAt = status.Time(p.Location, computed)
 	return s
 }
 

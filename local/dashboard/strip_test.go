@@ -171,7 +171,7 @@ func passedOf(hop dashboard.HopStatus, status dashboard.Status) string {
 	case hop.Hop == dashboard.Prod && hop.Records < 100: // the scene small
 		return "computed 29 s ago"
 	case hop.Hop == dashboard.Prod:
-		return "computed 38 s ago"
+		return "computed 35 s ago"
 	}
 	return writtenCount(&hop.Records) + " " + words[hop.Hop]
 }

@@ -12,7 +12,6 @@
 package view
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -114,17 +113,24 @@ func New(config Config) *Store {
 	return s
 }
 
-// Version counts readings: an answer with an older one may have changed.
-func (s *Store) Version() int64 { return s.last.Load().version }
+// A Summary says what was read last.
+type Summary struct {
+	Version    int64     // counts readings: an answer with an older one may have changed
+	ReadAt     time.Time // zero before the first reading that did not fail
+	ComputedAt time.Time // of the newest figures; zero without any
+	ArrivedAt  time.Time // of the newest record that counts; likewise
+	Failure    string    // why the last reading failed; "" when it did not
+}
 
-// ComputedAt is when the newest figures were computed; zero without any.
-func (s *Store) ComputedAt() (newest time.Time) {
-	for _, topic := range s.last.Load().freshness {
-		if topic.ComputedAt.After(newest) {
-			newest = topic.ComputedAt
-		}
+// Last says what was read last.
+func (s *Store) Last() Summary {
+	c := s.last.Load()
+	summary := Summary{Version: c.version, ReadAt: c.readAt, Failure: c.failure}
+	for _, topic := range c.freshness {
+		summary.ComputedAt = later(summary.ComputedAt, topic.ComputedAt)
+		summary.ArrivedAt = later(summary.ArrivedAt, topic.ArrivedAt)
 	}
-	return newest
+	return summary
 }
 
 // Changed is called after each run of the transform. It reads the marts when
@@ -307,7 +313,14 @@ func (c *content) first(today civil.Date) civil.Date {
 func (s *Store) today() civil.Date { return civil.DateOf(s.Moment().At.In(s.Location)) }
 
 func earlier(a, b time.Time) time.Time {
-	if cmp.Compare(a.UnixNano(), b.UnixNano()) <= 0 {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
 		return a
 	}
 	return b
