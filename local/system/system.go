@@ -294,7 +294,7 @@ func (s *System) startFunctions(ctx context.Context) error {
 func (s *System) startDashboard(context.Context) error {
 	s.answers = newProbe(warehouseWithin, s.warehouseAnswers)
 	questions := view.New(view.Config{
-		Source: view.Source{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset}, Location: s.location,
+		Source: view.Source{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Apart: true}, Location: s.location,
 		Moment: func() view.Moment { return s.simulated.moment(s.location) },
 	})
 	s.dashboard = dashboard.New(dashboard.Config{

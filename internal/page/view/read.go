@@ -27,6 +27,10 @@ type Source struct {
 	Client   *bigquery.Client
 	Dataset  string // prod_data when empty
 	MaxBytes int64  // that a statement may read; 0 for no limit
+	// Apart has each part of a reading asked for by itself. BigQuery bills that
+	// several times; the local warehouse bills nothing, and appends wait there for
+	// the statement that runs.
+	Apart bool
 }
 
 //go:embed sql
@@ -169,13 +173,16 @@ type line struct {
 	Row  string `bigquery:"line"`
 }
 
-// ask has each row of some parts added. It asks one statement, because the marts
-// are views over one table, and BigQuery bills a table once for each statement.
+// ask has each row of some parts added. It asks one statement where it may: the
+// marts are views over one table, and BigQuery bills a table once for each.
 // Dates and times are literals in its text, by which BigQuery prunes partitions.
 // A mart that no transform has made yet has no rows.
 func (s Source) ask(ctx context.Context, parts []string, literals *strings.Replacer, add func(part, row string) error) error {
 	if s.Client == nil {
 		return nil
+	}
+	if s.Apart && len(parts) > 1 {
+		return s.askEach(ctx, parts, literals, add)
 	}
 	statement, err := statementOf(parts)
 	if err != nil {

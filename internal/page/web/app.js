@@ -7,11 +7,12 @@ import { drawFigures } from "./figures.js"
 import { drawPipeline } from "./pipeline.js"
 import { drawAnswer, drawRefusal } from "./view.js"
 
-const POLL_MS = 2000 // where there is a strip, or nothing yet: something happens each second
-const CALM_MS = 10000 // where only figures are shown, which change with a run
+const POLL_MS = 2000
+const CALM_MS = 20000
 const LONGEST_WAIT_MS = 30000
 const TIMEOUT_MS = 10000
 const ANSWER_MS = 15000 // ages grow while nothing changes
+const CALM_ANSWER_MS = 60000
 
 const page = { pipeline: null, figures: null, asked: null }
 const $ = (selector) => document.querySelector(selector)
@@ -38,7 +39,14 @@ async function show() {
 }
 
 function isOld({ view }) {
-  return page.asked?.version !== view || page.asked.question !== asked().toString() || Date.now() - page.asked.at >= ANSWER_MS
+  const age = Date.now() - page.asked?.at
+  return page.asked?.version !== view || page.asked.question !== asked().toString() || age >= (isCalm() ? CALM_ANSWER_MS : ANSWER_MS)
+}
+
+// isCalm tells a page that only has figures, which change with a run, from one
+// that shows the hops, or that has nothing yet.
+function isCalm() {
+  return page.pipeline?.hops.length === 0 && page.pipeline.waiting_for === ""
 }
 
 // fetchNews asks for the pipeline, and for the dashboard tables where they are
@@ -70,11 +78,6 @@ function showConnection(failures, waitMS) {
   }
 }
 
-function pause() {
-  const calm = page.pipeline?.hops.length === 0 && page.pipeline.waiting_for === ""
-  return calm ? CALM_MS : POLL_MS
-}
-
 // seen waits until somebody looks: a page in the background asks nothing.
 function seen() {
   return document.hidden ? new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true })) : null
@@ -93,7 +96,7 @@ async function poll() {
       failures++
       page.figures = page.figures && { ...page.figures, snapshot: null } // a restarted server counts from zero
     }
-    const waitMS = Math.min(pause() * 2 ** failures, LONGEST_WAIT_MS)
+    const waitMS = Math.min((isCalm() ? CALM_MS : POLL_MS) * 2 ** failures, LONGEST_WAIT_MS)
     showConnection(failures, waitMS)
     if (news) draw(news.changed)
     await new Promise((resolve) => setTimeout(resolve, waitMS))
