@@ -98,6 +98,8 @@ func scenes(now time.Time) map[string]scene {
 		})
 		p.Freshness = dashboard.Freshness{Records: 8_120, P50: 41 * time.Second, P99: 84 * time.Second}
 		p.Transform.Next = now.Add(-40 * time.Second)
+		p.Alerts = []dashboard.Alert{{Key: "k", Text: "suspect package at Châtelet – Les Halles, Dock 3, Platform", Topic: "incidents", Severity: "Major",
+			BeganAt: now.Add(-20 * time.Minute), EndsAt: now.Add(14 * time.Hour)}}
 	}
 	failing := func(p *dashboard.Pipeline) {
 		with(p, dashboard.Transport, func(f *dashboard.Flow) {
