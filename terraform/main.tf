@@ -160,8 +160,13 @@ module "functions" {
     # waits.
     timeout_seconds = local.deployment.push_ack_deadline_seconds - 10
   }
-  kms_key             = module.foundation.kms_key
-  network             = var.network
+  kms_key = module.foundation.kms_key
+  network = var.network
+  page = var.page == null ? null : {
+    settings = var.page.settings
+    tables   = { for topic in ["equipment_failures", "incidents"] : topic => module.warehouse.staging_tables[topic] }
+    viewers  = var.page.viewers
+  }
   prod_dataset        = module.warehouse.prod_dataset
   project             = module.foundation.project
   propagation_seconds = var.propagation_seconds
