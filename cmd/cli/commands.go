@@ -8,6 +8,7 @@ import (
 // Commands are those that work against a real project, by name.
 func Commands() []Command {
 	return []Command{
+		{Name: "alerts", Group: ToSee, Summary: "say who was told of what, and who was not", Run: runAlerts},
 		{Name: "compact", Group: ToWork, Summary: "merge the files of the lake's closed hours", Run: runCompact},
 		{Name: "completion", Group: ToWork, Summary: "print what completes commands and flags in bash, zsh or fish", Run: runCompletion, Verbs: shells},
 		{Name: "cost", Group: ToSee, Summary: "say what a deployed system costs in a month", Run: runCost},
@@ -23,7 +24,7 @@ func Commands() []Command {
 		{Name: "replay", Group: ToRepair, Summary: "send again what Kafka, the lake or the dead letters have",
 			Run: replayTool{mailbox.WallClock{}}.run, Verbs: []string{"kafka", "lake", "deadletters"}},
 		{Name: "schema", Group: ToWork, Summary: "register or check the topics' schemas in a schema registry", Run: runSchema, Verbs: []string{"register", "check"}},
-		{Name: "status", Group: ToSee, Summary: "say how each hop does, what waits, and who was told of what", Run: runStatus},
+		{Name: "status", Group: ToSee, Summary: "say how each hop does, what waits, and what is going on", Run: runStatus},
 		{Name: "trace", Group: ToSee, Summary: "say where a record is at each hop, by offset, id or key", Run: runTrace},
 		{Name: "transform", Group: ToWork, Summary: "run the dbt project once against the warehouse", Run: runTransform},
 		{Name: "verify", Group: ToSee, Summary: "prove that every record arrived, or name those that did not", Run: runVerify},

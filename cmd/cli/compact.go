@@ -32,13 +32,13 @@ Examples:
 
 // runCompact merges what is due.
 func runCompact(ctx context.Context, args []string, streams Streams) error {
-	choice, asJSON, err := parseCompact(args, &streams)
+	choice, asJSON, err := parseCompact(args, &streams, time.Now())
 	if err != nil {
 		return err
 	}
 	config, err := compact.FromEnv(streams.Getenv)
 	if err != nil {
-		return program.AsMistake(localAdvice(streams.Getenv, err))
+		return program.AsMistake(streams.advise(err))
 	}
 	if err := reach(ctx, streams.Getenv, "STORAGE_EMULATOR_HOST"); err != nil {
 		return err
@@ -61,12 +61,12 @@ func runCompact(ctx context.Context, args []string, streams Streams) error {
 	return err
 }
 
-func parseCompact(args []string, streams *Streams) (choice compact.Choice, asJSON bool, err error) {
+func parseCompact(args []string, streams *Streams, now time.Time) (choice compact.Choice, asJSON bool, err error) {
 	flags := flag.NewFlagSet("stationflow compact", flag.ContinueOnError)
 	topic := flags.String("topic", "", "`TOPIC` alone; all by default")
-	hour := flags.String("hour", "", "`HOUR` of the events alone: "+momentUsage)
-	from := flags.String("from", "", "`TIME` of the events from which on hours are merged, likewise; the last COMPACT_DAYS days by default")
-	to := flags.String("to", "", "`TIME` up to which they are")
+	var hour time.Time
+	flags.Func("hour", "`HOUR` of the events alone: "+momentUsage, moment(now, &hour))
+	period(flags, now, &choice.From, &choice.To, "hours, of the last COMPACT_DAYS days by default, whose events are")
 	flags.BoolVar(&choice.DryRun, "dry-run", false, "only say what would be done")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	if err := streams.parse(flags, args, compactHelp); err != nil {
@@ -81,20 +81,14 @@ func parseCompact(args []string, streams *Streams) (choice compact.Choice, asJSO
 		}
 		choice.Topics = []string{*topic}
 	}
-	if *hour != "" {
-		if *from != "" || *to != "" {
+	if !hour.IsZero() {
+		if !choice.From.IsZero() || !choice.To.IsZero() {
 			return choice, false, program.Mistakef("--hour is one hour, --from and --to are a period: give one of them")
 		}
-		begin, err := parseMoment(*hour)
-		if err != nil {
-			return choice, false, program.Mistakef("--hour is %q: write it as %s", *hour, momentUsage)
-		}
-		choice.From = begin.Truncate(time.Hour)
+		choice.From = hour.Truncate(time.Hour)
 		choice.To = choice.From.Add(time.Hour)
-		return choice, asJSON, nil
 	}
-	choice.From, choice.To, err = parsePeriod(*from, *to)
-	return choice, asJSON, err
+	return choice, asJSON, checkPeriod(choice.From, choice.To)
 }
 
 func printCompaction(out io.Writer, r *compact.Result) {

@@ -23,13 +23,13 @@ func TestParseCompact(t *testing.T) {
 		{"--hour 2026-11-22T07:30 --topic incidents --dry-run", compact.Choice{Topics: []string{"incidents"}, From: hour, To: hour.Add(time.Hour), DryRun: true}, ""},
 		{"--from 2026-11-22T07:00 --to 2026-11-22T08:00", compact.Choice{From: hour, To: hour.Add(time.Hour)}, ""},
 		{"--topic nothing", compact.Choice{}, `there is no topic "nothing"`},
-		{"--hour soon", compact.Choice{}, `--hour is "soon"`},
+		{"--hour soon", compact.Choice{}, `invalid value "soon" for flag --hour: write it as 2026-11-22`},
 		{"--hour 2026-11-22 --to 2026-11-23", compact.Choice{}, "--hour is one hour"},
 		{"--from 2026-11-23 --to 2026-11-22", compact.Choice{}, "is not before"},
 		{"all", compact.Choice{}, `unexpected argument "all"`},
 	} {
 		var out bytes.Buffer
-		got, _, err := parseCompact(strings.Fields(c.args), &Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out})
+		got, _, err := parseCompact(strings.Fields(c.args), &Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, time.Now())
 		if c.fault != "" {
 			if err == nil || !strings.Contains(err.Error(), c.fault) || program.ExitCode(err) != 2 {
 				t.Errorf("%s: %v, want %s", c.args, err, c.fault)
@@ -40,7 +40,7 @@ func TestParseCompact(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %+v", c.args, got, err, c.want)
 		}
 	}
-	if _, _, err := parseCompact([]string{"--help"}, &Streams{Out: new(bytes.Buffer)}); !errors.Is(err, flag.ErrHelp) {
+	if _, _, err := parseCompact([]string{"--help"}, &Streams{Out: new(bytes.Buffer)}, time.Now()); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
 }

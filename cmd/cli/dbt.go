@@ -49,7 +49,7 @@ func dbtVerbs() (verbs []string) {
 const dbtExamples = `Examples:
   stationflow dbt build
   stationflow dbt run --select +train_dashboard --dry-run
-  stationflow dbt test --json | jq -r '.tests[].name'
+  stationflow dbt test --json | jq -r '.tests[] | select(.status != "pass") | .message'
 `
 
 // A dbtCall is one dbt command with its flags.
@@ -135,7 +135,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		getenv = offline(getenv)
 	}
 	if call.config, err = transform.FromEnv(getenv); err != nil {
-		return nil, localAdvice(call.streams.Getenv, err)
+		return nil, call.streams.advise(err)
 	}
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if call.config.Vars, err = project.ParseVars(*vars); err != nil {

@@ -76,7 +76,7 @@ func (d deadLetters) run(ctx context.Context, args []string, streams Streams) er
 	r := env.NewReader(streams.Getenv)
 	to := outlet.FromEnv(r, deployment, c.url)
 	if err := r.Err(); err != nil {
-		return localAdvice(streams.Getenv, err)
+		return streams.advise(err)
 	}
 	if err := to.Check(); c.verb == "resend" && err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/running"
 	"github.com/stationflow/stationflow/terraform"
 )
 
@@ -57,6 +58,9 @@ func runLogs(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	if !c.streams.isLocal() {
+		if gone := running.Crashed(c.streams.Running); gone != nil && c.streams.Getenv("GOOGLE_CLOUD_PROJECT") == "" {
+			return program.Mistakef("no local system runs, and the last one has ended without a word: its log is %s", gone.Log)
+		}
 		return c.cloud(ctx)
 	}
 	if c.streams.system == nil {
@@ -92,11 +96,23 @@ func (c *logsCall) parse(args []string) error {
 	case c.n < 0:
 		return program.Mistakef("-n is %d: it must be 0 or more", c.n)
 	case c.streams.isLocal() && (c.part != "" || c.run || c.region != ""):
-		return program.Mistakef("the local system has one log for all parts: leave out %s, or add --cloud", strings.TrimSpace(c.part+" --run and --region"))
+		return program.Mistakef("the local system has one log for all parts: leave out %s, or add --cloud", c.ofCloud())
 	case c.run && c.part == "":
 		return program.Mistakef("--run needs a part: one of %s", strings.Join(parts, ", "))
 	}
 	return nil
+}
+
+// ofCloud is what was given that only a project's logs have.
+func (c *logsCall) ofCloud() string {
+	given := []string{}
+	for what, is := range map[string]bool{c.part: c.part != "", "--run": c.run, "--region": c.region != ""} {
+		if is {
+			given = append(given, what)
+		}
+	}
+	slices.Sort(given)
+	return strings.Join(given, " and ")
 }
 
 // tailBytes is how far back lines are looked for.

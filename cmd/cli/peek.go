@@ -53,7 +53,7 @@ func runPeek(ctx context.Context, args []string, streams Streams) error {
 	}
 	rules, err := ingest.RulesFromEnv(c.streams.Getenv)
 	if err != nil {
-		return localAdvice(c.streams.Getenv, err)
+		return c.streams.advise(err)
 	}
 	judge, err := ingest.NewJudge(rules)
 	if err != nil {
@@ -93,6 +93,8 @@ func (c *peekCall) parse(args []string) error {
 		return program.AsMistake(err)
 	}
 	switch {
+	case c.partition < -1:
+		return program.Mistakef("--partition is %d: it must be 0 or more", c.partition)
 	case c.n < 1 || c.n > 10_000:
 		return program.Mistakef("-n is %d: it must be from 1 to 10000", c.n)
 	case c.look < 1 || c.look > 1_000_000:
@@ -127,6 +129,15 @@ func (c *peekCall) peek(ctx context.Context, source *replay.Source, judge *inges
 	spans, err := source.Times(time.Time{}, time.Time{})
 	if err != nil {
 		return peeked{}, err
+	}
+	if c.partition >= 0 {
+		all, err := source.Partitions(c.topic)
+		if err != nil {
+			return peeked{}, err
+		}
+		if !slices.Contains(all, int32(c.partition)) {
+			return peeked{}, program.Mistakef("%s has no partition %d: they are %d to %d", c.topic, c.partition, all[0], all[len(all)-1])
+		}
 	}
 	of := source.Origin(c.topic)
 	found := peeked{Topic: c.topic, TopicID: of.TopicID, Records: []peekRecord{}}

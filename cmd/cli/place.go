@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -54,39 +55,66 @@ func (s *Streams) locate(cloud bool) error {
 	case 0:
 		return nil
 	case 1:
-		return s.use(&found[0])
+		return s.use(&found[0], false)
 	}
-	var pages []string
+	var pages, reads []string
 	for _, one := range found {
-		pages = append(pages, one.Page)
+		pages, reads = append(pages, one.Page), append(reads, ". "+one.Variables)
 	}
-	return program.Mistakef("%d local systems run, at %s: read the variables of one as it said when it was ready, or add --cloud", len(found), strings.Join(pages, " and "))
+	return program.Mistakef("%d local systems run, at %s: read the variables of one (%s), or add --cloud",
+		len(found), strings.Join(pages, " and "), strings.Join(reads, " or "))
 }
 
 // recognize finds the system whose variables the shell has read, if it runs on
-// this machine.
+// this machine. What the shell has not read of it is filled in; of another one
+// that runs, it says which variable hides it.
 func (s *Streams) recognize() error {
 	found, err := running.Find(context.Background(), s.Running)
-	for i := range found {
-		if found[i].Variable(emulators[0]) == s.Getenv(emulators[0]) {
-			s.system = &found[i]
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	hides := ""
+	for i := range found {
+		other := s.differs(&found[i])
+		if other == "" {
+			return s.use(&found[i], true)
+		}
+		hides = cmp.Or(hides, other)
+	}
+	if len(found) > 0 {
+		fmt.Fprintf(s.Err, "this shell's %s is not that of the local system at %s: unset it to work with that one\n", hides, found[0].Page)
+	}
+	return nil
 }
 
-// use has this process work with a system.
-func (s *Streams) use(system *running.System) error {
+// differs is the first variable of an emulator that the shell has and the system
+// has otherwise; "" where there is none.
+func (s *Streams) differs(from *running.System) string {
+	for _, name := range emulators {
+		if value := s.Getenv(name); value != "" && value != from.Variable(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// use has this process work with a system. What the shell has read of it stays
+// as it is.
+func (s *Streams) use(system *running.System, read bool) error {
 	s.system = system
+	shell := s.Getenv
+	missing := func(name string) bool { return !read || shell(name) == "" }
 	for _, variable := range system.Environment { // Google's clients look there
 		name, value, _ := strings.Cut(variable, "=")
+		if !missing(name) {
+			continue
+		}
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	shell := s.Getenv
 	s.Getenv = func(name string) string {
-		if value := system.Variable(name); value != "" {
+		if value := system.Variable(name); value != "" && missing(name) {
 			return value
 		}
 		return shell(name)
@@ -104,7 +132,7 @@ func (s *Streams) isLocal() bool {
 func read[T any](s *Streams, of func(*env.Reader) T) (T, error) {
 	r := env.NewReader(s.Getenv)
 	config := of(r)
-	return config, localAdvice(s.Getenv, r.Err())
+	return config, s.advise(r.Err())
 }
 
 // undecided makes a Mistake of every error of a command that says by 1 that

@@ -32,7 +32,7 @@ func TestLocate(t *testing.T) {
 		t.Setenv(name, "") // and so what the command sets is taken back
 	}
 	one, two, none := t.TempDir(), t.TempDir(), t.TempDir()
-	first := announce(t, one, 1, nil, "GOOGLE_CLOUD_PROJECT=here", "BIGQUERY_EMULATOR_HOST=http://one")
+	first := announce(t, one, 1, nil, "GOOGLE_CLOUD_PROJECT=here", "BIGQUERY_EMULATOR_HOST=http://one", "PUBSUB_EMULATOR_HOST=pubsub")
 	announce(t, two, 1, nil, "GOOGLE_CLOUD_PROJECT=here", "BIGQUERY_EMULATOR_HOST=http://one")
 	announce(t, two, 2, nil, "GOOGLE_CLOUD_PROJECT=there", "BIGQUERY_EMULATOR_HOST=http://two")
 	shell := map[string]string{"GOOGLE_CLOUD_PROJECT": "cloud", "TERM": "kept"}
@@ -47,16 +47,17 @@ func TestLocate(t *testing.T) {
 		project, found, fault string
 		exported              bool
 	}{
-		"the one that runs":          {one, "", shell, "here", "http://one", "", true},
-		"although one runs":          {one, "--cloud", shell, "cloud", "", "", false},
-		"none runs":                  {none, "", shell, "cloud", "", "", false},
-		"nobody looks":               {"", "", shell, "cloud", "", "", false},
-		"two run":                    {two, "", shell, "", "", "2 local systems run, at http://", false},
-		"two run, the project":       {two, "--cloud", shell, "cloud", "", "", false},
-		"two run, the shell says":    {two, "", read("http://two"), "read", "http://two", "", false},
-		"the shell names another":    {one, "", read("http://three"), "read", "", "", false},
-		"the shell's is not a cloud": {one, "--cloud", read("http://two"), "", "", "this shell has read the variables of a local system (BIGQUERY_EMULATOR_HOST)", false},
-		"flags behind the arguments": {one, "x --cloud", shell, "cloud", "", "", false},
+		"the one that runs":           {one, "", shell, "here", "http://one", "", true},
+		"although one runs":           {one, "--cloud", shell, "cloud", "", "", false},
+		"none runs":                   {none, "", shell, "cloud", "", "", false},
+		"nobody looks":                {"", "", shell, "cloud", "", "", false},
+		"two run":                     {two, "", shell, "", "", "2 local systems run, at http://", false},
+		"two run, the project":        {two, "--cloud", shell, "cloud", "", "", false},
+		"two run, the shell says":     {two, "", read("http://two"), "read", "http://two", "", false},
+		"the shell names another":     {one, "", read("http://three"), "read", "", "", false},
+		"a part of the one that runs": {one, "", map[string]string{"GOOGLE_CLOUD_PROJECT": "here", "PUBSUB_EMULATOR_HOST": "pubsub", "TERM": "kept"}, "here", "http://one", "", true},
+		"the shell's is not a cloud":  {one, "--cloud", read("http://two"), "", "", "this shell has read the variables of a local system (BIGQUERY_EMULATOR_HOST)", false},
+		"flags behind the arguments":  {one, "x --cloud", shell, "cloud", "", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			os.Unsetenv("BIGQUERY_EMULATOR_HOST")
@@ -75,7 +76,7 @@ func TestLocate(t *testing.T) {
 			if found := s.system; (found != nil) != (c.found != "") || found != nil && found.Variable("BIGQUERY_EMULATOR_HOST") != c.found {
 				t.Errorf("found %+v, want %s", found, c.found)
 			}
-			if exported := os.Getenv("BIGQUERY_EMULATOR_HOST") != ""; exported != c.exported || c.exported != strings.Contains(said.String(), "local system at "+first) {
+			if exported := os.Getenv("BIGQUERY_EMULATOR_HOST") != ""; exported != c.exported || c.exported != strings.HasPrefix(said.String(), "local system at "+first) {
 				t.Errorf("exported %v, said %s", exported, said.String())
 			}
 		})

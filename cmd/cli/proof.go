@@ -47,7 +47,7 @@ func (p *proofFlags) open(ctx context.Context, streams *Streams, deadLetters boo
 	r := env.NewReader(streams.Getenv)
 	found := &proof{config: ledger.FromEnv(r), location: r.Location("STATION_TIMEZONE", "UTC")}
 	if err := r.Err(); err != nil {
-		return nil, localAdvice(streams.Getenv, err)
+		return nil, streams.advise(err)
 	}
 	for _, emulator := range emulators[:2] {
 		if err := reach(ctx, streams.Getenv, emulator); err != nil {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/event"
@@ -83,7 +84,7 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 	config := bqconfig.FromEnv(r)
 	sinks := r.List("INGEST_SINKS", "warehouse")
 	if err := r.Err(); err != nil {
-		return localAdvice(streams.Getenv, err)
+		return streams.advise(err)
 	}
 	if !slices.Contains(sinks, "warehouse") {
 		return program.Mistakef("INGEST_SINKS names no warehouse, so what was refused is in Parquet files of the lake, below quarantine/: " +
@@ -113,12 +114,10 @@ func (c *quarantineCommand) announce(bytes int64) {
 func (c *quarantineCommand) parse(verb string, args []string) error {
 	flags := flag.NewFlagSet("stationflow quarantine "+verb, flag.ContinueOnError)
 	var topics, reasons texts
-	var from, to string
 	if verb != "show" {
 		flags.Var(&topics, "topic", "records of this `TOPIC`; may be given more than once")
 		flags.Var(&reasons, "reason", "records that were refused for this `REASON` last; may be given more than once")
-		flags.StringVar(&from, "from", "", "records that were refused at this `TIME` or later: "+momentUsage)
-		flags.StringVar(&to, "to", "", "records that were refused before this `TIME`")
+		period(flags, time.Now(), &c.filter.From, &c.filter.To, "records that were refused")
 	}
 	switch verb {
 	case "list":
@@ -135,8 +134,7 @@ func (c *quarantineCommand) parse(verb string, args []string) error {
 		return err
 	}
 	c.filter.Topics, c.filter.Reasons = topics, reasons
-	var err error
-	if c.filter.From, c.filter.To, err = parsePeriod(from, to); err != nil {
+	if err := checkPeriod(c.filter.From, c.filter.To); err != nil {
 		return err
 	}
 	for _, text := range flags.Args() {
@@ -144,16 +142,27 @@ func (c *quarantineCommand) parse(verb string, args []string) error {
 		if err != nil {
 			return program.AsMistake(err)
 		}
+		if err := event.CheckTopic(place.Topic); err != nil {
+			return program.AsMistake(err)
+		}
 		c.filter.Places = append(c.filter.Places, place)
 	}
 	return c.check(verb)
+}
+
+// reasonNames are those for which records are refused.
+func reasonNames() (names []string) {
+	for _, reason := range event.Reasons() {
+		names = append(names, string(reason))
+	}
+	return names
 }
 
 // check reports what cannot be meant.
 func (c *quarantineCommand) check(verb string) error {
 	for _, reason := range c.filter.Reasons {
 		if !slices.Contains(event.Reasons(), event.Reason(reason)) {
-			return program.Mistakef("there is no reason %q: docs/events.md lists them", reason)
+			return program.Mistakef("there is no reason %q: the reasons are %s", reason, strings.Join(reasonNames(), ", "))
 		}
 	}
 	for _, topic := range c.filter.Topics {

@@ -29,9 +29,9 @@ type retryReport struct {
 	Bytes    int64            `json:"bytes_read"`
 	Chosen   int64            `json:"chosen"`
 	Accepted int64            `json:"accepted"`
-	Refused  map[string]int64 `json:"refused"`          // still, by reason
-	Unknown  int64            `json:"unknown"`          // sent, and nothing was heard of them in time
-	Failed   []string         `json:"failed,omitempty"` // why records could not be sent
+	Refused  map[string]int64 `json:"refused"` // still, by reason
+	Unknown  int64            `json:"unknown"` // sent, and nothing was heard of them in time
+	Failed   []string         `json:"failed"`  // why records could not be sent
 }
 
 // A retryRun is a retry while it runs.
@@ -45,7 +45,7 @@ type retryRun struct {
 
 // doRetry has the chosen records judged again.
 func (c *quarantineCommand) doRetry(ctx context.Context, table *quarantine.Table) error {
-	run := &retryRun{began: c.clock.Now(), retryReport: retryReport{DryRun: c.retry.dryRun, Refused: map[string]int64{}},
+	run := &retryRun{began: c.clock.Now(), retryReport: retryReport{DryRun: c.retry.dryRun, Refused: map[string]int64{}, Failed: []string{}},
 		progress: progress{clock: c.clock, out: c.streams.Err}}
 	client, err := storage.NewClient(ctx, storage.WithJSONReads())
 	if err != nil {
@@ -65,6 +65,9 @@ func (c *quarantineCommand) doRetry(ctx context.Context, table *quarantine.Table
 	if err := errors.Join(err, c.printRetry(&run.retryReport)); err != nil {
 		return err
 	}
+	if run.Chosen == 0 && len(c.filter.Places) > 0 {
+		return errors.New("none of the named records is in quarantine: stationflow quarantine list counts what is")
+	}
 	if len(run.Failed) > 0 || run.Unknown > 0 {
 		return errors.New("not all of the records were tried again: run it once more")
 	}
@@ -76,7 +79,7 @@ func (c *quarantineCommand) sender(ctx context.Context, run *retryRun) (send fun
 	if c.retry.dryRun {
 		config, err := ingest.FromEnv(c.streams.Getenv)
 		if err != nil {
-			return nil, nil, localAdvice(c.streams.Getenv, err)
+			return nil, nil, c.streams.advise(err)
 		}
 		judge, err := ingest.NewJudge(config)
 		return run.judge(judge), func() {}, err
@@ -88,7 +91,7 @@ func (c *quarantineCommand) sender(ctx context.Context, run *retryRun) (send fun
 	r := env.NewReader(c.streams.Getenv)
 	to := outlet.FromEnv(r, deployment, c.retry.url)
 	if err := errors.Join(r.Err(), to.Check()); err != nil {
-		return nil, nil, localAdvice(c.streams.Getenv, err)
+		return nil, nil, c.streams.advise(err)
 	}
 	out, err := openOutlet(ctx, to)
 	if err != nil {

@@ -29,7 +29,7 @@ Examples:
   stationflow query --dry-run < sql/ops/ledger.sql
   stationflow query 'select kafka_topic, reason, count(*) as records
     from staging_data.quarantine_records group by 1, 2' > refused.csv
-  stationflow query --json 'select station from prod_data.train_dashboard
+  stationflow query --json 'select id, station from staging_data.incidents
     limit 1' | jq -r '.rows[].station'
 
 `

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/running"
 )
 
 // dialTimeout is plenty to connect to an emulator, which is near.
@@ -33,11 +35,15 @@ func reach(ctx context.Context, getenv func(string) string, name string) error {
 	return connection.Close()
 }
 
-// localAdvice adds to faults of the environment what a person may have
-// forgotten who uses the local system.
-func localAdvice(getenv func(string) string, err error) error {
-	if err == nil || strings.TrimSpace(getenv("GOOGLE_CLOUD_PROJECT")) != "" {
+// advise adds to faults of the environment what a person may have forgotten who
+// uses the local system, or not have seen.
+func (s *Streams) advise(err error) error {
+	if err == nil || strings.TrimSpace(s.Getenv("GOOGLE_CLOUD_PROJECT")) != "" {
 		return err
+	}
+	if gone := running.Crashed(s.Running); gone != nil {
+		return fmt.Errorf("%w; the local system that was started at %s has ended without a word: its log is %s, `stationflow up` starts another",
+			err, gone.Started.Local().Format("15:04:05 on 2006-01-02"), gone.Log)
 	}
 	return fmt.Errorf("%w, or start a local system with `stationflow up`", err)
 }

@@ -83,8 +83,7 @@ func (c *replayCall) parse(args []string) (err error) {
 	r := &c.request
 	flags := flag.NewFlagSet("stationflow replay "+r.Source, flag.ContinueOnError)
 	flags.Var((*texts)(&r.Topics), "topic", "records of this `TOPIC`; may be given more than once; all topics where it is not given")
-	from := flags.String("from", "", "records of this `TIME` or later")
-	to := flags.String("to", "", "records before this `TIME`")
+	period(flags, c.clock.Now(), &r.From, &r.To, "records")
 	flags.BoolVar(&r.DryRun, "dry-run", false, "only count what would be replayed")
 	flags.Int64Var(&c.maxBytes, "max-bytes", 1<<30, "the most that one statement may read of the warehouse, `N` bytes")
 	flags.BoolVar(&c.asJSON, "json", false, "print JSON")
@@ -104,7 +103,7 @@ func (c *replayCall) parse(args []string) (err error) {
 	if flags.NArg() > 0 {
 		return program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
-	if r.From, r.To, err = parsePeriod(*from, *to); err != nil {
+	if err := checkPeriod(r.From, r.To); err != nil {
 		return err
 	}
 	if r.First, r.Last, err = parseOffsets(offsets); err != nil {
@@ -144,7 +143,7 @@ func (c *replayCall) worker(ctx context.Context) (w *replay.Worker, end func(), 
 		w.Kafka, way = kafka.FromEnv(r), outlet.FromEnv(r, deployment, c.url)
 	}
 	if err := r.Err(); err != nil {
-		return nil, nil, localAdvice(c.streams.Getenv, err)
+		return nil, nil, c.streams.advise(err)
 	}
 	if err := way.Check(); err != nil {
 		return nil, nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/pause"
@@ -167,6 +168,9 @@ func (c *statusCall) print(now status.Status, raw []byte) error {
 	}
 	if s := now.Overall.State; s == status.Behind || s == status.Failing {
 		return fmt.Errorf("%w: %s is %s", errUnwell, hopOf(now, s), s)
+	}
+	if slices.ContainsFunc(now.Alerts, func(a status.Alert) bool { return a.Trouble != "" }) {
+		return fmt.Errorf("%w: not everybody was told of an alert, stationflow alerts says why", errUnwell)
 	}
 	return nil
 }

@@ -240,7 +240,8 @@ func (s *survey) alerts(ctx context.Context) error {
 		n := &marks[i].Notification
 		severity, place := n.Where()
 		s.Alerts = append(s.Alerts, status.Alert{Key: n.Key, Text: n.Text, Topic: n.Topic, Severity: severity, Station: n.Station, Place: place,
-			BeganAt: n.BeganAt.In(s.proof.location), EndsAt: n.EndsAt.In(s.proof.location), Age: max(0, s.At.Sub(n.BeganAt).Seconds()), Told: marks[i].Done})
+			BeganAt: n.BeganAt.In(s.proof.location), EndsAt: n.EndsAt.In(s.proof.location), Age: max(0, s.At.Sub(n.BeganAt).Seconds()), Told: marks[i].Done,
+			Trouble: marks[i].Trouble()})
 	}
 	return nil
 }

@@ -61,6 +61,9 @@ func printStatus(out io.Writer, now status.Status, width int) {
 		if !a.Told {
 			told = "not told yet"
 		}
+		if a.Trouble != "" {
+			told = "not told: " + oneLine(a.Trouble)
+		}
 		line(name, "%s %s (%s, open for %s)", a.BeganAt.Format("15:04"), a.Text, told, ageText(a.Age))
 	}
 }

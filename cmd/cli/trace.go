@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/program"
 )
@@ -92,7 +93,7 @@ func parseTrace(args []string, streams *Streams) (*tracing, error) {
 	flags.StringVar(&t.seek.ID, "id", "", "every record whose event has this `ID`; ids repeat")
 	flags.StringVar(&t.seek.Key, "key", "", "every record with this `KEY` in Kafka")
 	flags.StringVar(&t.seek.TopicID, "topic-id", "", "`ID` of a topic that was deleted, or made again, as verify shows it; the present one when not given")
-	flags.Func("from", "`TIME` since when it may have arrived: 2026-11-22T07:30:00Z, 2026-11-22, or an age such as 24h; with an offset, Kafka's timestamp when not given", moment(t.seek.Now, &t.seek.From))
+	flags.Func("from", "`TIME` since when it may have arrived: "+momentUsage+"; with an offset, Kafka's timestamp when not given", moment(t.seek.Now, &t.seek.From))
 	if err := streams.parse(flags, args, traceHelp); err != nil {
 		return nil, err
 	}
@@ -121,6 +122,11 @@ func (t *tracing) read(word string) error {
 	offset, e2 := strconv.ParseInt(parts[2], 10, 64)
 	if e1 != nil || e2 != nil || partition < 0 || offset < 0 {
 		return program.Mistakef("%q names no record: partition and offset are numbers from 0 on, for example incidents/3/1742", word)
+	}
+	if t.seek.TopicID == "" && parts[0] != event.CanaryTopic {
+		if err := event.CheckTopic(parts[0]); err != nil {
+			return program.AsMistake(err)
+		}
 	}
 	t.seek.Topic, t.seek.Partition, t.seek.Offset = parts[0], partition, offset
 	return nil

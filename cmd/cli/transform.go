@@ -41,7 +41,7 @@ func runTransform(ctx context.Context, args []string, streams Streams) error {
 	}
 	config, err := transform.FromEnv(streams.Getenv)
 	if err != nil {
-		return localAdvice(streams.Getenv, err)
+		return streams.advise(err)
 	}
 	config.Log = slog.New(slog.DiscardHandler) // the lines below say the same
 	runner, err := newRunner(ctx, config.Config, streams)

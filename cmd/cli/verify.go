@@ -90,8 +90,7 @@ func parseVerify(args []string, streams *Streams) (*verification, error) {
 	if err := v.define(flags); err != nil {
 		return nil, err
 	}
-	flags.Func("from", "`TIME` from which on records count, by Kafka's timestamp: 2026-11-22T07:30:00Z, 2026-11-22, or an age such as 24h", moment(v.options.Now, &v.options.From))
-	flags.Func("to", "`TIME` up to which records count, likewise", moment(v.options.Now, &v.options.To))
+	period(flags, v.options.Now, &v.options.From, &v.options.To, "records that Kafka timestamps")
 	flags.BoolVar(&v.deep, "deep", false, fmt.Sprintf("read the lake's objects even when they have more than %s", ledger.Size(ledger.DefaultReadBytes)))
 	flags.BoolVar(&v.options.Values, "values", false, "compare, too, what lake and staging hold of each record")
 	flags.BoolVar(&v.dead, "dead-letters", true, "look at the dead letters; none is taken away")
@@ -105,27 +104,8 @@ func parseVerify(args []string, streams *Streams) (*verification, error) {
 		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	case o.InFlight < 0:
 		return nil, program.Mistakef("--in-flight is %v: it must be 0 or more", o.InFlight)
-	case !o.To.IsZero() && !o.From.Before(o.To):
-		return nil, program.Mistakef("--from must be before --to")
 	case o.From.After(o.Now):
 		return nil, program.Mistakef("--from is in the future: name a time that has passed")
 	}
-	return v, nil
-}
-
-// moment reads a time, a day in UTC, or an age.
-func moment(now time.Time, to *time.Time) func(string) error {
-	return func(text string) error {
-		if age, err := time.ParseDuration(text); err == nil {
-			*to = now.Add(-age)
-			return nil
-		}
-		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", time.DateOnly} {
-			if at, err := time.Parse(layout, text); err == nil {
-				*to = at
-				return nil
-			}
-		}
-		return errors.New("write a time such as 2026-11-22T07:30:00Z, a day such as 2026-11-22, or an age such as 24h")
-	}
+	return v, checkPeriod(o.From, o.To)
 }

@@ -14,11 +14,12 @@ func TestVerifyAndTrace_Mistakes(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"verify now":                        `unexpected argument "now"`,
-		"verify --from yesterday":           "write a time such as",
-		"verify --from 1h --to 2h":          "--from must be before --to",
+		"verify --from yesterday":           "write it as 2026-11-22, ",
+		"verify --from 1h --to 2h":          "is not before --to",
 		"verify --from -1h":                 "--from is in the future",
 		"verify --in-flight -1s":            "--in-flight is -1s",
 		"verify":                            "nothing listens at 127.0.0.1:1 (BIGQUERY_EMULATOR_HOST)",
+		"trace incident/1/2":                `there is no topic "incident": the topics are incidents, `,
 		"trace":                             `"" names no record`,
 		"trace incidents/1":                 `"incidents/1" names no record`,
 		"trace incidents/one/2":             "partition and offset are numbers",
@@ -40,7 +41,7 @@ func TestMoment(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
 		"90m": "2026-11-22T10:30:00Z", "2026-11-20": "2026-11-20T00:00:00Z",
-		"2026-11-20T07:30Z": "2026-11-20T07:30:00Z", "2026-11-20T07:30:05+01:00": "2026-11-20T06:30:05Z",
+		"2026-11-20T07:30": "2026-11-20T07:30:00Z", "2026-11-20T07:30Z": "2026-11-20T07:30:00Z", "2026-11-20T07:30:05+01:00": "2026-11-20T06:30:05Z",
 	} {
 		var at time.Time
 		if err := moment(now, &at)(text); err != nil || at.UTC().Format(time.RFC3339) != want {

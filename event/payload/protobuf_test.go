@@ -179,12 +179,12 @@ message M { string id = 1; string train_id = 2; string station = 3; google.proto
 			if err != nil {
 				t.Fatal(err)
 			}
-			row := make(event.Row, 7)
+			row := rowOf(schemaOf(t, "ticket_validations"))
 			got := ""
 			if refused := mustProtobuf(t, "ticket_validations", message, Reading{}).Decode(row, value, reference); refused != nil {
 				got = string(refused.Reason) + ": " + refused.Detail
 			} else {
-				got = show(row)
+				got = showFirst(row, 6)
 			}
 			if !strings.HasPrefix(got, test.want) {
 				t.Errorf("%s\nwant %s", got, test.want)
@@ -216,12 +216,12 @@ func TestProtobuf_Proto2AndEnums(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		row := make(event.Row, 8)
+		row := rowOf(schemaOf(t, "incidents"))
 		got := ""
 		if refused := mustProtobuf(t, "incidents", message, Reading{}).Decode(row, value, reference); refused != nil {
 			got = string(refused.Reason) + ": " + refused.Detail
 		} else {
-			got = show(row)
+			got = showFirst(row, 7)
 		}
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%s\nis   %s\nwant %s", text, got, want)
@@ -301,7 +301,7 @@ func TestProtobuf_BadBytes(t *testing.T) {
 	schema := schemaOf(t, "incidents")
 	message := messageOf(t, protoOf(schema))
 	good := write(t, message, schema, typical(schema))
-	decoder, row := mustProtobuf(t, "incidents", message, Reading{}), make(event.Row, 8)
+	decoder, row := mustProtobuf(t, "incidents", message, Reading{}), rowOf(schema)
 	for _, test := range []struct{ name, bytes, want string }{
 		{"cut off", string(good[:len(good)-1]), "ends early"},
 		{"a number that the schema does not have", string(good) + "\x78\x01", "field number 15 is not in it"},

@@ -187,12 +187,14 @@ func (w *Watch) tellOne(ctx context.Context, n *Notification) error {
 		return nil
 	}
 	var faults []error
+	m.Failed = map[string]string{}
 	for _, c := range w.channels {
 		if _, sent := m.Sent[c.name()]; sent {
 			continue
 		}
 		if err := c.send(ctx, n); err != nil {
 			faults = append(faults, err)
+			m.Failed[c.name()] = cut(err.Error(), longestCause)
 			continue
 		}
 		m.Sent[c.name()] = w.config.Now().UTC()
@@ -211,6 +213,9 @@ func (w *Watch) tellOne(ctx context.Context, n *Notification) error {
 		"seconds", w.config.Now().Sub(n.BeganAt).Seconds())
 	return nil
 }
+
+// longestCause bounds why a channel did not take an alert, in bytes.
+const longestCause = 300
 
 // cut shortens a text to so many bytes, between characters.
 func cut(text string, most int) string {

@@ -19,9 +19,10 @@ import (
 // also is the record of who was told what, and when.
 type Mark struct {
 	Notification Notification         `json:"notification"`
-	ClaimedUntil time.Time            `json:"claimed_until"` // by the delivery that sends it; zero when none does
-	Sent         map[string]time.Time `json:"sent"`          // when each channel took it
-	Done         bool                 `json:"done"`          // all channels have
+	ClaimedUntil time.Time            `json:"claimed_until"`    // by the delivery that sends it; zero when none does
+	Sent         map[string]time.Time `json:"sent"`             // when each channel took it
+	Failed       map[string]string    `json:"failed,omitempty"` // why the others did not, at the last attempt
+	Done         bool                 `json:"done"`             // all channels have
 
 	generation int64 // of the object
 }

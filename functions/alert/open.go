@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/storage"
@@ -29,6 +32,46 @@ func OpenAt(ctx context.Context, bucket *storage.BucketHandle, at time.Time) ([]
 	if err != nil {
 		return nil, err
 	}
+	marks, err := readAll(ctx, bucket, objects)
+	return slices.DeleteFunc(marks, func(m Mark) bool { return !m.Notification.OpenAt(at) }), err
+}
+
+// Newest returns the marks of the alerts whose events began in a period, the
+// newest first and at most so many; a zero time does not bound it. It lists all
+// that there are from its beginning on, and reads those of the newest days.
+func Newest(ctx context.Context, bucket *storage.BucketHandle, from, to time.Time, most int) ([]Mark, error) {
+	query := &storage.Query{Prefix: Marks}
+	if !from.IsZero() {
+		query.StartOffset = MarksPrefix(from)
+	}
+	if !to.IsZero() {
+		query.EndOffset = MarksPrefix(to.AddDate(0, 0, 1))
+	}
+	objects, err := list(ctx, bucket, query)
+	if err != nil {
+		return nil, err
+	}
+	var found []Mark
+	for end := len(objects); end > 0 && len(found) < most; {
+		begin := end - 1 // of the marks of one day
+		for begin > 0 && path.Dir(objects[begin-1].Name) == path.Dir(objects[begin].Name) {
+			begin--
+		}
+		day, err := readAll(ctx, bucket, objects[begin:end])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, slices.DeleteFunc(day, func(m Mark) bool {
+			at := m.Notification.BeganAt
+			return at.Before(from) || !to.IsZero() && !at.Before(to)
+		})...)
+		end = begin
+	}
+	return found[:min(most, len(found))], nil
+}
+
+// readAll returns the marks that objects hold, the newest first.
+func readAll(ctx context.Context, bucket *storage.BucketHandle, objects []*storage.ObjectAttrs) ([]Mark, error) {
 	marks := make([]Mark, len(objects))
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.SetLimit(reads)
@@ -41,7 +84,6 @@ func OpenAt(ctx context.Context, bucket *storage.BucketHandle, at time.Time) ([]
 	if err := reading.Wait(); err != nil {
 		return nil, err
 	}
-	marks = slices.DeleteFunc(marks, func(m Mark) bool { return !m.Notification.OpenAt(at) })
 	slices.SortFunc(marks, func(a, b Mark) int {
 		return cmp.Or(b.Notification.BeganAt.Compare(a.Notification.BeganAt), cmp.Compare(a.Notification.Key, b.Notification.Key))
 	})
@@ -50,8 +92,12 @@ func OpenAt(ctx context.Context, bucket *storage.BucketHandle, at time.Time) ([]
 
 // List returns the objects of the marks that may be open at a moment: those of
 // OpenDays before it, by name.
-func List(ctx context.Context, bucket *storage.BucketHandle, at time.Time) (all []*storage.ObjectAttrs, err error) {
-	objects := bucket.Objects(ctx, &storage.Query{Prefix: Marks, StartOffset: MarksPrefix(at.AddDate(0, 0, -OpenDays))})
+func List(ctx context.Context, bucket *storage.BucketHandle, at time.Time) ([]*storage.ObjectAttrs, error) {
+	return list(ctx, bucket, &storage.Query{Prefix: Marks, StartOffset: MarksPrefix(at.AddDate(0, 0, -OpenDays))})
+}
+
+func list(ctx context.Context, bucket *storage.BucketHandle, query *storage.Query) (all []*storage.ObjectAttrs, err error) {
+	objects := bucket.Objects(ctx, query)
 	for {
 		attrs, err := objects.Next()
 		if errors.Is(err, iterator.Done) {
@@ -73,6 +119,16 @@ func Read(ctx context.Context, bucket *storage.BucketHandle, name string) (m Mar
 		return m, fmt.Errorf("reading alert %s: %w", name, err)
 	}
 	return m, nil
+}
+
+// Trouble says why a channel has not taken the alert, of each that failed at the
+// last attempt; "" where none did.
+func (m *Mark) Trouble() string {
+	var parts []string
+	for _, channel := range slices.Sorted(maps.Keys(m.Failed)) {
+		parts = append(parts, channel+": "+m.Failed[channel])
+	}
+	return strings.Join(parts, "; ")
 }
 
 // OpenAt reports whether the event goes on at a moment. One that begins within

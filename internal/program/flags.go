@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // A Mistake is an error in how a program was called, for which it exits with
@@ -56,7 +57,33 @@ func Parse(flags *flag.FlagSet, args []string, out io.Writer, help string) error
 		return err
 	}
 	said := strings.NewReplacer(": -", ": --", "for flag -", "for flag --", "for -", "for --").Replace(err.Error())
-	return Mistakef("%s: see %s --help", said, flags.Name())
+	return Mistakef("%s: see %s --help", explained(flags, said), flags.Name())
+}
+
+// explained says of what kind a value must be, where package flag says only
+// that it is wrong.
+func explained(flags *flag.FlagSet, said string) string {
+	rest, wrong := strings.CutSuffix(said, ": parse error")
+	if !wrong {
+		return said
+	}
+	f := flags.Lookup(rest[strings.LastIndex(rest, "-")+1:])
+	if f == nil {
+		return said
+	}
+	value, _ := f.Value.(flag.Getter)
+	if value == nil {
+		return said
+	}
+	switch value.Get().(type) {
+	case time.Duration:
+		return rest + ": write a duration such as 90s, 5m or 24h"
+	case float64:
+		return rest + ": write a number such as 0.5 or 20"
+	case bool:
+		return rest + ": write true or false"
+	}
+	return rest + ": write a whole number"
 }
 
 // parseAll has flags.Args return all arguments, wherever they stand.

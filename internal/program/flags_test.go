@@ -36,8 +36,8 @@ func TestParse_Mistakes(t *testing.T) {
 	for args, want := range map[string]string{
 		"--setps 3":   "flag provided but not defined: --setps: see stationflow thing --help",
 		"--steps":     "flag needs an argument: --steps: see stationflow thing --help",
-		"--steps x":   `invalid value "x" for flag --steps: parse error: see stationflow thing --help`,
-		"--all=maybe": `invalid boolean value "maybe" for --all: parse error: see stationflow thing --help`,
+		"--steps x":   `invalid value "x" for flag --steps: write a whole number: see stationflow thing --help`,
+		"--all=maybe": `invalid boolean value "maybe" for --all: write true or false: see stationflow thing --help`,
 	} {
 		said, err := parse(args)
 		if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" || said != "" || program.ExitCode(fmt.Errorf("wrapped: %w", err)) != 2 {

@@ -129,6 +129,19 @@ func (e *NotHeld) Error() string {
 	return fmt.Sprintf("Kafka has the offsets %d to %d of %v", e.First, e.Next-1, e.Partition)
 }
 
+// Partitions returns those of a topic, ascending.
+func (s *Source) Partitions(topic string) ([]int32, error) {
+	all, err := s.client.Partitions(topic)
+	if err != nil {
+		return nil, fmt.Errorf("reading the partitions of %s: %w", topic, err)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the topic %s has no partition", topic)
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
 // Times returns the spans of what was written between two moments, by Kafka's
 // timestamps: from the first on, before the second; a zero moment is no bound.
 // They are in the order of topics and partitions.

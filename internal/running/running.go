@@ -23,8 +23,9 @@ import (
 // A System is a local system that runs.
 type System struct {
 	PID         int       `json:"pid"`
-	Page        string    `json:"page"` // http://host:port
-	Log         string    `json:"log"`  // its file
+	Page        string    `json:"page"`      // http://host:port
+	Log         string    `json:"log"`       // its file
+	Variables   string    `json:"variables"` // the file of its environment, for a shell to read
 	Started     time.Time `json:"started"`
 	Environment []string  `json:"environment"` // NAME=value: what programs need to work with it
 }
@@ -54,7 +55,7 @@ func Folder(getenv func(string) string) string {
 }
 
 // Announce leaves the system's file in the folder. remove takes it away again;
-// after a crash it stays, and Find passes over it.
+// after a crash it stays, and Find puts it aside, see Crashed.
 func Announce(folder string, s System) (remove func() error, err error) {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err == nil {
@@ -63,6 +64,7 @@ func Announce(folder string, s System) (remove func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("telling where the system is: %w", err)
 	}
+	_ = os.Remove(filepath.Join(folder, crashed)) // of an earlier one
 	file := filepath.Join(folder, strconv.Itoa(s.PID)+".json")
 	temporary := file + ".new" // so that nobody reads half of it
 	if err = os.WriteFile(temporary, text, 0o600); err == nil {
@@ -83,7 +85,7 @@ func Announce(folder string, s System) (remove func() error, err error) {
 const dialTimeout = time.Second
 
 // Find returns the systems whose page takes connections, the oldest first. The
-// file of one that has crashed is removed.
+// file of one that has crashed is put aside.
 func Find(ctx context.Context, folder string) ([]System, error) {
 	if folder == "" {
 		return nil, nil
@@ -111,11 +113,25 @@ func Find(ctx context.Context, folder string) ([]System, error) {
 		case listens:
 			all = append(all, s)
 		default:
-			_ = os.Remove(file) // the next one looks again
+			_ = os.Rename(file, filepath.Join(folder, crashed)) // the next one looks again
 		}
 	}
 	slices.SortFunc(all, func(a, b System) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
 	return all, nil
+}
+
+// crashed is the file of the last system that ended without taking its own away.
+const crashed = "crashed"
+
+// Crashed is the system that Find has last found ended without taking its file
+// away; nil where there is none, or another has started since.
+func Crashed(folder string) *System {
+	text, err := os.ReadFile(filepath.Join(folder, crashed))
+	var s System
+	if folder == "" || err != nil || json.Unmarshal(text, &s) != nil {
+		return nil
+	}
+	return &s
 }
 
 // answers reports whether something listens at the page's address: a process

@@ -42,6 +42,9 @@ func TestFind(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(folder, "8.json")); !os.IsNotExist(err) {
 		t.Errorf("the file of a system that crashed: %v", err)
 	}
+	if gone := running.Crashed(folder); gone == nil || gone.PID != 8 {
+		t.Errorf("the one that crashed: %+v", gone)
+	}
 	if a, ab, none := lives.Variable("A"), lives.Variable("AB"), lives.Variable("B"); a != "1" || ab != "2=3" || none != "" {
 		t.Errorf("%q %q %q", a, ab, none)
 	}
@@ -53,6 +56,9 @@ func TestFind(t *testing.T) {
 	}
 	if found, err := running.Find(t.Context(), folder); err != nil || len(found) != 0 {
 		t.Error(found, err)
+	}
+	if _, err := running.Announce(folder, lives); err != nil || running.Crashed(folder) != nil || running.Crashed("") != nil {
+		t.Errorf("another has started since: %v, %+v", err, running.Crashed(folder))
 	}
 }
 

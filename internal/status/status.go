@@ -147,6 +147,7 @@ type Alert struct {
 	EndsAt   time.Time `json:"ends_at"`
 	Age      float64   `json:"age_seconds"`
 	Told     bool      `json:"told"`
+	Trouble  string    `json:"trouble"` // why a channel does not take it; "" where none has failed
 }
 
 // A Canary is the last one that has arrived at a hop.

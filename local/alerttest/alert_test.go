@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/storage"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"google.golang.org/api/option"
 
@@ -97,6 +98,21 @@ func (l *lab) take(w http.ResponseWriter, r *http.Request) {
 
 // taken returns what the webhook has taken, and attempts how often it was
 // asked.
+// newest are the marks of a period.
+func (l *lab) newest(t *testing.T, from, to time.Time, most ...int) []alert.Mark {
+	t.Helper()
+	client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(l.front.URL+"/storage/v1/"), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	marks, err := alert.Newest(t.Context(), client.Bucket(bucket), from, to, append(most, 100)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return marks
+}
+
 func (l *lab) taken() []alert.Notification {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -340,11 +356,54 @@ func TestAlert_WebhookAway(t *testing.T) {
 			if l.attempts() < 3 {
 				t.Errorf("%d attempts, want one a delivery", l.attempts())
 			}
+			if m := l.newest(t, time.Time{}, time.Time{}); len(m) != 1 || m[0].Done || !strings.HasPrefix(m[0].Trouble(), "webhook: ") {
+				t.Errorf("the mark says %+v, want why the webhook did not take it", m)
+			}
 			l.answers(nil)
 			later := noon.Add(31 * time.Minute)
 			l.now.Store(&later)
 			if code := deliver(t, w, b); code != http.StatusOK || len(l.taken()) != 1 || l.taken()[0].State != alert.Closed {
 				t.Errorf("answer %d, told %+v, want it told as closed", code, l.taken())
+			}
+			if m := l.newest(t, time.Time{}, time.Time{}); len(m) != 1 || !m[0].Done || m[0].Trouble() != "" || m[0].Sent["webhook"].IsZero() {
+				t.Errorf("the mark says %+v, want when the webhook took it", m)
+			}
+		})
+	}
+}
+
+// The newest alerts are found whenever they began, or within a period.
+func TestAlert_Newest(t *testing.T) {
+	l := newLab(t)
+	w := l.instance(t)
+	for i := range 5 {
+		at := noon.Add(time.Duration(i-4) * 8 * time.Hour)
+		l.now.Store(&at)
+		b := batchOf("incidents", batch.RowsLane, incident("Major", at, 30))
+		b.Records[0].Offset = int64(i)
+		if code := deliver(t, w, b); code != http.StatusOK {
+			t.Fatalf("answer %d", code)
+		}
+	}
+	for name, c := range map[string]struct {
+		from, to time.Time
+		most     int
+		want     string
+	}{
+		"all":           {most: 9, want: "4 3 2 1 0"},
+		"the newest":    {most: 2, want: "4 3"},
+		"since":         {from: noon.Add(-16 * time.Hour), most: 9, want: "4 3 2"},
+		"before":        {to: noon.Add(-16 * time.Hour), most: 9, want: "1 0"},
+		"in between":    {from: noon.Add(-24 * time.Hour), to: noon, most: 9, want: "3 2 1"},
+		"none in there": {from: noon.Add(time.Hour), most: 9, want: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, m := range l.newest(t, c.from, c.to, c.most) {
+				got = append(got, fmt.Sprint(m.Notification.Position.Offset))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%v, want %s", got, c.want)
 			}
 		})
 	}

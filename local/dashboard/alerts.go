@@ -7,7 +7,8 @@ type Alert struct {
 	Key, Text, Topic         string
 	Severity, Station, Place string // severity is "" where there is none
 	BeganAt, EndsAt          time.Time
-	Told                     bool // everybody who is to be told; false while it is tried
+	Told                     bool   // everybody who is to be told; false while it is tried
+	Trouble                  string // why a channel does not take it
 }
 
 // alertsStatus is the list at the time now, which is the stations' where they
@@ -20,7 +21,7 @@ func (p *Pipeline) alertsStatus(now time.Time) []AlertStatus {
 	}
 	for _, a := range p.Alerts {
 		list = append(list, AlertStatus{Key: a.Key, Text: a.Text, Topic: a.Topic, Severity: a.Severity, Station: a.Station, Place: a.Place,
-			BeganAt: a.BeganAt.In(now.Location()), EndsAt: a.EndsAt.In(now.Location()), Age: max(0, at.Sub(a.BeganAt).Seconds()), Told: a.Told})
+			BeganAt: a.BeganAt.In(now.Location()), EndsAt: a.EndsAt.In(now.Location()), Age: max(0, at.Sub(a.BeganAt).Seconds()), Told: a.Told, Trouble: a.Trouble})
 	}
 	return list
 }

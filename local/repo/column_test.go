@@ -37,12 +37,14 @@ func TestColumn_ComesByTheStepsThatAreTold(t *testing.T) {
 	c.insert("event/schema_test.go", "*train_number *scheduled_timestamp", " *platform_side")
 	c.insert("event/bench_test.go", `"scheduled_timestamp":"2026-11-22T07:28:00"`, `,"platform_side":"left"`)
 	c.insert("event/bench_test.go", `"scheduled_timestamp":"2026-11-22T07:31:00"`, `,"platform_side":"left"`)
+	c.addReporter()
 	c.run(".", "gofmt", "-w", "event", "simulator")
 	c.overlay("testdata/column") // 4. of docs/deploy.md: a mart that uses it
 	c.run(".", "make", "generate")
 	for _, folder := range c.golden("event", "simulator", "functions", "internal") {
 		c.run(".", "go", "test", "./"+folder, "-update")
 	}
+	c.run(".", "go", "test", "./batch/...", "./bridge/...", "./event/...", "./functions/...", "./simulator/...") // of 5. of CONTRIBUTING.md
 	c.run("local", "go", "build", "-o", "../bin/stationflow", "./cmd/stationflow")
 
 	c.running("bin/stationflow", data, func(s *runningCopy) {
@@ -60,6 +62,16 @@ func TestColumn_ComesByTheStepsThatAreTold(t *testing.T) {
 			t.Errorf("the mart has %d rows (%v), want 1", n, err)
 		}
 	})
+}
+
+// addReporter adds the column that is the example of CONTRIBUTING.md: all tests
+// must take a column in any topic.
+func (c *repositoryCopy) addReporter() {
+	const last = `desc:"How long it lasts, in minutes." example:"42.5"` + "`\n"
+	c.insert("event/event.go", last, "	Reporter *string `json:\"reporter\" desc:\"Who reported it.\" example:\"Staff\"`\n")
+	c.insert("simulator/trouble.go", "	n.agenda.add(at, func() {\n		e.ID = n.nextID(incidents)\n", "		reporter := \"Staff\"\n		e.Reporter = &reporter\n")
+	c.insert("event/schema_test.go", "id type station location timestamp severity duration", " *reporter")
+	c.insert("event/bench_test.go", `"severity":"Major","duration":42.5`, `,"reporter":"Staff"`)
 }
 
 // sided returns arrivals of yesterday that say from which side people got off.

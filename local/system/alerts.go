@@ -40,7 +40,7 @@ func (a *alerts) now(at time.Time) []dashboard.Alert {
 		}
 		severity, place := n.Where()
 		open = append(open, dashboard.Alert{Text: n.Text, Topic: n.Topic, Severity: severity, Station: n.Station, Place: place,
-			BeganAt: n.BeganAt, EndsAt: n.EndsAt, Told: one.mark.Done, Key: n.Key})
+			BeganAt: n.BeganAt, EndsAt: n.EndsAt, Told: one.mark.Done, Trouble: one.mark.Trouble(), Key: n.Key})
 	}
 	slices.SortFunc(open, func(a, b dashboard.Alert) int {
 		return cmp.Or(b.BeganAt.Compare(a.BeganAt), cmp.Compare(a.Key, b.Key))

@@ -27,7 +27,7 @@ func (s *System) announce(folder, log string, began time.Time) (forget func() er
 		return nil, err
 	}
 	return running.Announce(folder, running.System{
-		PID: os.Getpid(), Page: s.Endpoints.Dashboard, Log: log, Started: began.UTC(), Environment: s.environment(),
+		PID: os.Getpid(), Page: s.Endpoints.Dashboard, Log: log, Started: began.UTC(), Environment: s.environment(), Variables: s.environ,
 	})
 }
 
