@@ -189,6 +189,9 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		sent = append(sent, jsonOf(l))
 		chosen.done(l)
 		c.sayf("sent again: %s  %s  %s\n", l.ID, l.Event(), l.From())
+		if _, err := l.Batch(); err != nil {
+			fmt.Fprintf(c.streams.Err, "%s will come back, for ingest takes no such event: discard it instead, which keeps it in the lake\n", l.ID)
+		}
 		return true, nil
 	})
 	c.sayf("%d dead letters sent again\n", len(sent))

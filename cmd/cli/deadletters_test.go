@@ -160,7 +160,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	m.mustSay(0, list, "2 dead letters with 2 records")
 
-	m.mustSay(0, []string{"resend", "--wait", "1s", "--all"}, "2 dead letters sent again")
+	m.mustSay(0, []string{"resend", "--wait", "1s", "--all"}, "2 dead letters sent again", "m2 will come back")
 	if got := m.resent(); len(got) != 3 || !(proto.Equal(got[1], first) && proto.Equal(got[2], foreign) || proto.Equal(got[2], first) && proto.Equal(got[1], foreign)) {
 		t.Errorf("sent %v", got)
 	}
