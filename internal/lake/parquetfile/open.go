@@ -94,6 +94,11 @@ func checkChunk(from io.ReaderAt, size int64, group *format.RowGroup, column int
 		return errors.New("a row group has too few columns")
 	}
 	chunk := &group.Columns[column].MetaData
+	if chunk.Codec != format.Uncompressed && chunk.Codec != format.Zstd {
+		// Others do not say how large they become, and one takes memory without end
+		// where it is damaged.
+		return fmt.Errorf("it is compressed by %v: the lake's files are by ZSTD or not at all", chunk.Codec)
+	}
 	start := chunk.DataPageOffset
 	if chunk.DictionaryPageOffset != 0 {
 		start = chunk.DictionaryPageOffset

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/stationflow/stationflow/internal/lake/parquetfile"
@@ -19,10 +20,12 @@ type row struct {
 	Offset int64  `parquet:"offset"`
 }
 
-func content(t *testing.T) []byte {
+func content(t *testing.T) []byte { return compressed(t, &zstd.Codec{}) }
+
+func compressed(t *testing.T, by compress.Codec) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := parquet.NewGenericWriter[row](&out, parquet.Compression(&zstd.Codec{}), parquet.MaxRowsPerRowGroup(300))
+	w := parquet.NewGenericWriter[row](&out, parquet.Compression(by), parquet.MaxRowsPerRowGroup(300))
 	for offset := range int64(1000) {
 		if _, err := w.Write([]row{{"incidents", offset}}); err != nil {
 			t.Fatal(err)
@@ -62,6 +65,18 @@ func read(content []byte, columns ...string) (values int64, err error) {
 }
 
 // A file that is whole is read, one that contradicts itself is told.
+// Only what the lake's writers use is decompressed.
+func TestPages_OtherCodecs(t *testing.T) {
+	for by, want := range map[compress.Codec]string{
+		&parquet.Zstd: "", &parquet.Uncompressed: "", &parquet.Lz4Raw: "compressed by LZ4_RAW", &parquet.Gzip: "compressed by GZIP", &parquet.Snappy: "compressed by SNAPPY",
+	} {
+		values, err := read(compressed(t, by), "topic", "offset")
+		if want == "" && (err != nil || values != 2000) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v: %d values, %v, want %q", by.CompressionCodec(), values, err, want)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	whole := content(t)
 	if n, err := read(whole, "topic", "offset"); err != nil || n != 2000 {
