@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,9 +90,6 @@ func TestPage_InABrowser(t *testing.T) {
 	}
 	if n := len(c.Billed(view.Component)); n != 5 {
 		t.Errorf("opening the dashboard tables took %d statements, want one for each", n)
-	}
-	if folder := os.Getenv("STATIONFLOW_SCREENSHOTS"); folder != "" {
-		browser.Screenshot(t, c.url+"/?range=7d", filepath.Join(folder, "page-deployed.png"), "--window-size=1280,2050")
 	}
 }
 
