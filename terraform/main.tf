@@ -303,6 +303,7 @@ module "observability" {
   alert_emails             = var.alert_emails
   bridge                   = module.bridge.pool
   canary_hops              = [for hop, sink in { lake = "lake", marts = "warehouse", staging = "warehouse" } : hop if var.canary && contains(local.sinks, sink)]
+  compacts                 = local.compact != null
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
   idle                     = var.bridge.idle
