@@ -27,7 +27,8 @@ const logsHelp = `usage: stationflow logs [FLAGS]
 
 Shows the log of the local system: the newest lines, and with -f what follows.
 Of a project it prints the gcloud command that reads the log of each part, or of
-one of bridge, ingest, transform, compact, scale, audit and alert; --run runs it.
+one of bridge, ingest, transform, compact, scale, audit, alert and page; --run runs
+it.
 
 Examples:
   stationflow logs -f
@@ -50,7 +51,7 @@ type logsCall struct {
 }
 
 // parts are those of a project that write a log.
-var parts = []string{"bridge", "ingest", "transform", "compact", "scale", "audit", "alert"}
+var parts = []string{"bridge", "ingest", "transform", "compact", "scale", "audit", "alert", "page"}
 
 func runLogs(ctx context.Context, args []string, streams Streams) error {
 	c := logsCall{streams: streams}

@@ -20,8 +20,8 @@ func (p Prices) pageItems(w Workload, runs, busyRuns float64) []Item {
 	looking, least := w.PageHours/24, p.Minimums["bigquery_table_bytes"].Bytes
 	readings := looking * busyRuns
 	whole := min(readings, looking*Month/3600)
-	scanned := readings*least + whole*pageWholeBytes
-	disturbed := 0.0 // the share of records that are incidents or failures
+	scanned := readings*least + whole*(pageWholeBytes+least) // the last audit
+	disturbed := 0.0                                         // the share of records that are incidents or failures
 	for _, share := range alertShares {
 		disturbed += share
 	}

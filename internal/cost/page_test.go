@@ -1,7 +1,10 @@
 package cost_test
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stationflow/stationflow/internal/cost"
@@ -25,5 +28,13 @@ func TestModel_ThePageCostsWhileSomebodyLooks(t *testing.T) {
 		if got := page(records, 0); got != 0 {
 			t.Errorf("at %v records a second it costs %.2f where it is not deployed", records, got)
 		}
+	}
+	text, err := os.ReadFile("../../docs/costs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fmt.Sprintf("%.2f dollars a month while nothing comes, %.2f at one\n  record a second and %.2f at 20", page(0, 8), page(1, 8), page(20, 8))
+	if !strings.Contains(string(text), said) {
+		t.Errorf("docs/costs.md does not say of 8 hours a day: %s", said)
 	}
 }

@@ -8,13 +8,13 @@ import "time"
 // A Status is the whole.
 type Status struct {
 	At         time.Time  `json:"at"`
-	TimeZone   string     `json:"time_zone"` // of all times: the network's
 	Overall    Health     `json:"overall"`
 	Hops       []OfHop    `json:"hops"` // in the order of the flow
 	Snapshot   int64      `json:"snapshot"`
 	View       int64      `json:"view"`        // counts readings of the typed marts
 	ComputedAt *time.Time `json:"computed_at"` // of the newest figures
 	WaitingFor string     `json:"waiting_for"` // empty once there are figures
+	TimeZone   string     `json:"time_zone"`   // of all times: the network's
 
 	Simulation *Simulation `json:"simulation"` // null where the stations are real
 

@@ -261,6 +261,9 @@ func TestCharts_LateTrains(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
 	}
+	if note := chart(t, a, "late_trains").Note; !strings.Contains(note, "all others are counted by direction") {
+		t.Errorf("of late trains the page says %q, not that only these have numbers", note)
+	}
 	if got := figure(a, "punctuality_rate"); got != "0.6 0.6" {
 		t.Errorf("punctuality is %s, want 0.6 twice", got)
 	}
