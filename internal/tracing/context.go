@@ -32,7 +32,10 @@ func Parse[text string | []byte](header text) trace.SpanContext {
 	}
 	config.TraceFlags = trace.TraceFlags(flags[0]) & trace.FlagsSampled
 	config.Remote = true
-	return trace.NewSpanContext(config)
+	if from := trace.NewSpanContext(config); from.IsValid() {
+		return from
+	}
+	return trace.SpanContext{}
 }
 
 // decode reads lower-case hexadecimal digits.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/waterfall"
 )
@@ -39,6 +40,7 @@ func (c *Collector) RecordHandler() http.Handler {
 var page = template.Must(template.New("trace").Funcs(template.FuncMap{
 	"percent": func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) },
 	"rows":    func(t waterfall.Trace) []waterfall.Row { return t.Rows() },
+	"took":    func(r waterfall.Row) time.Duration { return r.Took().Round(100 * time.Microsecond) },
 }).Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Record}}: traces</title>
 <style>
@@ -53,7 +55,7 @@ td.bar { width: 45% } td.bar div { background: #3b6fb6; height: .8rem; margin-to
 <table><tr><th>span<th>took<th>when<th>of</tr>
 {{range rows .}}<tr{{if .Error}} class="failed"{{end}}>
 <td style="padding-left: {{.Depth}}.5rem"><details><summary>{{.Name}}{{with .Links}}, links {{len .}}{{end}}</summary>{{range $name, $value := .Attributes}}{{$name}} = {{$value}}<br>{{end}}</details>{{with .Error}}{{.}}{{end}}
-<td>{{.Took}}
+<td>{{took .}}
 <td class="bar"><div style="margin-left: {{percent .From}}%; width: {{percent .Width}}%"></div>
 <td>{{.Service}}</tr>
 {{end}}</table>
