@@ -21,7 +21,7 @@ type Record struct {
 // transform that changed something and began after the record's row was
 // appended.
 func (c *Collector) Of(r Record) []waterfall.Trace {
-	all := c.all()
+	all := c.Traces()
 	var producers, batches, runs []waterfall.Trace
 	producer := map[string]bool{}
 	var appended time.Time

@@ -54,9 +54,9 @@ func (s *store) keep(span waterfall.Span) {
 	}
 }
 
-// all are the traces, the one heard of first in front; the spans in them are
-// not changed any more.
-func (s *store) all() []waterfall.Trace {
+// Traces are all that are kept, the one heard of first in front; the spans in
+// them are not changed any more.
+func (s *store) Traces() []waterfall.Trace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	traces := make([]waterfall.Trace, len(s.order))
