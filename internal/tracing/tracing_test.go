@@ -261,8 +261,8 @@ func TestTracer_CollectorAway(t *testing.T) {
 			span.End(nil)
 		}
 		tracer.Flush()
-		if time.Now().UnixNano() >= tracer.resumes.Load() {
-			t.Errorf("%s: the next call of Flush waits again", name)
+		if name == "hanging" && time.Now().UnixNano() >= tracer.resumes.Load() {
+			t.Error("the next call of Flush waits again")
 		}
 		tracer.Start("x", Internal, Origin{}).End(nil)
 		tracer.Flush()

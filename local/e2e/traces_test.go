@@ -1,11 +1,8 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +22,9 @@ const (
 // is no traceparent.
 func (l *local) sendTraced() message {
 	l.t.Helper()
-	header := func(value string) []kgo.RecordHeader { return []kgo.RecordHeader{{Key: "traceparent", Value: []byte(value)}} }
+	header := func(value string) []kgo.RecordHeader {
+		return []kgo.RecordHeader{{Key: "traceparent", Value: []byte(value)}}
+	}
 	sent := goodEvents(l.t, 2)[:2]
 	sent[0].headers = header("00-" + producersTrace + "-" + producersSpan + "-01")
 	sent[1].headers = header("00-what")
@@ -74,43 +73,6 @@ func checkSpans(topic string, spans []waterfall.Span) error {
 		}
 	}
 	return fmt.Errorf("no run with models and a publication is known")
-}
-
-// The local system shows the spans of a record: the tool as a small waterfall, the
-// page's port as a page.
-func TestTraces_OfARecord(t *testing.T) {
-	system := up(t, []string{"BRIDGE_LAKE_AGE=1s"}, "--traces")
-	sent := system.sendTraced()
-	system.transform()
-	eventually(t, "the record's spans are known", func() error {
-		out, faults, code := system.tool("trace", "--json", "--wait", "100ms", sent.coordinate().String())
-		var said struct {
-			Records []struct{ Traces []waterfall.Trace }
-		}
-		if err := json.Unmarshal([]byte(out), &said); err != nil || code != 0 || len(said.Records) != 1 {
-			return fmt.Errorf("ended with %d: %v\n%s", code, err, faults)
-		}
-		var spans []waterfall.Span
-		for _, one := range said.Records[0].Traces {
-			spans = append(spans, one.Spans...)
-		}
-		return checkSpans(sent.topic, spans)
-	})
-	out, _, code := system.tool("trace", "--wait", "100ms", sent.coordinate().String())
-	for _, want := range []string{"  trace ", "    batch " + sent.topic, "      ingest " + sent.topic, "        append rows", "      model ", ", links 1"} {
-		if code != 0 || !strings.Contains(out, want) {
-			t.Errorf("ended with %d, without %q:\n%s", code, want, out)
-		}
-	}
-	response, err := http.Get(fmt.Sprintf("%s/trace/%s", system.Dashboard, sent.coordinate()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if page, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(page), "ingest "+sent.topic) {
-		t.Errorf("the page is %s (%v)", page, err)
-	}
-	system.stop()
 }
 
 // The programs that are deployed send their spans to any collector, over http
