@@ -116,6 +116,10 @@ func Attributes(e cloudevents.Event) map[string]string {
 	return attributes
 }
 
+// TraceParent returns the event's W3C trace context, "" for none. Nothing says
+// that it is one.
+func TraceParent(e cloudevents.Event) string { return extension(e, extensionTraceParent) }
+
 // FromEvent reads the batch that an event carries, of EventType or of
 // EventTypeV1. Keys, values and header values share the event's data where that
 // is not compressed. An event that is not a batch, or contradicts its data, is

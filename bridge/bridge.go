@@ -25,6 +25,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // Dependencies are what a Bridge can be given from outside; from the zero
@@ -34,6 +35,10 @@ type Dependencies struct {
 	DeadLetters DeadLetters  // nil: those that Config names, or none for a Transport given here
 	Listener    net.Listener // nil: one on Config.Addr
 	Logger      *slog.Logger // nil: slog.Default()
+
+	// Tracer records a span for each batch; nil: none. It stays the caller's
+	// to close.
+	Tracer *tracing.Tracer
 }
 
 // A Bridge is one member of the consumer group. Its methods are safe for
@@ -45,6 +50,7 @@ type Bridge struct {
 	listener    net.Listener
 	log         *slog.Logger
 	metrics     *metrics
+	tracer      *tracing.Tracer // nil: no spans
 
 	bucket   *storage.BucketHandle // nil without a lake
 	encoders spares                // with the memory of batches that are published
@@ -76,6 +82,7 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 		deadLetters: with.DeadLetters,
 		listener:    with.Listener,
 		log:         with.Logger,
+		tracer:      with.Tracer,
 		large:       make(chan struct{}, 1),
 		unread:      make(map[string]unread),
 		withheld:    make(map[string]bool),
@@ -115,11 +122,14 @@ func (b *Bridge) Run(ctx context.Context) (err error) {
 	summary, stopSummary := context.WithCancel(ctx)
 	serving.Go(func() { b.summarize(summary) })
 
+	var stopping atomic.Int64
+	context.AfterFunc(ctx, func() { stopping.Store(time.Now().UnixNano()) })
 	err = b.consume(ctx)
 
 	stopSummary()
 	err = errors.Join(err, server.Close())
 	serving.Wait()
+	b.sendSpans(&stopping)
 	return err
 }
 

@@ -151,7 +151,9 @@ func (c *claim) sendAlone() (sent, ok bool) {
 	defer g.mu.Unlock()
 	c.held += r.bytes
 	c.takeOut(g.allLanes(), 1)
-	g.launch(&flight{gatherer: g, lane: g.allLanes(), encoder: encoder, runs: []*run{r}, part: true, large: true})
+	alone := gathering{links: g.bridge.newLinks()}
+	alone.link(&c.record)
+	g.launch(&flight{gatherer: g, lane: g.allLanes(), encoder: encoder, runs: []*run{r}, part: true, large: true, links: alone.links})
 	return true, true
 }
 

@@ -8,6 +8,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // A flight is a batch on its way. It belongs to the goroutine that publishes
@@ -33,6 +34,14 @@ type flight struct {
 	retried bool // an attempt failed
 
 	suspicions int // see suspect
+
+	// For the batch's span: see trace.go.
+	gathered time.Time      // when its first record came; zero for when it set off
+	links    *tracing.Links // nil for none
+	span     *tracing.Span  // nil where none is recorded
+	whole    bool           // it was part of another, whose span is above its own
+	attempts int64
+	fault    error // that the span ends with
 }
 
 // partsAfter is for how long a batch may fail before it goes on in parts.
@@ -47,10 +56,13 @@ func (f *flight) fly() {
 	if f.work.Err() == nil {
 		of := f.of
 		of.Lane = f.lane
-		f.event = f.encoder.Event(&of, f.began, traceParent())
+		f.startSpan()
+		f.event = f.encoder.Event(&of, f.began, f.span.TraceParent())
+		f.describe()
 		if f.confirmed() {
 			f.publish()
 		}
+		f.endSpan()
 	}
 	f.land()
 }
@@ -119,6 +131,7 @@ func (f *flight) goesOnAlone() bool {
 // places to others.
 func (f *flight) takeApart() {
 	parts := f.divide()
+	f.fault = errInParts
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.memory.give(f.taken)
@@ -146,6 +159,7 @@ func (f *flight) divide() (parts []*flight) {
 			}
 		}
 		one.taken = int64(one.encoder.Room())
+		one.whole, one.span = true, f.span.Child("batch "+f.of.Topic, time.Time{})
 		parts = append(parts, one)
 	}
 	return parts

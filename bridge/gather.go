@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // minRoom is the memory that a batch starts with, in bytes.
@@ -19,6 +20,7 @@ type gathering struct {
 	age     *time.Timer    // runs out when it has to leave
 	due     bool           // it has to leave
 	taken   int64          // of the session's memory, in bytes
+	links   *tracing.Links // nil where no spans are recorded
 }
 
 func (g *gathering) empty() bool { return g.encoder == nil }
@@ -53,6 +55,9 @@ func (g *gathering) join(other *gathering) {
 		of.bytes += r.bytes
 	}
 	g.encoder.Join(other.encoder)
+	if other.links != nil {
+		g.links.Join(other.links)
+	}
 }
 
 // leave returns what was gathered, and begins again empty.

@@ -102,6 +102,7 @@ func (g *gatherer) put(p *partition, r *batch.Record, size int) verdict {
 		g.open.runs, g.open.last = append(g.open.runs, of), of
 	}
 	g.open.encoder.Add(r)
+	g.open.link(r)
 	of.next = r.Offset + 1
 	of.bytes += int64(size)
 	p.held += int64(size)
@@ -132,6 +133,7 @@ func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
 	}
 	age := g.bridge.config.BatchAge
 	g.open.begin(encoder, time.Now(), age, func() { g.aged(&g.open, age) })
+	g.open.links = g.bridge.newLinks()
 	return gathered
 }
 
@@ -223,6 +225,7 @@ func (g *gatherer) keep() bool {
 	if g.kept.empty() {
 		age := g.bridge.config.LakeAge
 		g.kept.begin(e, g.open.began, age-time.Since(g.open.began), func() { g.aged(&g.kept, age) })
+		g.kept.links = g.bridge.newLinks()
 	}
 	e.Grow(wanted)
 	g.kept.taken += int64(wanted - room)
@@ -263,7 +266,8 @@ func (g *gatherer) send(from *gathering, lane batch.Lane) {
 			g.places[of]++
 		}
 	}
-	g.launch(&flight{gatherer: g, lane: lane, encoder: left.encoder, runs: left.runs, taken: left.taken, placed: true})
+	g.launch(&flight{gatherer: g, lane: lane, encoder: left.encoder, runs: left.runs, taken: left.taken, placed: true,
+		gathered: left.began, links: left.links})
 }
 
 // launch has a batch set off that has not been on its way yet. The caller

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,10 +23,12 @@ func (f *flight) publish() {
 	}
 	records := f.encoder.Records()
 	if givenUp == nil {
+		f.fault = nil
 		f.tookOver(f.lane)
 		f.bridge.metrics.published(f.of.Topic, f.counted(records), len(f.event.Data()), time.Since(f.began))
 	} else {
 		givenUp.Source = "bridge " + f.bridge.config.GroupID
+		f.fault = errors.New("a dead letter: " + givenUp.Reason)
 		if !f.deadLetter(*givenUp) {
 			return
 		}
@@ -145,7 +148,12 @@ func (f *flight) suspect(failed int, why string) (givenUp *deadletter.Cause, wai
 func (f *flight) attempt() error {
 	ctx, cancel := context.WithTimeout(f.work, f.bridge.config.PublishTimeout)
 	defer cancel()
-	return f.bridge.transport.Publish(ctx, f.event)
+	f.attempts++
+	err := f.bridge.transport.Publish(ctx, f.event)
+	if err != nil {
+		f.span.Event("attempt failed", err.Error())
+	}
+	return err
 }
 
 // A turn is when something may be published; the zero value is at once. It is
@@ -209,9 +217,4 @@ func (b *Bridge) noteFailure(p *partition, what string, failed int, why string, 
 		b.log.Warn("publishing failed, trying again", "topic", p.of.Topic, "partition", p.number,
 			"batch", what, "attempts", failed+1, "error", why)
 	}
-}
-
-// traceParent begins a trace (https://www.w3.org/TR/trace-context/#traceparent-header).
-func traceParent() string {
-	return fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64()|1, rand.Uint64()|1)
 }

@@ -24,6 +24,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 func httpTransport(t *testing.T, url string) *HTTP {
@@ -46,7 +47,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 func eventOf(t testing.TB, records ...batch.Record) cloudevents.Event {
 	t.Helper()
 	b := &batch.Batch{ClusterID: "c", Topic: "incidents", TopicID: topicID, Lane: batch.BothLanes, Records: records}
-	e, err := b.Event(time.Unix(1, 0), traceParent())
+	e, err := b.Event(time.Unix(1, 0), (*tracing.Span)(nil).TraceParent())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,16 @@ locals {
     for f in files : "${f}:${filesha256("${local.root}/${f}")}\n"
   ])) }
 
+  # What bridge, ingest and transform need to send their spans.
+  traces = {
+    environment = var.traces == null ? {} : {
+      OTEL_EXPORTER_OTLP_ENDPOINT = var.traces.endpoint
+      OTEL_TRACES_SAMPLER         = "parentbased_traceidratio"
+      OTEL_TRACES_SAMPLER_ARG     = tostring(var.traces.share)
+    }
+    google = try(var.traces.endpoint, "") == "https://telemetry.googleapis.com"
+  }
+
   # Both clients reach an existing cluster with the same user.
   kafka_given = var.kafka == null ? null : {
     environment = merge(
@@ -88,6 +98,7 @@ module "foundation" {
   project             = var.project
   propagation_seconds = var.propagation_seconds
   region              = var.region
+  traces              = local.traces.google
 }
 
 module "lake" {
@@ -195,6 +206,7 @@ module "functions" {
   staging_dataset    = module.warehouse.staging_dataset
   station_epoch_unit = var.station_epoch_unit
   station_timezone   = var.station_timezone
+  traces             = local.traces
   transform          = var.transform
 }
 
@@ -281,6 +293,7 @@ module "bridge" {
   sources_hash        = local.hashes.image
   station_timezone    = var.station_timezone
   topics              = local.topics
+  traces              = local.traces
   transport           = var.transport
 }
 

@@ -463,6 +463,28 @@ variable "stg_retention_days" {
   }
 }
 
+variable "traces" {
+  description = <<-EOT
+    OpenTelemetry traces of the bridge and of the functions ingest and transform; null records none. They go to Cloud Trace, or
+    to the collector whose address endpoint is, by OTLP over HTTP. A batch is recorded when the producer of one of its
+    records records that one; of batches whose records say nothing, and of the transform's runs, this share is.
+  EOT
+  type = object({
+    endpoint = optional(string, "https://telemetry.googleapis.com")
+    share    = optional(number, 0.01)
+  })
+  default = null
+
+  validation {
+    condition     = var.traces == null ? true : can(regex("^https?://[^/ ?#@]+(/[^ ?#]*)?$", var.traces.endpoint))
+    error_message = "traces.endpoint is the collector's address, https://host or http://host:4318 within the network, without user, query or /v1/traces."
+  }
+  validation {
+    condition     = var.traces == null ? true : var.traces.share >= 0 && var.traces.share <= 1
+    error_message = "traces.share is from 0 to 1: the share of batches that are recorded."
+  }
+}
+
 variable "transform" {
   description = "The function that runs the dbt project. settings are further environment variables, TRANSFORM_…."
   type = object({

@@ -14,6 +14,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/waterfall"
 )
 
 const traceHelp = `usage: stationflow trace [FLAGS] TOPIC/PARTITION/OFFSET
@@ -24,7 +25,8 @@ or in quarantine, in the lake, in a dead letter, and in the marts. --id and
 --key find records that have landed. It changes nothing. It ends with 0 when
 there is such a record, with 1 when not, and with 2 when that could not be found
 out. What is read is said before. The variables of the bridge and of ingest say
-where everything is.
+where everything is. Of a local system that was started with --traces it also
+shows the spans that tell of the record.
 
 Examples:
   stationflow trace incidents/3/1742
@@ -81,7 +83,8 @@ func trace(ctx context.Context, args []string, streams *Streams) error {
 	if err != nil {
 		return err
 	}
-	return t.print(found, more, streams)
+	spans := streams.spansOf(ctx, found)
+	return t.print(found, spans, more, streams)
 }
 
 func parseTrace(args []string, streams *Streams) (*tracing, error) {
@@ -132,23 +135,25 @@ func (t *tracing) read(word string) error {
 	return nil
 }
 
-func (t *tracing) print(found []*ledger.Trace, more bool, streams *Streams) error {
+func (t *tracing) print(found []*ledger.Trace, spans [][]waterfall.Trace, more bool, streams *Streams) error {
 	there := false
 	for _, one := range found {
 		there = there || one.State != ledger.IsUnknown && one.State != ledger.IsDeleted && one.State != ledger.IsNone
 	}
 	if t.asJSON {
-		if found == nil {
-			found = []*ledger.Trace{}
+		records := make([]tracedRecord, len(found))
+		for i, one := range found {
+			records[i] = tracedRecord{one, spans[i]}
 		}
-		if err := printJSON(streams.Out, map[string]any{"records": found, "more": more}); err != nil {
+		if err := printJSON(streams.Out, map[string]any{"records": records, "more": more}); err != nil {
 			return err
 		}
 	} else {
-		for _, one := range found {
+		for i, one := range found {
 			if err := printTrace(one, streams.Out); err != nil {
 				return err
 			}
+			waterfall.Print(streams.Out, spans[i])
 		}
 		if more {
 			fmt.Fprintf(streams.Out, "there are more: these are the first %d; --from leaves out earlier ones\n", len(found))

@@ -12,6 +12,7 @@ import (
 	"github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/registry"
+	"github.com/stationflow/stationflow/internal/tracing"
 	"github.com/stationflow/stationflow/internal/values"
 )
 
@@ -45,6 +46,7 @@ type Config struct {
 	CallTimeout time.Duration
 
 	Logger         *slog.Logger          // nil for slog.Default()
+	Tracer         *tracing.Tracer       // nil for no spans; it stays the caller's to close
 	Now            func() time.Time      // nil for time.Now
 	StorageOptions []option.ClientOption // besides those of the environment
 }

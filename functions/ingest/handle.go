@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/internal/lazy"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // Handle is the function's entry point: a Function made from the environment
@@ -54,6 +55,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "ingest takes a batch by POST", http.StatusMethodNotAllowed)
 		return
 	}
+	defer f.config.Tracer.Flush() // after the turn was given back
 	// A batch that waits for its turn is still on its way: it takes no memory
 	// of this process.
 	if !f.takeTurn(r.Context()) {
@@ -137,5 +139,6 @@ func setUp() (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.Tracer = tracing.FromEnv(os.Getenv, "stationflow-ingest", slog.Default())
 	return New(context.Background(), config) // it outlives the call
 }

@@ -79,10 +79,11 @@ func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
 	began := f.config.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.config.CallTimeout)
 	defer cancel()
-	var s summary
+	s := summary{began: began}
 	err := fault.Guard(func() error { return f.ingest(ctx, e, &s) })
 	s.took = f.config.Now().Sub(began)
 	f.report(e, &s, err)
+	s.endSpan(err)
 	if err != nil {
 		return &failure{batch: e.ID(), err: err}
 	}
@@ -101,6 +102,7 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	if err != nil {
 		return err
 	}
+	ctx = f.startSpan(ctx, b, e, s)
 	t, known := f.topics[b.Topic]
 	if !known {
 		return &foreignTopic{topic: b.Topic}

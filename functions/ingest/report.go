@@ -16,6 +16,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // Counts are totals since the function was made.
@@ -50,7 +51,9 @@ func (f *Function) Counts() Counts {
 // A summary is what the log says of one batch. It shares no memory with the
 // batch, which belongs to the next one when the log is written.
 type summary struct {
-	whereabouts    []slog.Attr // none when the event carried no batch
+	began          time.Time
+	span           *tracing.Span // nil when none is recorded
+	whereabouts    []slog.Attr   // none when the event carried no batch
 	became         string      // the message
 	canary         string      // the hop that a canary has passed; "" for other records
 	apart          bool        // the batch was stored as several, each with a line of its own
@@ -137,6 +140,9 @@ func (f *Function) report(e cloudevents.Event, s *summary, err error) {
 		attributes = append(attributes, slog.Any("new_fields", s.fields)) // kept in extra
 	}
 	attributes = append(attributes, slog.Int64("durable_ms", s.durable.UnixMilli()), slog.Int64("took_ms", s.took.Milliseconds()))
+	if id := s.span.TraceID(); id != "" {
+		attributes = append(attributes, slog.String("trace_id", id))
+	}
 	f.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, s.became, attributes...)
 	if s.crash != nil && s.became == ingested { // a fault of this program: someone has to see it
 		f.config.Logger.LogAttrs(context.Background(), slog.LevelError, "records crash the decoder: they are in quarantine",
@@ -163,6 +169,9 @@ func (f *Function) reportFailure(e cloudevents.Event, s *summary, err error) {
 		attributes = append(attributes, slog.String("refused_for", part))
 	}
 	attributes = append(attributes, s.whereabouts...)
+	if id := s.span.TraceID(); id != "" {
+		attributes = append(attributes, slog.String("trace_id", id))
+	}
 	var crashed *fault.Crash
 	if errors.As(err, &crashed) {
 		attributes = append(attributes, slog.String("stack", crashed.Stack))

@@ -20,16 +20,18 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/run"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/lazy"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // Config says what to run and where, and how requests are answered.
 type Config struct {
 	run.Config
-	Wait      time.Duration // longest wait of a request for a run in progress
-	Run       time.Duration // deadline of a run
-	Exclude   []string      // dbt's selectors of what a request leaves out
-	Canary    bool          // whether a run that has published carries the newest canary
-	Artifacts string        // gs://bucket/folder for manifest.json and run_results.json; "" for nowhere
+	Wait      time.Duration   // longest wait of a request for a run in progress
+	Run       time.Duration   // deadline of a run
+	Exclude   []string        // dbt's selectors of what a request leaves out
+	Canary    bool            // whether a run that has published carries the newest canary
+	Artifacts string          // gs://bucket/folder for manifest.json and run_results.json; "" for nowhere
+	Tracer    *tracing.Tracer // nil for no spans; it stays the caller's to close
 }
 
 // FromEnv takes the dbt project of this repository and reads the warehouse's variables, STATION_TIMEZONE, TRANSFORM_WAIT,
@@ -107,7 +109,10 @@ func New(ctx context.Context, config Config) (*Transformer, error) {
 func (t *Transformer) transform(ctx context.Context, until time.Time, config Config) *run.Report {
 	ctx, cancel := context.WithTimeout(ctx, time.Until(until)+config.Run)
 	defer cancel()
-	report, err := t.runner.Run(ctx, run.Options{Until: until, Exclude: config.Exclude})
+	defer config.Tracer.Flush()
+	span := config.Tracer.Start("transform", tracing.Internal, tracing.Origin{})
+	report, err := t.runner.Run(tracing.In(ctx, span), run.Options{Until: until, Exclude: config.Exclude})
+	report.Describe(span, err)
 	switch {
 	case errors.Is(err, run.ErrBusy):
 		return nil
@@ -157,5 +162,6 @@ func setUp(ctx context.Context) (*Transformer, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.Tracer = tracing.FromEnv(os.Getenv, "stationflow-transform", slog.Default())
 	return New(ctx, config)
 }

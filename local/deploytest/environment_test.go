@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -28,6 +30,7 @@ import (
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/registry"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // A setting is an environment variable as planned: its value, or the secret
@@ -81,24 +84,38 @@ func container(r *resource, path string) map[string]setting {
 // configuration that it reads, for comparison.
 var readers = map[string]func(getenv func(string) string) (any, error){
 	"audit":   func(getenv func(string) string) (any, error) { return audit.FromEnv(getenv) },
-	"bridge":  func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) },
+	"bridge":  traced(func(getenv func(string) string) (any, error) { return bridge.FromEnv(getenv) }),
 	"alert":   func(getenv func(string) string) (any, error) { return alert.FromEnv(getenv) },
 	"compact": func(getenv func(string) string) (any, error) { return compact.FromEnv(getenv) },
-	"ingest":  func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
+	"ingest":  traced(func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) }),
 	"scale":   func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
 	"page":    func(getenv func(string) string) (any, error) { return page.FromEnv(getenv) },
 	"replay":  func(getenv func(string) string) (any, error) { return replay.FromEnv(getenv) },
-	"transform": func(getenv func(string) string) (any, error) {
+	"transform": traced(func(getenv func(string) string) (any, error) {
 		config, err := transform.FromEnv(getenv)
 		config.Getenv = nil // no two functions are the same
 		return config, err
-	},
+	}),
 	// As simulator/cmd/simulator does.
-	"simulator": func(getenv func(string) string) (any, error) {
+	"simulator": traced(func(getenv func(string) string) (any, error) {
 		r := env.NewReader(getenv)
 		location := r.Location("STATION_TIMEZONE", "UTC")
 		return []any{kafka.FromEnv(r), registry.FromEnv(r), location}, r.Err()
-	},
+	}),
+}
+
+// traced is a reader of a program that also records spans.
+func traced(reader func(getenv func(string) string) (any, error)) func(getenv func(string) string) (any, error) {
+	return func(getenv func(string) string) (any, error) {
+		var said strings.Builder
+		tracer := tracing.FromEnv(getenv, "a program", slog.New(slog.NewTextHandler(&said, nil)))
+		tracer.Close(0)
+		config, err := reader(getenv)
+		if said.Len() > 0 {
+			err = errors.Join(err, errors.New(said.String()))
+		}
+		return []any{config, tracer != nil}, err
+	}
 }
 
 // notOurs are variables that Terraform does not set: the platform does, or
@@ -109,15 +126,15 @@ var notOurs = regexp.MustCompile(`^(PORT|K_[A-Z]+|CLOUD_RUN_[A-Z_]+|FUNCTION_[A-
 // called settings, files in kafka.files, and those of schema_registry.
 var tunable = map[string]*regexp.Regexp{
 	"audit":     regexp.MustCompile(`^(AUDIT|KAFKA)_`),
-	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA)_`),
+	"bridge":    regexp.MustCompile(`^(BRIDGE|KAFKA|OTEL)_`),
 	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"compact":   regexp.MustCompile(`^COMPACT_`),
-	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
+	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY|OTEL)_`),
 	"page":      regexp.MustCompile(`^PAGE_`),
 	"replay":    regexp.MustCompile(`^(REPLAY|KAFKA)_`),
 	"scale":     regexp.MustCompile(`^((SCALE|KAFKA)_|BRIDGE_LAKE_AGE$)`),
-	"transform": regexp.MustCompile(`^TRANSFORM_`),
-	"simulator": regexp.MustCompile(`^(KAFKA|SCHEMA_REGISTRY)_`),
+	"transform": regexp.MustCompile(`^(TRANSFORM|OTEL)_`),
+	"simulator": regexp.MustCompile(`^(KAFKA|SCHEMA_REGISTRY|OTEL)_`),
 }
 
 // What Terraform sets is what the program reads, and the other way round; and

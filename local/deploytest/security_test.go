@@ -18,6 +18,8 @@ var projectRoles = map[string]string{
 	"module.functions.google_project_iam_member.transform_jobs":   "roles/bigquery.jobUser",
 	"module.warehouse.google_project_iam_member.viewer":           "roles/bigquery.jobUser",
 	"module.functions.google_project_iam_member.replay_jobs":      "roles/bigquery.jobUser",
+	"module.functions.google_project_iam_member.traces":           "roles/cloudtrace.agent",
+	"module.bridge.google_project_iam_member.traces":              "roles/cloudtrace.agent",
 	"module.functions.google_project_iam_member.page_jobs":        "roles/bigquery.jobUser",
 	"module.foundation.google_project_iam_member.builder_logs":    "roles/logging.logWriter",
 	"module.foundation.google_project_iam_member.builder_sources": "roles/storage.objectViewer",

@@ -43,6 +43,7 @@ func surroundings() []map[string]string {
 	}
 	return []map[string]string{
 		base,
+		with(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://telemetry.googleapis.com"}),
 		with(map[string]string{"BRIDGE_TRANSPORT": "http", "BRIDGE_HTTP_URL": "http://127.0.0.1:8081/ingest"}),
 		with(map[string]string{"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "p"}),
 		with(map[string]string{

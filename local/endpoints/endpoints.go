@@ -28,6 +28,8 @@ type Endpoints struct {
 	Dashboard string `json:"dashboard"`
 
 	SchemaRegistry string `json:"schema_registry"` // one that the user named may have a path too
+
+	Traces string `json:"traces,omitempty"` // http://host:port, where spans are taken by OTLP over HTTP; "" for nowhere
 }
 
 // Environment returns the variables that give the bridge, the functions, the

@@ -4,6 +4,7 @@ package simulatortest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,7 +18,10 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/tracing"
+	"github.com/stationflow/stationflow/internal/waterfall"
 	"github.com/stationflow/stationflow/local/freeport"
+	"github.com/stationflow/stationflow/local/tracestest"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )
@@ -263,5 +267,41 @@ func TestOpenKafka_WithoutBroker(t *testing.T) {
 	_, err = sink.OpenKafka(t.Context(), kafka.Config{Brokers: []string{address}})
 	if fault := new(kafka.Fault); !errors.As(err, &fault) || !strings.Contains(err.Error(), address) {
 		t.Errorf("opening Kafka where none is: %v", err)
+	}
+}
+
+// With a tracer each record names its producer's span, which is sent once Kafka
+// has the record; without one records have no header.
+func TestKafka_Traced(t *testing.T) {
+	for _, traced := range []bool{true, false} {
+		cluster, collector := newCluster(t), tracestest.Start(t)
+		k := openKafka(t, cluster)
+		if traced {
+			k.Tracer = tracestest.Tracer(t, collector.URL, "stationflow-simulator")
+		}
+		events := network().Step()[:5]
+		if err := k.Write(events); err != nil {
+			t.Fatal(err)
+		}
+		records := consume(t, cluster, len(events))
+		if !traced {
+			for _, r := range records {
+				if len(r.Headers) != 0 {
+					t.Errorf("%s/%d/%d has headers: %v", r.Topic, r.Partition, r.Offset, r.Headers)
+				}
+			}
+			continue
+		}
+		collector.Await(t, len(events), func(waterfall.Span) bool { return true })
+		for _, r := range records {
+			if len(r.Headers) != 1 || r.Headers[0].Key != "traceparent" {
+				t.Fatalf("the headers are %v", r.Headers)
+			}
+			of := tracing.Parse(r.Headers[0].Value)
+			span := collector.Await(t, 1, func(s waterfall.Span) bool { return s.ID == of.SpanID().String() })[0]
+			if span.TraceID != of.TraceID().String() || !of.IsSampled() || span.Name != "send "+r.Topic || span.Attributes["messaging.kafka.offset"] != fmt.Sprint(r.Offset) {
+				t.Errorf("record %s/%d/%d names %v, the span is %+v", r.Topic, r.Partition, r.Offset, of, span)
+			}
+		}
 	}
 }

@@ -138,6 +138,9 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	} {
 		fmt.Fprintf(out, "  %-14s %s\n", line[0], line[1])
 	}
+	if e.Traces != "" {
+		fmt.Fprintf(out, "  %-14s %s; %s/trace/TOPIC/PARTITION/OFFSET shows those of a record\n", "traces", e.Traces, e.Dashboard)
+	}
 	if s.options.Simulate {
 		fmt.Fprintf(out, "\nthe stations are simulated: their time goes %.4g times as fast as the clock, and they play today over and over\n", s.options.pace())
 	}

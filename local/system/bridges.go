@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/bridge"
+	"github.com/stationflow/stationflow/internal/tracing"
 	"github.com/stationflow/stationflow/local/workerpool"
 )
 
@@ -24,6 +25,7 @@ func (s *System) poolName() string {
 type bridges struct {
 	pool   *workerpool.Pool
 	config bridge.Config
+	tracer *tracing.Tracer
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -31,8 +33,8 @@ type bridges struct {
 	ended   bridge.Snapshot // what those have counted that are no more
 }
 
-func startBridges(name string, config bridge.Config, log *slog.Logger, failed func(error)) *bridges {
-	b := &bridges{config: config, log: log}
+func startBridges(name string, config bridge.Config, tracer *tracing.Tracer, log *slog.Logger, failed func(error)) *bridges {
+	b := &bridges{config: config, tracer: tracer, log: log}
 	b.pool = workerpool.New(name, b.run, failed)
 	b.pool.Set(1) // as a deployment begins
 	return b
@@ -44,7 +46,7 @@ func (b *bridges) run(ctx context.Context, ordinal int) error {
 	if ordinal > 0 {
 		config.Addr = ""
 	}
-	one, err := bridge.New(config, bridge.Dependencies{Logger: b.log})
+	one, err := bridge.New(config, bridge.Dependencies{Logger: b.log, Tracer: b.tracer})
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (s *System) startBridge(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.bridges = startBridges(s.poolName(), config, s.log, func(err error) { s.failed <- err })
+	s.bridges = startBridges(s.poolName(), config, s.tracer("stationflow-bridge"), s.log, func(err error) { s.failed <- err })
 	s.started("bridge", func(context.Context) error { s.bridges.pool.Close(); return nil })
 	if s.options.Idle != "stop" {
 		return nil

@@ -29,7 +29,8 @@ func (s *System) configure(getenv func(string) string) error {
 	chosen, err := choosePorts(s.options.Port, func(name string) bool {
 		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name)) &&
 			!(name == "schema_registry" && s.options.SchemaRegistry != "") &&
-			!(name == "admin" && s.options.Idle != "stop")
+			!(name == "admin" && s.options.Idle != "stop") &&
+			!(name == "traces" && !s.options.Traces)
 	}, s.options.without)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (s *System) configure(getenv func(string) string) error {
 		StagingDataset: r.String("STAGING_DATASET", "staging_data"), ProdDataset: r.String("PROD_DATASET", "prod_data"),
 		Kafka: chosen["kafka"], PubSub: chosen["pubsub"], BigQueryGRPC: chosen["bigquery_grpc"],
 		BigQuery: url("bigquery"), Storage: url("storage"), Functions: url("functions"), Bridge: url("bridge"), Dashboard: url("dashboard"),
-		SchemaRegistry: url("schema_registry"),
+		SchemaRegistry: url("schema_registry"), Traces: url("traces"),
 	}
 	if s.options.Kafka != "" {
 		s.Endpoints.Kafka = s.options.Kafka
@@ -76,6 +77,7 @@ func (s *System) configure(getenv func(string) string) error {
 	if s.admin = chosen["admin"]; s.admin != "" {
 		s.settings = append(s.settings, "SCALE_POOL="+s.poolName(), "RUN_EMULATOR_HOST=http://"+s.admin)
 	}
+	s.settings = append(s.settings, s.traceSettings(r)...)
 	s.getenv = overlay(getenv, s.settings)
 	if s.options.without("bridge") {
 		s.inquiry = newInquiry(s.Endpoints.Bridge+"/status", s.arrived)

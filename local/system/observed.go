@@ -12,6 +12,9 @@ import (
 func (s *System) observed(page http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
+	if s.collector != nil {
+		mux.Handle("GET /trace/", s.collector.RecordHandler())
+	}
 	shown := observe.Pipeline(s.dashboard.Status)
 	mux.Handle("GET /metrics", observe.Metrics(func() []observe.Gatherer {
 		all := []observe.Gatherer{shown, s.counts.Gatherer()}

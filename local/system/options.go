@@ -36,6 +36,8 @@ type Options struct {
 
 	Canary bool // whether canaries go through all hops
 
+	Traces bool // whether the spans of all parts are taken and kept here
+
 	AlertWebhook string // where alerts are posted to; "" for ALERT_WEBHOOK, or nowhere
 
 	// Without names parts that run as processes of their own: bridge,
@@ -71,6 +73,7 @@ func ParseOptions(command string, args []string, output io.Writer) (Options, err
 	flags.StringVar(&o.Transport, "transport", "pubsub", "from the bridge to the functions: pubsub, or http without it in between")
 	flags.StringVar(&o.Idle, "idle", "stay", "what becomes of the bridge while nothing comes: stay, or stop as it does when deployed, until a record comes")
 	flags.BoolVar(&o.Canary, "canary", false, "send a canary through all hops once a minute, as a deployment does")
+	flags.BoolVar(&o.Traces, "traces", false, "take OpenTelemetry traces of all parts: trace and /trace/TOPIC/PARTITION/OFFSET of the page's port show them")
 	flags.StringVar(&o.AlertWebhook, "alert-webhook", "", "post alerts to this `URL` (default: ALERT_WEBHOOK, else the page alone shows them)")
 	flags.Func("without", "leave out `PART`, bridge or functions, to run it yourself as a process of its own; repeatable", func(part string) error {
 		o.Without = append(o.Without, part)

@@ -10,7 +10,7 @@ import (
 
 // portNames are what listens, in the order of the ports that follow --port.
 var portNames = []string{
-	"dashboard", "functions", "bridge", "bigquery", "bigquery_grpc", "storage", "pubsub", "kafka", "schema_registry", "admin",
+	"dashboard", "functions", "bridge", "bigquery", "bigquery_grpc", "storage", "pubsub", "kafka", "schema_registry", "admin", "traces",
 }
 
 // ports gives each listener its loopback address.

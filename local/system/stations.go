@@ -10,6 +10,7 @@ import (
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/page/view"
+	"github.com/stationflow/stationflow/internal/tracing"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )
@@ -48,7 +49,7 @@ func (c *stationClock) moment(location *time.Location) view.Moment {
 
 // startStations begins to simulate into Kafka, and has clock tell the simulated
 // time. caughtUp is closed when everything before today is written.
-func startStations(ctx context.Context, o Options, folder string, getenv func(string) string, location *time.Location, clock *stationClock, log *slog.Logger) (*stations, error) {
+func startStations(ctx context.Context, o Options, folder string, getenv func(string) string, location *time.Location, clock *stationClock, tracer *tracing.Tracer, log *slog.Logger) (*stations, error) {
 	r := env.NewReader(getenv)
 	config := kafka.FromEnv(r)
 	if err := r.Err(); err != nil {
@@ -71,6 +72,7 @@ func startStations(ctx context.Context, o Options, folder string, getenv func(st
 	}
 	started()
 	events.Patience = 24 * time.Hour // the page says what is missing
+	events.Tracer = tracer
 
 	s := &stations{caughtUp: make(chan struct{}), stop: stop, done: make(chan struct{})}
 	run := simulator.RunConfig{

@@ -28,6 +28,7 @@ import (
 	"github.com/stationflow/stationflow/local/pubsub"
 	"github.com/stationflow/stationflow/local/registry"
 	"github.com/stationflow/stationflow/local/telemetry"
+	"github.com/stationflow/stationflow/local/traces"
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/terraform"
 )
@@ -67,6 +68,7 @@ type System struct {
 	functions *probe   // whether those that run elsewhere answer; nil without any
 	answers   *probe   // whether the warehouse does
 	dashboard *dashboard.Dashboard
+	collector *traces.Collector  // nil without --traces
 	counts    *observe.Functions // what the functions logged, for /metrics
 	scheduler *scheduler
 	stations  *stations // nil without --simulate
@@ -145,7 +147,11 @@ func Start(ctx context.Context, o Options, folder string, getenv func(string) st
 
 // steps are what Start does, in order.
 func (s *System) steps() []step {
-	steps := []step{{"Kafka", s.startKafka}, {"schema registry", s.startRegistry}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}
+	var steps []step
+	if s.options.Traces {
+		steps = append(steps, step{"traces", s.startTraces})
+	}
+	steps = append(steps, []step{{"Kafka", s.startKafka}, {"schema registry", s.startRegistry}, {"BigQuery", s.startWarehouse}, {"Cloud Storage", s.startObjects}, {"Pub/Sub", s.startPubSub}}...)
 	if !s.options.without("functions") {
 		steps = append(steps, step{"functions", s.startFunctions})
 	}
@@ -358,7 +364,7 @@ func (s *System) startCompaction(context.Context) error {
 // environment that is written when the system is ready.
 func (s *System) startStations(ctx context.Context) error {
 	var err error
-	if s.stations, err = startStations(ctx, s.options, s.folder, s.getenv, s.location, &s.simulated, s.log); err != nil {
+	if s.stations, err = startStations(ctx, s.options, s.folder, s.getenv, s.location, &s.simulated, s.tracer("stationflow-simulator"), s.log); err != nil {
 		return err
 	}
 	s.watch(func() error { <-s.stations.done; return s.stations.err })

@@ -82,7 +82,7 @@ func start(program string) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(program, "up", "--port", "0")
+	s.cmd = exec.Command(program, "up", "--port", "0", "--traces")
 	s.cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+folder, "STATION_TIMEZONE=Europe/Paris", "BRIDGE_LAKE_AGE=1s")
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
@@ -126,7 +126,9 @@ func (s *system) send() error {
 	}
 	defer client.Close()
 	for _, m := range sent() {
-		if err := client.ProduceSync(context.Background(), &kgo.Record{Topic: m.topic, Key: []byte(m.key), Value: []byte(m.value)}).FirstErr(); err != nil {
+		if err := client.ProduceSync(context.Background(), &kgo.Record{
+			Topic: m.topic, Key: []byte(m.key), Value: []byte(m.value), Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte(producers)}},
+		}).FirstErr(); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -14,6 +15,7 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/pause"
 	"github.com/stationflow/stationflow/internal/retry"
+	"github.com/stationflow/stationflow/internal/tracing"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -24,6 +26,11 @@ type Kafka struct {
 	// Patience is how long Write waits for a topic that was deleted to be made
 	// again. Set it before the first Write.
 	Patience time.Duration
+
+	// Tracer records a span for each record, which the record names in its
+	// header traceparent; nil for no spans and no header. Set it before the first
+	// Write; it stays the caller's to close.
+	Tracer *tracing.Tracer
 
 	ctx      context.Context // ends the wait; a Sink is given none
 	client   sarama.Client
@@ -109,6 +116,7 @@ func (k *Kafka) Write(events []simulator.Event) error {
 	for i := range events {
 		messages[i] = message(events[i].Topic, sarama.StringEncoder(events[i].Key), sarama.ByteEncoder(events[i].Value))
 	}
+	defer k.traced(messages)()
 	for began := time.Now(); ; {
 		err := k.producer.SendMessages(messages)
 		if err == nil {
@@ -128,6 +136,26 @@ func message(topic string, key, value sarama.Encoder) *sarama.ProducerMessage {
 	return &sarama.ProducerMessage{Topic: topic, Key: key, Value: value}
 }
 
+// traced begins a span for each of the messages, and names it in the message.
+// The returned function ends them.
+func (k *Kafka) traced(messages []*sarama.ProducerMessage) (end func()) {
+	if k.Tracer == nil {
+		return func() {}
+	}
+	spans := make([]*tracing.Span, len(messages))
+	for i, m := range messages {
+		spans[i] = k.Tracer.Start("send "+m.Topic, tracing.Producer, tracing.Origin{})
+		m.Headers = []sarama.RecordHeader{{Key: []byte(tracing.Header), Value: []byte(spans[i].TraceParent())}}
+	}
+	return func() {
+		for i, m := range messages {
+			spans[i].SetInt("messaging.kafka.offset", m.Offset)
+			spans[i].SetString("messaging.destination.partition.id", strconv.Itoa(int(m.Partition)))
+			spans[i].End(nil)
+		}
+	}
+}
+
 // lostTheirTopic returns the messages that were not acknowledged, to be sent
 // again, where the reason is nothing but that their topics are gone, or are
 // others by now: these do not know how far the producer has counted. Otherwise
@@ -144,7 +172,9 @@ func lostTheirTopic(err error) (again []*sarama.ProducerMessage) {
 			!errors.Is(one.Err, sarama.ErrUnknownProducerID) && !errors.Is(one.Err, breaker.ErrBreakerOpen) {
 			return nil
 		}
-		again = append(again, message(one.Msg.Topic, one.Msg.Key, one.Msg.Value))
+		next := message(one.Msg.Topic, one.Msg.Key, one.Msg.Value)
+		next.Headers = one.Msg.Headers
+		again = append(again, next)
 	}
 	return again
 }

@@ -38,6 +38,7 @@ run "first_validation_of_each_variable" {
     runbooks_url               = "docs/runbooks.md"
     station_timezone           = "CET"
     stg_retention_days         = 1
+    traces                     = { endpoint = "collector:4318" }
     transform                  = { settings = { STATION_TIMEZONE = "UTC" } }
     transport                  = "eventarc"
   }
@@ -66,6 +67,7 @@ run "first_validation_of_each_variable" {
     var.runbooks_url,
     var.station_timezone,
     var.stg_retention_days,
+    var.traces,
     var.transform,
     var.transport,
   ]
@@ -85,6 +87,7 @@ run "second_validation_of_each_variable" {
     page              = { viewers = ["domain:example.com"], settings = { PAGE_MAX_BYTES = "1" } }
     prod_bq_dataset   = "staging_data"
     replay            = { settings = { KAFKA_START = "latest" } }
+    traces            = { share = 1.5 }
     transform         = { query_limit_tib = 0 }
 
     stg_retention_days = 401
@@ -102,6 +105,7 @@ run "second_validation_of_each_variable" {
     var.prod_bq_dataset,
     var.replay,
     var.stg_retention_days,
+    var.traces,
     var.transform,
   ]
 }

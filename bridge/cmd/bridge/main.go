@@ -6,10 +6,12 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/cloudlog"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 const usage = `bridge reads station events from Kafka and publishes them in batches. It takes no
@@ -25,6 +27,7 @@ arguments; it is configured by environment variables:
   LAKE_BUCKET               the bucket for records too large for a batch
   BRIDGE_ADDR               where health, metrics and status are served
   BRIDGE_LOG                cloud writes logs as Cloud Logging reads them
+  OTEL_EXPORTER_OTLP_ENDPOINT   the collector that traces are sent to: docs/traces.md
 `
 
 func main() { program.Main("bridge", usage, run) }
@@ -34,7 +37,10 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	b, err := bridge.New(config, bridge.Dependencies{Logger: logger(config)})
+	log := logger(config)
+	tracer := tracing.FromEnv(getenv, "stationflow-bridge", log)
+	defer tracer.Close(100 * time.Millisecond) // Run has sent all there is
+	b, err := bridge.New(config, bridge.Dependencies{Logger: log, Tracer: tracer})
 	if err != nil {
 		return err
 	}

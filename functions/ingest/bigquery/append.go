@@ -8,6 +8,7 @@ import (
 
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // maxRequestBytes bounds the rows of one append. BigQuery takes 10 MB a
@@ -69,6 +70,13 @@ func without(pending []int, refused []rows.Refusal) []int {
 // while that may help. It returns how many rows it appended, or, when
 // that is none, the rows the warehouse refused.
 func (s *Sink) appendSome(ctx context.Context, to *stream, all rows.Set, pending []int) (sent int, refused []rows.Refusal, err error) {
+	ctx, span := tracing.Begin(ctx, "append rows")
+	defer func() {
+		span.SetString("stationflow.table", to.table)
+		span.SetInt("stationflow.rows", int64(sent))
+		span.SetInt("stationflow.refused", int64(len(refused)))
+		span.End(err)
+	}()
 	err = fault.Retry(ctx, Fault, func() error {
 		r := requests.Get().(*Request)
 		answer, err := to.send(ctx, func(encoder *Encoder) [][]byte {

@@ -11,6 +11,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/internal/lake"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // A Bucket is the lake's. It is safe for concurrent use.
@@ -54,6 +55,15 @@ func (b *Bucket) setAside(ctx context.Context, of *batch.Batch, r *batch.Record,
 
 // create makes the object durable.
 func (b *Bucket) create(ctx context.Context, object lake.Object) (duplicate bool, err error) {
+	ctx, span := tracing.Begin(ctx, "write object")
+	defer func() {
+		span.SetString("stationflow.object", object.Name)
+		span.SetInt("stationflow.bytes", int64(len(object.Data)))
+		if duplicate {
+			span.SetString("stationflow.found", "an earlier delivery wrote it")
+		}
+		span.End(err)
+	}()
 	err = b.try(ctx, func(ctx context.Context) error {
 		duplicate, err = lake.CreateOnce(ctx, b.handle, object)
 		return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // Outcomes of a model.
@@ -46,7 +47,9 @@ func (b building) changed() bool { return b.status == created || b.status == rep
 
 // build brings a model's next contents up to date. Its published ones stay as
 // they are.
-func (r *run) build(ctx context.Context, model *project.Model) building {
+func (r *run) build(ctx context.Context, model *project.Model) (done building) {
+	ctx, span := tracing.Begin(ctx, "model "+model.Name)
+	defer func() { r.describe(span, model, done) }()
 	if model.Config.Materialized == project.View {
 		return r.buildView(ctx, model)
 	}
@@ -68,7 +71,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if err := r.checkColumns(ctx, declared, compiled.SQL, !keeps); err != nil {
 		return building{status: failed, sql: compiled.SQL, err: err}
 	}
-	done := building{status: replaced, sql: compiled.SQL, touched: everything, model: model}
+	done = building{status: replaced, sql: compiled.SQL, touched: everything, model: model}
 	switch {
 	case !keeps:
 		done.status = created

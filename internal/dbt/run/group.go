@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // BigQuery bills a statement for each table that it reads, however often. So
@@ -89,6 +90,11 @@ func (r *run) testGroup(ctx context.Context, g *group) {
 	r.mu.Unlock()
 	if len(needed) == 0 && asks == nil {
 		return
+	}
+	ctx, span := tracing.Begin(ctx, "tests")
+	defer func() { span.End(nil) }()
+	if span.Recorded() {
+		span.SetStrings("stationflow.tests", namesOf(needed))
 	}
 	found, answer, err := r.examine(ctx, needed, asks)
 	if asks != nil && r.remember(asks, answer, err) {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/tracing"
 )
 
 // A Runner runs one project against one warehouse. It remembers nothing of
@@ -210,7 +211,11 @@ func (r *run) hold(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = r.lease.Publish(ctx, r.published, r.exchanges); err != nil {
+	_, span := tracing.Begin(ctx, "publish")
+	span.SetInt("stationflow.statements", int64(len(r.exchanges)))
+	err = r.lease.Publish(ctx, r.published, r.exchanges)
+	span.End(err)
+	if err != nil {
 		return fmt.Errorf("publishing %d tables: %w", len(r.exchanges), err)
 	}
 	return nil

@@ -12,8 +12,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/tracing"
 	"github.com/stationflow/stationflow/simulator"
 )
 
@@ -48,6 +50,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := writeReport(o, simulator.Progress{}, false); err != nil {
 		return err
 	}
+	o.tracer = tracing.FromEnv(getenv, "stationflow-simulator", o.run.Log)
+	defer o.tracer.Close(time.Second)
 	events, err := openSinks(ctx, o)
 	if err != nil && ctx.Err() != nil {
 		return nil // it was ended before it began

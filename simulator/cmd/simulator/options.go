@@ -14,6 +14,7 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/registry"
+	"github.com/stationflow/stationflow/internal/tracing"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )
@@ -29,6 +30,7 @@ type options struct {
 	kafka    *kafka.Config // nil for none
 	format   sink.Format
 	registry *registry.Config // for formats other than JSON
+	tracer   *tracing.Tracer  // nil for no spans
 }
 
 const usage = `usage: simulator [FLAGS]
@@ -37,7 +39,8 @@ Plays railway stations, one step of five simulated minutes at a time, and
 writes their events to Kafka. KAFKA_BOOTSTRAP_SERVERS and the other KAFKA_
 variables say how Kafka is reached, STATION_TIMEZONE is the stations' time
 zone. --format other than json writes as the serializers of a schema registry,
-which SCHEMA_REGISTRY_URL names. A TIME is 2026-11-22T07:30, local to the stations, or with an offset, or
+which SCHEMA_REGISTRY_URL names. Where OTEL_EXPORTER_OTLP_ENDPOINT names a
+collector, each record has a traceparent and its producer a span. A TIME is 2026-11-22T07:30, local to the stations, or with an offset, or
 a date, or now.
 
 `

@@ -36,6 +36,7 @@ func openSinks(ctx context.Context, o options) (sinks, error) {
 		if err != nil {
 			return nil, err
 		}
+		events.Tracer = o.tracer
 		inFormat, err := serialized(ctx, events, o)
 		if err != nil {
 			return nil, errors.Join(err, events.Close())

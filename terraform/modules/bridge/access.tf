@@ -27,6 +27,14 @@ resource "google_storage_bucket_iam_member" "bridge" {
   }
 }
 
+resource "google_project_iam_member" "traces" {
+  count = var.traces.google ? 1 : 0
+
+  project = var.project
+  role    = "roles/cloudtrace.agent"
+  member  = google_service_account.bridge.member
+}
+
 resource "google_cloud_run_v2_service_iam_member" "bridge" {
   count = local.http ? 1 : 0
 
@@ -70,6 +78,7 @@ resource "terraform_data" "granted" {
 
   depends_on = [
     google_cloud_run_v2_service_iam_member.bridge,
+    google_project_iam_member.traces,
     google_pubsub_topic_iam_member.bridge,
     google_secret_manager_secret_iam_member.reader,
     google_storage_bucket_iam_member.bridge,

@@ -29,6 +29,7 @@ locals {
         BRIDGE_HTTP_URL          = "${var.ingest.uri}/ingest"
       } : {},
       local.copies ? { BRIDGE_ALERT_COPIES_TOPIC = var.alert_copies_topic } : {},
+      var.traces.environment,
     )
     simulator = merge(var.registry.environment, { STATION_TIMEZONE = var.station_timezone })
   }

@@ -157,6 +157,14 @@ variable "topics" {
   type        = list(string)
 }
 
+variable "traces" {
+  description = "The variables with which spans are sent, none where they are not; google says that they go to Cloud Trace."
+  type = object({
+    environment = map(string)
+    google      = bool
+  })
+}
+
 variable "transport" {
   description = "pubsub or http."
   type        = string

@@ -31,7 +31,7 @@ locals {
   apis = concat([
     "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudquotas",
     "cloudscheduler", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
-  ], var.kms_key == null ? [] : ["cloudkms"], var.network ? ["compute"] : [])
+  ], var.kms_key == null ? [] : ["cloudkms"], var.network ? ["compute"] : [], var.traces ? ["cloudtrace", "telemetry"] : [])
 
   # Google's own identities: who acts in the name of a service in this project.
   hosts = ["gcf-admin-robot", "gcp-sa-artifactregistry", "gcp-sa-pubsub", "gcp-sa-secretmanager", "serverless-robot-prod"]

@@ -27,3 +27,8 @@ variable "region" {
   description = "Region of the registry and the bucket."
   type        = string
 }
+
+variable "traces" {
+  description = "Whether spans go to Cloud Trace."
+  type        = bool
+}

@@ -220,6 +220,15 @@ resource "google_project_iam_member" "transform_jobs" {
   member  = google_service_account.function["transform"].member
 }
 
+# Cloud Trace takes spans for the project as a whole.
+resource "google_project_iam_member" "traces" {
+  for_each = var.traces.google ? toset(["ingest", "transform"]) : toset([])
+
+  project = var.project
+  role    = "roles/cloudtrace.agent"
+  member  = google_service_account.function[each.key].member
+}
+
 # Functions read secrets: alert and ingest the registry's password, audit, replay and scale those
 # with which the bridge reaches Kafka. By key, because names of secrets that Terraform makes
 # are not known before.

@@ -112,7 +112,7 @@ locals {
       max_instances = var.ingest.max_instances
       memory        = var.ingest.memory
       timeout       = var.ingest.timeout_seconds
-      environment = merge(var.ingest.settings, var.registry.environment, {
+      environment = merge(var.ingest.settings, var.registry.environment, var.traces.environment, {
         GOOGLE_CLOUD_PROJECT = var.project
         INGEST_CONCURRENCY   = tostring(var.ingest.concurrency)
         LAKE_BUCKET          = var.bucket
@@ -132,7 +132,7 @@ locals {
       max_instances = 1
       memory        = var.transform.memory
       timeout       = 600 # a wait of 240 s, then a run of 300 s
-      environment = merge({ TRANSFORM_ARTIFACTS = "gs://${var.bucket}/dbt" }, var.transform.settings, {
+      environment = merge({ TRANSFORM_ARTIFACTS = "gs://${var.bucket}/dbt" }, var.transform.settings, var.traces.environment, {
         GOOGLE_CLOUD_PROJECT = var.project
         PROD_DATASET         = var.prod_dataset
         STAGING_DATASET      = var.staging_dataset
@@ -288,6 +288,7 @@ resource "google_cloudfunctions2_function" "function" {
     google_project_iam_member.audit_jobs,
     google_project_iam_member.page_jobs,
     google_project_iam_member.replay_jobs,
+    google_project_iam_member.traces,
     google_project_iam_member.transform_jobs,
     google_pubsub_topic_iam_member.alert,
     google_storage_bucket_iam_member.alert,

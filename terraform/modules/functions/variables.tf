@@ -161,6 +161,14 @@ variable "station_timezone" {
   type        = string
 }
 
+variable "traces" {
+  description = "The variables with which spans are sent, none where they are not; google says that they go to Cloud Trace."
+  type = object({
+    environment = map(string)
+    google      = bool
+  })
+}
+
 variable "transform" {
   description = "Size and settings of transform."
   type = object({
