@@ -54,9 +54,9 @@ type summary struct {
 	began          time.Time
 	span           *tracing.Span // nil when none is recorded
 	whereabouts    []slog.Attr   // none when the event carried no batch
-	became         string      // the message
-	canary         string      // the hop that a canary has passed; "" for other records
-	apart          bool        // the batch was stored as several, each with a line of its own
+	became         string        // the message
+	canary         string        // the hop that a canary has passed; "" for other records
+	apart          bool          // the batch was stored as several, each with a line of its own
 	records        int
 	bytes          int
 	quarantined    int
