@@ -155,14 +155,19 @@ func (b *both) relation(dataset string, table *bigquery.Table) string {
 	if m.Clustering != nil {
 		fmt.Fprintf(&out, " clustered %v", m.Clustering.Fields)
 	}
-	for _, field := range m.Schema {
-		fmt.Fprintf(&out, "\n  %s %s %v %q", field.Name, field.Type, field.Repeated, field.Description)
-	}
+	writeSchema(&out, m.Schema, "\n  ")
 	rows := rowsOf(b.w, "*", dataset, table.TableID)
 	for _, row := range rows {
 		fmt.Fprintf(&out, "\n    %s %v", strings.ReplaceAll(row.exact, dataset, "DATASET"), row.floats)
 	}
 	return out.String()
+}
+
+func writeSchema(out *strings.Builder, schema bigquery.Schema, indent string) {
+	for _, field := range schema {
+		fmt.Fprintf(out, "%s%s %s %v %q", indent, field.Name, field.Type, field.Repeated, field.Description)
+		writeSchema(out, field.Schema, indent+"  ")
+	}
 }
 
 // A coreProcess is a Python that runs dbt-core.

@@ -53,6 +53,10 @@ func init() { // not above: they find each other by it
 		"fromjson":  fromJSON,
 		"zip":       zip,
 		"local_md5": localMD5,
+
+		"before_begin":   hookText(false),
+		"after_commit":   hookText(false),
+		"in_transaction": hookText(true),
 	}
 }
 

@@ -31,7 +31,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 		target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{},
 	}}
 	for _, step := range []func() error{
-		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.checkExecution,
+		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.checkExecution, l.checkHooks,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -123,6 +123,9 @@ func (l *loader) discover(model *Model) error {
 		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
 	}
 	if err := l.nameByMacros(model); err != nil {
+		return err
+	}
+	if err := l.discoverHooks(model); err != nil {
 		return err
 	}
 	return model.check()

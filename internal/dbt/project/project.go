@@ -34,6 +34,8 @@ type Project struct {
 	UnitTests []*UnitTest
 	Macros    []*Macro
 
+	OnRunStart, OnRunEnd []Hook
+
 	Warnings []string // what is legal and most likely a mistake
 
 	target    Target

@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -275,16 +276,32 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	model.patched = doc.file
 	model.Description = strings.TrimSpace(doc.text(node, "description"))
 	if at := doc.field(node, "config"); at != nil {
-		value, err := rendered(doc, at, l.context(doc.file))
-		if err != nil {
+		if model.declared, err = l.declaredConfig(doc, at); err != nil {
 			return err
 		}
-		model.declared, _ = value.(map[string]any)
 	}
 	if model.checks, err = checksOf(doc, node); err != nil {
 		return err
 	}
 	return l.addColumns(doc, model, node)
+}
+
+// declaredConfig is the config of a yml entry; its hooks are rendered when they
+// run.
+func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, error) {
+	entries, err := doc.entries(at)
+	config := map[string]any{}
+	for _, entry := range entries {
+		if err != nil {
+			break
+		}
+		if slices.Contains(hookKeys, keyOf(entry)) {
+			config[keyOf(entry)], err = written(doc, entry.Value)
+		} else {
+			config[keyOf(entry)], err = rendered(doc, entry.Value, l.context(doc.file))
+		}
+	}
+	return config, err
 }
 
 func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
