@@ -34,7 +34,7 @@ func TestTables_AreThoseOfDbtCore(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := &both{T: t, w: w, core: core, by: [2]string{fmt.Sprintf("core_%d", i), fmt.Sprintf("native_%d", i)}}
 			for _, dataset := range b.by {
-				check(t, w.Client.Dataset(dataset).Create(t.Context(), nil))
+				check(t, w.Client.Dataset(dataset).Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}))
 			}
 			steps := c.files["steps"]
 			delete(c.files, "steps")
@@ -141,8 +141,13 @@ func (b *both) relation(dataset string, table *bigquery.Table) string {
 	m, err := table.Metadata(b.Context())
 	check(b, err)
 	delete(m.Labels, "stationflow-definition")
+	granted := b.w.Query("select privilege_type, grantee from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_schema = '" +
+		dataset + "' and object_name = '" + table.TableID + "' order by 1, 2")
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s %q %v", m.Type, m.Description, m.Labels)
+	if len(granted) > 0 {
+		fmt.Fprintf(&out, " granted %v", granted)
+	}
 	if !m.ExpirationTime.IsZero() {
 		fmt.Fprintf(&out, " expires after %v", m.ExpirationTime.Sub(time.Now()).Round(time.Hour))
 	}

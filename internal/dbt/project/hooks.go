@@ -117,7 +117,7 @@ func (l *loader) discoverHooks(model *Model) error {
 				return err
 			}
 			for _, id := range r.reads {
-				if id != model.ID && !slices.Contains(model.Reads, id) {
+				if !slices.Contains(model.Reads, id) { // its own id is a circle, to dbt too
 					model.Reads = append(model.Reads, id)
 				}
 			}

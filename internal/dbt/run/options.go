@@ -135,25 +135,27 @@ func described(schema bigquery.Schema, within string, columns []project.Column) 
 }
 
 // grant makes the grants of a published relation those of the model's config, as
-// dbt does: others' are revoked, but the runner's own.
-func (r *run) grant(ctx context.Context, model *project.Model) error {
-	wanted := model.Config.Options.Grants
+// dbt does: where it was there before, others' are revoked, but not those of the
+// one who runs this.
+func (r *run) grant(ctx context.Context, model *project.Model, wasThere bool) error {
+	wanted, current := model.Config.Options.Grants, map[string][]string{}
 	if len(wanted) == 0 {
 		return nil
 	}
-	statement, err := r.warehouse.privileges(ctx, r.project.Target(), model.Table())
-	if err != nil {
-		return err
-	}
-	rows, err := r.warehouse.query(ctx, statement)
-	if err != nil {
-		return fmt.Errorf("reading who may use %s: %w", model.Table(), err)
-	}
-	current := map[string][]string{}
-	for _, row := range rows {
-		role, _ := row["privilege_type"].(string)
-		grantee, _ := row["grantee"].(string)
-		current[role] = append(current[role], grantee)
+	if wasThere {
+		statement, err := r.warehouse.privileges(ctx, r.project.Target(), model.Table())
+		if err != nil {
+			return err
+		}
+		rows, err := r.warehouse.query(ctx, statement)
+		if err != nil {
+			return fmt.Errorf("reading who may use %s: %w", model.Table(), err)
+		}
+		for _, row := range rows {
+			role, _ := row["privilege_type"].(string)
+			grantee, _ := row["grantee"].(string)
+			current[role] = append(current[role], grantee)
+		}
 	}
 	kind := "table"
 	if !model.Stored() {

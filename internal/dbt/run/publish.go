@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,20 +67,29 @@ func (r *run) prepare(ctx context.Context) error {
 }
 
 // finish gives a published relation what no transaction can: its options, its
-// grants, and what hooks say of it.
+// grants, and what hooks say of it, in dbt's order.
 func (r *run) finish(ctx context.Context, model *project.Model, done building, isRemade bool, before stored) error {
 	if err := r.dress(ctx, model, done, isRemade, before); err != nil {
 		return err
 	}
-	for _, statement := range done.waiting {
-		if err := r.send(ctx, statement); err != nil {
-			return fmt.Errorf("running a hook: %w", err)
+	hooks := func() error {
+		for _, statement := range done.waiting {
+			if err := r.send(ctx, statement); err != nil {
+				return fmt.Errorf("running a hook: %w", err)
+			}
 		}
-	}
-	if !done.changed() && !isRemade && !r.options.Always && optionsDigest(model) == r.known.Models[model.Name].Options {
 		return nil
 	}
-	return r.grant(ctx, model)
+	grants := func() error {
+		if !done.changed() && !isRemade && !r.options.Always && optionsDigest(model) == r.known.Models[model.Name].Options {
+			return nil
+		}
+		return r.grant(ctx, model, before.identity != "")
+	}
+	if model.Stored() {
+		return errors.Join(hooks(), grants())
+	}
+	return errors.Join(grants(), hooks())
 }
 
 // claim says in the lease, before the first of what no transaction publishes,
