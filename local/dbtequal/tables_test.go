@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,12 @@ func TestTables_AreThoseOfDbtCore(t *testing.T) {
 			steps := c.files["steps"]
 			delete(c.files, "steps")
 			c.files["profiles.yml"], c.files["macros/local.sql"] = onWarehouse, string(macros)
+			for name, content := range c.files {
+				c.files[name] = daysAgo.ReplaceAllStringFunc(content, func(text string) string {
+					days, _ := strconv.Atoi(daysAgo.FindStringSubmatch(text)[1])
+					return time.Now().UTC().AddDate(0, 0, -days).Format(time.DateOnly)
+				})
+			}
 			b.folder = c.write(t)
 			for n, step := range strings.Split(strings.TrimSpace(steps), "\n") {
 				b.step(fmt.Sprintf("step %d", n+1), step, c.refused)
@@ -46,6 +54,9 @@ func TestTables_AreThoseOfDbtCore(t *testing.T) {
 		})
 	}
 }
+
+// daysAgo stands in a case for a date.
+var daysAgo = regexp.MustCompile(`DAYS_AGO_(\d+)`)
 
 const onWarehouse = `
 p:

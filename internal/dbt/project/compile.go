@@ -21,6 +21,9 @@ type Compilation struct {
 	Execute bool
 	// FullRefresh is what flags.FULL_REFRESH answers.
 	FullRefresh bool
+	// Batch is what a model of the strategy microbatch is compiled for; nil for
+	// all of time.
+	Batch *Batch
 	// Vars override the project's for this one compilation.
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Materializations.
@@ -22,6 +23,7 @@ const (
 const (
 	Merge           = "merge"
 	InsertOverwrite = "insert_overwrite"
+	Microbatch      = "microbatch"
 )
 
 // What becomes of an incremental model whose columns changed.
@@ -44,7 +46,13 @@ type Config struct {
 	// it changes UpdateColumns alone, or all but ExcludeColumns.
 	Predicates, UpdateColumns, ExcludeColumns []string
 
-	OnSchemaChange      string
+	OnSchemaChange string
+	// EventTime is the column with the time; of it, and the next three,
+	// microbatch makes its batches.
+	EventTime, BatchSize string
+	Begin                time.Time
+	Lookback             int
+
 	PreHooks, PostHooks []Hook
 	Options             Options
 	FullRefresh         *bool // true always makes the table again, false never
@@ -63,7 +71,7 @@ type Config struct {
 }
 
 func parseConfig(settings map[string]any) (Config, error) {
-	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, All: settings}
+	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings}
 	for key, value := range settings {
 		if value == nil || supportOf("model config", key).status == nothing {
 			continue
@@ -119,6 +127,18 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	case "partition_by":
 		c.PartitionBy, err = parsePartition(value)
 		ok = true
+	case "event_time":
+		c.EventTime, ok = value.(string)
+	case "batch_size":
+		c.BatchSize, ok = value.(string)
+	case "begin":
+		c.Begin, ok = parseBegin(value)
+	case "lookback":
+		var n float64
+		n, ok = number(value)
+		c.Lookback = int(n)
+	case "concurrent_batches": // the runner runs one after the other
+		_, ok = value.(bool)
 	case "pre_hook":
 		c.PreHooks, err = hooksOf(key, value)
 		ok = true
@@ -205,9 +225,15 @@ func (m *Model) check() error {
 
 func (c *Config) checkIncremental() error {
 	switch {
+	case c.Strategy == Microbatch:
+		if err := c.checkBatches(); err != nil {
+			return err
+		}
 	case c.Strategy != Merge && c.Strategy != InsertOverwrite:
-		return fmt.Errorf("incremental_strategy is %q: it is %s or %s", c.Strategy, Merge, InsertOverwrite)
-	case c.PartitionBy != nil && c.PartitionBy.Copies && c.Strategy != InsertOverwrite:
+		return fmt.Errorf("incremental_strategy is %q: it is %s, %s or %s", c.Strategy, Merge, InsertOverwrite, Microbatch)
+	}
+	switch {
+	case c.PartitionBy != nil && c.PartitionBy.Copies && c.Strategy == Merge:
 		return fmt.Errorf("copy_partitions needs incremental_strategy %s", InsertOverwrite)
 	case c.PartitionBy != nil && c.PartitionBy.Copies && c.Partitions != "":
 		return fmt.Errorf("copy_partitions together with partitions is not supported: leave copy_partitions out")

@@ -160,6 +160,13 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 	if source.checks, err = checksOf(doc, table); err != nil {
 		return err
 	}
+	columns, err := doc.items(doc.field(table, "columns"))
+	if err != nil {
+		return err
+	}
+	for _, column := range columns {
+		source.columns = append(source.columns, Column{Name: doc.text(column, "name"), Quoted: doc.text(column, "quote") == "true"})
+	}
 	l.sources[key] = source
 	if source.enabled {
 		l.Sources = append(l.Sources, source)
@@ -177,6 +184,8 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 			source.enabled = value != false
 		case "tags":
 			source.Tags, _ = stringList(value)
+		case "event_time":
+			source.eventTime, _ = value.(string)
 		case "freshness", "loaded_at_field":
 			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
 		}
@@ -199,6 +208,9 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 			} else if source.enabled, _ = value.(bool); value != true && value != false {
 				return doc.fail(at, "enabled is true or false")
 			}
+		}
+		if at := doc.text(node, "event_time"); at != "" {
+			source.eventTime = at
 		}
 		if err := l.limit(doc, source, node); err != nil {
 			return err
@@ -321,6 +333,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 		}
 		declared := Column{
 			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Description: strings.TrimSpace(doc.text(node, "description")),
+			Quoted: doc.text(node, "quote") == "true",
 		}
 		constraints, err := doc.items(doc.field(node, "constraints"))
 		if err != nil {

@@ -55,6 +55,9 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if r.overwrites(model) {
 		return r.overwrite(ctx, model)
 	}
+	if model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Microbatch {
+		return r.buildBatches(ctx, model)
+	}
 	keeps, err := r.keeps(ctx, model)
 	if err != nil {
 		return building{status: failed, err: err}
