@@ -17,6 +17,8 @@ type loader struct {
 	documents []folded
 	// testPatches are what yml files say of tests in files, until one takes it.
 	testPatches map[string]map[string]any
+	// described are the lines of descriptions, by model and by model.column.
+	described map[string]int
 }
 
 // A folded document is a yml file and the configured folder it lies in.
@@ -27,11 +29,11 @@ type folded struct {
 
 // Load reads a project. Every fault names its file.
 func Load(files fs.FS, target Target) (*Project, error) {
-	l := &loader{files: files, testPatches: map[string]map[string]any{}, Project: &Project{
+	l := &loader{files: files, testPatches: map[string]map[string]any{}, described: map[string]int{}, Project: &Project{
 		target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{},
 	}}
 	for _, step := range []func() error{
-		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.checkExecution, l.checkHooks,
+		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks,
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -18,7 +18,7 @@ import (
 
 // settings are those of dbt_project.yml.
 type settings struct {
-	modelPaths, macroPaths, testPaths, seedPaths []string
+	modelPaths, macroPaths, testPaths, seedPaths, docsPaths []string
 
 	models, seeds, tests, sources *configTree
 }
@@ -34,6 +34,7 @@ func (l *loader) readSettings() error {
 		TestPaths  []string `yaml:"test-paths"`
 		SeedPaths  []string `yaml:"seed-paths"`
 		Snapshots  []string `yaml:"snapshot-paths"`
+		DocsPaths  []string `yaml:"docs-paths"`
 	}
 	doc, err := readYAML(l.files, settingsFile)
 	if err != nil {
@@ -57,6 +58,10 @@ func (l *loader) readSettings() error {
 	l.settings = &settings{
 		modelPaths: orDefault(read.ModelPaths, "models"), macroPaths: orDefault(read.MacroPaths, "macros"),
 		testPaths: orDefault(read.TestPaths, "tests"), seedPaths: orDefault(read.SeedPaths, "seeds"),
+	}
+	l.settings.docsPaths = read.DocsPaths
+	if len(read.DocsPaths) == 0 {
+		l.settings.docsPaths = slices.Concat(l.settings.modelPaths, l.settings.seedPaths, l.settings.macroPaths, orDefault(read.Snapshots, "snapshots"))
 	}
 	tests := "data_tests"
 	if doc.field(doc.root, tests) == nil {
