@@ -223,6 +223,9 @@ func (r *run) keeps(ctx context.Context, model *project.Model) (bool, error) {
 		return false, nil
 	}
 	found, published := r.stored(r.nextOf(model)).definition, r.stored(model.Table()).definition
+	if strings.HasSuffix(found, partly) {
+		found = ""
+	}
 	if (found == "" || r.doubtful(model)) && hasLayout(model, published) {
 		copied, err := r.copyPublished(ctx, model, published)
 		if err != nil || copied {

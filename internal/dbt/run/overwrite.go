@@ -90,9 +90,13 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	return done
 }
 
+// partly ends the definition of a table beside a model that holds what changes,
+// and not all rows: it is no history, should the model be built otherwise.
+const partly = "-p"
+
 // fill replaces what lies beside a model.
 func (r *run) fill(ctx context.Context, model *project.Model, sql string) error {
-	next, definition := r.nextOf(model), definitionOf(model, "")
+	next, definition := r.nextOf(model), definitionOf(model, "")+partly
 	if r.stored(next).definition == definition {
 		return r.send(ctx, replacement(r.project.RelationOf(next), model, sql, everything))
 	}

@@ -111,9 +111,9 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	if model.Config.Materialized == project.View {
 		return r.viewPublication(model)
 	}
-	next := r.stored(r.nextOf(model))
+	next := strings.TrimSuffix(r.stored(r.nextOf(model)).definition, partly)
 	relation, source := r.project.Relation(model), r.project.RelationOf(r.nextOf(model))
-	if next.definition == "" {
+	if next == "" {
 		return nil, nil, nil // not built: it was not due
 	}
 	whole := exchange(relation, always, columnList(model.Columns), entire(model, source))
@@ -122,12 +122,12 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 		touched = []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}
 	}
 	keepsHistory := r.overwrites(model) && done.status != created
-	if r.moved[model.Name] || r.stored(model.Table()).definition != next.definition {
+	if r.moved[model.Name] || r.stored(model.Table()).definition != next {
 		statements = []string{whole}
 		if keepsHistory {
 			statements = touched
 		}
-		return statements, func(ctx context.Context) error { return r.reshapeAsNext(ctx, model, next.definition) }, nil
+		return statements, func(ctx context.Context) error { return r.reshapeAsNext(ctx, model, next) }, nil
 	}
 	isDoubtful := r.lease.interrupted || r.known.Models[model.Name].Pending
 	switch {
