@@ -3,6 +3,7 @@ package dbtequal
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -140,7 +141,7 @@ func (b *both) relations(dataset string) map[string]string {
 	tables := b.w.Client.Dataset(dataset).Tables(b.Context())
 	for {
 		table, err := tables.Next()
-		if err == iterator.Done {
+		if errors.Is(err, iterator.Done) {
 			return found
 		}
 		check(b, err)
@@ -160,7 +161,7 @@ func (b *both) relation(dataset string, table *bigquery.Table) string {
 		fmt.Fprintf(&out, " granted %v", granted)
 	}
 	if !m.ExpirationTime.IsZero() {
-		fmt.Fprintf(&out, " expires after %v", m.ExpirationTime.Sub(time.Now()).Round(time.Hour))
+		fmt.Fprintf(&out, " expires after %v", time.Until(m.ExpirationTime).Round(time.Hour))
 	}
 	if by := m.TimePartitioning; by != nil {
 		fmt.Fprintf(&out, " by %s %s, kept %v, filtered %v", by.Type, by.Field, by.Expiration, m.RequirePartitionFilter)
