@@ -55,8 +55,8 @@ ifdef RACE
 	cd local && $(TEST_LOCAL) $$($(GO) list ./... | grep $(EMULATED))
 endif
 
-dbt: ## the corpus and 10,000 random templates and values against dbt-core: DBT_PYTHON names its Python
-	cd local && STATIONFLOW_CASES=10000 $(GO) test -count=1 -timeout 25m -run 'TestJinja_|TestValues_|TestCorpus_|TestSupport_' ./dbtequal
+dbt: build ## the corpus, tables of both, and 10,000 random templates and values against dbt-core: DBT_PYTHON names its Python
+	cd local && STATIONFLOW_CASES=10000 $(GO) test -count=1 -timeout 25m -run 'TestJinja_|TestValues_|TestCorpus_|TestSupport_|TestTables_' ./dbtequal
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e

@@ -22,6 +22,8 @@ def compiled(folder):
     manifest = json.loads(pathlib.Path(folder, "target", "manifest.json").read_text())
     nodes = {}
     for node in list(manifest["nodes"].values()) + list(manifest["sources"].values()):
+        if node["resource_type"] == "operation":
+            continue
         config = node["config"]
         nodes[node["resource_type"] + "." + node["name"]] = {
             "sql": node.get("compiled_code") or "", "relation": node.get("relation_name") or "", "materialized": config.get("materialized") or "",

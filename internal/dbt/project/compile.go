@@ -21,6 +21,9 @@ type Compilation struct {
 	Execute bool
 	// FullRefresh is what flags.FULL_REFRESH answers.
 	FullRefresh bool
+	// Batch is what a model of the strategy microbatch is compiled for; nil for
+	// all of time.
+	Batch *Batch
 	// Vars override the project's for this one compilation.
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
@@ -159,12 +162,19 @@ func (m *Model) written() map[string]any {
 	return config
 }
 
-// configure sets one key; tags and meta add up.
+// configure sets one key. Tags, hooks and what are dicts add up, as dbt has it.
 func configure(config map[string]any, key string, value any) {
+	key = strings.ReplaceAll(key, "-", "_")
 	switch key {
 	case "tags":
 		value = addTags(config[key], value)
-	case "meta":
+	case "pre_hook", "post_hook":
+		if before, there := config[key]; there && value != nil {
+			value = slices.Concat(asList(before), asList(value))
+		}
+	case "grants":
+		value = mergeGrants(config[key], value)
+	case "meta", "docs", "contract", "column_types":
 		fields, ok := value.(map[string]any)
 		known, _ := config[key].(map[string]any)
 		if ok && known != nil {

@@ -17,6 +17,8 @@ type loader struct {
 	documents []folded
 	// testPatches are what yml files say of tests in files, until one takes it.
 	testPatches map[string]map[string]any
+	// described are the lines of descriptions, by model and by model.column.
+	described map[string]int
 }
 
 // A folded document is a yml file and the configured folder it lies in.
@@ -27,11 +29,11 @@ type folded struct {
 
 // Load reads a project. Every fault names its file.
 func Load(files fs.FS, target Target) (*Project, error) {
-	l := &loader{files: files, testPatches: map[string]map[string]any{}, Project: &Project{
+	l := &loader{files: files, testPatches: map[string]map[string]any{}, described: map[string]int{}, Project: &Project{
 		target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{},
 	}}
 	for _, step := range []func() error{
-		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.checkExecution,
+		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -119,10 +121,13 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
-	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && c.Meta["memory"] == nil {
+	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && !model.Remembers() {
 		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
 	}
 	if err := l.nameByMacros(model); err != nil {
+		return err
+	}
+	if err := l.discoverHooks(model); err != nil {
 		return err
 	}
 	return model.check()

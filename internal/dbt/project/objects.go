@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type Relation struct {
 	Database, Schema, Identifier string
 	text                         string
+	shown                        string // in place of the text; "" for the same
 }
 
 // relationOf reads a quoted name.
@@ -23,10 +25,10 @@ func relationOf(text string) *Relation {
 	if len(parts) != 3 {
 		return &Relation{Identifier: text, text: text}
 	}
-	return &Relation{parts[0], parts[1], parts[2], text}
+	return &Relation{Database: parts[0], Schema: parts[1], Identifier: parts[2], text: text}
 }
 
-func (r *Relation) String() string { return r.text }
+func (r *Relation) String() string { return cmp.Or(r.shown, r.text) }
 
 // Same compares two relations.
 func (r *Relation) Same(other jinja.Value) bool {
@@ -238,6 +240,7 @@ func (r *rendering) modelObject() jinja.Value {
 		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Path,
 		"fqn": jinja.ValueOf(m.FQN), "tags": jinja.ValueOf(m.Tags), "description": m.Description,
 	}
+	entries["batch"] = r.batchObject()
 	if config.Len() > 0 {
 		entries["config"] = &refuser{"model.config", entriesOf(config)}
 	}

@@ -34,6 +34,8 @@ type Project struct {
 	UnitTests []*UnitTest
 	Macros    []*Macro
 
+	OnRunStart, OnRunEnd []Hook
+
 	Warnings []string // what is legal and most likely a mistake
 
 	target    Target
@@ -84,6 +86,7 @@ type Column struct {
 	Type        string // GoogleSQL, lower case
 	Description string
 	NotNull     bool // has a not_null constraint
+	Quoted      bool // quote: true
 }
 
 // A Source is a table that others fill.
@@ -96,8 +99,10 @@ type Source struct {
 	Filter      string // of the freshness query; "" for none
 	Warn, Error *Age   // freshness; nil for no limit
 
-	checks  []check
-	enabled bool
+	checks    []check
+	enabled   bool
+	eventTime string // column
+	columns   []Column
 }
 
 // Model returns the model or seed of a name, or nil.

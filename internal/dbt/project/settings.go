@@ -18,7 +18,7 @@ import (
 
 // settings are those of dbt_project.yml.
 type settings struct {
-	modelPaths, macroPaths, testPaths, seedPaths []string
+	modelPaths, macroPaths, testPaths, seedPaths, docsPaths []string
 
 	models, seeds, tests, sources *configTree
 }
@@ -34,6 +34,7 @@ func (l *loader) readSettings() error {
 		TestPaths  []string `yaml:"test-paths"`
 		SeedPaths  []string `yaml:"seed-paths"`
 		Snapshots  []string `yaml:"snapshot-paths"`
+		DocsPaths  []string `yaml:"docs-paths"`
 	}
 	doc, err := readYAML(l.files, settingsFile)
 	if err != nil {
@@ -46,7 +47,7 @@ func (l *loader) readSettings() error {
 		return fmt.Errorf("%s: the project has no name", settingsFile)
 	}
 	l.Name = read.Name
-	if err := errors.Join(l.readVars(doc), checkVersion(doc), checkQuoting(doc), l.checkOtherFiles()); err != nil {
+	if err := errors.Join(l.readVars(doc), checkVersion(doc), checkQuoting(doc), l.readRunHooks(doc), l.checkOtherFiles()); err != nil {
 		return err
 	}
 	for _, folder := range orDefault(read.Snapshots, "snapshots") {
@@ -57,6 +58,10 @@ func (l *loader) readSettings() error {
 	l.settings = &settings{
 		modelPaths: orDefault(read.ModelPaths, "models"), macroPaths: orDefault(read.MacroPaths, "macros"),
 		testPaths: orDefault(read.TestPaths, "tests"), seedPaths: orDefault(read.SeedPaths, "seeds"),
+	}
+	l.settings.docsPaths = read.DocsPaths
+	if len(read.DocsPaths) == 0 {
+		l.settings.docsPaths = slices.Concat(l.settings.modelPaths, l.settings.seedPaths, l.settings.macroPaths, orDefault(read.Snapshots, "snapshots"))
 	}
 	tests := "data_tests"
 	if doc.field(doc.root, tests) == nil {
@@ -144,12 +149,27 @@ func (l *loader) readTree(doc *document, node ast.Node, place string) (map[strin
 		if err := supported(place, strings.TrimPrefix(key, "+")); err != nil {
 			return nil, doc.fail(entry, "%w", err)
 		}
+		if slices.Contains(hookKeys, strings.ReplaceAll(strings.TrimPrefix(key, "+"), "-", "_")) { // rendered when they run
+			if root[key], err = written(doc, entry.Value); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		outside := &Project{Name: l.Name, vars: l.target.Vars, target: l.target, templates: l.templates}
 		if root[key], err = rendered(doc, entry.Value, &rendering{project: outside, ymlOnly: true}); err != nil {
 			return nil, err
 		}
 	}
 	return root, nil
+}
+
+// written is a value of a yml file as it is.
+func written(doc *document, node ast.Node) (any, error) {
+	v, err := doc.value(node)
+	if err != nil {
+		return nil, err
+	}
+	return jinja.Go(v)
 }
 
 // rendered is a value of a yml file whose texts are rendered.

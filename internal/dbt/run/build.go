@@ -1,8 +1,8 @@
 package run
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -36,10 +36,12 @@ func definitionOf(model *project.Model, sql string) string {
 // A building is what became of a model's next contents.
 type building struct {
 	status  string
-	sql     string         // compiled, as it was sent
-	touched string         // partitions that changed, as literals, or everything
-	merged  bool           // the new rows are in run.newOf
-	model   *project.Model // as it is stored
+	sql     string           // compiled, as it was sent
+	touched string           // partitions that changed, as literals, or everything
+	merged  bool             // the new rows are in run.newOf
+	written []project.Column // of an incremental run: those that the SQL gives
+	model   *project.Model   // as it is stored
+	waiting []string         // statements of hooks, for when it is published
 	err     error
 }
 
@@ -56,9 +58,10 @@ func (r *run) build(ctx context.Context, model *project.Model) (done building) {
 	if r.overwrites(model) {
 		return r.overwrite(ctx, model)
 	}
-	relation := r.project.RelationOf(r.nextOf(model))
-	declared := model
-	keeps, model, err := r.keeps(ctx, model)
+	if model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Microbatch {
+		return r.buildBatches(ctx, model)
+	}
+	keeps, err := r.keeps(ctx, model)
 	if err != nil {
 		return building{status: failed, err: err}
 	}
@@ -68,42 +71,82 @@ func (r *run) build(ctx context.Context, model *project.Model) (done building) {
 	if err != nil {
 		return building{status: failed, err: err}
 	}
-	if err := r.checkColumns(ctx, declared, compiled.SQL, !keeps); err != nil {
+	if err := r.copyForHooks(ctx, model); err != nil {
+		return building{status: failed, err: err}
+	}
+	before, err := r.runHooks(ctx, model, model.Config.PreHooks, compilation.Incremental)
+	if err != nil {
 		return building{status: failed, sql: compiled.SQL, err: err}
 	}
-	done = building{status: replaced, sql: compiled.SQL, touched: everything, model: model}
-	switch {
-	case !keeps:
-		done.status = created
-		done.err = r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
-	case !compilation.Incremental:
-		done.err = r.send(ctx, replacement(relation, model, compiled.SQL, everything))
-	case model.Config.Strategy == project.Merge:
-		done.merged = true
-		done.err = r.merge(ctx, model, compiled.SQL)
-	default:
-		if done.touched, done.err = r.partitions(ctx, model, compiled); done.err == nil {
-			switch {
-			case done.touched != "":
-				done.err = r.send(ctx, replacement(relation, model, inside(model, compiled.SQL, done.touched), done.touched))
-			case r.moved[model.Name]:
-				done.touched = everything // nothing new, and yet all of it is published again
-			default:
-				return building{status: unchanged, sql: compiled.SQL, model: model}
-			}
-		}
+	given, err := r.given(ctx, model, compiled.SQL, !keeps)
+	if err != nil {
+		return building{status: failed, sql: compiled.SQL, err: err}
 	}
-	if done.err != nil {
+	done = building{status: created, touched: everything, model: withColumns(model, given)}
+	if compilation.Incremental {
+		done = r.addRows(ctx, model, compiled, given)
+	} else {
+		done.err = r.replaceRows(ctx, &done, compiled.SQL)
+	}
+	var after []string
+	if done.err == nil {
+		after, done.err = r.runHooks(ctx, model, model.Config.PostHooks, compilation.Incremental)
+	}
+	done.withHooks(model, append(before, after...))
+	if done.sql = compiled.SQL; done.err != nil {
 		done.status = failed
 	}
 	return done
 }
 
-// isRead reports whether another model or a test of this run reads the model: a
-// view that nothing reads needs no next contents, only a look at its SQL.
+// replaceRows puts all rows of a model into its next contents.
+func (r *run) replaceRows(ctx context.Context, done *building, sql string) error {
+	model := done.model
+	relation, definition := r.project.RelationOf(r.nextOf(model)), definitionOf(model, "")
+	if model.Config.Materialized != project.Incremental && r.stored(r.nextOf(model)).definition == definition {
+		done.status = replaced
+		return r.send(ctx, replacement(relation, model, sql, everything))
+	}
+	return r.create(ctx, making{
+		model: model, table: r.nextOf(model), statement: creation(relation, model, sql), definition: definition, ends: r.endOf(model),
+	})
+}
+
+// addRows brings an incremental model up to date that has history.
+func (r *run) addRows(ctx context.Context, model *project.Model, compiled *project.Compiled, given []project.Column) (done building) {
+	done = building{status: replaced, touched: everything, model: model}
+	as, written, err := r.fitColumns(ctx, model, r.nextOf(model), given, r.recolumn)
+	if err != nil {
+		done.err = err
+		return done
+	}
+	done.model, done.written = as, written
+	sql := completed(compiled.SQL, as.Columns, written)
+	if model.Config.Strategy == project.Merge {
+		done.merged = true
+		done.err = r.merge(ctx, as, written, sql)
+		return done
+	}
+	if done.touched, done.err = r.partitions(ctx, as, compiled); done.err != nil {
+		return done
+	}
+	switch {
+	case done.touched != "":
+		done.err = r.send(ctx, replacement(r.project.RelationOf(r.nextOf(as)), as, inside(as, sql, done.touched), done.touched))
+	case r.moved[model.Name]:
+		done.touched = everything // nothing new, and yet all of it is published again
+	default:
+		done.status, done.touched = unchanged, ""
+	}
+	return done
+}
+
+// isRead reports whether another model, a test of this run or a hook reads the
+// model: a view that nothing reads needs no next contents, only a look at its SQL.
 func (r *run) isRead(model *project.Model) bool {
 	reads := func(ids []string) bool { return slices.Contains(ids, model.ID) }
-	return slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
+	return len(model.Config.Hooks()) > 0 ||
+		slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
 		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return r.tests(t) && reads(t.Reads) })
 }
 
@@ -129,11 +172,11 @@ func (r *run) relation(model *project.Model) string {
 	return r.project.Relation(model)
 }
 
-// partitions are those that an incremental run replaces: the model's own
-// answer, or else those it has rows of.
+// partitions are those that an incremental run replaces: those that the model
+// names, or else those it has rows of.
 func (r *run) partitions(ctx context.Context, model *project.Model, compiled *project.Compiled) (string, error) {
 	if model.Config.KnowsPartitions {
-		return compiled.Config.Partitions, nil
+		return r.namedPartitions(model, compiled), nil
 	}
 	rows, err := r.warehouse.query(ctx, partitionsOf(model, compiled.SQL))
 	if err != nil || len(rows) != 1 {
@@ -143,17 +186,28 @@ func (r *run) partitions(ctx context.Context, model *project.Model, compiled *pr
 	return text, nil
 }
 
+// namedPartitions are those that a model names: as dbt knows them, before the
+// model is executed, or by its own answer where it remembers.
+func (r *run) namedPartitions(model *project.Model, compiled *project.Compiled) string {
+	if model.Remembers() {
+		return compiled.Config.Partitions
+	}
+	return r.plan.partitions[model.Name]
+}
+
 // merge puts the new rows beside the table and merges them in.
-func (r *run) merge(ctx context.Context, model *project.Model, sql string) error {
+func (r *run) merge(ctx context.Context, model *project.Model, written []project.Column, sql string) error {
 	newRows := r.project.RelationOf(r.newOf(model))
 	if r.stored(r.newOf(model)).definition != definitionOf(model, "") {
-		if err := r.createRelation(ctx, r.newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
+		if err := r.create(ctx, making{
+			model: unfiltered(model), table: r.newOf(model), statement: creation(newRows, model, sql), definition: definitionOf(model, ""),
+		}); err != nil {
 			return err
 		}
 	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
 		return err
 	}
-	return r.send(ctx, merging(r.project.RelationOf(r.nextOf(model)), newRows, model))
+	return r.send(ctx, merging(r.project.RelationOf(r.nextOf(model)), newRows, model, written))
 }
 
 func (r *run) stored(table string) stored {
@@ -162,60 +216,68 @@ func (r *run) stored(table string) stored {
 	return r.relations[table]
 }
 
-// keeps reports whether the table with the next contents can be kept, and makes
-// it fit where that takes no new rows. It returns the model as it is to be
-// stored.
-func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
-	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
-		return false, model, nil
+// keeps reports whether the table with the next contents, and its history, can
+// be kept; its columns may differ from the model's.
+func (r *run) keeps(ctx context.Context, model *project.Model) (bool, error) {
+	if r.refreshes(model) || model.Config.Materialized != project.Incremental {
+		return false, nil
 	}
-	found, want := r.stored(r.nextOf(model)).definition, definitionOf(model, "")
-	layout, _, _ := strings.Cut(want, "-")
-	published := r.stored(model.Table()).definition
-	if (found == "" || r.doubtful(model)) && strings.HasPrefix(published, layout+"-") && model.Config.Materialized == project.Incremental {
+	if model.Config.Options.Hours > 0 && r.stored(model.Table()).identity == "" { // it has expired: dbt begins again
+		return false, nil
+	}
+	found, published := r.stored(r.nextOf(model)).definition, r.stored(model.Table()).definition
+	if strings.HasSuffix(found, partly) {
+		found = ""
+	}
+	if (found == "" || r.doubtful(model)) && hasLayout(model, published) {
 		copied, err := r.copyPublished(ctx, model, published)
-		if err != nil {
-			return false, model, err
-		}
-		if copied {
-			found = published
+		if err != nil || copied {
+			return copied, err
 		}
 	}
-	if found == "" && published == "" && model.Config.Materialized == project.Incremental {
-		fits, err := r.fits(ctx, model)
-		if err != nil {
-			return false, model, err
-		}
-		if fits {
-			copied, err := r.copyPublished(ctx, model, want)
-			return copied, model, err
+	if found == "" && published == "" {
+		if fits, err := r.fits(ctx, model); err != nil || fits {
+			copied := false
+			if err == nil {
+				copied, err = r.copyPublished(ctx, model, "")
+			}
+			return copied, err
 		}
 	}
-	switch {
-	case found == want:
-		return true, model, nil
-	case model.Config.Materialized != project.Incremental:
-		return false, model, nil
-	case !strings.HasPrefix(found, layout+"-"):
-		return false, model, r.mayBeMadeAgain(ctx, model)
+	if hasLayout(model, found) {
+		return true, nil
 	}
-	model, err := r.changeColumns(ctx, model)
-	return true, model, err
+	return false, r.mayBeMadeAgain(ctx, model)
+}
+
+// refreshes reports whether this run makes a model's table again.
+func (r *run) refreshes(model *project.Model) bool {
+	if refresh := model.Config.FullRefresh; refresh != nil {
+		return *refresh
+	}
+	return r.options.FullRefresh
+}
+
+// hasLayout reports whether a table of this definition has a model's layout.
+func hasLayout(model *project.Model, definition string) bool {
+	layout, _, _ := strings.Cut(definitionOf(model, ""), "-")
+	return strings.HasPrefix(definition, layout+"-")
 }
 
 // doubtful reports whether new rows must not be merged into what an earlier run
-// left: it may have added them already.
+// left: it may have added them, or run hooks, already.
 func (r *run) doubtful(model *project.Model) bool {
-	return model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Merge &&
+	return model.Config.Materialized == project.Incremental && (model.Config.Strategy == project.Merge || len(model.Config.Hooks()) > 0) &&
 		(r.lease.interrupted || r.known.Models[model.Name].Pending)
 }
 
-// copyPublished makes the next contents of what is published, as it is defined: the
-// history may reach back further than staging does. A table without rows may
-// be one that no run has filled yet; there is nothing to copy then.
+// copyPublished makes the next contents of what is published: the history may
+// reach back further than staging does. A table without rows may be one that no
+// run has filled yet; there is nothing to copy then. The definition is the
+// table's; "" where no run has noted one.
 func (r *run) copyPublished(ctx context.Context, model *project.Model, definition string) (bool, error) {
 	relation := r.project.Relation(model)
-	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+relation)
+	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+entire(model, relation))
 	if err != nil || len(rows) != 1 || rows[0]["n"] == int64(0) {
 		return false, err
 	}
@@ -223,70 +285,10 @@ func (r *run) copyPublished(ctx context.Context, model *project.Model, definitio
 	if err != nil {
 		return false, err
 	}
-	as := *model
-	as.Columns = columns
-	statement := creation(r.project.RelationOf(r.nextOf(model)), &as, "select * from "+relation)
-	return true, r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
-}
-
-// changeColumns does what on_schema_change says, and returns the model with
-// the columns that it then has.
-func (r *run) changeColumns(ctx context.Context, model *project.Model) (*project.Model, error) {
-	as, added, err := r.changedColumns(ctx, model, r.nextOf(model))
-	if err != nil || len(added) == 0 {
-		return as, err
-	}
-	return as, r.widen(ctx, as, added)
-}
-
-// changedColumns decides by on_schema_change which columns a model is stored
-// with, and which of them its table lacks.
-func (r *run) changedColumns(ctx context.Context, model *project.Model, table string) (as *project.Model, added []project.Column, err error) {
-	columns, err := r.warehouse.columns(ctx, table)
-	if err != nil {
-		return nil, nil, err
-	}
-	added, gone := without(model.Columns, columns), without(columns, model.Columns)
-	switch model.Config.OnSchemaChange {
-	case project.IgnoreChange:
-		changed := *model
-		changed.Columns = columns
-		return &changed, nil, nil
-	case project.FailOnChange:
-		return nil, nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to build the table again",
-			columnList(added), columnList(gone))
-	}
-	if len(gone) > 0 {
-		return nil, nil, fmt.Errorf("on_schema_change is append_new_columns, and the model has no column [%s] any more: declare and select it, if only as NULL", columnList(gone))
-	}
-	return model, added, nil
-}
-
-// widen appends columns by making the table again from itself, through a
-// spare one: every warehouse can do that.
-func (r *run) widen(ctx context.Context, model *project.Model, added []project.Column) error {
-	wider := "select *"
-	for _, column := range added {
-		wider += fmt.Sprintf(", cast(null as %s) as %s", column.Type, column.Name)
-	}
-	spare := r.beside(model, widerSuffix)
-	steps := []struct{ table, source string }{
-		{spare, wider + " from " + r.project.RelationOf(r.nextOf(model))},
-		{r.nextOf(model), "select * from " + r.project.RelationOf(spare)},
-	}
-	for _, step := range steps {
-		statement := creation(r.project.RelationOf(step.table), model, step.source)
-		if err := r.createRelation(ctx, step.table, false, partitionOf(model), statement, model.Description, definitionOf(model, "")); err != nil {
-			return err
-		}
-	}
-	return r.send(ctx, "drop table if exists "+r.project.RelationOf(spare))
-}
-
-// without returns the columns whose names others lack.
-func without(columns, others []project.Column) []project.Column {
-	return slices.DeleteFunc(slices.Clone(columns), func(c project.Column) bool {
-		return slices.ContainsFunc(others, func(o project.Column) bool { return strings.EqualFold(o.Name, c.Name) })
+	as := withColumns(model, columns)
+	return true, r.create(ctx, making{
+		model: as, table: r.nextOf(model), statement: creation(r.project.RelationOf(r.nextOf(model)), as, "select * from "+entire(model, relation)),
+		definition: cmp.Or(definition, definitionOf(as, "")), ends: r.stored(model.Table()).ends,
 	})
 }
 
@@ -296,21 +298,33 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 		return building{status: failed, err: err}
 	}
 	done := building{status: unchanged, sql: compiled.SQL, model: model}
-	definition := definitionOf(model, compiled.SQL)
-	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
-		return done
+	before, err := r.runHooks(ctx, model, model.Config.PreHooks, false)
+	if done.err = err; err == nil {
+		done.err = r.makeView(ctx, model, compiled.SQL, &done)
 	}
-	if done.err = r.checkColumns(ctx, model, compiled.SQL, true); done.err != nil {
-		done.status = failed
-		return done
+	var after []string
+	if done.err == nil {
+		after, done.err = r.runHooks(ctx, model, model.Config.PostHooks, false)
 	}
-	if !r.isRead(model) {
-		return done
-	}
-	done.status = created
-	relation := r.project.RelationOf(r.nextOf(model))
-	if done.err = r.createRelation(ctx, r.nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
+	done.withHooks(model, append(before, after...))
+	if done.err != nil {
 		done.status = failed
 	}
 	return done
+}
+
+// makeView makes the view with the next contents, where it is another and is
+// read.
+func (r *run) makeView(ctx context.Context, model *project.Model, sql string, done *building) error {
+	definition := definitionOf(model, sql)
+	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
+		return nil
+	}
+	if _, err := r.given(ctx, model, sql, true); err != nil || !r.isRead(model) {
+		return err
+	}
+	done.status = created
+	return r.create(ctx, making{
+		model: model, table: r.nextOf(model), isView: true, statement: viewCreation(r.project.RelationOf(r.nextOf(model)), sql), definition: definition,
+	})
 }

@@ -3,10 +3,10 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
@@ -25,17 +25,17 @@ import (
 func (r *run) overwrites(model *project.Model) bool {
 	c := model.Config
 	return c.Materialized == project.Incremental && c.Strategy == project.InsertOverwrite && c.KnowsPartitions &&
-		!slices.ContainsFunc(r.project.Models, func(m *project.Model) bool {
-			return m.Stored() && slices.Contains(r.plan.inputs[m.Name].models, model.Name)
-		})
+		c.OnSchemaChange != project.SyncAll &&
+		len(c.Hooks()) == 0 && !slices.ContainsFunc(r.project.Models, func(m *project.Model) bool {
+		return (m.Stored() || len(m.Config.Hooks()) > 0) && slices.Contains(r.plan.inputs[m.Name].models, model.Name)
+	})
 }
 
 // overwrite puts the rows of the partitions that change beside the model. For
 // tests that need it, all other rows go there too.
 func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	failure := func(err error) building { return building{status: failed, err: err} }
-	declared := model
-	hasHistory, model, err := r.hasHistory(ctx, model)
+	hasHistory, err := r.hasHistory(ctx, model)
 	if err != nil {
 		return failure(err)
 	}
@@ -53,11 +53,21 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	if err != nil {
 		return failure(err)
 	}
-	done := building{status: replaced, sql: compiled.SQL, touched: compiled.Config.Partitions, model: model}
-	if err := r.checkColumns(ctx, declared, compiled.SQL, !hasHistory); err != nil {
+	given, err := r.given(ctx, model, compiled.SQL, !hasHistory)
+	if err != nil {
 		return building{status: failed, sql: compiled.SQL, err: err}
 	}
-	sql := compiled.SQL
+	written := given
+	if model = withColumns(model, given); hasHistory {
+		if model, written, err = r.fitColumns(ctx, model, model.Table(), given, r.recolumnPublished); err != nil {
+			return building{status: failed, sql: compiled.SQL, err: err}
+		}
+	}
+	done := building{status: replaced, sql: compiled.SQL, touched: r.namedPartitions(model, compiled), model: model}
+	if done.touched == "" && !model.Remembers() {
+		return failure(errors.New("config partitions names none now, and named some when the project was read: let it name some always, or none"))
+	}
+	sql := completed(compiled.SQL, model.Columns, written)
 	switch {
 	case !hasHistory:
 		done.status, done.touched = created, everything
@@ -65,14 +75,14 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 		sql = inside(model, sql, done.touched)
 	default:
 		done.status = unchanged
-		sql = fmt.Sprintf("select %s\nfrom %s\nwhere %t",
-			columnList(model.Columns), r.project.Relation(model), r.needsAll(model))
+		sql = fmt.Sprintf("select %s\nfrom %s\nwhere %t and %s",
+			columnList(model.Columns), r.project.Relation(model), r.needsAll(model), anywhere(model))
 	}
 	if done.err = r.fill(ctx, model, sql); done.err == nil && done.status == replaced && r.needsAll(model) {
 		done.err = r.send(ctx, fmt.Sprintf(
-			"insert into %[1]s (%[2]s)\nselect %[2]s\nfrom %[3]s\nwhere (%[4]s) is not true",
+			"insert into %[1]s (%[2]s)\nselect %[2]s\nfrom %[3]s\nwhere (%[4]s) is not true and %[5]s",
 			r.project.RelationOf(r.nextOf(model)), columnList(model.Columns),
-			r.project.Relation(model), within(model, done.touched)))
+			r.project.Relation(model), within(model, done.touched), anywhere(model)))
 	}
 	if done.err != nil {
 		done.status = failed
@@ -80,14 +90,19 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	return done
 }
 
+// partly ends the definition of a table beside a model that holds what changes,
+// and not all rows: it is no history, should the model be built otherwise.
+const partly = "-p"
+
 // fill replaces what lies beside a model.
 func (r *run) fill(ctx context.Context, model *project.Model, sql string) error {
-	next, definition := r.nextOf(model), definitionOf(model, "")
+	next, definition := r.nextOf(model), definitionOf(model, "")+partly
 	if r.stored(next).definition == definition {
 		return r.send(ctx, replacement(r.project.RelationOf(next), model, sql, everything))
 	}
-	statement := creation(r.project.RelationOf(next), model, sql)
-	return r.createRelation(ctx, next, false, partitionOf(model), statement, model.Description, definition)
+	return r.create(ctx, making{
+		model: model, table: next, statement: creation(r.project.RelationOf(next), model, sql), definition: definition, ends: r.endOf(model),
+	})
 }
 
 // needsAll reports whether a test of this run looks at rows of the model that do
@@ -98,37 +113,28 @@ func (r *run) needsAll(model *project.Model) bool {
 	})
 }
 
-// hasHistory reports whether the published table can be kept, and adds to it the
-// columns that it lacks. It returns the model as it is to be stored.
-func (r *run) hasHistory(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
-	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
-		return false, model, nil
+// hasHistory reports whether the published table can be kept.
+func (r *run) hasHistory(ctx context.Context, model *project.Model) (bool, error) {
+	if r.refreshes(model) {
+		return false, nil
 	}
-	found, want := r.stored(model.Table()).definition, definitionOf(model, "")
-	layout, _, _ := strings.Cut(want, "-")
-	switch {
-	case found == want:
-		return true, model, nil
-	case found == "":
-		fits, err := r.fits(ctx, model)
-		if err != nil || fits {
-			return fits, model, err
+	found := r.stored(model.Table()).definition
+	if found == "" {
+		if fits, err := r.fits(ctx, model); err != nil || fits {
+			return fits, err
 		}
-		return false, model, r.mayBeMadeAgain(ctx, model)
-	case !strings.HasPrefix(found, layout+"-"):
-		return false, model, r.mayBeMadeAgain(ctx, model)
+	} else if hasLayout(model, found) {
+		return true, nil
 	}
-	as, added, err := r.changedColumns(ctx, model, model.Table())
-	if err != nil || len(added) == 0 {
-		return err == nil, as, err
-	}
+	return false, r.mayBeMadeAgain(ctx, model)
+}
+
+// recolumnPublished gives a published table the model's columns.
+func (r *run) recolumnPublished(ctx context.Context, model *project.Model, _ []project.Column) error {
 	if err := r.claim(ctx); err != nil {
-		return false, nil, err
+		return err
 	}
-	if err := r.reshape(ctx, model, model.Columns, want); err != nil {
-		return false, nil, r.lease.explain(err)
-	}
-	return true, as, nil
+	return r.lease.explain(r.reshape(ctx, model, model.Columns, definitionOf(model, "")))
 }
 
 // memoryOf is what the model knows of the sources that have changed; nil where
