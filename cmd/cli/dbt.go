@@ -339,15 +339,15 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 	case "name":
 		return resource.Name, nil
 	case "path":
-		return resource.Path, nil
+		return resource.Within(), nil
 	case "selector":
 		if source := p.Source(resource.ID); source != nil {
-			return "source:" + p.Name + "." + source.SourceName + "." + source.Name, nil
+			return "source:" + source.Package + "." + source.SourceName + "." + source.Name, nil
 		}
 		return strings.Join(resource.FQN, "."), nil
 	case "json":
 		fields := map[string]any{
-			"name": resource.Name, "resource_type": resource.Type, "package_name": p.Name, "original_file_path": resource.Path,
+			"name": resource.Name, "resource_type": resource.Type, "package_name": resource.Package, "original_file_path": resource.Within(),
 			"unique_id": resource.ID, "tags": append([]string{}, resource.Tags...), "depends_on": map[string]any{"nodes": append([]string{}, resource.Reads...)},
 		}
 		if model := p.Model(resource.Name); model != nil && model.ID == resource.ID {

@@ -99,7 +99,7 @@ func nativeVerdict(folder string) (map[string]node, error) {
 	}
 	nodes := map[string]node{}
 	for _, m := range p.Models {
-		compiled, err := p.Compile(m, project.Compilation{Execute: true})
+		compiled, err := p.Compile(m, project.Compilation{Execute: true, Which: "compile"})
 		if err != nil {
 			return nil, err
 		}

@@ -19,8 +19,10 @@ type Compilation struct {
 	// Execute says that dbt's execute is true, even without Query: a model that
 	// asks fails with ErrNeedsWarehouse then.
 	Execute bool
-	// FullRefresh is what flags.FULL_REFRESH answers.
+	// FullRefresh is what flags.FULL_REFRESH answers, and Which flags.WHICH:
+	// the command; "" is build.
 	FullRefresh bool
+	Which       string
 	// Vars override the project's for this one compilation.
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
@@ -54,11 +56,11 @@ func (p *Project) Compile(model *Model, c Compilation) (*Compiled, error) {
 }
 
 func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
-	r := &rendering{project: p, compilation: c, model: model, config: model.written(), file: model.Path}
+	r := &rendering{project: p, in: model.in, compilation: c, model: model, config: model.written(), file: model.Path}
 	sql := model.rows
 	if model.template != nil {
 		var err error
-		if sql, err = p.templates.render(model.template, r); err != nil {
+		if sql, err = r.render(model.template); err != nil {
 			return nil, err
 		}
 	}
@@ -66,6 +68,9 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 		if err := model.checkReads(r.reads); err != nil {
 			return nil, err
 		}
+	}
+	for key, value := range model.over {
+		configure(r.config, key, value)
 	}
 	config, err := parseConfig(r.config)
 	if err != nil {
@@ -80,7 +85,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 // CompileTest renders a test's query; its rows are the failures.
 func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
 	c.StoreFailures = test.StoreFailures
-	r := &rendering{project: p, compilation: c, config: map[string]any{}, file: test.Path}
+	r := &rendering{project: p, in: test.in, compilation: c, config: map[string]any{}, file: test.Path}
 	sql, err := test.compile(r)
 	if err != nil {
 		return "", placed(test.Path, err)
@@ -102,11 +107,12 @@ func (p *Project) Memory(model *Model, relation string, c Compilation) (string, 
 		return "", nil
 	}
 	c.This = relation
-	r := &rendering{project: p, compilation: c, model: model, config: map[string]any{}, file: model.Path}
-	if !p.templates.defines(macro) {
+	r := &rendering{project: p, in: model.in, compilation: c, model: model, config: map[string]any{}, file: model.Path}
+	of := definesIn(macro, model.in, p.packages[0])
+	if of == nil {
 		return "", fmt.Errorf("%s: meta.memory names the macro %s, and there is none", model.Path, macro)
 	}
-	sql, err := p.templates.call(macro, r, relationOf(relation))
+	sql, err := r.call(of, macro, relationOf(relation))
 	if err != nil {
 		return "", fmt.Errorf("making the question of meta.memory: %w", err)
 	}
@@ -151,7 +157,7 @@ func (m *Model) written() map[string]any {
 	if m.Type == TypeSeed {
 		config["materialized"] = Seed
 	}
-	for _, settings := range []map[string]any{m.folder, m.declared} {
+	for _, settings := range []map[string]any{m.folder, m.declared, m.over} {
 		for key, value := range settings {
 			configure(config, key, value)
 		}
@@ -190,9 +196,9 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 			return nil
 		}
 		seen = append(seen, model)
-		inner := &rendering{project: p, compilation: r.compilation, model: model, config: model.written(), file: model.Path}
+		inner := &rendering{project: p, in: model.in, compilation: r.compilation, model: model, config: model.written(), file: model.Path}
 		inner.compilation.Incremental = false
-		text, err := p.templates.render(model.template, inner)
+		text, err := inner.render(model.template)
 		if err != nil {
 			return err
 		}
@@ -218,7 +224,9 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.
-func cteOf(model *Model) string { return "__dbt__cte__" + model.Name }
+func cteOf(model *Model) string { return ephemeralPrefix + model.Name }
+
+const ephemeralPrefix = "__dbt__cte__"
 
 // firstWith is the place behind the word WITH that begins a query, and the
 // white space after it; -1 where there is none.

@@ -71,7 +71,7 @@ func (l *loader) readDocuments() error {
 			if err := errors.Join(d.check("exposure", node), d.decode(node, &read)); err != nil {
 				return err
 			}
-			if err := errors.Join(once(d.document, node, "exposure "+read.Name), l.addExposure(d.folder, d.file, read)); err != nil {
+			if err := errors.Join(once(d.document, node, "exposure "+read.Name), l.addExposure(d, read)); err != nil {
 				return err
 			}
 		}
@@ -84,7 +84,7 @@ func (l *loader) readDocuments() error {
 			if err := errors.Join(d.check("unit test", node), d.decode(node, &read)); err != nil {
 				return err
 			}
-			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d.folder, d.file, read)); err != nil {
+			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d, read)); err != nil {
 				return err
 			}
 		}
@@ -92,33 +92,32 @@ func (l *loader) readDocuments() error {
 	return nil
 }
 
-func (l *loader) addExposure(folder, file string, of exposureProperties) error {
-	r := &rendering{project: l.Project, config: map[string]any{}, file: file}
+func (l *loader) addExposure(d folded, of exposureProperties) error {
+	r := &rendering{project: l.Project, in: d.in, config: map[string]any{}, file: d.file}
 	for _, dependence := range of.DependsOn {
-		if _, err := l.templates.text(file, 1, "{{ "+dependence+" }}", r); err != nil {
+		if _, err := r.text(d.file, 1, "{{ "+dependence+" }}"); err != nil {
 			return fmt.Errorf("exposure %s depends on %s: %w", of.Name, dependence, err)
 		}
 	}
+	resource := d.in.resource("exposure", of.Name, d.file, d.in.fqn(d.folder, d.file, of.Name))
+	resource.Reads = r.reads
 	l.Exposures = append(l.Exposures, &Exposure{
-		Resource: Resource{
-			ID: "exposure." + l.Name + "." + of.Name, Type: "exposure", Name: of.Name, Path: file, FQN: l.fqn(folder, file, of.Name), Reads: r.reads,
-		},
-		Kind: of.Type, Label: of.Label, Maturity: of.Maturity, Description: strings.TrimSpace(of.Description), URL: of.URL, Owner: of.Owner,
+		Resource: resource,
+		Kind:     of.Type, Label: of.Label, Maturity: of.Maturity, Description: strings.TrimSpace(of.Description), URL: of.URL, Owner: of.Owner,
 	})
 	return nil
 }
 
-func (l *loader) addUnitTest(folder, file string, of unitTestProperties) error {
+func (l *loader) addUnitTest(d folded, of unitTestProperties) error {
 	model := l.models[of.Model]
 	if model == nil {
-		return fmt.Errorf("%s: unit test %s: there is no model %q", file, of.Name, of.Model)
+		return fmt.Errorf("%s: unit test %s: there is no model %q", d.file, of.Name, of.Model)
 	}
+	resource := d.in.resource("unit_test", of.Model+"."+of.Name, d.file, append(d.in.fqn(d.folder, d.file, of.Model), of.Name))
+	resource.Name, resource.Reads = of.Name, []string{model.ID}
 	test := &UnitTest{
-		Resource: Resource{
-			ID: "unit_test." + l.Name + "." + of.Model + "." + of.Name, Type: "unit_test", Name: of.Name, Path: file,
-			FQN: append(l.fqn(folder, file, of.Model), of.Name), Reads: []string{model.ID},
-		},
-		Model: of.Model, Description: strings.TrimSpace(of.Description), Given: of.Given, Expect: of.Expect,
+		Resource: resource,
+		Model:    of.Model, Description: strings.TrimSpace(of.Description), Given: of.Given, Expect: of.Expect,
 	}
 	if of.Overrides != nil {
 		test.Overrides = of.Overrides

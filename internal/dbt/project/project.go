@@ -36,11 +36,10 @@ type Project struct {
 
 	Warnings []string // what is legal and most likely a mistake
 
-	target    Target
-	vars      map[string]any
-	templates *templates
-	models    map[string]*Model  // by name
-	sources   map[string]*Source // by "source.table"
+	target   Target
+	packages []*pkg             // the project itself, and those that it has installed
+	models   map[string]*Model  // by name
+	sources  map[string]*Source // by "package.source.table"
 }
 
 // A Resource is what models, seeds, tests and sources have in common.
@@ -49,10 +48,16 @@ type Resource struct {
 	Type  string // model, seed, test or source
 	Name  string
 	Path  string   // of the file that declares it, within the project
-	FQN   []string // project, folders, name
+	FQN   []string // package, folders, name
 	Tags  []string
 	Reads []string // ids of the models, seeds and sources it reads, in the order of first use
+
+	Package string // the project's name, or that of a package
+	dir     string // of the package, within the project
 }
+
+// Within is the path of its file within its package.
+func (r *Resource) Within() string { return strings.TrimPrefix(strings.TrimPrefix(r.Path, r.dir), "/") }
 
 // Types of resources.
 const (
@@ -70,8 +75,10 @@ type Model struct {
 	Config      Config // as it is on a first run
 	RawSQL      string // the file as it is, without white space around it
 
-	folder   map[string]any // config of dbt_project.yml
+	in       *pkg
+	folder   map[string]any // config of its package's dbt_project.yml
 	declared map[string]any // config of the yml entry
+	over     map[string]any // config of the project's dbt_project.yml for a model of a package
 	template *template      // nil for a seed
 	rows     string         // a seed's rows as a query
 	checks   []check

@@ -12,8 +12,8 @@ import (
 )
 
 // readSeeds makes a table of each CSV file: its rows are written into its SQL.
-func (l *loader) readSeeds() error {
-	for _, folder := range l.settings.seedPaths {
+func (l *loader) readSeeds(of *pkg) error {
+	for _, folder := range of.settings.seedPaths {
 		for _, file := range filesUnder(l.files, folder, ".csv") {
 			content, err := fs.ReadFile(l.files, file)
 			if err != nil {
@@ -22,7 +22,7 @@ func (l *loader) readSeeds() error {
 			if len(content) > maxSeed {
 				return fmt.Errorf("%s: a seed of %d bytes: seeds up to %d are supported, larger data belongs into a source", file, len(content), maxSeed)
 			}
-			model := l.newModel(TypeSeed, folder, file, l.settings.seeds)
+			model := l.newModel(of, TypeSeed, folder, file, func(s *settings) *configTree { return s.seeds })
 			model.RawSQL = string(content)
 			if err := l.addModel(model); err != nil {
 				return err
