@@ -136,6 +136,8 @@ func (r *rendering) object(name string) (jinja.Value, bool) {
 		return r.adapter(), true
 	case "api":
 		return api, true
+	case "modules":
+		return modules, true
 	case "dbt":
 		return &packageOf{r, nil}, true
 	case "this":

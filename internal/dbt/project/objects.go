@@ -28,6 +28,9 @@ func (o *refuser) Refuse(name string) error {
 	if s := supportOf(o.name, name); s.status == refused && s.note != "" {
 		return fmt.Errorf("%s.%s is not supported: %s", o.name, name, s.note)
 	}
+	if o.name == "modules" {
+		return fmt.Errorf("modules.%s is not supported: use current_timestamp() in the SQL, or a variable", name)
+	}
 	return fmt.Errorf("%s.%s is not supported", o.name, name)
 }
 
