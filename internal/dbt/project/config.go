@@ -29,16 +29,21 @@ const (
 	IgnoreChange = "ignore"
 	FailOnChange = "fail"
 	AppendNew    = "append_new_columns"
+	SyncAll      = "sync_all_columns"
 )
 
 // A Config says how a model is materialized.
 type Config struct {
-	Materialized   string
-	Enabled        bool
-	Alias          string
-	Tags           []string
-	Strategy       string   // incremental_strategy
-	UniqueKey      []string // of strategy merge
+	Materialized string
+	Enabled      bool
+	Alias        string
+	Tags         []string
+	Strategy     string   // incremental_strategy
+	UniqueKey    []string // of strategy merge
+	// Predicates (incremental_predicates) are further conditions of a merge;
+	// it changes UpdateColumns alone, or all but ExcludeColumns.
+	Predicates, UpdateColumns, ExcludeColumns []string
+
 	OnSchemaChange string
 	FullRefresh    *bool // true always makes the table again, false never
 	Contract       bool  // columns and types must be those declared
@@ -100,6 +105,12 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 		var refresh bool
 		refresh, ok = value.(bool)
 		c.FullRefresh = &refresh
+	case "incremental_predicates":
+		c.Predicates, ok = onlyList(value)
+	case "merge_update_columns":
+		c.UpdateColumns, ok = onlyList(value)
+	case "merge_exclude_columns":
+		c.ExcludeColumns, ok = onlyList(value)
 	case "contract":
 		c.Contract, ok = contractOf(value)
 	case "cluster_by":
@@ -175,6 +186,14 @@ func (p *Partition) Expression() string {
 	return fmt.Sprintf("%s_trunc(%s, %s)", p.DataType, p.Field, p.Granularity)
 }
 
+// onlyList takes a list of texts; of a text dbt would make its letters.
+func onlyList(value any) ([]string, bool) {
+	if _, isText := value.(string); isText {
+		return nil, false
+	}
+	return stringList(value)
+}
+
 func stringList(value any) ([]string, bool) {
 	switch value := value.(type) {
 	case string:
@@ -209,7 +228,9 @@ func (m *Model) check() error {
 		}
 		fallthrough
 	case c.Materialized == Table:
-		return m.checkColumns()
+		if m.DeclaresColumns() {
+			return m.checkColumns()
+		}
 	}
 	return nil
 }
@@ -220,17 +241,30 @@ func (c *Config) checkIncremental() error {
 		return fmt.Errorf("incremental_strategy is %q: it is %s or %s", c.Strategy, Merge, InsertOverwrite)
 	case c.Strategy == InsertOverwrite && c.PartitionBy == nil:
 		return fmt.Errorf("insert_overwrite needs partition_by")
-	case c.Contract && c.OnSchemaChange == IgnoreChange:
+	case len(c.UpdateColumns) > 0 && len(c.ExcludeColumns) > 0:
+		return fmt.Errorf("merge_update_columns and merge_exclude_columns exclude each other: keep one")
+	case !slices.Contains([]string{IgnoreChange, FailOnChange, AppendNew, SyncAll}, c.OnSchemaChange):
+		return fmt.Errorf("on_schema_change is %q: it is %s, %s, %s or %s", c.OnSchemaChange, IgnoreChange, FailOnChange, AppendNew, SyncAll)
+	case c.Contract && c.OnSchemaChange != AppendNew && c.OnSchemaChange != FailOnChange:
 		return fmt.Errorf("an incremental model with a contract needs on_schema_change: %s or %s", AppendNew, FailOnChange)
-	case !slices.Contains([]string{IgnoreChange, FailOnChange, AppendNew}, c.OnSchemaChange):
-		return fmt.Errorf("on_schema_change is %q: it is %s, %s or %s", c.OnSchemaChange, IgnoreChange, FailOnChange, AppendNew)
 	}
 	return nil
 }
 
+// Remembers reports whether the model keeps an answer for the next run
+// (meta.memory).
+func (m *Model) Remembers() bool { return m.Config.Meta["memory"] != nil }
+
+// DeclaresColumns reports whether the model's table has the columns of its yml
+// entry, in that order: it has a contract, or is one that remembers. Every other
+// table has what its SQL gives.
+func (m *Model) DeclaresColumns() bool {
+	return m.Type == TypeSeed || m.Config.Contract || m.Stored() && m.Remembers()
+}
+
 func (m *Model) checkColumns() error {
 	if len(m.Columns) == 0 {
-		return fmt.Errorf("%s: the model is a table: declare its columns in a yml file next to it", m.Path)
+		return fmt.Errorf("%s: the model is a table with a contract, or with meta.memory: declare its columns in a yml file next to it", m.Path)
 	}
 	for _, column := range m.Columns {
 		if column.Type == "" {

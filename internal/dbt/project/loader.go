@@ -118,7 +118,7 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
-	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && c.Meta["memory"] == nil {
+	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && !model.Remembers() {
 		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
 	}
 	if err := l.nameByMacros(model); err != nil {

@@ -74,7 +74,7 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"call":                {"models/raw.sql", "{% call statement('x') %}{% endcall %}", "models/raw.sql:1: "},
 		"materialization tag": {"macros/m.sql", "{% materialization x, default %}{% endmaterialization %}", "macros/m.sql:1: "},
 		"query at parse time": {"models/raw.sql", "{{ run_query('select 1') }}", "run_query: guard it"},
-		"table w/o columns":   {"models/marts/c.sql", "select 1", "models/marts/c.sql: the model is a table: declare its columns"},
+		"table w/o columns":   {"models/marts/c.sql", "{{ config(contract={'enforced': true}) }}select 1", "models/marts/c.sql: the model is a table with a contract"},
 		"unknown test":        {"models/t.yml", "models: [{name: raw, data_tests: [fast]}]", `models/t.yml:1: a test of raw: there is no generic test "fast"`},
 		"unknown severity":    {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {severity: loud}}}]}]}]", "severity is loud"},
 		"test config":         {"models/t.yml", "models: [{name: raw, columns: [{name: n, data_tests: [{unique: {config: {group_by: x}}}]}]}]", `config "group_by" is not supported`},

@@ -1,8 +1,8 @@
 package run
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -35,10 +35,11 @@ func definitionOf(model *project.Model, sql string) string {
 // A building is what became of a model's next contents.
 type building struct {
 	status  string
-	sql     string         // compiled, as it was sent
-	touched string         // partitions that changed, as literals, or everything
-	merged  bool           // the new rows are in run.newOf
-	model   *project.Model // as it is stored
+	sql     string           // compiled, as it was sent
+	touched string           // partitions that changed, as literals, or everything
+	merged  bool             // the new rows are in run.newOf
+	written []project.Column // of an incremental run: those that the SQL gives
+	model   *project.Model   // as it is stored
 	err     error
 }
 
@@ -53,9 +54,7 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if r.overwrites(model) {
 		return r.overwrite(ctx, model)
 	}
-	relation := r.project.RelationOf(r.nextOf(model))
-	declared := model
-	keeps, model, err := r.keeps(ctx, model)
+	keeps, err := r.keeps(ctx, model)
 	if err != nil {
 		return building{status: failed, err: err}
 	}
@@ -65,33 +64,58 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if err != nil {
 		return building{status: failed, err: err}
 	}
-	if err := r.checkColumns(ctx, declared, compiled.SQL, !keeps); err != nil {
+	given, err := r.given(ctx, model, compiled.SQL, !keeps)
+	if err != nil {
 		return building{status: failed, sql: compiled.SQL, err: err}
 	}
-	done := building{status: replaced, sql: compiled.SQL, touched: everything, model: model}
-	switch {
-	case !keeps:
-		done.status = created
-		done.err = r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, compiled.SQL), model.Description, definitionOf(model, ""))
-	case !compilation.Incremental:
-		done.err = r.send(ctx, replacement(relation, model, compiled.SQL, everything))
-	case model.Config.Strategy == project.Merge:
-		done.merged = true
-		done.err = r.merge(ctx, model, compiled.SQL)
-	default:
-		if done.touched, done.err = r.partitions(ctx, model, compiled); done.err == nil {
-			switch {
-			case done.touched != "":
-				done.err = r.send(ctx, replacement(relation, model, inside(model, compiled.SQL, done.touched), done.touched))
-			case r.moved[model.Name]:
-				done.touched = everything // nothing new, and yet all of it is published again
-			default:
-				return building{status: unchanged, sql: compiled.SQL, model: model}
-			}
-		}
+	done := building{status: created, touched: everything, model: withColumns(model, given)}
+	if compilation.Incremental {
+		done = r.addRows(ctx, model, compiled, given)
+	} else {
+		done.err = r.replaceRows(ctx, &done, compiled.SQL)
 	}
-	if done.err != nil {
+	if done.sql = compiled.SQL; done.err != nil {
 		done.status = failed
+	}
+	return done
+}
+
+// replaceRows puts all rows of a model into its next contents.
+func (r *run) replaceRows(ctx context.Context, done *building, sql string) error {
+	model := done.model
+	relation, definition := r.project.RelationOf(r.nextOf(model)), definitionOf(model, "")
+	if model.Config.Materialized != project.Incremental && r.stored(r.nextOf(model)).definition == definition {
+		done.status = replaced
+		return r.send(ctx, replacement(relation, model, sql, everything))
+	}
+	return r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, sql), model.Description, definition)
+}
+
+// addRows brings an incremental model up to date that has history.
+func (r *run) addRows(ctx context.Context, model *project.Model, compiled *project.Compiled, given []project.Column) (done building) {
+	done = building{status: replaced, touched: everything, model: model}
+	as, written, err := r.fitColumns(ctx, model, r.nextOf(model), given, r.recolumn)
+	if err != nil {
+		done.err = err
+		return done
+	}
+	done.model, done.written = as, written
+	sql := completed(compiled.SQL, as.Columns, written)
+	if model.Config.Strategy == project.Merge {
+		done.merged = true
+		done.err = r.merge(ctx, as, written, sql)
+		return done
+	}
+	if done.touched, done.err = r.partitions(ctx, as, compiled); done.err != nil {
+		return done
+	}
+	switch {
+	case done.touched != "":
+		done.err = r.send(ctx, replacement(r.project.RelationOf(r.nextOf(as)), as, inside(as, sql, done.touched), done.touched))
+	case r.moved[model.Name]:
+		done.touched = everything // nothing new, and yet all of it is published again
+	default:
+		done.status, done.touched = unchanged, ""
 	}
 	return done
 }
@@ -126,11 +150,11 @@ func (r *run) relation(model *project.Model) string {
 	return r.project.Relation(model)
 }
 
-// partitions are those that an incremental run replaces: the model's own
-// answer, or else those it has rows of.
+// partitions are those that an incremental run replaces: those that the model
+// names, or else those it has rows of.
 func (r *run) partitions(ctx context.Context, model *project.Model, compiled *project.Compiled) (string, error) {
 	if model.Config.KnowsPartitions {
-		return compiled.Config.Partitions, nil
+		return r.namedPartitions(model, compiled), nil
 	}
 	rows, err := r.warehouse.query(ctx, partitionsOf(model, compiled.SQL))
 	if err != nil || len(rows) != 1 {
@@ -140,8 +164,17 @@ func (r *run) partitions(ctx context.Context, model *project.Model, compiled *pr
 	return text, nil
 }
 
+// namedPartitions are those that a model names: as dbt knows them, before the
+// model is executed, or by its own answer where it remembers.
+func (r *run) namedPartitions(model *project.Model, compiled *project.Compiled) string {
+	if model.Remembers() {
+		return compiled.Config.Partitions
+	}
+	return r.plan.partitions[model.Name]
+}
+
 // merge puts the new rows beside the table and merges them in.
-func (r *run) merge(ctx context.Context, model *project.Model, sql string) error {
+func (r *run) merge(ctx context.Context, model *project.Model, written []project.Column, sql string) error {
 	newRows := r.project.RelationOf(r.newOf(model))
 	if r.stored(r.newOf(model)).definition != definitionOf(model, "") {
 		if err := r.createRelation(ctx, r.newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
@@ -150,7 +183,7 @@ func (r *run) merge(ctx context.Context, model *project.Model, sql string) error
 	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
 		return err
 	}
-	return r.send(ctx, merging(r.project.RelationOf(r.nextOf(model)), newRows, model))
+	return r.send(ctx, merging(r.project.RelationOf(r.nextOf(model)), newRows, model, written))
 }
 
 func (r *run) stored(table string) stored {
@@ -159,45 +192,46 @@ func (r *run) stored(table string) stored {
 	return r.relations[table]
 }
 
-// keeps reports whether the table with the next contents can be kept, and makes
-// it fit where that takes no new rows. It returns the model as it is to be
-// stored.
-func (r *run) keeps(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
-	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
-		return false, model, nil
+// keeps reports whether the table with the next contents, and its history, can
+// be kept; its columns may differ from the model's.
+func (r *run) keeps(ctx context.Context, model *project.Model) (bool, error) {
+	if r.refreshes(model) || model.Config.Materialized != project.Incremental {
+		return false, nil
 	}
-	found, want := r.stored(r.nextOf(model)).definition, definitionOf(model, "")
-	layout, _, _ := strings.Cut(want, "-")
-	published := r.stored(model.Table()).definition
-	if (found == "" || r.doubtful(model)) && strings.HasPrefix(published, layout+"-") && model.Config.Materialized == project.Incremental {
+	found, published := r.stored(r.nextOf(model)).definition, r.stored(model.Table()).definition
+	if (found == "" || r.doubtful(model)) && hasLayout(model, published) {
 		copied, err := r.copyPublished(ctx, model, published)
-		if err != nil {
-			return false, model, err
-		}
-		if copied {
-			found = published
+		if err != nil || copied {
+			return copied, err
 		}
 	}
-	if found == "" && published == "" && model.Config.Materialized == project.Incremental {
-		fits, err := r.fits(ctx, model)
-		if err != nil {
-			return false, model, err
-		}
-		if fits {
-			copied, err := r.copyPublished(ctx, model, want)
-			return copied, model, err
+	if found == "" && published == "" {
+		if fits, err := r.fits(ctx, model); err != nil || fits {
+			copied := false
+			if err == nil {
+				copied, err = r.copyPublished(ctx, model, "")
+			}
+			return copied, err
 		}
 	}
-	switch {
-	case found == want:
-		return true, model, nil
-	case model.Config.Materialized != project.Incremental:
-		return false, model, nil
-	case !strings.HasPrefix(found, layout+"-"):
-		return false, model, r.mayBeMadeAgain(ctx, model)
+	if hasLayout(model, found) {
+		return true, nil
 	}
-	model, err := r.changeColumns(ctx, model)
-	return true, model, err
+	return false, r.mayBeMadeAgain(ctx, model)
+}
+
+// refreshes reports whether this run makes a model's table again.
+func (r *run) refreshes(model *project.Model) bool {
+	if refresh := model.Config.FullRefresh; refresh != nil {
+		return *refresh
+	}
+	return r.options.FullRefresh
+}
+
+// hasLayout reports whether a table of this definition has a model's layout.
+func hasLayout(model *project.Model, definition string) bool {
+	layout, _, _ := strings.Cut(definitionOf(model, ""), "-")
+	return strings.HasPrefix(definition, layout+"-")
 }
 
 // doubtful reports whether new rows must not be merged into what an earlier run
@@ -207,9 +241,10 @@ func (r *run) doubtful(model *project.Model) bool {
 		(r.lease.interrupted || r.known.Models[model.Name].Pending)
 }
 
-// copyPublished makes the next contents of what is published, as it is defined: the
-// history may reach back further than staging does. A table without rows may
-// be one that no run has filled yet; there is nothing to copy then.
+// copyPublished makes the next contents of what is published: the history may
+// reach back further than staging does. A table without rows may be one that no
+// run has filled yet; there is nothing to copy then. The definition is the
+// table's; "" where no run has noted one.
 func (r *run) copyPublished(ctx context.Context, model *project.Model, definition string) (bool, error) {
 	relation := r.project.Relation(model)
 	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+relation)
@@ -220,71 +255,9 @@ func (r *run) copyPublished(ctx context.Context, model *project.Model, definitio
 	if err != nil {
 		return false, err
 	}
-	as := *model
-	as.Columns = columns
-	statement := creation(r.project.RelationOf(r.nextOf(model)), &as, "select * from "+relation)
-	return true, r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, definition)
-}
-
-// changeColumns does what on_schema_change says, and returns the model with
-// the columns that it then has.
-func (r *run) changeColumns(ctx context.Context, model *project.Model) (*project.Model, error) {
-	as, added, err := r.changedColumns(ctx, model, r.nextOf(model))
-	if err != nil || len(added) == 0 {
-		return as, err
-	}
-	return as, r.widen(ctx, as, added)
-}
-
-// changedColumns decides by on_schema_change which columns a model is stored
-// with, and which of them its table lacks.
-func (r *run) changedColumns(ctx context.Context, model *project.Model, table string) (as *project.Model, added []project.Column, err error) {
-	columns, err := r.warehouse.columns(ctx, table)
-	if err != nil {
-		return nil, nil, err
-	}
-	added, gone := without(model.Columns, columns), without(columns, model.Columns)
-	switch model.Config.OnSchemaChange {
-	case project.IgnoreChange:
-		changed := *model
-		changed.Columns = columns
-		return &changed, nil, nil
-	case project.FailOnChange:
-		return nil, nil, fmt.Errorf("on_schema_change is fail, and the columns changed: new are [%s], gone are [%s]: run with --full-refresh to build the table again",
-			columnList(added), columnList(gone))
-	}
-	if len(gone) > 0 {
-		return nil, nil, fmt.Errorf("on_schema_change is append_new_columns, and the model has no column [%s] any more: declare and select it, if only as NULL", columnList(gone))
-	}
-	return model, added, nil
-}
-
-// widen appends columns by making the table again from itself, through a
-// spare one: every warehouse can do that.
-func (r *run) widen(ctx context.Context, model *project.Model, added []project.Column) error {
-	wider := "select *"
-	for _, column := range added {
-		wider += fmt.Sprintf(", cast(null as %s) as %s", column.Type, column.Name)
-	}
-	spare := r.beside(model, widerSuffix)
-	steps := []struct{ table, source string }{
-		{spare, wider + " from " + r.project.RelationOf(r.nextOf(model))},
-		{r.nextOf(model), "select * from " + r.project.RelationOf(spare)},
-	}
-	for _, step := range steps {
-		statement := creation(r.project.RelationOf(step.table), model, step.source)
-		if err := r.createRelation(ctx, step.table, false, partitionOf(model), statement, model.Description, definitionOf(model, "")); err != nil {
-			return err
-		}
-	}
-	return r.send(ctx, "drop table if exists "+r.project.RelationOf(spare))
-}
-
-// without returns the columns whose names others lack.
-func without(columns, others []project.Column) []project.Column {
-	return slices.DeleteFunc(slices.Clone(columns), func(c project.Column) bool {
-		return slices.ContainsFunc(others, func(o project.Column) bool { return strings.EqualFold(o.Name, c.Name) })
-	})
+	as := withColumns(model, columns)
+	statement := creation(r.project.RelationOf(r.nextOf(model)), as, "select * from "+relation)
+	return true, r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, cmp.Or(definition, definitionOf(as, "")))
 }
 
 func (r *run) buildView(ctx context.Context, model *project.Model) building {
@@ -297,7 +270,7 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
 		return done
 	}
-	if done.err = r.checkColumns(ctx, model, compiled.SQL, true); done.err != nil {
+	if _, done.err = r.given(ctx, model, compiled.SQL, true); done.err != nil {
 		done.status = failed
 		return done
 	}

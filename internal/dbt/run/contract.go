@@ -1,9 +1,11 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,33 +14,31 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
-// checkColumns compares the columns that a model's SQL gives with those its
-// yml file declares, before rows are made. It asks the warehouse once, free of
-// charge, where the SQL is new since the last run or the table is.
+// given returns the columns that a model's table has when it is made from this
+// SQL. Those of a model that declares them are checked, where the SQL is new
+// since the last run or the table is; else the warehouse is asked, free of
+// charge.
 //
 // A contract is dbt's: the same names with the same types, in any order, for
-// the table has the declared one. Without a contract a table still has the
-// declared columns only, so one that is not declared is an error: dbt would
-// store it. The case of names is nobody's mistake, as BigQuery ignores it;
-// dbt's contracts do not.
-func (r *run) checkColumns(ctx context.Context, model *project.Model, sql string, isNew bool) error {
-	contract := model.Config.Contract
-	switch {
-	case model.Type == project.TypeSeed:
-		return nil
-	case !contract && !isNew && model.Config.Materialized == project.Incremental && model.Config.OnSchemaChange == project.IgnoreChange:
-		return nil
-	case !isNew && r.known.Models[model.Name].SQL == r.plan.digests[model.Name]:
-		return nil
+// the table has the declared one. The case of names is nobody's mistake, as
+// BigQuery ignores it; dbt's contracts do not.
+func (r *run) given(ctx context.Context, model *project.Model, sql string, isNew bool) ([]project.Column, error) {
+	declares := model.DeclaresColumns()
+	if model.Type == project.TypeSeed || declares && !isNew && r.known.Models[model.Name].SQL == r.plan.digests[model.Name] {
+		return model.Columns, nil
 	}
 	given, err := r.warehouse.columnsOf(ctx, sql)
-	if err != nil {
-		return err
+	if err != nil || !declares {
+		return given, err
 	}
-	if !contract && !model.Stored() {
-		return nil // a view has what its SQL gives
-	}
-	return differences(model, given, contract)
+	return model.Columns, differences(model, given, model.Config.Contract)
+}
+
+// withColumns is a model as it is stored with these columns.
+func withColumns(model *project.Model, columns []project.Column) *project.Model {
+	as := *model
+	as.Columns = columns
+	return &as
 }
 
 func differences(model *project.Model, given []project.Column, contract bool) error {
@@ -52,7 +52,7 @@ func differences(model *project.Model, given []project.Column, contract bool) er
 		case !contract:
 		case at < 0:
 			found = append(found, fmt.Errorf("the contract has a column %s, and the SQL gives none of this name", declared.Name))
-		case given[at].Type != canonical(declared.Type):
+		case canonical(given[at].Type) != canonical(declared.Type):
 			found = append(found, fmt.Errorf("the contract says that column %s is %s, and the SQL gives %s", declared.Name, declared.Type, given[at].Type))
 		}
 	}
@@ -74,15 +74,11 @@ func (w *warehouse) columnsOf(ctx context.Context, sql string) ([]project.Column
 	if !ok {
 		return nil, errors.New("BigQuery gave no columns for the SQL")
 	}
-	columns := make([]project.Column, len(details.Schema))
-	for i, field := range details.Schema {
-		columns[i] = project.Column{Name: field.Name, Type: typeName(field)}
-	}
-	return columns, nil
+	return columnsIn(details.Schema), nil
 }
 
 // canonical is a type's usual name, without the fields of a struct or the
-// precision of a number, as BigQuery's metadata have it.
+// precision of a number.
 func canonical(name string) string {
 	if inner, ok := strings.CutPrefix(name, "array<"); ok {
 		return "array<" + canonical(strings.TrimSuffix(inner, ">")) + ">"
@@ -91,13 +87,26 @@ func canonical(name string) string {
 		return "struct"
 	}
 	name, _, _ = strings.Cut(name, "(")
-	names := map[string]string{
-		"integer": "int64", "int": "int64", "bigint": "int64", "smallint": "int64", "tinyint": "int64", "byteint": "int64",
-		"float": "float64", "boolean": "bool", "decimal": "numeric", "bigdecimal": "bignumeric",
-		"text": "string", // dbt's own alias
-	}
-	if usual, ok := names[name]; ok {
-		return usual
-	}
-	return name
+	return cmp.Or(usualNames[name], name)
+}
+
+var usualNames = map[string]string{
+	"integer": "int64", "int": "int64", "bigint": "int64", "smallint": "int64", "tinyint": "int64", "byteint": "int64",
+	"float": "float64", "boolean": "bool", "decimal": "numeric", "bigdecimal": "bignumeric",
+	"text": "string", // dbt's own alias
+}
+
+// sameType reports whether two types are one, with all fields of a struct.
+func sameType(one, other string) bool { return one == other || plainType(one) == plainType(other) }
+
+var (
+	precision = regexp.MustCompile(`\([\d, ]*\)`)
+	typeWord  = regexp.MustCompile(`[a-z0-9_]+`)
+	spaces    = regexp.MustCompile(` *([<>,]) *`)
+)
+
+func plainType(name string) string {
+	name = precision.ReplaceAllString(strings.ReplaceAll(strings.ToLower(name), "`", ""), "")
+	name = typeWord.ReplaceAllStringFunc(name, func(word string) string { return cmp.Or(usualNames[word], word) })
+	return spaces.ReplaceAllString(name, "$1")
 }

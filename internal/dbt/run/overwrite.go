@@ -3,10 +3,10 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
@@ -25,6 +25,7 @@ import (
 func (r *run) overwrites(model *project.Model) bool {
 	c := model.Config
 	return c.Materialized == project.Incremental && c.Strategy == project.InsertOverwrite && c.KnowsPartitions &&
+		c.OnSchemaChange != project.SyncAll &&
 		!slices.ContainsFunc(r.project.Models, func(m *project.Model) bool {
 			return m.Stored() && slices.Contains(r.plan.inputs[m.Name].models, model.Name)
 		})
@@ -34,8 +35,7 @@ func (r *run) overwrites(model *project.Model) bool {
 // tests that need it, all other rows go there too.
 func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	failure := func(err error) building { return building{status: failed, err: err} }
-	declared := model
-	hasHistory, model, err := r.hasHistory(ctx, model)
+	hasHistory, err := r.hasHistory(ctx, model)
 	if err != nil {
 		return failure(err)
 	}
@@ -53,11 +53,21 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 	if err != nil {
 		return failure(err)
 	}
-	done := building{status: replaced, sql: compiled.SQL, touched: compiled.Config.Partitions, model: model}
-	if err := r.checkColumns(ctx, declared, compiled.SQL, !hasHistory); err != nil {
+	given, err := r.given(ctx, model, compiled.SQL, !hasHistory)
+	if err != nil {
 		return building{status: failed, sql: compiled.SQL, err: err}
 	}
-	sql := compiled.SQL
+	written := given
+	if model = withColumns(model, given); hasHistory {
+		if model, written, err = r.fitColumns(ctx, model, model.Table(), given, r.recolumnPublished); err != nil {
+			return building{status: failed, sql: compiled.SQL, err: err}
+		}
+	}
+	done := building{status: replaced, sql: compiled.SQL, touched: r.namedPartitions(model, compiled), model: model}
+	if done.touched == "" && !model.Remembers() {
+		return failure(errors.New("config partitions names none now, and named some when the project was read: let it name some always, or none"))
+	}
+	sql := completed(compiled.SQL, model.Columns, written)
 	switch {
 	case !hasHistory:
 		done.status, done.touched = created, everything
@@ -98,37 +108,28 @@ func (r *run) needsAll(model *project.Model) bool {
 	})
 }
 
-// hasHistory reports whether the published table can be kept, and adds to it the
-// columns that it lacks. It returns the model as it is to be stored.
-func (r *run) hasHistory(ctx context.Context, model *project.Model) (bool, *project.Model, error) {
-	if refresh := model.Config.FullRefresh; refresh != nil && *refresh || refresh == nil && r.options.FullRefresh {
-		return false, model, nil
+// hasHistory reports whether the published table can be kept.
+func (r *run) hasHistory(ctx context.Context, model *project.Model) (bool, error) {
+	if r.refreshes(model) {
+		return false, nil
 	}
-	found, want := r.stored(model.Table()).definition, definitionOf(model, "")
-	layout, _, _ := strings.Cut(want, "-")
-	switch {
-	case found == want:
-		return true, model, nil
-	case found == "":
-		fits, err := r.fits(ctx, model)
-		if err != nil || fits {
-			return fits, model, err
+	found := r.stored(model.Table()).definition
+	if found == "" {
+		if fits, err := r.fits(ctx, model); err != nil || fits {
+			return fits, err
 		}
-		return false, model, r.mayBeMadeAgain(ctx, model)
-	case !strings.HasPrefix(found, layout+"-"):
-		return false, model, r.mayBeMadeAgain(ctx, model)
+	} else if hasLayout(model, found) {
+		return true, nil
 	}
-	as, added, err := r.changedColumns(ctx, model, model.Table())
-	if err != nil || len(added) == 0 {
-		return err == nil, as, err
-	}
+	return false, r.mayBeMadeAgain(ctx, model)
+}
+
+// recolumnPublished gives a published table the model's columns.
+func (r *run) recolumnPublished(ctx context.Context, model *project.Model, _ []project.Column) error {
 	if err := r.claim(ctx); err != nil {
-		return false, nil, err
+		return err
 	}
-	if err := r.reshape(ctx, model, model.Columns, want); err != nil {
-		return false, nil, r.lease.explain(err)
-	}
-	return true, as, nil
+	return r.lease.explain(r.reshape(ctx, model, model.Columns, definitionOf(model, "")))
 }
 
 // memoryOf is what the model knows of the sources that have changed; nil where

@@ -103,7 +103,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	case keepsHistory:
 		return touched, nil, nil
 	case done.merged && !isDoubtful:
-		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model)}, nil, nil
+		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model, done.written)}, nil, nil
 	case isDoubtful || done.status == created || done.touched == everything:
 		return []string{whole}, nil, nil
 	}
@@ -140,33 +140,29 @@ func (r *run) reshapeAsNext(ctx context.Context, model *project.Model, definitio
 // no rows are published but in the transaction. Columns that are new or of
 // another type are NULL until then.
 func (r *run) reshape(ctx context.Context, model *project.Model, columns []project.Column, definition string) (err error) {
-	as := *model
-	as.Columns = columns
+	as := withColumns(model, columns)
 	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false"
 	if found := r.stored(model.Table()); found.identity != "" && !found.isView {
-		if source, err = r.rowsAs(ctx, &as, found, source); err != nil {
+		if source, err = r.rowsAs(ctx, as, found); err != nil {
 			return err
 		}
 	}
-	return r.publish(ctx, model, false, partitionOf(model), creation(r.project.Relation(model), &as, source), definition)
+	return r.publish(ctx, model, false, partitionOf(model), creation(r.project.Relation(model), as, source), definition)
 }
 
-// rowsAs is a query of a published table's rows in a model's columns; without
-// it stands for one that gives none. BigQuery does not replace a table by one
-// that is partitioned otherwise, so the rows then come from a spare one.
-func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored, without string) (string, error) {
+// rowsAs is a query of a published table's rows in a model's columns. BigQuery
+// does not replace a table by one that is partitioned otherwise, so the rows then
+// come from a spare one.
+func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored) (string, error) {
 	there, err := r.warehouse.columns(ctx, model.Table())
 	if err != nil {
 		return "", err
 	}
 	values := make([]string, len(model.Columns))
 	for i, column := range model.Columns {
-		values[i] = column.Name
-		if !slices.ContainsFunc(there, func(c project.Column) bool { return strings.EqualFold(c.Name, column.Name) && c.Type == column.Type }) {
-			if strings.Contains(column.Type, "struct") { // no type to cast to
-				return without, nil
-			}
-			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, column.Name)
+		values[i] = quoted(column.Name)
+		if at := indexOf(there, column.Name); at < 0 || there[at].Type != column.Type {
+			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, quoted(column.Name))
 		}
 	}
 	rows := "select " + strings.Join(values, ", ") + " from " + r.project.Relation(model)

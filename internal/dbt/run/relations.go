@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,9 +121,13 @@ func columnsIn(schema bigquery.Schema) []project.Column {
 // typeName is a column's type in GoogleSQL.
 func typeName(field *bigquery.FieldSchema) string {
 	kind := strings.ToLower(string(field.Type))
-	names := map[string]string{"integer": "int64", "float": "float64", "boolean": "bool", "record": "struct"}
-	if name, ok := names[kind]; ok {
-		kind = name
+	kind = cmp.Or(usualNames[kind], kind)
+	if kind == "record" {
+		fields := make([]string, len(field.Schema))
+		for i, inner := range field.Schema {
+			fields[i] = quoted(inner.Name) + " " + typeName(inner)
+		}
+		kind = "struct<" + strings.Join(fields, ", ") + ">"
 	}
 	if field.Repeated {
 		kind = "array<" + kind + ">"
@@ -192,20 +197,22 @@ func (w *warehouse) remove(ctx context.Context, name string) error {
 }
 
 // fits reports whether a published table that no run has noted a definition of,
-// made by dbt-core or just before a crash, has a model's columns and partitions.
+// made by dbt-core or just before a crash, has a model's partitions, and the
+// columns that it declares.
 func (r *run) fits(ctx context.Context, model *project.Model) (bool, error) {
 	found := r.stored(model.Table())
 	if found.identity == "" || found.isView || !strings.EqualFold(found.partitioned, partitionOf(model)) {
 		return false, nil
+	}
+	if !model.DeclaresColumns() {
+		return true, nil
 	}
 	there, err := r.warehouse.columns(ctx, model.Table())
 	if err != nil || len(there) != len(model.Columns) {
 		return false, err
 	}
 	for _, column := range model.Columns {
-		if !slices.ContainsFunc(there, func(c project.Column) bool {
-			return strings.EqualFold(c.Name, column.Name) && c.Type == canonical(column.Type)
-		}) {
+		if at := indexOf(there, column.Name); at < 0 || !sameType(there[at].Type, column.Type) {
 			return false, nil
 		}
 	}

@@ -179,8 +179,12 @@ func TestStatements(t *testing.T) {
 	p := diamond(t)
 	model := *p.Model("a")
 	model.Config.UniqueKey = []string{"n"}
-	want := "merge into t as stored\nusing u as incoming\non stored.n = incoming.n\nwhen matched then update set n = incoming.n\nwhen not matched then insert (n) values (incoming.n);"
-	if diff := cmp.Diff(want, merging("t", "u", &model)); diff != "" {
+	written := []project.Column{{Name: "n", Type: "int64"}, {Name: "m", Type: "int64"}}
+	model.Config.Predicates, model.Config.ExcludeColumns = []string{"DBT_INTERNAL_DEST.m > 0"}, []string{"N"}
+	want := "merge into t as DBT_INTERNAL_DEST\nusing u as DBT_INTERNAL_SOURCE\non (DBT_INTERNAL_DEST.m > 0) and (DBT_INTERNAL_SOURCE.n = DBT_INTERNAL_DEST.n)\n" +
+		"when matched then update set `m` = DBT_INTERNAL_SOURCE.`m`\n" +
+		"when not matched then insert (`n`, `m`) values (DBT_INTERNAL_SOURCE.`n`, DBT_INTERNAL_SOURCE.`m`);"
+	if diff := cmp.Diff(want, merging("t", "u", &model, written)); diff != "" {
 		t.Error(diff)
 	}
 	model.Config.PartitionBy = &project.Partition{Field: "d", DataType: "datetime", Granularity: "hour"}

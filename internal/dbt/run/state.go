@@ -102,11 +102,13 @@ type plan struct {
 	inputs  map[string]inputs // by model
 	tests   map[string]string // digests, by id
 	sources []*project.Source // that some stored model reads
+	// partitions are those that a model names without being executed.
+	partitions map[string]string
 }
 
 // newPlan renders every model and test, which costs a millisecond each.
 func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error) {
-	out := &plan{project: p, hour: hour, digests: map[string]string{}, inputs: map[string]inputs{}, tests: map[string]string{}}
+	out := &plan{project: p, hour: hour, digests: map[string]string{}, inputs: map[string]inputs{}, tests: map[string]string{}, partitions: map[string]string{}}
 	needed := map[string]bool{}
 	for _, model := range p.Models {
 		compiled, err := p.Compile(model, project.Compilation{Vars: vars})
@@ -114,6 +116,7 @@ func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error
 			return nil, err
 		}
 		out.digests[model.Name] = project.Digest(compiled.SQL, definitionOf(model, ""), p.Target().Vars)
+		out.partitions[model.Name] = compiled.Config.Partitions
 		out.inputs[model.Name] = inputsOf(p, model)
 		if model.Stored() {
 			for _, id := range out.inputs[model.Name].sources {

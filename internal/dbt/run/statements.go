@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/project"
@@ -95,22 +96,43 @@ func inside(model *project.Model, sql, partitions string) string {
 
 // merging updates the rows of a table that have the same key as one of the
 // new rows, and inserts all others; without a key it inserts all. It takes
-// the new rows from a table: the local warehouse merges from nothing else.
-func merging(relation, newRows string, model *project.Model) string {
-	columns := columnList(model.Columns)
-	if len(model.Config.UniqueKey) == 0 {
+// the new rows from a table: the local warehouse merges from nothing else. The
+// names of both are dbt's, which incremental_predicates use.
+func merging(relation, newRows string, model *project.Model, written []project.Column) string {
+	columns := columnList(written)
+	config := model.Config
+	if len(config.UniqueKey) == 0 {
 		return fmt.Sprintf("insert into %s (%s)\nselect %s\nfrom %s;", relation, columns, columns, newRows)
 	}
-	var same, set, values []string
-	for _, key := range model.Config.UniqueKey {
-		same = append(same, fmt.Sprintf("stored.%[1]s = incoming.%[1]s", key))
+	same := slices.Clone(config.Predicates)
+	for _, key := range config.UniqueKey {
+		same = append(same, fmt.Sprintf("DBT_INTERNAL_SOURCE.%[1]s = DBT_INTERNAL_DEST.%[1]s", key))
 	}
-	for _, column := range model.Columns {
-		set = append(set, fmt.Sprintf("%[1]s = incoming.%[1]s", column.Name))
-		values = append(values, "incoming."+column.Name)
+	var set, values []string
+	for _, name := range updated(model, written) {
+		set = append(set, fmt.Sprintf("%[1]s = DBT_INTERNAL_SOURCE.%[1]s", name))
 	}
-	return fmt.Sprintf("merge into %s as stored\nusing %s as incoming\non %s\nwhen matched then update set %s\nwhen not matched then insert (%s) values (%s);",
-		relation, newRows, strings.Join(same, " and "), strings.Join(set, ", "), columns, strings.Join(values, ", "))
+	for _, column := range written {
+		values = append(values, "DBT_INTERNAL_SOURCE."+quoted(column.Name))
+	}
+	return fmt.Sprintf("merge into %s as DBT_INTERNAL_DEST\nusing %s as DBT_INTERNAL_SOURCE\non (%s)\n"+
+		"when matched then update set %s\nwhen not matched then insert (%s) values (%s);",
+		relation, newRows, strings.Join(same, ") and ("), strings.Join(set, ", "), columns, strings.Join(values, ", "))
+}
+
+// updated are the columns of a row that a merge changes, as a statement names
+// them.
+func updated(model *project.Model, written []project.Column) []string {
+	if names := model.Config.UpdateColumns; len(names) > 0 {
+		return names
+	}
+	var names []string
+	for _, column := range written {
+		if !slices.ContainsFunc(model.Config.ExcludeColumns, func(name string) bool { return strings.EqualFold(name, column.Name) }) {
+			names = append(names, quoted(column.Name))
+		}
+	}
+	return names
 }
 
 // partitionsOf asks for the partitions that a model's SQL has rows of, as
@@ -135,12 +157,4 @@ func failuresOf(test *project.Test, sql string) string {
 		calculation = test.FailCalc
 	}
 	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", calculation, strings.TrimSpace(sql))
-}
-
-func columnList(columns []project.Column) string {
-	names := make([]string, len(columns))
-	for i, column := range columns {
-		names[i] = column.Name
-	}
-	return strings.Join(names, ", ")
 }

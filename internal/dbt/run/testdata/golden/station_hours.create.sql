@@ -2,7 +2,7 @@ create or replace table `some-project`.`prod_data`.`station_hours`
 partition by local_date
 cluster by topic, station
 as
-select row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at
+select `row_kind`, `topic`, `local_date`, `local_hour`, `station`, `zone`, `incident_type`, `severity`, `equipment`, `direction`, `late_train`, `records`, `scheduled_arrivals`, `arrivals_on_time`, `duration_minutes`, `minutes_late`, `passengers`, `tickets_validated`, `tickets_rejected`, `tickets_validated_where_rejected_known`, `waiting_time_minutes`, `ticket_check_time_minutes`, `reported_entered`, `reported_exited`, `first_ingested_at`, `latest_ingested_at`, `computed_at`
 from (
 with candidates as (
     select

@@ -2,8 +2,8 @@ begin transaction;
 
 delete from `some-project`.`prod_data`.`station_hours` where local_date in (date '1970-01-01', date '2026-11-22');
 
-insert into `some-project`.`prod_data`.`station_hours` (row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at)
-select row_kind, topic, local_date, local_hour, station, zone, incident_type, severity, equipment, direction, late_train, records, scheduled_arrivals, arrivals_on_time, duration_minutes, minutes_late, passengers, tickets_validated, tickets_rejected, tickets_validated_where_rejected_known, waiting_time_minutes, ticket_check_time_minutes, reported_entered, reported_exited, first_ingested_at, latest_ingested_at, computed_at
+insert into `some-project`.`prod_data`.`station_hours` (`row_kind`, `topic`, `local_date`, `local_hour`, `station`, `zone`, `incident_type`, `severity`, `equipment`, `direction`, `late_train`, `records`, `scheduled_arrivals`, `arrivals_on_time`, `duration_minutes`, `minutes_late`, `passengers`, `tickets_validated`, `tickets_rejected`, `tickets_validated_where_rejected_known`, `waiting_time_minutes`, `ticket_check_time_minutes`, `reported_entered`, `reported_exited`, `first_ingested_at`, `latest_ingested_at`, `computed_at`)
+select `row_kind`, `topic`, `local_date`, `local_hour`, `station`, `zone`, `incident_type`, `severity`, `equipment`, `direction`, `late_train`, `records`, `scheduled_arrivals`, `arrivals_on_time`, `duration_minutes`, `minutes_late`, `passengers`, `tickets_validated`, `tickets_rejected`, `tickets_validated_where_rejected_known`, `waiting_time_minutes`, `ticket_check_time_minutes`, `reported_entered`, `reported_exited`, `first_ingested_at`, `latest_ingested_at`, `computed_at`
 from (
 with candidates as (
     select

@@ -1,0 +1,211 @@
+package dbtequal
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/dbt/run"
+	"github.com/stationflow/stationflow/local/staged"
+)
+
+// Both tools build the projects of testdata/tables on one warehouse, each into
+// a dataset of its own. The file "steps" of a case has a line for each time
+// that they do so: variables, then flags. After each the relations must be the
+// same, with their rows, columns and options.
+func TestTables_AreThoseOfDbtCore(t *testing.T) {
+	python(t)
+	w := staged.Start(t)
+	core := startCore(t, w)
+	macros, err := os.ReadFile("testdata/tables/local.sql")
+	check(t, err)
+	for i, c := range readCorpus(t, "testdata/tables/build.corpus") {
+		t.Run(c.name, func(t *testing.T) {
+			b := &both{T: t, w: w, core: core, by: [2]string{fmt.Sprintf("core_%d", i), fmt.Sprintf("native_%d", i)}}
+			for _, dataset := range b.by {
+				check(t, w.Client.Dataset(dataset).Create(t.Context(), nil))
+			}
+			steps := c.files["steps"]
+			delete(c.files, "steps")
+			c.files["profiles.yml"], c.files["macros/local.sql"] = onWarehouse, string(macros)
+			b.folder = c.write(t)
+			for n, step := range strings.Split(strings.TrimSpace(steps), "\n") {
+				b.step(fmt.Sprintf("step %d", n+1), step, c.refused)
+			}
+		})
+	}
+}
+
+const onWarehouse = `
+p:
+  target: prod
+  outputs:
+    prod:
+      {type: bigquery, method: oauth-secrets, token: t, project: stationflow-local, dataset: "{{ env_var('DATASET') }}", threads: 1, job_retries: 0, api_endpoint: "{{ env_var('ENDPOINT') }}"}
+config: {send_anonymous_usage_stats: false}
+`
+
+// both are the tools on one project.
+type both struct {
+	*testing.T
+	w      *staged.Warehouse
+	core   *coreProcess
+	by     [2]string // datasets of dbt-core and of the runner
+	folder string
+}
+
+// step has both build, with a line of the file "steps".
+func (b *both) step(when, line, refused string) {
+	b.Helper()
+	vars, flags, _ := strings.Cut(line, "}")
+	vars += "}"
+	asked := append([]string{"build", "--vars", vars}, strings.Fields(flags)...)
+	built := b.core.call(b.T, b.folder, b.by[0], asked)
+	report, err := b.native(vars, strings.Contains(flags, "--full-refresh"))
+	if refused != "" {
+		said := fmt.Sprint(err)
+		if err == nil {
+			said = fmt.Sprintf("%+v %s", report.Models, report.Message)
+		}
+		if !strings.Contains(said, refused) {
+			b.Errorf("%s: the runner says %s, want %q in it", when, said, refused)
+		}
+		return
+	}
+	if err != nil {
+		b.Fatalf("%s: %v", when, err)
+	}
+	if report.OK() != built.Success {
+		b.Errorf("%s: dbt-core succeeded: %v, the runner: %v\n%s\n%+v %s", when, built.Success, report.OK(), built.Said, report.Models, report.Message)
+	}
+	native := b.relations(b.by[1])
+	for name, want := range b.relations(b.by[0]) {
+		if strings.Contains(name, "__dbt_tmp") { // see local.sql
+			continue
+		}
+		if got := native[name]; got != want {
+			b.Errorf("%s: %s is by dbt-core\n%s\nand by the runner\n%s", when, name, want, got)
+		}
+		delete(native, name)
+	}
+	for name := range native {
+		if !strings.Contains(name, "__") && name != "transform_lease" {
+			b.Errorf("%s: only the runner has %s", when, name)
+		}
+	}
+}
+
+func (b *both) native(vars string, fullRefresh bool) (*run.Report, error) {
+	config := run.Config{
+		Files: os.DirFS(b.folder), Warehouse: b.w.Config, Location: time.UTC, Statement: time.Minute, Log: slog.New(slog.DiscardHandler),
+	}
+	config.Warehouse.ProdDataset = b.by[1]
+	var err error
+	if config.Vars, err = project.ParseVars(vars); err != nil {
+		return nil, err
+	}
+	runner, err := run.New(b.Context(), config)
+	if err != nil {
+		return nil, err
+	}
+	defer runner.Close()
+	return runner.Run(b.Context(), run.Options{Always: true, FullRefresh: fullRefresh})
+}
+
+// relations are all tables and views of a dataset, each as a text.
+func (b *both) relations(dataset string) map[string]string {
+	found := map[string]string{}
+	tables := b.w.Client.Dataset(dataset).Tables(b.Context())
+	for {
+		table, err := tables.Next()
+		if err == iterator.Done {
+			return found
+		}
+		check(b, err)
+		found[table.TableID] = b.relation(dataset, table)
+	}
+}
+
+func (b *both) relation(dataset string, table *bigquery.Table) string {
+	m, err := table.Metadata(b.Context())
+	check(b, err)
+	delete(m.Labels, "stationflow-definition")
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %q %v", m.Type, m.Description, m.Labels)
+	if !m.ExpirationTime.IsZero() {
+		fmt.Fprintf(&out, " expires after %v", m.ExpirationTime.Sub(time.Now()).Round(time.Hour))
+	}
+	if by := m.TimePartitioning; by != nil {
+		fmt.Fprintf(&out, " by %s %s, kept %v, filtered %v", by.Type, by.Field, by.Expiration, m.RequirePartitionFilter)
+	}
+	if by := m.RangePartitioning; by != nil {
+		fmt.Fprintf(&out, " by range %s %v, filtered %v", by.Field, *by.Range, m.RequirePartitionFilter)
+	}
+	if m.Clustering != nil {
+		fmt.Fprintf(&out, " clustered %v", m.Clustering.Fields)
+	}
+	for _, field := range m.Schema {
+		fmt.Fprintf(&out, "\n  %s %s %v %q", field.Name, field.Type, field.Repeated, field.Description)
+	}
+	rows := rowsOf(b.w, "*", dataset, table.TableID)
+	for _, row := range rows {
+		fmt.Fprintf(&out, "\n    %s %v", strings.ReplaceAll(row.exact, dataset, "DATASET"), row.floats)
+	}
+	return out.String()
+}
+
+// A coreProcess is a Python that runs dbt-core.
+type coreProcess struct {
+	in       io.Writer
+	out      *bufio.Reader
+	endpoint string
+}
+
+func startCore(t *testing.T, w *staged.Warehouse) *coreProcess {
+	process := exec.Command(python(t), "build.py")
+	process.Stderr = os.Stderr
+	process.Env = append(os.Environ(), "DBT_SEND_ANONYMOUS_USAGE_STATS=false", "DBT_VERSION_CHECK=false", "DBT_USE_COLORS=false")
+	in, err := process.StdinPipe()
+	check(t, err)
+	out, err := process.StdoutPipe()
+	check(t, err)
+	check(t, process.Start())
+	t.Cleanup(func() {
+		check(t, in.Close())
+		check(t, process.Wait())
+	})
+	return &coreProcess{in, bufio.NewReader(out), w.Config.RESTEndpoint}
+}
+
+// A builtByCore is what dbt-core made of a project.
+type builtByCore struct {
+	Success  bool
+	Statuses map[string]string
+	Said     string
+}
+
+func (c *coreProcess) call(t *testing.T, folder, dataset string, command []string) (built builtByCore) {
+	t.Helper()
+	line, err := json.Marshal(map[string]any{
+		"folder": folder, "command": command, "env": map[string]string{"DATASET": dataset, "ENDPOINT": c.endpoint},
+	})
+	check(t, err)
+	_, err = c.in.Write(append(line, '\n'))
+	check(t, err)
+	answer, err := c.out.ReadBytes('\n')
+	check(t, err)
+	check(t, json.Unmarshal(answer, &built))
+	return built
+}
+
