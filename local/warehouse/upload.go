@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -124,11 +125,26 @@ func (s *rest) load(w http.ResponseWriter, r *http.Request, job map[string]any, 
 			Load *bigquery.JobConfigurationLoad `json:"load"`
 		} `json:"configuration"`
 	}
+	numbersOf(job)
 	if err := convert(job, &wanted); err != nil || wanted.Configuration.Load == nil {
 		(&apiError{http.StatusBadRequest, "invalid", "the upload's job has no configuration.load"}).write(w)
 		return
 	}
 	s.insertLoad(w, r, job, reference(wanted.JobReference, r.PathValue("project")), [][]byte{content})
+}
+
+// numbersOf makes numbers of those that the Python client sends as texts, which
+// BigQuery takes, too.
+func numbersOf(job map[string]any) {
+	config, _ := job["configuration"].(map[string]any)
+	load, _ := config["load"].(map[string]any)
+	for _, field := range []string{"skipLeadingRows", "maxBadRecords"} {
+		if text, ok := load[field].(string); ok {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				load[field] = n
+			}
+		}
+	}
 }
 
 func convert(from, to any) error {

@@ -79,7 +79,21 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: sql, Config: config, reads: r.reads, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, Asked: r.asked}, nil
+}
+
+// labelled is SQL whose texts name what it reads by their names in dbt, and not
+// by those of where the rows are meanwhile.
+func (p *Project) labelled(sql string, r *rendering) string {
+	if r.compilation.Relation == nil {
+		return sql
+	}
+	for _, id := range r.reads {
+		if model := p.byID(id); model != nil && model.Config.Materialized != Ephemeral {
+			sql = strings.ReplaceAll(sql, "'"+r.compilation.Relation(model)+"'", "'"+p.Relation(model)+"'")
+		}
+	}
+	return sql
 }
 
 // CompileTest renders a test's query; its rows are the failures.

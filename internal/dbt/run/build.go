@@ -36,6 +36,7 @@ func definitionOf(model *project.Model, sql string) string {
 type building struct {
 	status  string
 	sql     string           // compiled, as it was sent
+	asked   bool             // whether a view's SQL comes from answers of the warehouse
 	touched string           // partitions that changed, as literals, or everything
 	merged  bool             // the new rows are in run.newOf
 	written []project.Column // of an incremental run: those that the SQL gives
@@ -265,7 +266,7 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	if err != nil {
 		return building{status: failed, err: err}
 	}
-	done := building{status: unchanged, sql: compiled.SQL, model: model}
+	done := building{status: unchanged, sql: compiled.SQL, asked: compiled.Asked, model: model}
 	definition := definitionOf(model, compiled.SQL)
 	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
 		return done
