@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -104,13 +103,7 @@ func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
 	if err != nil {
 		return "", placed(test.Path, err)
 	}
-	if sql, err = p.withEphemeral(sql, r); err != nil {
-		return "", err
-	}
-	if test.Limit > 0 {
-		sql += "\nlimit " + strconv.FormatInt(test.Limit, 10)
-	}
-	return sql, nil
+	return p.withEphemeral(sql, r)
 }
 
 // Memory is the question that a model's macro (meta.memory) makes of a

@@ -278,9 +278,14 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 		}
 	}
 	model := l.models[name]
-	if model == nil || model.Type != kind || model.in != doc.in {
+	if model == nil || model.Type != kind {
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s:%d: there is no %s %q: dbt reads past the entry", doc.file, lineOfNode(node), kind, name))
-		return nil
+		if model == nil {
+			return nil
+		}
+		checks, err := checksOf(doc, node) // which find whatever has the name
+		model.checks = append(model.checks, checks...)
+		return err
 	}
 	if model.patched != "" {
 		return doc.fail(node, "%s already has an entry for the %s %s", model.patched, kind, name)
@@ -294,9 +299,11 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 		}
 		model.declared, _ = value.(map[string]any)
 	}
-	if model.checks, err = checksOf(doc, node); err != nil {
+	checks, err := checksOf(doc, node)
+	if err != nil {
 		return err
 	}
+	model.checks = append(model.checks, checks...)
 	return l.addColumns(doc, model, node)
 }
 

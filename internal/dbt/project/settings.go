@@ -41,6 +41,9 @@ func (l *loader) readPackage(dir string) error {
 		SeedPaths  []string `yaml:"seed-paths"`
 		Snapshots  []string `yaml:"snapshot-paths"`
 		Packages   string   `yaml:"packages-install-path"`
+
+		OldModelPaths []string `yaml:"source-paths"` // dbt's names before 1.0
+		OldSeedPaths  []string `yaml:"data-paths"`
 	}
 	of := &pkg{dir: dir, testPatches: map[string]map[string]any{}}
 	doc, err := readYAML(l.files, of.at(settingsFile))
@@ -49,6 +52,9 @@ func (l *loader) readPackage(dir string) error {
 	}
 	if err := errors.Join(doc.check("project", doc.root), doc.decode(doc.root, &read)); err != nil {
 		return err
+	}
+	if read.OldModelPaths != nil && read.ModelPaths != nil || read.OldSeedPaths != nil && read.SeedPaths != nil {
+		return fmt.Errorf("%s: source-paths and data-paths are dbt's old names for model-paths and seed-paths: write each once", doc.file)
 	}
 	if read.Name == "" {
 		return fmt.Errorf("%s: the project has no name", doc.file)
@@ -80,8 +86,8 @@ func (l *loader) readPackage(dir string) error {
 		}
 	}
 	of.settings = &settings{
-		modelPaths: paths(read.ModelPaths, "models"), macroPaths: paths(read.MacroPaths, "macros"),
-		testPaths: paths(read.TestPaths, "tests"), seedPaths: paths(read.SeedPaths, "seeds"),
+		modelPaths: paths(slices.Concat(read.ModelPaths, read.OldModelPaths), "models"), macroPaths: paths(read.MacroPaths, "macros"),
+		testPaths: paths(read.TestPaths, "tests"), seedPaths: paths(slices.Concat(read.SeedPaths, read.OldSeedPaths), "seeds"),
 		packages: cmp.Or(read.Packages, InstallFolder), dispatch: dispatch,
 	}
 	l.packages = append(l.packages, of)
