@@ -45,7 +45,8 @@ type Compiled struct {
 	Config Config
 	Asked  bool // whether run_query was called
 
-	reads []string
+	reads  []string
+	called map[string]any // what the calls of config came to
 }
 
 // Compile renders a model. The same project, compilation and answers of Query
@@ -78,7 +79,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, called: r.called, Asked: r.asked}, nil
 }
 
 // labelled is SQL whose texts name what it reads by their names in dbt, and not

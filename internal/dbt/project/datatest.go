@@ -30,8 +30,15 @@ type Test struct {
 	// partitions that have it, so those that do not change need no look.
 	OfChanges bool
 
-	in      *pkg
-	compile func(*rendering) (string, error)
+	// Code is the file's, or what dbt makes of a generic test's entry; Kwargs
+	// are the arguments of its macro, as they are written.
+	Code   string
+	File   string // of a singular test, as it is
+	Kwargs map[string]any
+
+	in        *pkg
+	asWritten written
+	compile   func(*rendering) (string, error)
 }
 
 // Singular is the kind of the tests in tests/.
@@ -107,9 +114,22 @@ func (l *loader) addSingular(of *pkg, folder, file string) error {
 	}
 	test := &Test{Kind: Singular, Alias: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
 	test.compile = func(r *rendering) (string, error) { return r.render(parsed) }
+	test.Code, test.File = strings.TrimSpace(string(content)), asText(content)
+	test.asWritten = l.writtenOf(of, test.FQN, testTree)
+	test.asWritten.source = test.Code
 	patched := of.testPatches[name]
 	delete(of.testPatches, name)
-	return l.addTest(test, patched)
+	test.asWritten.doc, test.asWritten.entry = patched.doc, patched.entry
+	return l.addTest(test, patched.config)
+}
+
+func testTree(s *settings) *configTree { return s.tests }
+
+// A testPatch is what a yml file says of a test in a file.
+type testPatch struct {
+	doc    *document
+	entry  ast.Node
+	config map[string]any
 }
 
 // addTestPatch reads what a yml file says of a test in a file.
@@ -125,15 +145,18 @@ func (l *loader) addTestPatch(doc *document, node ast.Node) error {
 	if _, twice := doc.in.testPatches[name]; twice {
 		return doc.fail(node, "there is another entry for the test %s", name)
 	}
-	doc.in.testPatches[name] = map[string]any{}
-	if config == nil {
-		return nil
+	patch := testPatch{doc, node, map[string]any{}}
+	if config != nil {
+		value, err := rendered(doc, config, l.context(doc))
+		if err != nil {
+			return err
+		}
+		if fields, ok := value.(map[string]any); ok {
+			patch.config = fields
+		}
 	}
-	value, err := rendered(doc, config, l.context(doc))
-	if fields, ok := value.(map[string]any); ok {
-		doc.in.testPatches[name] = fields
-	}
-	return err
+	doc.in.testPatches[name] = patch
+	return nil
 }
 
 func texts(of ...string) *jinja.Arguments {
@@ -147,7 +170,7 @@ func texts(of ...string) *jinja.Arguments {
 // addTest compiles a test once to learn what it reads and how it is
 // configured.
 func (l *loader) addTest(test *Test, declared map[string]any) error {
-	config, over := l.settingsOf(test.in, test.FQN, func(s *settings) *configTree { return s.tests })
+	config, over := l.settingsOf(test.in, test.FQN, testTree)
 	if enabled, given := declared["enabled"]; given && enabled == false {
 		return nil
 	}
@@ -170,6 +193,9 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 		configure(config, key, value)
 	}
 	test.Reads = r.reads
+	if test.asWritten.called == nil {
+		test.asWritten.called = r.called
+	}
 	enabled := true
 	for key, value := range r.config {
 		if key == "enabled" {

@@ -1,11 +1,17 @@
 package project
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // What a project says besides what is built and tested here: the runner reads
@@ -21,8 +27,42 @@ type Exposure struct {
 // A UnitTest is one of those that dbt-core runs.
 type UnitTest struct {
 	Resource
-	Model, Description       string
-	Given, Expect, Overrides any // as they are written
+	Model, Description string
+	// Given are dicts; Expect is one, and Overrides may be. They are as they are
+	// written, with what dbt adds.
+	Given             *jinja.List
+	Expect, Overrides *jinja.Dict
+}
+
+// Checksum is dbt's, of all but the description.
+func (t *UnitTest) Checksum() string {
+	overrides := "None"
+	if t.Overrides != nil {
+		overrides = fixture("UnitTestOverrides", t.Overrides, "macros", "vars", "env_vars")
+	}
+	given := make([]string, len(t.Given.Items))
+	for i, item := range t.Given.Items {
+		given[i] = fixture("UnitTestInputFixture", item.(*jinja.Dict), "input", "rows", "format", "fixture")
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s-None-[%s]-%s-%s", t.Model, strings.Join(given, ", "),
+		fixture("UnitTestOutputFixture", t.Expect, "rows", "format", "fixture"), overrides))
+	return hex.EncodeToString(sum[:])
+}
+
+// fixture is Python's text of an object of dbt's.
+func fixture(class string, of *jinja.Dict, fields ...string) string {
+	parts := make([]string, len(fields))
+	for i, field := range fields {
+		value, _ := of.Get(field)
+		text, err := jinja.Text(jinja.NewList(value))
+		must(err) // a yml value
+		text = text[1 : len(text)-1]
+		if kind, ok := value.(string); ok && field == "format" {
+			text = fmt.Sprintf("<UnitTestFormat.%s: '%s'>", map[string]string{"dict": "Dict", "csv": "CSV", "sql": "SQL"}[kind], kind)
+		}
+		parts[i] = field + "=" + text
+	}
+	return class + "(" + strings.Join(parts, ", ") + ")"
 }
 
 // A Macro is a macro of the project; that of a generic test is named test_….
@@ -43,12 +83,9 @@ type exposureProperties struct {
 }
 
 type unitTestProperties struct {
-	Name        string         `yaml:"name"`
-	Model       string         `yaml:"model"`
-	Description string         `yaml:"description"`
-	Given       []any          `yaml:"given"`
-	Expect      map[string]any `yaml:"expect"`
-	Overrides   map[string]any `yaml:"overrides"`
+	Name        string `yaml:"name"`
+	Model       string `yaml:"model"`
+	Description string `yaml:"description"`
 }
 
 // readDocuments reads exposures and unit tests, whose models must be there.
@@ -84,7 +121,7 @@ func (l *loader) readDocuments() error {
 			if err := errors.Join(d.check("unit test", node), d.decode(node, &read)); err != nil {
 				return err
 			}
-			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d, read)); err != nil {
+			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d, node, read)); err != nil {
 				return err
 			}
 		}
@@ -108,7 +145,7 @@ func (l *loader) addExposure(d folded, of exposureProperties) error {
 	return nil
 }
 
-func (l *loader) addUnitTest(d folded, of unitTestProperties) error {
+func (l *loader) addUnitTest(d folded, node ast.Node, of unitTestProperties) error {
 	model := l.models[of.Model]
 	if model == nil {
 		return fmt.Errorf("%s: unit test %s: there is no model %q", d.file, of.Name, of.Model)
@@ -117,11 +154,53 @@ func (l *loader) addUnitTest(d folded, of unitTestProperties) error {
 	resource.Name, resource.Reads = of.Name, []string{model.ID}
 	test := &UnitTest{
 		Resource: resource,
-		Model:    of.Model, Description: strings.TrimSpace(of.Description), Given: of.Given, Expect: of.Expect,
+		Model:    of.Model, Description: strings.TrimSpace(of.Description), Given: jinja.NewList(),
 	}
-	if of.Overrides != nil {
-		test.Overrides = of.Overrides
+	if err := test.readFixtures(d.document, node); err != nil {
+		return err
 	}
 	l.UnitTests = append(l.UnitTests, test)
 	return nil
+}
+
+// readFixtures reads given, expect and overrides, with dbt's defaults.
+func (t *UnitTest) readFixtures(doc *document, node ast.Node) error {
+	rows := map[string]jinja.Value{"rows": nil, "format": "dict", "fixture": nil}
+	given, err := doc.items(doc.field(node, "given"))
+	if err != nil {
+		return err
+	}
+	for _, item := range given {
+		input, err := complete(doc, item, rows)
+		if err != nil {
+			return err
+		}
+		t.Given.Items = append(t.Given.Items, input)
+	}
+	if t.Expect, err = complete(doc, doc.field(node, "expect"), rows); err != nil {
+		return err
+	}
+	if overrides := doc.field(node, "overrides"); overrides != nil {
+		none := jinja.NewDict()
+		t.Overrides, err = complete(doc, overrides, map[string]jinja.Value{"macros": none, "vars": none, "env_vars": none})
+	}
+	return err
+}
+
+// complete is a yml dict with the fields that are not given.
+func complete(doc *document, node ast.Node, defaults map[string]jinja.Value) (*jinja.Dict, error) {
+	v, err := doc.value(node)
+	if err != nil {
+		return nil, err
+	}
+	dict, ok := v.(*jinja.Dict)
+	if !ok {
+		return nil, doc.fail(node, "a unit test has given, a list of inputs, and expect, each with rows")
+	}
+	for _, name := range slices.Sorted(maps.Keys(defaults)) {
+		if _, given := dict.Get(name); !given {
+			must(dict.Set(name, defaults[name]))
+		}
+	}
+	return dict, nil
 }

@@ -20,6 +20,7 @@ type rendering struct {
 	model       *Model // nil for a test
 	file        string
 	config      map[string]any
+	called      map[string]any // what the calls of config came to
 	reads       []string
 	ephemeral   []*Model               // read, in the order of first use
 	extra       map[string]jinja.Value // further names

@@ -24,6 +24,8 @@ type check struct {
 	column    string
 	arguments *jinja.Dict
 	config    map[string]ast.Node
+	// configured are the names in config that may only stand there, in their order.
+	configured []string
 }
 
 // A subject is what a generic test looks at.
@@ -105,6 +107,9 @@ func (c *check) readField(key string, node ast.Node) error {
 					return c.doc.fail(entry, "%w", err)
 				}
 				c.config[keyOf(entry)] = entry.Value
+				if !slices.Contains(configArguments, keyOf(entry)) {
+					c.configured = append(c.configured, keyOf(entry))
+				}
 			} else if err := c.setArgument(keyOf(entry), entry.Value); err != nil {
 				return err
 			}
@@ -175,6 +180,9 @@ func (l *loader) addGeneric(of subject, c check) error {
 	test := &Test{Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
 		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
 	test.ID += "." + c.hash(of, namespace, kind, name)
+	if err := l.describe(test, of, c, own, config); err != nil {
+		return c.doc.fail(c.node, "%w", err)
+	}
 	where, _ := config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {
 		relation, err := of.relation(r)
@@ -191,6 +199,32 @@ func (l *loader) addGeneric(of subject, c check) error {
 		return sql, nil
 	}
 	return l.addTest(test, config)
+}
+
+// describe notes of a generic test what dbt does.
+func (l *loader) describe(test *Test, of subject, c check, own *pkg, config map[string]any) (err error) {
+	macro := "test_" + test.Kind
+	if test.Namespace != "" {
+		macro = test.Namespace + "." + macro
+	}
+	noted := maps.Clone(config)
+	if noted["alias"] == nil && test.Alias != test.Name {
+		noted["alias"] = test.Alias
+	}
+	if test.Code, err = testCode(macro, noted, c.configured); err != nil {
+		return err
+	}
+	if kwargs, err := jinja.Go(c.kwargs(of)); err == nil { // of the manifest alone
+		test.Kwargs, _ = kwargs.(map[string]any)
+	}
+	test.asWritten = l.writtenOf(test.in, test.FQN, testTree)
+	switch {
+	case own == nil && (test.Kind == "unique" || test.Kind == "not_null"): // dbt renders none of these
+		test.asWritten.called = noted
+	case strings.Contains(test.Code, "config("):
+		test.asWritten.source, test.asWritten.called = test.Code, noted
+	}
+	return nil
 }
 
 // hash is what dbt has in the id of a generic test: of its name, and of what it

@@ -56,6 +56,7 @@ func (l *loader) readModels(of *pkg) error {
 				return err
 			}
 			model := l.newModel(of, TypeModel, folder, file, func(s *settings) *configTree { return s.models })
+			model.File = asText(source)
 			model.RawSQL = strings.TrimSpace(string(source))
 			if model.template, err = parseTemplate(file, string(source)); err != nil {
 				return err
@@ -78,6 +79,7 @@ func (l *loader) newModel(of *pkg, kind, folder, file string, tree func(*setting
 	name := strings.TrimSuffix(path.Base(file), path.Ext(file))
 	model := &Model{in: of, Resource: of.resource(kind, name, file, of.fqn(folder, file, name))}
 	model.folder, model.over = l.settingsOf(of, model.FQN, tree)
+	model.asWritten = l.writtenOf(of, model.FQN, tree)
 	return model
 }
 
@@ -118,6 +120,10 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
+	model.asWritten.called = compiled.called
+	if model.Type == TypeModel {
+		model.asWritten.source, model.asWritten.isModel = model.RawSQL, true
+	}
 	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && !model.Remembers() {
 		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
 	}

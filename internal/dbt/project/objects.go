@@ -115,6 +115,10 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 			return nil, err
 		}
 		configure(c.r.config, name, plain)
+		if c.r.called == nil {
+			c.r.called = map[string]any{}
+		}
+		configure(c.r.called, name, plain)
 	}
 	return "", nil
 }

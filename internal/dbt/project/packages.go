@@ -21,7 +21,7 @@ type pkg struct {
 	macros      map[string]jinja.Definition // that of a generic test is named test_…
 	files       map[string]string           // of each macro
 	broken      map[string]error            // why a macro of a package cannot be used, by name
-	testPatches map[string]map[string]any   // what yml files say of tests in files, until one takes it
+	testPatches map[string]testPatch        // what yml files say of tests in files, until one takes it
 }
 
 // isRoot reports whether it is the project itself.

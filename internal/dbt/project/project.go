@@ -10,6 +10,8 @@ package project
 import (
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // A Target is where a project's relations are.
@@ -73,22 +75,25 @@ type Model struct {
 	Description string
 	Columns     []Column
 	Config      Config // as it is on a first run
-	RawSQL      string // the file as it is, without white space around it
+	RawSQL      string // the file without white space around it
+	File        string // the file as it is
 
-	in       *pkg
-	folder   map[string]any // config of its package's dbt_project.yml
-	declared map[string]any // config of the yml entry
-	over     map[string]any // config of the project's dbt_project.yml for a model of a package
-	template *template      // nil for a seed
-	rows     string         // a seed's rows as a query
-	checks   []check
-	patched  string // yml file with its entry
+	in        *pkg
+	asWritten written
+	folder    map[string]any // config of its package's dbt_project.yml
+	declared  map[string]any // config of the yml entry
+	over      map[string]any // config of the project's dbt_project.yml for a model of a package
+	template  *template      // nil for a seed
+	rows      string         // a seed's rows as a query
+	checks    []check
+	patched   string // yml file with its entry
 }
 
 // A Column is declared in a model's yml entry.
 type Column struct {
 	Name        string
 	Type        string // GoogleSQL, lower case
+	Declared    string // the type as the yml file has it
 	Description string
 	NotNull     bool // has a not_null constraint
 }
@@ -103,8 +108,14 @@ type Source struct {
 	Filter      string // of the freshness query; "" for none
 	Warn, Error *Age   // freshness; nil for no limit
 
-	checks  []check
-	enabled bool
+	// WrittenDatabase and WrittenSchema are as the yml file has them.
+	WrittenDatabase, WrittenSchema string
+
+	checks    []check
+	enabled   bool
+	freshness bool // a yml entry names it
+	asWritten written
+	entries   []ast.Node // of the source and of its table
 }
 
 // Model returns the model or seed of a name, or nil.

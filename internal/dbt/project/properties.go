@@ -152,6 +152,9 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 		SourceName: sourceName, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(doc.text(table, "description")),
 	}
 	source.Name = name
+	source.asWritten = l.writtenOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
+	source.asWritten.doc, source.entries = doc, []ast.Node{of, table}
+	source.WrittenDatabase, source.WrittenSchema = doc.text(of, "database"), doc.text(of, "schema")
 	if err := l.configureSource(doc, source, of, table); err != nil {
 		return err
 	}
@@ -239,6 +242,7 @@ func (l *loader) limit(doc *document, source *Source, node ast.Node) error {
 	if limits == nil {
 		return nil
 	}
+	source.freshness = true
 	if _, isNull := limits.(*ast.NullNode); isNull {
 		source.Warn, source.Error = nil, nil
 		return nil
@@ -291,6 +295,7 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 		return doc.fail(node, "%s already has an entry for the %s %s", model.patched, kind, name)
 	}
 	model.patched = doc.file
+	model.asWritten.doc, model.asWritten.entry = doc, node
 	model.Description = strings.TrimSpace(doc.text(node, "description"))
 	if at := doc.field(node, "config"); at != nil {
 		value, err := rendered(doc, at, l.context(doc))
@@ -323,7 +328,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 			}
 		}
 		declared := Column{
-			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Description: strings.TrimSpace(doc.text(node, "description")),
+			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: strings.TrimSpace(doc.text(node, "description")),
 		}
 		constraints, err := doc.items(doc.field(node, "constraints"))
 		if err != nil {

@@ -23,7 +23,7 @@ func (l *loader) readSeeds(of *pkg) error {
 				return fmt.Errorf("%s: a seed of %d bytes: seeds up to %d are supported, larger data belongs into a source", file, len(content), maxSeed)
 			}
 			model := l.newModel(of, TypeSeed, folder, file, func(s *settings) *configTree { return s.seeds })
-			model.RawSQL = string(content)
+			model.File, model.RawSQL = asText(content), string(content)
 			if err := l.addModel(model); err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -45,7 +46,7 @@ func (l *loader) readPackage(dir string) error {
 		OldModelPaths []string `yaml:"source-paths"` // dbt's names before 1.0
 		OldSeedPaths  []string `yaml:"data-paths"`
 	}
-	of := &pkg{dir: dir, testPatches: map[string]map[string]any{}}
+	of := &pkg{dir: dir, testPatches: map[string]testPatch{}}
 	doc, err := readYAML(l.files, of.at(settingsFile))
 	if err != nil {
 		return err
@@ -112,6 +113,8 @@ func (l *loader) readTrees(of *pkg, doc *document) error {
 			return err
 		}
 		*tree.into = newConfigTree(tree.name, root)
+		node := doc.field(doc.root, tree.name)
+		(*tree.into).raw = sync.OnceValue(func() map[string]any { return rawOf(doc, node) })
 	}
 	return nil
 }

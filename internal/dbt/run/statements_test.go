@@ -10,7 +10,7 @@ import (
 // its SQL, as in dbt.
 func TestFailuresOf(t *testing.T) {
 	for want, test := range map[string]project.Test{
-		"select count(*) as failures\nfrom (\nselect 1\n)":         {},
+		"select count(*) as failures\nfrom (\nselect 1\n)":        {},
 		"select sum(n) as failures\nfrom (\nselect 1\nlimit 5\n)": {FailCalc: "sum(n)", Limit: 5},
 	} {
 		if got := failuresOf(&test, "\nselect 1\n"); got != want {
