@@ -222,7 +222,12 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 	return nil
 }
 
-func (c *dbtCall) write(name string, content []byte) error {
+func (c *dbtCall) write(name string, content []byte) (err error) {
+	if name == artifact.ManifestName {
+		if content, err = withInstalled(content, c.streams.Getenv); err != nil {
+			return err
+		}
+	}
 	file := filepath.Join(c.target, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err

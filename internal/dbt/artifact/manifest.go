@@ -106,7 +106,7 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 		columns[column.Name] = fields{"name": column.Name, "description": column.Description, "data_type": orNull(column.Declared), "meta": fields{}, "tags": []any{}, "constraints": []any{}}
 	}
 	maps.Copy(out, fields{
-		"alias": model.Table(), "checksum": checksum(model.File), "config": config,
+		"alias": model.Table(), "checksum": sumOf(model), "config": config,
 		"unrendered_config": model.Written(), "description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
 	})
 	if model.Config.Materialized == project.Ephemeral {
@@ -120,9 +120,23 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 	return out
 }
 
+// checksum is dbt's of a file: white space counts as one space.
 func checksum(of string) fields {
+	return sum(strings.Join(strings.Fields(of), " "))
+}
+
+func sum(of string) fields {
 	sum := sha256.Sum256([]byte(of))
 	return fields{"name": "sha256", "checksum": hex.EncodeToString(sum[:])}
+}
+
+// sumOf is the checksum of a model's file, or of a seed's, whose white space
+// counts as it is.
+func sumOf(model *project.Model) fields {
+	if model.Type == project.TypeSeed {
+		return sum(strings.TrimSpace(model.File))
+	}
+	return checksum(model.File)
 }
 
 // contractSum is dbt's checksum of a contract: of the columns by name, and of

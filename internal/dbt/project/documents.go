@@ -202,5 +202,27 @@ func complete(doc *document, node ast.Node, defaults map[string]jinja.Value) (*j
 			must(dict.Set(name, defaults[name]))
 		}
 	}
+	if rows, ok := dict.Get("rows"); ok {
+		promote(rows)
+	}
 	return dict, nil
+}
+
+// promote exchanges the first of the rows with the first that has no null, as
+// dbt does: BigQuery takes the types of columns from it.
+func promote(rows jinja.Value) {
+	list, ok := rows.(*jinja.List)
+	if !ok {
+		return
+	}
+	at := slices.IndexFunc(list.Items, func(row jinja.Value) bool {
+		dict, ok := row.(*jinja.Dict)
+		return ok && !slices.ContainsFunc(dict.Keys(), func(key jinja.Value) bool {
+			value, _ := dict.Get(key)
+			return value == nil
+		})
+	})
+	if at > 0 {
+		list.Items[0], list.Items[at] = list.Items[at], list.Items[0]
+	}
 }

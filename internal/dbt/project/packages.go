@@ -208,3 +208,12 @@ func isMapping(node ast.Node) bool {
 	_, ok := node.(*ast.MappingNode)
 	return ok
 }
+
+// NameIn is the name of the project in a folder; "" where there is none.
+func NameIn(files fs.FS) string {
+	doc, err := readYAML(files, settingsFile)
+	if err != nil {
+		return ""
+	}
+	return doc.text(doc.root, "name")
+}
