@@ -105,9 +105,14 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 	for _, column := range model.Columns {
 		columns[column.Name] = fields{"name": column.Name, "description": column.Description, "data_type": orNull(column.Declared), "meta": fields{}, "tags": []any{}, "constraints": []any{}}
 	}
+	written := model.Written()
+	access, ok := written["access"].(string)
+	if !ok {
+		access = "protected"
+	}
 	maps.Copy(out, fields{
 		"alias": model.Table(), "checksum": sumOf(model), "config": config,
-		"unrendered_config": model.Written(), "description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
+		"unrendered_config": written, "access": access, "description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
 	})
 	if model.Config.Materialized == project.Ephemeral {
 		out["relation_name"] = nil

@@ -256,7 +256,7 @@ func (p *parser) definition(at node, kind string, begin int) statement {
 func (p *parser) written(begin, end int) string {
 	if strings.HasPrefix(p.source[begin:], "{%-") {
 		before := strings.TrimRightFunc(p.source[:begin], unicode.IsSpace)
-		if before != "" && !strings.HasSuffix(before, "-%}") && !strings.HasSuffix(before, "-#}") { // these have taken it
+		if before != "" && !strings.HasSuffix(before, "-%}") { // which has taken it
 			begin = len(before)
 		}
 	}
