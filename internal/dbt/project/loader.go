@@ -127,6 +127,9 @@ func (l *loader) discover(model *Model) error {
 	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && !model.Remembers() {
 		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
 	}
+	if !model.Config.Enabled {
+		return nil
+	}
 	if err := l.nameByMacros(model); err != nil {
 		return err
 	}
