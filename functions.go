@@ -14,6 +14,7 @@ import (
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/page"
 	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -28,6 +29,7 @@ func init() {
 	functions.HTTP("audit", audit.Handle)
 	functions.HTTP("compact", compact.Handle)
 	functions.HTTP("ingest", ingest.Handle)
+	functions.HTTP("page", page.Handle)
 	functions.HTTP("replay", replay.Handle)
 	functions.HTTP("scale", scale.Handle)
 	functions.HTTP("transform", transform.Handle)

@@ -13,7 +13,7 @@ require (
 	github.com/goccy/bigquery-emulator v0.8.1
 	github.com/hamba/avro/v2 v2.31.0
 	github.com/ncruces/go-sqlite3 v0.34.1
-	github.com/parquet-go/parquet-go v0.29.0
+	github.com/parquet-go/parquet-go v0.32.0
 	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/robfig/cron/v3 v3.0.1
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c

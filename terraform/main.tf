@@ -160,8 +160,13 @@ module "functions" {
     # waits.
     timeout_seconds = local.deployment.push_ack_deadline_seconds - 10
   }
-  kms_key             = module.foundation.kms_key
-  network             = var.network
+  kms_key = module.foundation.kms_key
+  network = var.network
+  page = var.page == null ? null : {
+    settings = var.page.settings
+    tables   = { for topic in ["equipment_failures", "incidents"] : topic => module.warehouse.staging_tables[topic] }
+    viewers  = var.page.viewers
+  }
   prod_dataset        = module.warehouse.prod_dataset
   project             = module.foundation.project
   propagation_seconds = var.propagation_seconds
@@ -298,6 +303,7 @@ module "observability" {
   alert_emails             = var.alert_emails
   bridge                   = module.bridge.pool
   canary_hops              = [for hop, sink in { lake = "lake", marts = "warehouse", staging = "warehouse" } : hop if var.canary && contains(local.sinks, sink)]
+  compacts                 = local.compact != null
   dead_letter_subscription = module.transport.dead_letter_subscription
   deployment               = local.deployment
   idle                     = var.bridge.idle

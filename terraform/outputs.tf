@@ -74,6 +74,11 @@ output "looker_studio_url" {
   ])}"
 }
 
+output "page" {
+  description = "Opens the page at http://127.0.0.1:8080, for those whom page.viewers names; null without it."
+  value       = var.page == null ? null : "gcloud run services proxy ${module.functions.page} --port=8080 --region=${var.region} --project=${var.project}"
+}
+
 output "prod_bq_dataset" {
   description = "Dataset of the marts."
   value       = module.warehouse.prod_dataset

@@ -305,6 +305,28 @@ variable "objectives" {
   default     = false
 }
 
+variable "page" {
+  description = <<-EOT
+    The page of the figures, served to the people in viewers and nobody else: { viewers = ["user:ana@example.com"] }. Without
+    it there is none. A viewer opens it through gcloud run services proxy (docs/deploy.md). It asks the warehouse once for each
+    run of the transform while somebody looks. settings are further environment variables, PAGE_….
+  EOT
+  type = object({
+    settings = optional(map(string), {})
+    viewers  = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.page == null || alltrue([for m in try(var.page.viewers, []) : can(regex("^(user|group|serviceAccount):[^@ ]+@[^@ ]+$", m))])
+    error_message = "A member in page.viewers must begin with user:, group: or serviceAccount: and name one address. Nothing is made public: allUsers, allAuthenticatedUsers and whole domains are refused."
+  }
+  validation {
+    condition     = var.page == null || alltrue([for name in keys(try(var.page.settings, {})) : can(regex("^PAGE_[A-Z_]+$", name))])
+    error_message = "page.settings takes PAGE_… variables only: everything else has a variable of its own."
+  }
+}
+
 variable "prod_bq_dataset" {
   description = "BigQuery dataset of the marts that dashboards read, which is made."
   type        = string

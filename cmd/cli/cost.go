@@ -42,6 +42,7 @@ func runCost(_ context.Context, args []string, streams Streams) error {
 	flags.StringVar(&w.BridgeIdle, "idle", w.BridgeIdle, "what becomes of the bridge while nothing comes: stop or stay")
 	flags.BoolVar(&w.Alerts, "alerts", w.Alerts, "with the function alert, which tells people at once")
 	flags.BoolVar(&w.Canaries, "canary", w.Canaries, "with canaries, which go through all hops once a minute")
+	flags.Float64Var(&w.PageHours, "page-hours", w.PageHours, "with the deployed page, at which somebody looks for `N` hours a day")
 	freeTiers := flags.Bool("free-tiers", false, "take off what an account gets for nothing each month")
 	file := flags.String("prices", "", "take the prices from `FILE`")
 	show := flags.Bool("show-prices", false, "print the file of prices, with the source of each, and end")

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/ledger"
@@ -85,7 +81,7 @@ func verify(ctx context.Context, args []string, streams *Streams) error {
 	if err != nil {
 		return err
 	}
-	return v.print(report, streams.Out)
+	return v.print(report, streams)
 }
 
 func parseVerify(args []string, streams *Streams) (*verification, error) {
@@ -131,93 +127,5 @@ func moment(now time.Time, to *time.Time) func(string) error {
 			}
 		}
 		return errors.New("write a time such as 2026-11-22T07:30:00Z, a day such as 2026-11-22, or an age such as 24h")
-	}
-}
-
-// print writes the report. The error says whether it is complete.
-func (v *verification) print(report *ledger.Report, out io.Writer) error {
-	if v.asJSON {
-		if err := printJSON(out, report); err != nil {
-			return err
-		}
-	} else if err := printLedger(report, out); err != nil {
-		return err
-	}
-	if report.Complete {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", errIncomplete, counted(len(report.Problems), "problem"))
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// printLedger writes a row for each place, a line for each problem, and a line
-// for each kind of note.
-func printLedger(report *ledger.Report, out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "TOPIC/PARTITION\tOFFSETS\tSTAGING\tQUARANTINE\tLAKE\tDEAD LETTERS\tIN FLIGHT\tWAITING\tMISSING\t")
-	var sum ledger.Account
-	for _, a := range report.Partitions {
-		offsets := "none"
-		if a.Next > a.First {
-			offsets = ledger.Span{First: a.First, Next: a.Next}.String()
-		}
-		name := a.String()
-		if !a.InKafka {
-			name += " (" + a.TopicID[:min(8, len(a.TopicID))] + ")"
-		}
-		row(table, name, offsets, a)
-		sum.Staging, sum.Quarantine, sum.InBoth = sum.Staging+a.Staging, sum.Quarantine+a.Quarantine, sum.InBoth+a.InBoth
-		sum.Lake, sum.DeadLetters, sum.InFlight = sum.Lake+a.Lake, sum.DeadLetters+a.DeadLetters, sum.InFlight+a.InFlight
-		sum.Waiting, sum.Missing, sum.OnlyInLake = sum.Waiting+a.Waiting, sum.Missing+a.Missing, sum.OnlyInLake+a.OnlyInLake
-	}
-	row(table, "all", "", sum)
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	if len(report.Problems) > 0 {
-		fmt.Fprintln(out)
-	}
-	for _, problem := range report.Problems {
-		fmt.Fprintf(out, "%s: %s\n", problem.Kind, problem)
-	}
-	printNotes(report.Notes, out)
-	verdict := "complete"
-	if !report.Complete {
-		verdict = "not complete"
-	}
-	fmt.Fprintf(out, "\n%s: %d records are in staging or in quarantine, %d are not", verdict, sum.Landed(), sum.DeadLetters+sum.Waiting+sum.Missing+sum.OnlyInLake)
-	if sum.InFlight > 0 {
-		fmt.Fprintf(out, ", %d are in flight", sum.InFlight)
-	}
-	fmt.Fprintln(out)
-	return nil
-}
-
-func row(table io.Writer, name, offsets string, a ledger.Account) {
-	fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, offsets, a.Staging, a.Quarantine, a.Lake, a.DeadLetters, a.InFlight, a.Waiting, a.Missing+a.OnlyInLake)
-}
-
-// printNotes writes the notes of each kind in one line, with the first of them.
-func printNotes(notes []ledger.Finding, out io.Writer) {
-	kinds := map[ledger.Kind][]ledger.Finding{}
-	for _, note := range notes {
-		kinds[note.Kind] = append(kinds[note.Kind], note)
-	}
-	if len(kinds) > 0 {
-		fmt.Fprintln(out)
-	}
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		some := kinds[kind]
-		more := ""
-		if len(some) > 1 {
-			more = fmt.Sprintf(" (and %s like it)", counted(len(some)-1, "finding"))
-		}
-		fmt.Fprintf(out, "note, %s: %s%s\n", kind, some[0], more)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/page"
 	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -31,7 +32,8 @@ import (
 )
 
 const usage = `functions serves the Cloud Functions ingest, transform, compact, scale, audit and replay on one port,
-and their figures at /metrics and /healthz. It takes no arguments; it is configured by environment variables:
+and their figures at /metrics and /healthz; with FUNCTION_TARGET=page it serves the page over a warehouse.
+It takes no arguments; it is configured by environment variables:
 
   PORT                   the port, 8080 by default
   FUNCTION_HOST          the address to listen on; 127.0.0.1 by default, every interface where PORT is set
@@ -99,6 +101,7 @@ func check(getenv func(string) string) error {
 		"replay":    func() error { _, err := replay.FromEnv(getenv); return err },
 		"compact":   func() error { _, err := compact.FromEnv(getenv); return err },
 		"ingest":    func() error { _, err := ingest.FromEnv(getenv); return err },
+		"page":      func() error { _, err := page.FromEnv(getenv); return err },
 		"scale":     func() error { _, err := scale.FromEnv(getenv); return err },
 		"transform": func() error { _, err := transform.FromEnv(getenv); return err },
 	}

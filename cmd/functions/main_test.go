@@ -62,7 +62,7 @@ func TestRun_NamesWhatIsMissing(t *testing.T) {
 		{"GOOGLE_CLOUD_PROJECT= LAKE_BUCKET= FUNCTION_TARGET=transform", project},
 		{"LAKE_BUCKET=", bucket},
 		{"GOOGLE_CLOUD_PROJECT= LAKE_BUCKET= STATION_TIMEZONE=Paris", project + "\n" + bucket + "\n" + zone},
-		{"FUNCTION_TARGET=digest", `FUNCTION_TARGET is "digest": set it to one of audit, compact, ingest, replay, scale, transform, or leave it out for all`},
+		{"FUNCTION_TARGET=digest", `FUNCTION_TARGET is "digest": set it to one of audit, compact, ingest, page, replay, scale, transform, or leave it out for all`},
 		{"SCALE_POOL=bridge KAFKA_BOOTSTRAP_SERVERS=k:9092", `SCALE_POOL is "bridge": set it to the bridge's worker pool, projects/P/locations/REGION/workerPools/NAME`},
 	} {
 		ended, cancel := context.WithCancel(t.Context())

@@ -188,6 +188,8 @@ func TestModel_Mistakes(t *testing.T) {
 		{"transport", func(w *cost.Workload) { w.Transport = "pigeon" }, "pubsub or http"},
 		{"schedule", func(w *cost.Workload) { w.Schedule = "each minute" }, "unix-cron"},
 		{"bridge", func(w *cost.Workload) { w.BridgeIdle = "sleep" }, "stop or stay"},
+		{"page", func(w *cost.Workload) { w.PageHours = 25 }, "from 0 to 24"},
+		{"page that is no number", func(w *cost.Workload) { w.PageHours = math.NaN() }, "from 0 to 24"},
 		{"partitions", func(w *cost.Workload) { w.Partitions = 0 }, "more than 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

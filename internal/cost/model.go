@@ -24,11 +24,12 @@ const (
 	Audit        = "audit"
 	Canary       = "canary"
 	Compact      = "compact"
+	Page         = "page"
 	Rest         = "alerts, logs and the rest"
 )
 
 // Components are all of them.
-var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Compact, Alert, Canary, Rest}
+var Components = []string{Kafka, Bridge, PubSub, Transform, Ingest, Lake, RowsIn, TransformSQL, Audit, Compact, Alert, Canary, Page, Rest}
 
 var priceNames = []string{
 	"run_pool_cpu_second", "run_pool_gib_second", "run_request_cpu_second", "run_request_gib_second", "run_requests",
@@ -63,6 +64,7 @@ type Workload struct {
 	Alerts           bool          // whether the function alert is deployed
 	Canaries         bool          // whether canaries go through all hops
 	Compacts         bool          // whether the function compact is deployed
+	PageHours        float64       // hours a day in which somebody looks at the page; 0 where it is not deployed
 	BridgeIdle       string        // what becomes of the bridge while nothing comes: BridgeStops or BridgeStays
 }
 
@@ -150,6 +152,8 @@ func (w Workload) check() error {
 		return fmt.Errorf("the transport must be %s or %s, not %q", OverPubSub, OverHTTP, w.Transport)
 	case w.BridgeIdle != BridgeStops && w.BridgeIdle != BridgeStays:
 		return fmt.Errorf("what becomes of the idle bridge must be %s or %s, not %q", BridgeStops, BridgeStays, w.BridgeIdle)
+	case !(w.PageHours >= 0 && w.PageHours <= 24):
+		return errors.New("the hours a day of the page must be from 0 to 24")
 	case w.Partitions < 1 || w.BatchAge <= 0 || w.LakeAge <= 0 || !(w.RetentionDays > 0):
 		return errors.New("partitions, the ages of batches and retention must be more than 0")
 	}
@@ -289,5 +293,5 @@ func (p Prices) Model(w Workload) ([]Item, error) {
 		{Rest, "secret_versions", 2},
 		{Rest, "registry_byte_months", 2e9},
 		{Rest, "log_bytes", calls*logBytes*LogShare + checks*checkLogBytes + audits*auditLogBytes},
-	}, slices.Concat(p.audit(w, objects), w.compactItems(objects), w.alertItems(carried), p.canaryItems(w, busyRuns))...), nil
+	}, slices.Concat(p.audit(w, objects), w.compactItems(objects), w.alertItems(carried), p.canaryItems(w, busyRuns), p.pageItems(w, runs, busyRuns))...), nil
 }

@@ -7,12 +7,14 @@ import "time"
 
 // A Status is the whole.
 type Status struct {
-	At         time.Time `json:"at"`
-	Overall    Health    `json:"overall"`
-	Hops       []OfHop   `json:"hops"` // in the order of the flow
-	Snapshot   int64     `json:"snapshot"`
-	View       int64     `json:"view"`        // counts readings of the typed marts
-	WaitingFor string    `json:"waiting_for"` // empty once there are figures
+	At         time.Time  `json:"at"`
+	TimeZone   string     `json:"time_zone"` // of all times: the network's
+	Overall    Health     `json:"overall"`
+	Hops       []OfHop    `json:"hops"` // in the order of the flow
+	Snapshot   int64      `json:"snapshot"`
+	View       int64      `json:"view"`        // counts readings of the typed marts
+	ComputedAt *time.Time `json:"computed_at"` // of the newest figures
+	WaitingFor string     `json:"waiting_for"` // empty once there are figures
 
 	Simulation *Simulation `json:"simulation"` // null where the stations are real
 
@@ -32,6 +34,16 @@ type Status struct {
 	DeadLetters      int64     `json:"dead_letters"`
 	Transform        Transform `json:"transform"`
 	Bill             *Bill     `json:"bill"`
+}
+
+// Time is a moment in a time zone; nil for the zero time, which is one that is
+// not known or has not been.
+func Time(location *time.Location, at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.In(location)
+	return &at
 }
 
 // A Hop is one step on the way from Kafka to prod_data.

@@ -24,6 +24,9 @@ type Options struct {
 	Rate   int    // events a second, sent while they are read; 0 reads a backlog
 	JSON   string // file to write the result to; "" writes none
 
+	Against string // another build's bin/stationflow, or a result, to compare with
+	Pairs   int    // of runs, with Against
+
 	Bill bool          // measure what the local system uses instead of how fast the programs are
 	For  time.Duration // of that
 
@@ -52,6 +55,7 @@ every record they wrote.
 Examples:
   stationflow bench
   stationflow bench --rate 2000 --json result.json
+  stationflow bench --sinks lake --against ../before/bin/stationflow
 
 `
 
@@ -63,6 +67,8 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	flags.StringVar(&o.Sinks, "sinks", lakeAndWarehouse, "where ingest writes: lake or lake,warehouse")
 	flags.StringVar(&o.Kafka, "kafka", "", "use the broker at `HOST:PORT` (PLAINTEXT) instead of one in this process;\nmissing topics are created, and the events stay in them")
 	flags.IntVar(&o.Rate, "rate", 0, "send `N` events a second while they are read, to measure freshness\n(default: send all before, and measure throughput)")
+	flags.StringVar(&o.Against, "against", "", "measure another build by turns with this one, by its own bench, and print the ratios:\n`BIN`, its bin/stationflow, or a result that --json wrote")
+	flags.IntVar(&o.Pairs, "pairs", 5, "with --against: how many pairs of runs, `N`")
 	flags.BoolVar(&o.Bill, "bill", false, "instead run the local system at --rate, with events of the present hour, and print what\na month of that would cost beside what stationflow cost says")
 	flags.DurationVar(&o.For, "for", 10*time.Minute, "with --bill: measure for `DURATION`, after a minute of warming up")
 	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
@@ -87,6 +93,12 @@ func (o *Options) complete() error {
 	}
 	if o.Bill && o.For < 2*time.Minute {
 		fault("--for is %v: use 2m at least, for a transform runs once a minute", o.For)
+	}
+	if o.Bill && o.Against != "" {
+		fault("--against compares speed: leave out --bill")
+	}
+	if o.Against != "" && o.Pairs < 1 {
+		fault("--pairs is %d: use a number above 0", o.Pairs)
 	}
 	if o.Bill && o.Kafka != "" {
 		fault("--bill starts a broker of its own: leave out --kafka")

@@ -96,8 +96,10 @@ func freshness(l *ledger) Freshness {
 }
 
 // save writes the result to a file.
-func (r *Result) save(path string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
+func (r *Result) save(path string) error { return saveJSON(path, r) }
+
+func saveJSON(path string, result any) error {
+	data, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}

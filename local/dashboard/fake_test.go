@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/local/dashboard"
-	"github.com/stationflow/stationflow/local/dashboard/view"
 )
 
 // noon is the moment all fakes are about, in the network's zone.
@@ -98,6 +98,8 @@ func scenes(now time.Time) map[string]scene {
 		})
 		p.Freshness = dashboard.Freshness{Records: 8_120, P50: 41 * time.Second, P99: 84 * time.Second}
 		p.Transform.Next = now.Add(-40 * time.Second)
+		p.Alerts = []dashboard.Alert{{Key: "k", Text: "suspect package at Châtelet – Les Halles, Dock 3, Platform", Topic: "incidents", Severity: "Major",
+			BeganAt: now.Add(-20 * time.Minute), EndsAt: now.Add(14 * time.Hour)}}
 	}
 	failing := func(p *dashboard.Pipeline) {
 		with(p, dashboard.Transport, func(f *dashboard.Flow) {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/page"
 )
 
 // How late a hop may be before it is called behind. Events shall reach staging
@@ -19,7 +21,7 @@ const (
 )
 
 // health judges each hop at the time now. Times in notes are in now's zone.
-func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
+func (p *Pipeline) health(s *page.Snapshot, now time.Time) map[Hop]Health {
 	return map[Hop]Health{
 		Kafka:         p.kafkaHealth(),
 		Bridge:        p.bridgeHealth(now),
@@ -27,7 +29,7 @@ func (p *Pipeline) health(s *snapshot, now time.Time) map[Hop]Health {
 		Ingest:        p.ingestHealth(),
 		Staging:       p.stagingHealth(),
 		TransformRuns: p.Transform.health(now),
-		Prod:          s.health(p.Transform.nothingNew(), now),
+		Prod:          snapshotHealth(s, p.Transform.nothingNew(), now),
 	}
 }
 
@@ -162,15 +164,15 @@ func (t *Transform) health(now time.Time) Health {
 // nothingNew reports whether the last run found nothing to do.
 func (t *Transform) nothingNew() bool { return !t.LastFinished.IsZero() && t.Changed == 0 }
 
-// health judges the snapshot itself.
-func (s *snapshot) health(nothingNew bool, now time.Time) Health {
+// snapshotHealth judges the snapshot itself.
+func snapshotHealth(s *page.Snapshot, nothingNew bool, now time.Time) Health {
 	switch {
-	case s.failure != "":
-		return healthOf(Failing, "The figures could not be read again: "+s.failure, "What is shown is the last that was read; see whether BigQuery answers.")
-	case len(s.rows) == 0:
+	case s.Failure != "":
+		return healthOf(Failing, "The figures could not be read again: "+s.Failure, "What is shown is the last that was read; see whether BigQuery answers.")
+	case len(s.Rows) == 0:
 		return healthOf(NothingYet, "There are no figures.", "")
 	case nothingNew:
-		return healthOf(Idle, "The figures have not changed for "+seconds(now.Sub(s.computedAt()))+".", "")
+		return healthOf(Idle, "The figures have not changed for "+seconds(now.Sub(s.ComputedAt()))+".", "")
 	}
 	return Health{State: Flowing}
 }
@@ -195,7 +197,7 @@ func (l *Lag) sentence() string {
 
 // waitingFor says what has to happen before there are figures; "" when there
 // are some. Times are in now's zone.
-func waitingFor(p *Pipeline, s *snapshot, now time.Time) string {
+func waitingFor(p *Pipeline, s *page.Snapshot, now time.Time) string {
 	t := &p.Transform
 	var next string
 	switch {
@@ -207,7 +209,7 @@ func waitingFor(p *Pipeline, s *snapshot, now time.Time) string {
 		next = "No transform is scheduled: POST /transform runs one."
 	}
 	switch {
-	case len(s.rows) > 0:
+	case len(s.Rows) > 0:
 		return ""
 	case p.Flows[Kafka].Records == 0:
 		return "Waiting for the first events: the simulator's arrive within seconds, others when a producer writes to Kafka. " + next

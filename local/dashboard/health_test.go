@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/page"
 )
 
 var evening = time.Date(2026, 11, 22, 19, 30, 0, 0, time.FixedZone("network", 3600))
@@ -48,8 +50,8 @@ func sleeps(f *Flow)               { f.Asleep = evening.Add(-30 * time.Minute) }
 func still(f *Flow)                { f.PerSecond, f.Waiting = new(0.0), nil }
 
 // fresh is a snapshot read and computed a moment ago.
-func fresh() *snapshot {
-	return &snapshot{rows: []Row{{ComputedAt: evening.Add(-30 * time.Second)}}, readAt: evening}
+func fresh() *page.Snapshot {
+	return &page.Snapshot{Rows: []Row{{ComputedAt: evening.Add(-30 * time.Second)}}, ReadAt: evening}
 }
 
 // Every hop reaches every state that it can be in.
@@ -179,16 +181,16 @@ func check(t *testing.T, name string, hop Hop, got Health, want State, note stri
 func TestHealth_Prod(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change  func(*snapshot)
+		change  func(*page.Snapshot)
 		changed int64 // models of the last run
 		want    State
 		note    string
 	}{
-		"new":        {func(*snapshot) {}, 1, Flowing, ""},
-		"none":       {func(s *snapshot) { s.rows = nil }, 0, NothingYet, "no figures"},
-		"old":        {func(s *snapshot) { s.rows[0].ComputedAt = evening.Add(-3 * time.Hour) }, 0, Idle, "3 h"},
-		"unread":     {func(s *snapshot) { s.failure = "no answer" }, 0, Failing, "no answer"},
-		"never read": {func(s *snapshot) { *s = snapshot{failure: "no answer"} }, 0, Failing, "no answer"},
+		"new":        {func(*page.Snapshot) {}, 1, Flowing, ""},
+		"none":       {func(s *page.Snapshot) { s.Rows = nil }, 0, NothingYet, "no figures"},
+		"old":        {func(s *page.Snapshot) { s.Rows[0].ComputedAt = evening.Add(-3 * time.Hour) }, 0, Idle, "3 h"},
+		"unread":     {func(s *page.Snapshot) { s.Failure = "no answer" }, 0, Failing, "no answer"},
+		"never read": {func(s *page.Snapshot) { *s = page.Snapshot{Failure: "no answer"} }, 0, Failing, "no answer"},
 	} {
 		s := fresh()
 		test.change(s)
@@ -208,21 +210,21 @@ func TestOverall(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change func(*Pipeline)
-		shown  *snapshot
+		shown  *page.Snapshot
 		state  State
 		note   string
 	}{
 		"well":            {nil, fresh(), Flowing, "Every hop keeps up."},
-		"idle":            {allStill, &snapshot{rows: make([]Row, 1)}, Idle, "Nothing comes, and nothing waits."},
+		"idle":            {allStill, &page.Snapshot{Rows: make([]Row, 1)}, Idle, "Nothing comes, and nothing waits."},
 		"starting":        {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, fresh(), Flowing, "Every hop keeps up."},
-		"nothing came":    {func(p *Pipeline) { allStill(p); p.Transform.LastFinished = time.Time{} }, &snapshot{}, NothingYet, "Transform: No run has finished."},
+		"nothing came":    {func(p *Pipeline) { allStill(p); p.Transform.LastFinished = time.Time{} }, &page.Snapshot{}, NothingYet, "Transform: No run has finished."},
 		"late and new":    {func(p *Pipeline) { p.Transform.LastFinished = time.Time{}; on(Bridge, waits(10, time.Minute))(p) }, fresh(), Behind, "Bridge: 10 records wait, the oldest for 60 s."},
 		"late and broken": {func(p *Pipeline) { on(Bridge, waits(10, time.Minute))(p); p.Transform.LastFailure = "no" }, fresh(), Failing, "Transform: no"},
 		"two broken":      {func(p *Pipeline) { on(Ingest, fails("no"))(p); p.DeadLetters = 3 }, fresh(), Failing, "Pub/Sub: 3 batches wait in the dead letter."},
-		"unread":          {nil, &snapshot{failure: "no answer"}, Failing, "Prod: The figures could not be read again: no answer"},
+		"unread":          {nil, &page.Snapshot{Failure: "no answer"}, Failing, "Prod: The figures could not be read again: no answer"},
 	} {
 		p := well(test.change)
-		got := statusOf(p, test.shown, evening).Overall
+		got := statusOf(p, test.shown, nil, evening).Overall
 		if got.State != test.state || got.Note != test.note {
 			t.Errorf("%s: overall is %+v, want %s: %s", name, got, test.state, test.note)
 		}
@@ -246,7 +248,7 @@ func TestWaitingFor(t *testing.T) {
 		"transform failed":  {Pipeline{Flows: some, StagingRows: new(int64(1)), Transform: Transform{LastFinished: utc, LastFailure: "no", Next: utc}}, nil, "The last transform failed. The next transform starts at 19:30:40."},
 		"transformed, none": {Pipeline{Flows: some, StagingRows: new(int64(1)), Transform: Transform{LastFinished: utc, Next: utc}}, nil, "The dashboard tables hold no figures yet. The next transform starts at 19:30:40."},
 	} {
-		if got := waitingFor(&test.pipeline, &snapshot{rows: test.rows}, evening); got != test.want {
+		if got := waitingFor(&test.pipeline, &page.Snapshot{Rows: test.rows}, evening); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/local/browser"
-	"github.com/stationflow/stationflow/local/dashboard/view"
 )
 
 // answerOf is what the API answers to an address.

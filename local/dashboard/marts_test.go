@@ -14,28 +14,18 @@ import (
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/option"
 
-	"github.com/stationflow/stationflow/local/dashboard/view"
+	"github.com/stationflow/stationflow/internal/page/view"
 )
 
 // marts answers the statements of package view as BigQuery's jobs.query does:
-// by the mart that a statement reads, a schema (name TYPE) and rows.
-type marts map[string]mart
-
-type mart struct {
-	schema string
-	rows   [][]any
-}
+// the rows of each part that a statement reads.
+type marts map[string][]map[string]any
 
 func (m marts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Query string }
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
-	}
-	_, from, _ := strings.Cut(asked.Query, "\nfrom ")
-	found := m[strings.Fields(from)[0]]
-	if strings.Contains(asked.Query, "arrivals_late as late") {
-		found = m["late"]
 	}
 	type field struct {
 		Name string `json:"name"`
@@ -56,22 +46,22 @@ func (m marts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} `json:"schema"`
 		Rows []row `json:"rows"`
 	}
-	answer.JobComplete, answer.TotalRows = true, fmt.Sprint(len(found.rows))
+	answer.JobComplete = true
 	answer.JobReference = map[string]any{"projectId": "test", "jobId": "job", "location": "EU"}
-	for _, column := range strings.Split(found.schema, ", ") {
-		name, kind, _ := strings.Cut(column, " ")
-		answer.Schema.Fields = append(answer.Schema.Fields, field{name, kind})
-	}
-	for _, values := range found.rows {
-		one := row{}
-		for _, v := range values {
-			if v != nil {
-				v = fmt.Sprint(v)
-			}
-			one.F = append(one.F, cell{v})
+	answer.Schema.Fields = []field{{"part", "STRING"}, {"line", "STRING"}}
+	for part, rows := range m {
+		if !strings.Contains(asked.Query, "'"+part+"' as part") {
+			continue
 		}
-		answer.Rows = append(answer.Rows, one)
+		for _, values := range rows {
+			line, err := json.Marshal(values)
+			if err != nil {
+				panic(err)
+			}
+			answer.Rows = append(answer.Rows, row{F: []cell{{part}, {string(line)}}})
+		}
 	}
+	answer.TotalRows = fmt.Sprint(len(answer.Rows))
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
 }
@@ -86,28 +76,29 @@ func (m marts) asked(location *time.Location, now func() time.Time) *view.Store 
 	return view.New(view.Config{Source: view.Source{Client: client}, Location: location, Now: now})
 }
 
-const placed = "local_date DATE, hour INTEGER, station STRING, "
-
 // noonMarts are 29 days of the network of fourteen stations, of which one never
 // reports passengers.
 var noonMarts = sync.OnceValue(func() marts { return busyMarts(noon) })
 
 func busyMarts(now time.Time) marts {
 	random := rand.New(rand.NewPCG(3, 4))
-	m := marts{
-		"passenger_flow_hourly":     {schema: placed + "entered FLOAT, exited FLOAT, estimated BOOLEAN, records INTEGER, waiting FLOAT"},
-		"ticket_validations_hourly": {schema: placed + "validated FLOAT, rejected FLOAT, known FLOAT"},
-		"train_punctuality_hourly":  {schema: placed + "direction STRING, arrivals INTEGER, scheduled INTEGER, on_time INTEGER, minutes_late FLOAT"},
-		"late":                      {schema: placed + "direction STRING, train STRING, late INTEGER, scheduled INTEGER, minutes_late FLOAT"},
-		"incidents_hourly":          {schema: placed + "zone STRING, what STRING, severity STRING, count INTEGER, minutes FLOAT"},
-		"equipment_failures_hourly": {schema: placed + "zone STRING, what STRING, severity STRING, count INTEGER, minutes FLOAT"},
-		"recent_disturbances":       {schema: "kind STRING, what STRING, station STRING, zone STRING, severity STRING, began_at TIMESTAMP, ends_at TIMESTAMP"},
-		"topic_freshness":           {schema: "topic STRING, since DATE, arrived_at TIMESTAMP, computed_at TIMESTAMP"},
+	m := marts{}
+	columns := map[string]string{
+		"flow":         "local_date hour station entered exited estimated records waiting",
+		"tickets":      "local_date hour station validated rejected known",
+		"arrivals":     "local_date hour station direction arrivals scheduled on_time minutes_late",
+		"late":         "local_date hour station direction train late scheduled minutes_late",
+		"incidents":    "local_date hour station zone what severity count minutes",
+		"failures":     "local_date hour station zone what severity count minutes",
+		"disturbances": "kind what station zone severity began_at ends_at",
+		"freshness":    "topic since arrived_at computed_at",
 	}
-	add := func(name string, values ...any) {
-		one := m[name]
-		one.rows = append(one.rows, values)
-		m[name] = one
+	add := func(part string, values ...any) {
+		row := map[string]any{}
+		for i, column := range strings.Fields(columns[part]) {
+			row[column] = values[i]
+		}
+		m[part] = append(m[part], row)
 	}
 	for ago := range 29 {
 		date := now.AddDate(0, 0, -ago).Format(time.DateOnly)
@@ -118,31 +109,31 @@ func busyMarts(now time.Time) marts {
 				if station == "Vincennes" {
 					entered = nil
 				}
-				add("passenger_flow_hourly", date, hour, station, entered, entered, i == 3, 12, 50*random.Float64())
-				add("ticket_validations_hourly", date, hour, station, 180/(i+1), 5, 180/(i+1))
+				add("flow", date, hour, station, entered, entered, i == 3, 12, 50*random.Float64())
+				add("tickets", date, hour, station, 180/(i+1), 5, 180/(i+1))
 				for d, direction := range []string{"North", "South", "East", "West"} {
 					onTime := 6 - random.IntN(2+d)
-					add("train_punctuality_hourly", date, hour, station, direction, 6, 6, onTime, float64(6-onTime)*9)
+					add("arrivals", date, hour, station, direction, 6, 6, onTime, float64(6-onTime)*9)
 					if onTime < 5 {
 						add("late", date, hour, station, direction, fmt.Sprintf("%s%02d%02d", direction[:1], hour, 10*random.IntN(6)), 6-onTime, 6-onTime, float64(6-onTime)*9)
 					}
 				}
 				if random.IntN(40) == 0 {
-					add("incidents_hourly", date, hour, station, fmt.Sprintf("%s / Dock %d, Platform", station, 1+random.IntN(4)), "Signal failure", "Minor", 1, 20)
-					add("equipment_failures_hourly", date, hour, station, station+" / Dock 2, Corridor", "escalator", nil, 1, 35)
+					add("incidents", date, hour, station, fmt.Sprintf("%s / Dock %d, Platform", station, 1+random.IntN(4)), "Signal failure", "Minor", 1, 20)
+					add("failures", date, hour, station, station+" / Dock 2, Corridor", "escalator", nil, 1, 35)
 				}
 			}
 		}
 	}
-	micros := func(ago time.Duration) int64 { return now.Add(-ago).UnixMicro() }
-	add("recent_disturbances", "equipment failure", "escalator", "Bercy", "Bercy / Dock 2, Corridor", nil, micros(90*time.Minute), micros(-time.Hour))
-	add("recent_disturbances", "incident", "suspect package", "Châtelet – Les Halles", "Châtelet – Les Halles / Dock 3, Platform", "Major", micros(20*time.Minute), micros(-14*time.Hour))
+	before := func(ago time.Duration) time.Time { return now.Add(-ago).UTC() }
+	add("disturbances", "equipment failure", "escalator", "Bercy", "Bercy / Dock 2, Corridor", nil, before(90*time.Minute), before(-time.Hour))
+	add("disturbances", "incident", "suspect package", "Châtelet – Les Halles", "Châtelet – Les Halles / Dock 3, Platform", "Major", before(20*time.Minute), before(-14*time.Hour))
 	for _, topic := range []string{"passenger_flow", "ticket_validations", "train_arrivals", "incidents", "equipment_failures"} {
 		ago := 40 * time.Second
 		if topic == "incidents" {
 			ago = 20 * time.Minute
 		}
-		add("topic_freshness", topic, now.Format(time.DateOnly), micros(ago), micros(35*time.Second))
+		add("freshness", topic, now.Format(time.DateOnly), before(ago), before(35*time.Second))
 	}
 	return m
 }

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"time"
 
+	"github.com/stationflow/stationflow/internal/page"
 	"github.com/stationflow/stationflow/internal/status"
 )
 
@@ -45,20 +46,16 @@ const (
 	Prod          = status.Prod
 )
 
-// Status describes the pipeline and the snapshot now, from memory.
-func (d *Dashboard) Status() Status {
-	v := statusOf(d.pipeline(), d.last.Load(), d.now().In(d.location))
-	v.View = d.view.Version()
-	return v
+// state describes the pipeline and the snapshot now, from memory.
+func (d *Dashboard) state(s *page.Snapshot) Status {
+	return statusOf(d.pipeline(), s, *d.sizes.Load(), d.Now().In(d.Location))
 }
 
 // statusOf describes the pipeline and the snapshot at the time now; times are
-// in now's zone.
-func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
+// in now's zone. sizes are the rows of each table.
+func statusOf(p Pipeline, s *page.Snapshot, sizes map[string]int64, now time.Time) Status {
 	judged := p.health(s, now)
 	v := Status{
-		At:          now,
-		Snapshot:    s.number,
 		WaitingFor:  waitingFor(&p, s, now),
 		Simulation:  p.Simulation.status(now),
 		Alerts:      p.alertsStatus(now),
@@ -71,7 +68,7 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 		Refused:     p.Refused.status(),
 		NewFields:   newFields(p.NewFields, now),
 		DeadLetters: p.DeadLetters,
-		Transform:   p.Transform.status(s, now),
+		Transform:   p.Transform.status(sizes, now),
 		Bill:        p.Bill.status(),
 	}
 	if all := p.Valid + p.Quarantined; all > 0 {
@@ -94,12 +91,12 @@ func statusOf(p Pipeline, s *snapshot, now time.Time) Status {
 }
 
 // flow is what passed a hop; that of the last two is read elsewhere.
-func (p *Pipeline) flow(hop Hop, s *snapshot) Flow {
+func (p *Pipeline) flow(hop Hop, s *page.Snapshot) Flow {
 	switch hop {
 	case TransformRuns:
 		return Flow{Records: int64(len(p.Transform.Models)), Waiting: p.Transform.Waiting, Failures: &p.Transform.Failures}
 	case Prod:
-		return Flow{Records: int64(len(s.rows))}
+		return Flow{Records: int64(len(s.Rows))}
 	}
 	return p.Flows[hop]
 }
@@ -133,11 +130,11 @@ func (l *Lag) status() *LagStatus {
 	return &LagStatus{Records: l.Records, Seconds: l.Age.Seconds()}
 }
 
-func (t *Transform) status(s *snapshot, now time.Time) TransformStatus {
+func (t *Transform) status(sizes map[string]int64, now time.Time) TransformStatus {
 	v := TransformStatus{
-		RunningSince: timeIn(now.Location(), t.RunningSince),
-		LastFinished: timeIn(now.Location(), t.LastFinished),
-		Next:         timeIn(now.Location(), t.Next),
+		RunningSince: status.Time(now.Location(), t.RunningSince),
+		LastFinished: status.Time(now.Location(), t.LastFinished),
+		Next:         status.Time(now.Location(), t.Next),
 		Changed:      t.Changed,
 		TestsRun:     t.TestsRun,
 		Models:       []ModelStatus{},
@@ -152,7 +149,7 @@ func (t *Transform) status(s *snapshot, now time.Time) TransformStatus {
 	}
 	for _, m := range t.Models {
 		one := ModelStatus{Name: m.Name, Status: m.Status, Took: m.Took.Seconds(), Error: m.Error}
-		if rows, isTable := s.sizes[m.Name]; isTable {
+		if rows, isTable := sizes[m.Name]; isTable {
 			one.Rows = &rows
 		}
 		v.Models = append(v.Models, one)

@@ -171,7 +171,7 @@ func passedOf(hop dashboard.HopStatus, status dashboard.Status) string {
 	case hop.Hop == dashboard.Prod && hop.Records < 100: // the scene small
 		return "computed 29 s ago"
 	case hop.Hop == dashboard.Prod:
-		return "computed 38 s ago"
+		return "computed 35 s ago"
 	}
 	return writtenCount(&hop.Records) + " " + words[hop.Hop]
 }
@@ -307,15 +307,18 @@ setTimeout(() => {
   const light = (color) => rgb(color).slice(0, 3).map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0)
   const ground = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (rgb(c)[3] !== 0) return c } return "rgb(255,255,255)" }
   let least = 99, of = "", clipped = ""
-  for (const e of document.querySelectorAll("header *, .ask *, .status *, #answers *, .pipeline *")) {
+  for (const e of document.querySelectorAll("header *, .ask *, .status *, #answers *, .pipeline *, .alerts *")) {
     if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.offsetParent) continue
     if (e.classList.contains("unseen")) continue
     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x)
     const contrast = (a + 0.05) / (b + 0.05)
     if (contrast < least) { least = contrast; of = e.textContent.slice(0, 40) }
     const box = e.getBoundingClientRect()
-    if (e.closest(".scroll")) continue // which shows the rest when it is scrolled
+    if (e.closest(".scroll")) continue // which shows the rest when it is scrolled, but for the lists below
     if (box.right > root.clientWidth + 0.5 || (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)) clipped += e.textContent.slice(0, 40) + "; "
+  }
+  for (const list of document.querySelectorAll("#now .scroll, #alerts .scroll, #freshness .scroll")) {
+    if (list.scrollWidth > list.clientWidth) clipped += list.ariaLabel + " is " + list.scrollWidth + " wide in " + list.clientWidth + "; "
   }
   for (const canvas of document.querySelectorAll("canvas")) {
     const [box, room] = [canvas.getBoundingClientRect(), canvas.parentElement.getBoundingClientRect()]
@@ -339,6 +342,7 @@ func TestPage_CanBeRead(t *testing.T) {
 		{"behind", screen{820, false}},
 		{"failing", screen{375, false}},
 		{"behind", screen{375, true}},
+		{"busy", screen{390, false}},
 		{"empty", screen{375, true}},
 		{"idle", screen{320, false}},
 	} {

@@ -22,6 +22,8 @@ def compiled(folder):
     manifest = json.loads(pathlib.Path(folder, "target", "manifest.json").read_text())
     nodes = {}
     for node in list(manifest["nodes"].values()) + list(manifest["sources"].values()):
+        if node["resource_type"] == "operation":
+            continue
         config = node["config"]
         if not config.get("enabled", True):  # what it reads is not there
             continue

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +36,17 @@ func TestTables_AreThoseOfDbtCore(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := &both{T: t, w: w, core: core, by: [2]string{fmt.Sprintf("core_%d", i), fmt.Sprintf("native_%d", i)}}
 			for _, dataset := range b.by {
-				check(t, w.Client.Dataset(dataset).Create(t.Context(), nil))
+				check(t, w.Client.Dataset(dataset).Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}))
 			}
 			steps := c.files["steps"]
 			delete(c.files, "steps")
 			c.files["profiles.yml"], c.files["macros/local.sql"] = onWarehouse, string(macros)
+			for name, content := range c.files {
+				c.files[name] = daysAgo.ReplaceAllStringFunc(content, func(text string) string {
+					days, _ := strconv.Atoi(daysAgo.FindStringSubmatch(text)[1])
+					return time.Now().UTC().AddDate(0, 0, -days).Format(time.DateOnly)
+				})
+			}
 			b.folder = c.write(t)
 			for n, step := range strings.Split(strings.TrimSpace(steps), "\n") {
 				b.step(fmt.Sprintf("step %d", n+1), step, c.refused)
@@ -46,6 +54,9 @@ func TestTables_AreThoseOfDbtCore(t *testing.T) {
 		})
 	}
 }
+
+// daysAgo stands in a case for a date.
+var daysAgo = regexp.MustCompile(`DAYS_AGO_(\d+)`)
 
 const onWarehouse = `
 p:
@@ -141,8 +152,13 @@ func (b *both) relation(dataset string, table *bigquery.Table) string {
 	m, err := table.Metadata(b.Context())
 	check(b, err)
 	delete(m.Labels, "stationflow-definition")
+	granted := b.w.Query("select privilege_type, grantee from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_schema = '" +
+		dataset + "' and object_name = '" + table.TableID + "' order by 1, 2")
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s %q %v", m.Type, m.Description, m.Labels)
+	if len(granted) > 0 {
+		fmt.Fprintf(&out, " granted %v", granted)
+	}
 	if !m.ExpirationTime.IsZero() {
 		fmt.Fprintf(&out, " expires after %v", m.ExpirationTime.Sub(time.Now()).Round(time.Hour))
 	}
@@ -155,14 +171,19 @@ func (b *both) relation(dataset string, table *bigquery.Table) string {
 	if m.Clustering != nil {
 		fmt.Fprintf(&out, " clustered %v", m.Clustering.Fields)
 	}
-	for _, field := range m.Schema {
-		fmt.Fprintf(&out, "\n  %s %s %v %q", field.Name, field.Type, field.Repeated, field.Description)
-	}
+	writeSchema(&out, m.Schema, "\n  ")
 	rows := rowsOf(b.w, "*", dataset, table.TableID)
 	for _, row := range rows {
 		fmt.Fprintf(&out, "\n    %s %v", strings.ReplaceAll(row.exact, dataset, "DATASET"), row.floats)
 	}
 	return out.String()
+}
+
+func writeSchema(out *strings.Builder, schema bigquery.Schema, indent string) {
+	for _, field := range schema {
+		fmt.Fprintf(out, "%s%s %s %v %q", indent, field.Name, field.Type, field.Repeated, field.Description)
+		writeSchema(out, field.Schema, indent+"  ")
+	}
 }
 
 // A coreProcess is a Python that runs dbt-core.

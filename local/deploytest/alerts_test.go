@@ -191,6 +191,10 @@ func TestAlerts_TellAsleepFromDead(t *testing.T) {
 	if got := query("function-errors"); !strings.Contains(got, "scale") {
 		t.Errorf("function-errors looks at %s, which leaves scale out", got)
 	}
+	stopped := `{monitored_resource="cloud_run_revision",service_name="compact",response_code_class="2xx"}[6h]`
+	if got := query("function-errors"); !strings.Contains(got, stopped) {
+		t.Errorf("function-errors looks at %s, which does not see that compact has stopped", got)
+	}
 }
 
 // Of the lines of batches that ingest took a share is kept; what failed is not

@@ -21,6 +21,7 @@ import (
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
+	"github.com/stationflow/stationflow/functions/page"
 	"github.com/stationflow/stationflow/functions/replay"
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
@@ -85,6 +86,7 @@ var readers = map[string]func(getenv func(string) string) (any, error){
 	"compact": func(getenv func(string) string) (any, error) { return compact.FromEnv(getenv) },
 	"ingest":  func(getenv func(string) string) (any, error) { return ingest.FromEnv(getenv) },
 	"scale":   func(getenv func(string) string) (any, error) { return scale.FromEnv(getenv) },
+	"page":    func(getenv func(string) string) (any, error) { return page.FromEnv(getenv) },
 	"replay":  func(getenv func(string) string) (any, error) { return replay.FromEnv(getenv) },
 	"transform": func(getenv func(string) string) (any, error) {
 		config, err := transform.FromEnv(getenv)
@@ -111,6 +113,7 @@ var tunable = map[string]*regexp.Regexp{
 	"alert":     regexp.MustCompile(`^(ALERT|SCHEMA_REGISTRY)_`),
 	"compact":   regexp.MustCompile(`^COMPACT_`),
 	"ingest":    regexp.MustCompile(`^(INGEST|SCHEMA_REGISTRY)_`),
+	"page":      regexp.MustCompile(`^PAGE_`),
 	"replay":    regexp.MustCompile(`^(REPLAY|KAFKA)_`),
 	"scale":     regexp.MustCompile(`^((SCALE|KAFKA)_|BRIDGE_LAKE_AGE$)`),
 	"transform": regexp.MustCompile(`^TRANSFORM_`),
@@ -154,8 +157,10 @@ func TestEnvironment_IsWhatProgramsRead(t *testing.T) {
 		if scenarios[scenario]["alert"] != nil {
 			want = append(want, "alert")
 		}
-		if scenarios[scenario]["replay"] != nil {
-			want = append(want, "replay")
+		for _, optional := range []string{"replay", "page"} {
+			if scenarios[scenario][optional] != nil {
+				want = append(want, optional)
+			}
 		}
 		if got := len(environments(p)); got != len(want) && scenarios[scenario]["simulate"] == nil {
 			t.Errorf("%d workloads have an environment", got)

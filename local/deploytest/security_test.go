@@ -18,6 +18,7 @@ var projectRoles = map[string]string{
 	"module.functions.google_project_iam_member.transform_jobs":   "roles/bigquery.jobUser",
 	"module.warehouse.google_project_iam_member.viewer":           "roles/bigquery.jobUser",
 	"module.functions.google_project_iam_member.replay_jobs":      "roles/bigquery.jobUser",
+	"module.functions.google_project_iam_member.page_jobs":        "roles/bigquery.jobUser",
 	"module.foundation.google_project_iam_member.builder_logs":    "roles/logging.logWriter",
 	"module.foundation.google_project_iam_member.builder_sources": "roles/storage.objectViewer",
 }
@@ -120,6 +121,62 @@ func TestSecurity_LakeRightsAreNarrow(t *testing.T) {
 	})
 }
 
+// The page is off unless somebody asks for it. It reads the marts and two tables of
+// staging, writes nowhere, and is open to those whom the variable names.
+func TestSecurity_ThePageOnlyReads(t *testing.T) {
+	each(t, func(t *testing.T, scenario string, p *plan) {
+		var want []string
+		asked, _ := scenarios[scenario]["page"].(map[string]any)
+		if asked != nil {
+			want = []string{"google_bigquery_dataset_iam_member roles/bigquery.dataViewer", "google_bigquery_table_iam_member roles/bigquery.dataViewer",
+				"google_bigquery_table_iam_member roles/bigquery.dataViewer", "google_project_iam_member roles/bigquery.jobUser"}
+			for _, viewer := range asked["viewers"].([]string) {
+				want = append(want, "google_cloud_run_v2_service_iam_member roles/run.invoker "+viewer, "google_cloud_run_v2_service_iam_member roles/run.viewer "+viewer)
+			}
+		}
+		var granted []string
+		for _, r := range p.resources {
+			_, name, _ := strings.Cut(unindexed(r.Address), "module.functions.")
+			if !strings.HasSuffix(name, ".page") && !strings.HasSuffix(name, ".page_jobs") || !strings.Contains(r.Type, "_iam_") {
+				continue
+			}
+			member := ""
+			if r.Type == "google_cloud_run_v2_service_iam_member" {
+				member = " " + r.text("member")
+			}
+			granted = append(granted, r.Type+" "+r.text("role")+member)
+			if table := r.text("table_id"); r.Type == "google_bigquery_table_iam_member" && table != "incidents" && table != "equipment_failures" {
+				t.Errorf("the page reads %s of staging", table)
+			}
+			if r.Type == "google_bigquery_dataset_iam_member" && !r.from("dataset_id", "var.prod_dataset") {
+				t.Errorf("the page reads all of %v", r.references("dataset_id"))
+			}
+		}
+		slices.Sort(want)
+		if slices.Sort(granted); !slices.Equal(granted, want) {
+			t.Errorf("the page has the rights %q, want %q", granted, want)
+		}
+		for _, r := range p.resources { // nor any that is granted elsewhere
+			if !strings.HasPrefix(r.Address, "module.functions.") && strings.Contains(fmt.Sprint(r.references("member")), "page") {
+				t.Errorf("%s grants the page %s", r.Address, r.text("role"))
+			}
+		}
+		deployed := false
+		for _, f := range p.all("google_cloudfunctions2_function") {
+			if f.text("name") != "page" {
+				continue
+			}
+			deployed = true
+			if f.number("service_config.0.min_instance_count") != 0 || f.number("service_config.0.max_instance_count") != 1 {
+				t.Errorf("the page has %v to %v instances", f.get("service_config.0.min_instance_count"), f.get("service_config.0.max_instance_count"))
+			}
+		}
+		if deployed != (asked != nil) {
+			t.Errorf("the page is deployed: %v", deployed)
+		}
+	})
+}
+
 func TestSecurity_NoKeysAndNothingPublic(t *testing.T) {
 	each(t, func(t *testing.T, _ string, p *plan) {
 		for _, r := range p.resources {
@@ -207,6 +264,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 			if !strings.Contains(r.text("role"), "nvoker") {
 				continue
 			}
+			if unindexed(r.Address) == "module.functions.google_cloud_run_v2_service_iam_member.page" {
+				continue // TestSecurity_ThePageOnlyReads
+			}
 			if unindexed(r.Address) == "module.functions.google_cloud_run_v2_service_iam_member.replay" {
 				if scenario != "alert" || r.text("member") != "user:ana@example.com" { // the one that is named
 					t.Errorf("%s lets %s call", r.Address, r.text("member"))
@@ -254,6 +314,9 @@ func TestSecurity_OnlyCallersThatAreMeantCall(t *testing.T) {
 		}
 		if from, deployed := ingress["alert"]; deployed != (scenarios[scenario]["alert"] != nil) || deployed && from != "ALLOW_INTERNAL_ONLY" {
 			t.Errorf("alert is deployed: %v, and takes calls from %q", deployed, from)
+		}
+		if from, deployed := ingress["page"]; deployed != (scenarios[scenario]["page"] != nil) || deployed && from != "ALLOW_ALL" { // from a browser, over gcloud's proxy
+			t.Errorf("page is deployed: %v, and takes calls from %q", deployed, from)
 		}
 		if from, deployed := ingress["replay"]; deployed != (scenarios[scenario]["replay"] != nil) || deployed && from != "ALLOW_ALL" {
 			t.Errorf("replay is deployed: %v, and takes calls from %q", deployed, from)

@@ -138,6 +138,7 @@ var scenarios = map[string]map[string]any{
 	"http":     {"transport": "http"},
 	"alert": {"alert": map[string]any{"webhook_url_secret": "alert-webhook", "webhook_key_secret": "alert-key"},
 		"replay": map[string]any{"callers": []string{"user:ana@example.com"}},
+		"page":   map[string]any{"viewers": []string{"user:ana@example.com", "group:stations@example.com"}},
 		"kafka":  existingKafka, "schema_registry": map[string]any{"url": "https://registry.example.com", "username": "u", "password_secret": "registry-password"}},
 	"keys": {"kms_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k", "compact": nil},
 	"everything": {
@@ -160,6 +161,7 @@ var scenarios = map[string]map[string]any{
 		"schema_registry":   map[string]any{"compatibility": "FULL"},
 
 		"replay": map[string]any{"settings": map[string]any{"REPLAY_LIMIT": "20m"}},
+		"page":   map[string]any{"viewers": []string{}, "settings": map[string]any{"PAGE_MAX_BYTES": "21474836480"}},
 
 		"lake_retention_days": 400,
 	},

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/local/browser"
-	"github.com/stationflow/stationflow/local/dashboard/view"
 	"github.com/stationflow/stationflow/simulator"
 )
 

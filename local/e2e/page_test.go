@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/page"
 	"github.com/stationflow/stationflow/local/browser"
 	"github.com/stationflow/stationflow/local/dashboard"
 )
@@ -72,7 +73,7 @@ func (l *local) awaitFigures() {
 			return err
 		}
 		rows := 0
-		for _, table := range dashboard.Tables {
+		for _, table := range page.Tables {
 			rows += l.rows("prod_data." + table)
 		}
 		if prod := status.Hops[len(status.Hops)-1]; prod.Records != int64(rows) {
@@ -116,17 +117,17 @@ func (l *local) checkModels(page *html.Node) {
 }
 
 // checkHeadlines compares the totals that the page shows with the tables.
-func (l *local) checkHeadlines(page *html.Node) {
+func (l *local) checkHeadlines(opened *html.Node) {
 	l.t.Helper()
 	compared := 0
-	for _, table := range dashboard.Tables {
+	for _, table := range page.Tables {
 		for _, row := range l.query("select metric_name, metric_value, unit from prod_data." + table + " where period = 'all' and dimension is null") {
 			metric, want := row[0].(string), "no data"
 			if value, known := row[1].(float64); known {
 				want = written(metric, value, row[2].(string))
 			}
 			compared++
-			if got := shown(page, "data-metric", metric); got != want {
+			if got := shown(opened, "data-metric", metric); got != want {
 				l.t.Errorf("%s shows %q, the warehouse has %s", metric, got, want)
 			}
 		}

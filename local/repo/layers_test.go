@@ -22,7 +22,7 @@ var layers = []struct {
 }{
 	{"what the stages agree on", []string{"batch", "event", "dbt", "sql", "terraform"}},
 	{"what several of them need", []string{"internal"}},
-	{"the stages", []string{"bridge", "functions/alert", "functions/audit", "functions/compact", "functions/ingest", "functions/scale", "functions/transform", "simulator"}},
+	{"the stages", []string{"bridge", "functions/alert", "functions/audit", "functions/compact", "functions/ingest", "functions/page", "functions/scale", "functions/transform", "simulator"}},
 	{"what goes their ways again", []string{"functions/replay"}},
 	{"which functions there are", []string{"."}},
 	{"the programs", []string{"cmd"}},

@@ -40,14 +40,14 @@ type Warehouse struct {
 	appender *appender
 
 	mu     sync.Mutex
-	billed []warehouse.Metered
+	billed map[string][]warehouse.Metered // by component
 }
 
 // Start starts a warehouse with the dataset of the staging tables and those
 // of the models, which are empty. It ends with the test.
 func Start(t testing.TB, models ...string) *Warehouse {
 	t.Helper()
-	w := &Warehouse{t: t}
+	w := &Warehouse{t: t, billed: map[string][]warehouse.Metered{}}
 	started, err := warehouse.Start(t.Context(), warehouse.Config{
 		Project: Project, Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}, Metered: w.meter,
 	})
@@ -104,22 +104,20 @@ func (w *Warehouse) Append(ingestedAt time.Time, records ...expect.Record) {
 	}
 }
 
-// meter keeps what a query of the transform was billed by.
+// meter keeps what a labelled query was billed by.
 func (w *Warehouse) meter(m warehouse.Metered) {
-	if m.Labels["component"] == "transform" {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.billed = append(w.billed, m)
-	}
-}
-
-// Billed returns what the transform's queries since the last call were billed
-// by.
-func (w *Warehouse) Billed() []warehouse.Metered {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	billed := w.billed
-	w.billed = nil
+	component := m.Labels["component"]
+	w.billed[component] = append(w.billed[component], m)
+}
+
+// Billed returns what a component's queries since the last call were billed by.
+func (w *Warehouse) Billed(component string) []warehouse.Metered {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	billed := w.billed[component]
+	delete(w.billed, component)
 	return billed
 }
 

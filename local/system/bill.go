@@ -35,7 +35,7 @@ func (s *System) Metered() meter.Reading {
 }
 
 // meterQuery counts what a query of the transform is billed by. The page's own
-// queries are not part of what is deployed.
+// are left out: here they are asked apart, and the deployed page is off by default.
 func (s *System) meterQuery(q warehouse.Metered) {
 	if by := q.Labels["component"]; by == "transform" || by == "canary" {
 		s.meter.Statement(len(q.Tables), q.Billed)

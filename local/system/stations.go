@@ -9,7 +9,7 @@ import (
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
-	"github.com/stationflow/stationflow/local/dashboard/view"
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/simulator"
 	"github.com/stationflow/stationflow/simulator/sink"
 )

@@ -20,9 +20,9 @@ import (
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/observe"
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/internal/serve"
 	"github.com/stationflow/stationflow/local/dashboard"
-	"github.com/stationflow/stationflow/local/dashboard/view"
 	"github.com/stationflow/stationflow/local/endpoints"
 	"github.com/stationflow/stationflow/local/meter"
 	"github.com/stationflow/stationflow/local/pubsub"
@@ -294,7 +294,7 @@ func (s *System) startFunctions(ctx context.Context) error {
 func (s *System) startDashboard(context.Context) error {
 	s.answers = newProbe(warehouseWithin, s.warehouseAnswers)
 	questions := view.New(view.Config{
-		Source: view.Source{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset}, Location: s.location,
+		Source: view.Source{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Apart: true}, Location: s.location,
 		Moment: func() view.Moment { return s.simulated.moment(s.location) },
 	})
 	s.dashboard = dashboard.New(dashboard.Config{

@@ -50,14 +50,14 @@ func TestRun_ReadsFewTables(t *testing.T) {
 			s.run()
 			s.Append(now.Add(-time.Minute), g.Records(100)...)
 			s.run()
-			s.Billed()
+			s.Billed("transform")
 			if c.age > 0 {
 				g.Moments = staged.Within(now.Add(-c.age-time.Hour), now.Add(-c.age))
 			}
 			s.Append(now, slices.DeleteFunc(g.Records(100), func(r expect.Record) bool { return !slices.Contains(c.topics, r.Topic) })...)
 			s.run()
 			var read []string
-			for _, query := range s.Billed() {
+			for _, query := range s.Billed("transform") {
 				for _, table := range query.Tables {
 					read = append(read, fmt.Sprintf("%s, %d columns by %s", table.Table, table.Columns, query.Kind))
 				}

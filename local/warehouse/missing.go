@@ -20,7 +20,7 @@ func missing(tokens []token) string {
 var missingStatements = map[string]string{
 	"IF": "IF … END IF", "WHILE": "WHILE", "LOOP": "LOOP", "REPEAT": "REPEAT", "FOR": "FOR … IN", "CASE": "the statement CASE", "RAISE": "RAISE",
 	"CALL": "CALL", "EXECUTE": "EXECUTE IMMEDIATE", "BREAK": "BREAK", "LEAVE": "LEAVE", "CONTINUE": "CONTINUE", "ITERATE": "ITERATE",
-	"RETURN": "RETURN", "GRANT": "GRANT: nobody is refused anything", "REVOKE": "REVOKE: nobody is refused anything",
+	"RETURN": "RETURN", "GRANT": "GRANT in this place", "REVOKE": "REVOKE in this place",
 	"EXPORT": "EXPORT DATA", "LOAD": "LOAD DATA: use a load job", "UNDROP": "UNDROP", "END": "blocks", "EXPLAIN": "EXPLAIN",
 }
 

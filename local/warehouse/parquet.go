@@ -11,6 +11,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/format"
 	bigquery "google.golang.org/api/bigquery/v2"
 )
 
@@ -43,12 +44,12 @@ func (p *parquetFile) schemaOf(fields []parquet.Field) ([]*bigquery.TableFieldSc
 			of.Mode = "REQUIRED"
 		}
 		inner, err := []*bigquery.TableFieldSchema(nil), error(nil)
-		switch logical := f.Type().LogicalType(); {
+		switch logical := logicalOf(f); {
 		case f.Leaf():
 			of.Type, err = leafType(f)
-		case logical != nil && logical.Map != nil:
+		case is[*format.MapType](logical):
 			err = errors.New("the local warehouse loads no MAP")
-		case logical != nil && logical.List != nil:
+		case is[*format.ListType](logical):
 			err = p.listSchema(of, f)
 		default:
 			of.Type = "RECORD"
@@ -84,24 +85,35 @@ func (p *parquetFile) listSchema(of *bigquery.TableFieldSchema, f parquet.Field)
 	return nil
 }
 
+// logicalOf is the logical type of a field, nil where it has none.
+func logicalOf(f parquet.Field) format.LogicalTypeValue {
+	if logical := f.Type().LogicalType(); logical != nil {
+		return logical.Value
+	}
+	return nil
+}
+
+// is says whether a logical type is the one of T.
+func is[T format.LogicalTypeValue](logical format.LogicalTypeValue) bool {
+	_, ok := logical.(T)
+	return ok
+}
+
 func leafType(f parquet.Field) (string, error) {
-	logical := f.Type().LogicalType()
-	if logical != nil {
-		switch {
-		case logical.UTF8 != nil || logical.Enum != nil || logical.Json != nil:
-			return "STRING", nil
-		case logical.Date != nil:
-			return "DATE", nil
-		case logical.Time != nil:
-			return "TIME", nil
-		case logical.Timestamp != nil:
-			return "TIMESTAMP", nil
-		case logical.Decimal != nil:
-			if d := logical.Decimal; d.Scale <= 9 && d.Precision-d.Scale <= 29 {
-				return "NUMERIC", nil
-			}
-			return "BIGNUMERIC", nil
+	switch logical := logicalOf(f).(type) {
+	case *format.StringType, *format.EnumType, *format.JsonType:
+		return "STRING", nil
+	case *format.DateType:
+		return "DATE", nil
+	case *format.TimeType:
+		return "TIME", nil
+	case *format.TimestampType:
+		return "TIMESTAMP", nil
+	case *format.DecimalType:
+		if logical.Scale <= 9 && logical.Precision-logical.Scale <= 29 {
+			return "NUMERIC", nil
 		}
+		return "BIGNUMERIC", nil
 	}
 	switch f.Type().Kind() {
 	case parquet.Boolean:
@@ -158,11 +170,10 @@ func (p *parquetFile) record(fields []parquet.Field, value any, target []*bigque
 
 func (p *parquetFile) value(f parquet.Field, value any, to *bigquery.TableFieldSchema) (any, error) {
 	items, isList := value.([]any)
-	logical := f.Type().LogicalType()
 	switch {
 	case value == nil:
 		return nil, nil
-	case !f.Leaf() && logical != nil && logical.List != nil:
+	case !f.Leaf() && is[*format.ListType](logicalOf(f)):
 		list := f.Fields()[0]
 		element := list.Fields()[0]
 		converted := make([]any, len(items))
@@ -200,19 +211,19 @@ func (p *parquetFile) single(f parquet.Field, value any, to *bigquery.TableField
 	if !f.Leaf() {
 		return p.record(f.Fields(), value, to.Fields)
 	}
-	logical := f.Type().LogicalType()
 	switch v := value.(type) {
 	case *big.Float:
-		return v.Text('f', int(logical.Decimal.Scale)), nil
+		return v.Text('f', int(logicalOf(f).(*format.DecimalType).Scale)), nil
 	case deprecated.Int96:
 		const julianEpoch = 2440588
 		nanos := int64(v[1])<<32 | int64(v[0])
 		return time.Unix((int64(v[2])-julianEpoch)*86400, nanos).UTC().Format(time.RFC3339Nano), nil
 	case string:
-		if logical == nil || logical.UTF8 == nil && logical.Enum == nil && logical.Json == nil {
-			return base64.StdEncoding.EncodeToString([]byte(v)), nil
+		switch logicalOf(f).(type) {
+		case *format.StringType, *format.EnumType, *format.JsonType:
+			return v, nil
 		}
-		return v, nil
+		return base64.StdEncoding.EncodeToString([]byte(v)), nil
 	case []byte:
 		return base64.StdEncoding.EncodeToString(v), nil
 	case int32:
@@ -225,26 +236,13 @@ func (p *parquetFile) single(f parquet.Field, value any, to *bigquery.TableField
 
 // wholeNumber writes what a number stands for: itself, a day or a time.
 func wholeNumber(n int64, f parquet.Field, to *bigquery.TableFieldSchema) any {
-	logical := f.Type().LogicalType()
-	if logical == nil {
-		return n
-	}
-	unit := time.Microsecond
-	scale := func(millis, nanos bool) {
-		if millis {
-			unit = time.Millisecond
-		} else if nanos {
-			unit = time.Nanosecond
-		}
-	}
-	switch {
-	case logical.Date != nil:
+	switch logical := logicalOf(f).(type) {
+	case *format.DateType:
 		return time.Unix(n*86400, 0).UTC().Format(time.DateOnly)
-	case logical.Time != nil:
-		scale(logical.Time.Unit.Millis != nil, logical.Time.Unit.Nanos != nil)
-		return time.Unix(0, n*int64(unit)).UTC().Format("15:04:05.999999")
-	case logical.Timestamp != nil:
-		scale(logical.Timestamp.Unit.Millis != nil, logical.Timestamp.Unit.Nanos != nil)
+	case *format.TimeType:
+		return time.Unix(0, n*int64(durationOf(logical.Unit))).UTC().Format("15:04:05.999999")
+	case *format.TimestampType:
+		unit := durationOf(logical.Unit)
 		per := int64(time.Second / unit)
 		at := time.Unix(n/per, n%per*int64(unit)).UTC()
 		if to.Type == "DATETIME" {
@@ -253,4 +251,11 @@ func wholeNumber(n int64, f parquet.Field, to *bigquery.TableFieldSchema) any {
 		return at.Format(time.RFC3339Nano)
 	}
 	return n
+}
+
+func durationOf(unit format.TimeUnit) time.Duration {
+	if unit.Value == nil {
+		return time.Microsecond
+	}
+	return unit.Value.Duration()
 }

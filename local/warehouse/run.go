@@ -37,12 +37,16 @@ type outcome struct {
 type runner struct {
 	emulator *emulator
 	tables   *tables
+	grants   grants
 }
 
 // run runs a query of one or more statements for project.
 func (r *runner) run(ctx context.Context, project string, q query, s statement) (*outcome, *apiError) {
 	if q.DryRun {
 		return r.dryRun(ctx, project, q, s)
+	}
+	if fault, done := r.dcl(ctx, project, q, s); done {
+		return &outcome{Schema: &bigquery.TableSchema{}}, fault
 	}
 	if s.ddl() {
 		// Cut off in the middle, the emulator would forget half of what it did; anything else rolls back.
@@ -105,7 +109,7 @@ func (r *runner) dryRun(ctx context.Context, project string, q query, s statemen
 
 // send runs a query in the emulator, unless that would take it for something else.
 func (r *runner) send(ctx context.Context, project string, q query, dryRun bool) (*outcome, *apiError) {
-	q.SQL = plain(q.SQL)
+	q.SQL = r.grants.shown(plain(q.SQL))
 	if what := missing(lex(q.SQL)); what != "" {
 		return nil, refused(what)
 	}

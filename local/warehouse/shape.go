@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 
 	bigquery "google.golang.org/api/bigquery/v2"
@@ -14,7 +13,7 @@ import (
 func shapeOf(options string) *Made {
 	s := &Made{}
 	table := &s.Table
-	tokens := lex(options)
+	tokens := beforeQuery(lex(options))
 	if len(tokens) > 0 && tokens[0].text == "(" {
 		end := closing(tokens, 0)
 		for _, column := range splitAt(tokens[1:end], ",") {
@@ -35,17 +34,16 @@ func shapeOf(options string) *Made {
 	if _, by := cutClause(before, "PARTITION"); len(by) > 1 {
 		partition(table, by[1:])
 	}
-	if table.TimePartitioning != nil && len(settings) > 0 && isGroup(settings) {
-		for _, setting := range splitAt(settings[1:len(settings)-1], ",") {
-			if pair := splitAt(setting, "="); len(pair) == 2 && strings.EqualFold(pair[0][0].text, "partition_expiration_days") {
-				days, _ := strconv.ParseFloat(textOf(pair[1]), 64)
-				table.TimePartitioning.ExpirationMs = int64(days * 86_400_000)
-			} else if len(pair) == 2 && strings.EqualFold(pair[0][0].text, "require_partition_filter") {
-				table.TimePartitioning.RequirePartitionFilter = strings.EqualFold(pair[1][0].text, "true")
-			}
-		}
-	}
+	setOptions(table, settings)
 	return s
+}
+
+// beforeQuery leaves out the AS before a query.
+func beforeQuery(tokens []token) []token {
+	if n := len(tokens); n > 0 && tokens[n-1].keyword() == "AS" {
+		return tokens[:n-1]
+	}
+	return tokens
 }
 
 func textOf(tokens []token) string {
@@ -115,7 +113,10 @@ func (r *runner) exists(ctx context.Context, project string, q query, s statemen
 // dialect only.
 func madeBy(s statement) *Made {
 	if s.kind == "CREATE_VIEW" {
-		return &Made{Table: bigquery.Table{View: &bigquery.ViewDefinition{Query: s.body}}}
+		made := &Made{Table: bigquery.Table{View: &bigquery.ViewDefinition{Query: s.body}}}
+		_, settings := cutClause(beforeQuery(lex(s.options)), "OPTIONS")
+		setOptions(&made.Table, settings)
+		return made
 	}
 	return shapeOf(s.options)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/bigquery"
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +23,7 @@ func TestTables_KeepPartitioningAndClustering(t *testing.T) {
 		"month":   {"(seen datetime) partition by datetime_trunc(seen, month)", `{"field":"seen","type":"MONTH"} - -`},
 		"arrival": {"(n int64) partition by _partitiondate", `{"type":"DAY"} - -`},
 		"ranges":  {"(n int64) partition by range_bucket(n, generate_array(0, 100, 10))", `- {"field":"n","range":{"end":"100","interval":"10","start":"0"}} -`},
+		"of_sql":  {"partition by timestamp_trunc(seen, month) as select current_timestamp() as seen", `{"field":"seen","type":"MONTH"} - -`},
 		"none":    {"(n int64, s struct<a int64, b string>)", "- - -"},
 	} {
 		for _, create := range []string{"create table ", "create or replace table "} {
@@ -130,5 +132,27 @@ func TestTables_OfTheDefaultDataset(t *testing.T) {
 	}
 	if got := run(t, client, "select table_name from s.INFORMATION_SCHEMA.TABLES"); fmt.Sprint(got) != "[[u]]" {
 		t.Errorf("the dataset has %v", got)
+	}
+}
+
+// What OPTIONS says tables.get shows.
+func TestTables_KeepOptions(t *testing.T) {
+	w, _ := start(t, "")
+	client := restClient(t, w)
+	run(t, client, "create schema s")
+	const options = `options (description = """It's "x"\\n""", labels = [('a', 'b'), ('c', "d")], expiration_timestamp = timestamp_add(current_timestamp(), interval 24 hour))`
+	for name, statement := range map[string]string{
+		"t": "create or replace table s.t partition by d " + options + " as select current_date() as d",
+		"v": "create or replace view s.v " + options + " as select 1 as n",
+	} {
+		run(t, client, statement)
+		got, err := client.Dataset("s").Table(name).Metadata(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := time.Until(got.ExpirationTime)
+		if got.Description != "It's \"x\"\\n" || fmt.Sprint(got.Labels) != "map[a:b c:d]" || left < 23*time.Hour || left > 25*time.Hour {
+			t.Errorf("%s: %q %v %v", name, got.Description, got.Labels, got.ExpirationTime)
+		}
 	}
 }

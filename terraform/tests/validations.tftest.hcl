@@ -30,6 +30,7 @@ run "first_validation_of_each_variable" {
     lake_cold_after_days       = 7
     lake_retention_days        = 0
     network                    = { subnetwork = "default" }
+    page                       = { viewers = ["allUsers"] }
     prod_bq_dataset            = "project:prod"
     project                    = "My Stations"
     propagation_seconds        = 601
@@ -57,6 +58,7 @@ run "first_validation_of_each_variable" {
     var.lake_cold_after_days,
     var.lake_retention_days,
     var.network,
+    var.page,
     var.prod_bq_dataset,
     var.project,
     var.propagation_seconds,
@@ -80,6 +82,7 @@ run "second_validation_of_each_variable" {
     kafka             = { bootstrap_servers = "a:9092", security_protocol = "TLS" }
     kms_key           = "projects/p/locations/global/keyRings/r/cryptoKeys/k"
     network           = { subnetwork = "projects/p/regions/us-east1/subnetworks/s" }
+    page              = { viewers = ["domain:example.com"], settings = { PAGE_MAX_BYTES = "1" } }
     prod_bq_dataset   = "staging_data"
     replay            = { settings = { KAFKA_START = "latest" } }
     transform         = { query_limit_tib = 0 }
@@ -95,6 +98,7 @@ run "second_validation_of_each_variable" {
     var.kafka,
     var.kms_key,
     var.network,
+    var.page,
     var.prod_bq_dataset,
     var.replay,
     var.stg_retention_days,

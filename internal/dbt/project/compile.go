@@ -22,6 +22,9 @@ type Compilation struct {
 	// the command; "" is build.
 	FullRefresh bool
 	Which       string
+	// Batch is what a model of the strategy microbatch is compiled for; nil for
+	// all of time.
+	Batch *Batch
 	// Vars override the project's for this one compilation.
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
@@ -165,7 +168,7 @@ func (m *Model) written() map[string]any {
 	if m.Type == TypeSeed {
 		config["materialized"] = Seed
 	}
-	for _, settings := range []map[string]any{m.folder, m.declared, m.over} {
+	for _, settings := range []map[string]any{m.folder, m.declared} {
 		for key, value := range settings {
 			configure(config, key, value)
 		}
@@ -173,12 +176,19 @@ func (m *Model) written() map[string]any {
 	return config
 }
 
-// configure sets one key; tags and meta add up.
+// configure sets one key. Tags, hooks and what are dicts add up, as dbt has it.
 func configure(config map[string]any, key string, value any) {
+	key = strings.ReplaceAll(key, "-", "_")
 	switch key {
 	case "tags":
 		value = addTags(config[key], value)
-	case "meta":
+	case "pre_hook", "post_hook":
+		if before, there := config[key]; there && value != nil {
+			value = slices.Concat(asList(before), asList(value))
+		}
+	case "grants":
+		value = mergeGrants(config[key], value)
+	case "meta", "docs", "contract", "column_types":
 		fields, ok := value.(map[string]any)
 		known, _ := config[key].(map[string]any)
 		if ok && known != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Materializations.
@@ -22,6 +23,7 @@ const (
 const (
 	Merge           = "merge"
 	InsertOverwrite = "insert_overwrite"
+	Microbatch      = "microbatch"
 )
 
 // What becomes of an incremental model whose columns changed.
@@ -45,10 +47,18 @@ type Config struct {
 	Predicates, UpdateColumns, ExcludeColumns []string
 
 	OnSchemaChange string
-	FullRefresh    *bool // true always makes the table again, false never
-	Contract       bool  // columns and types must be those declared
-	PartitionBy    *Partition
-	ClusterBy      []string
+	// EventTime is the column with the time; of it, and the next three,
+	// microbatch makes its batches.
+	EventTime, BatchSize string
+	Begin                time.Time
+	Lookback             int
+
+	PreHooks, PostHooks []Hook
+	Options             Options
+	FullRefresh         *bool // true always makes the table again, false never
+	Contract            bool  // columns and types must be those declared
+	PartitionBy         *Partition
+	ClusterBy           []string
 	// Partitions are the partitions that an incremental run replaces, as SQL
 	// literals joined by commas; "" when there is nothing to replace. Known
 	// says whether the model names them at all.
@@ -60,15 +70,8 @@ type Config struct {
 	All map[string]any
 }
 
-// A Partition is the column a table is partitioned by.
-type Partition struct {
-	Field       string
-	DataType    string // date, datetime or timestamp
-	Granularity string // hour, day, month or year; a date is partitioned by day unless it says otherwise
-}
-
 func parseConfig(settings map[string]any) (Config, error) {
-	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, All: settings}
+	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings}
 	for key, value := range settings {
 		if value == nil || supportOf("model config", key).status == nothing {
 			continue
@@ -124,10 +127,31 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	case "partition_by":
 		c.PartitionBy, err = parsePartition(value)
 		ok = true
+	case "event_time":
+		c.EventTime, ok = value.(string)
+	case "batch_size":
+		c.BatchSize, ok = value.(string)
+	case "begin":
+		c.Begin, ok = parseBegin(value)
+	case "lookback":
+		var n float64
+		n, ok = number(value)
+		c.Lookback = int(n)
+	case "concurrent_batches": // the runner runs one after the other
+		_, ok = value.(bool)
+	case "pre_hook":
+		c.PreHooks, err = hooksOf(key, value)
+		ok = true
+	case "post_hook":
+		c.PostHooks, err = hooksOf(key, value)
+		ok = true
 	case "column_types", "quote_columns", "delimiter": // of a seed, which reads them itself
 		ok = true
 	default:
-		err = fmt.Errorf("config %q is not supported", key)
+		var known bool
+		if known, ok = c.Options.set(key, value); !known {
+			err = fmt.Errorf("config %q is not supported", key)
+		}
 	}
 	return ok, err
 }
@@ -145,45 +169,6 @@ func contractOf(value any) (enforced, ok bool) {
 		}
 	}
 	return enforced, ok
-}
-
-func parsePartition(value any) (*Partition, error) {
-	fields, ok := value.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("config partition_by is not a dict: %v", value)
-	}
-	partition := &Partition{DataType: "date", Granularity: "day"}
-	for key, value := range fields {
-		text, _ := value.(string)
-		switch key {
-		case "field":
-			partition.Field = text
-		case "data_type":
-			partition.DataType = strings.ToLower(text)
-		case "granularity":
-			partition.Granularity = strings.ToLower(text)
-		default:
-			return nil, fmt.Errorf("config partition_by: %q is not supported", key)
-		}
-	}
-	switch {
-	case partition.Field == "":
-		return nil, fmt.Errorf("config partition_by names no field")
-	case !slices.Contains([]string{"date", "datetime", "timestamp"}, partition.DataType):
-		return nil, fmt.Errorf("config partition_by: data_type %q is not supported: it is date, datetime or timestamp", partition.DataType)
-	case !slices.Contains([]string{"hour", "day", "month", "year"}, partition.Granularity) || partition.DataType == "date" && partition.Granularity == "hour":
-		return nil, fmt.Errorf("config partition_by: granularity %q is not supported with %s", partition.Granularity, partition.DataType)
-	}
-	return partition, nil
-}
-
-// Expression is what partitions are counted in: the column itself, or cut to
-// the granularity.
-func (p *Partition) Expression() string {
-	if p.DataType == "date" && p.Granularity == "day" {
-		return p.Field
-	}
-	return fmt.Sprintf("%s_trunc(%s, %s)", p.DataType, p.Field, p.Granularity)
 }
 
 // onlyList takes a list of texts; of a text dbt would make its letters.
@@ -215,6 +200,9 @@ func stringList(value any) ([]string, bool) {
 // check refuses what the runner could not carry out.
 func (m *Model) check() error {
 	c := &m.Config
+	if err := c.Options.check(m); err != nil {
+		return err
+	}
 	kinds := []string{View, Table, Incremental, Ephemeral}
 	if m.Type == TypeSeed {
 		kinds = []string{Seed}
@@ -237,8 +225,18 @@ func (m *Model) check() error {
 
 func (c *Config) checkIncremental() error {
 	switch {
+	case c.Strategy == Microbatch:
+		if err := c.checkBatches(); err != nil {
+			return err
+		}
 	case c.Strategy != Merge && c.Strategy != InsertOverwrite:
-		return fmt.Errorf("incremental_strategy is %q: it is %s or %s", c.Strategy, Merge, InsertOverwrite)
+		return fmt.Errorf("incremental_strategy is %q: it is %s, %s or %s", c.Strategy, Merge, InsertOverwrite, Microbatch)
+	}
+	switch {
+	case c.PartitionBy != nil && c.PartitionBy.Copies && c.Strategy == Merge:
+		return fmt.Errorf("copy_partitions needs incremental_strategy %s", InsertOverwrite)
+	case c.PartitionBy != nil && c.PartitionBy.Copies && c.Partitions != "":
+		return fmt.Errorf("copy_partitions together with partitions is not supported: leave copy_partitions out")
 	case c.Strategy == InsertOverwrite && c.PartitionBy == nil:
 		return fmt.Errorf("insert_overwrite needs partition_by")
 	case len(c.UpdateColumns) > 0 && len(c.ExcludeColumns) > 0:
@@ -293,7 +291,7 @@ func (m *Model) Layout() string {
 	partition := m.Config.PartitionBy
 	if partition != nil {
 		lower := *partition
-		lower.Field = strings.ToLower(lower.Field)
+		lower.Field, lower.Copies = strings.ToLower(lower.Field), false
 		partition = &lower
 	}
 	var clusters []string

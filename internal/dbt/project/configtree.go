@@ -46,11 +46,7 @@ func (t *configTree) of(fqn []string) map[string]any {
 			if _, ok := folderOf(key, value); ok {
 				continue
 			}
-			name := strings.TrimPrefix(key, "+")
-			if name == "tags" {
-				value = addTags(settings[name], value)
-			}
-			settings[name] = value
+			configure(settings, strings.TrimPrefix(key, "+"), value)
 		}
 		delete(t.unused, path)
 		if i == len(fqn) {

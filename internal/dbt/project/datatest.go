@@ -37,7 +37,7 @@ type Test struct {
 	Kwargs map[string]any
 
 	in        *pkg
-	asWritten written
+	asWritten writtenConfig
 	compile   func(*rendering) (string, error)
 }
 

@@ -61,6 +61,10 @@ func init() { // not above: they find each other by it
 		"fromjson":             fromJSON,
 		"zip":                  zip,
 		"local_md5":            localMD5,
+
+		"before_begin":   hookText(false),
+		"after_commit":   hookText(false),
+		"in_transaction": hookText(true),
 	}
 }
 
@@ -179,7 +183,7 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 		}
 		return &Relation{Identifier: cteOf(model), text: cteOf(model)}, nil
 	}
-	return relationOf(r.compilation.relation(r.project, model)), nil
+	return r.inBatch(relationOf(r.compilation.relation(r.project, model)), model.Config.EventTime, model.Columns), nil
 }
 
 func (r *rendering) note(id string) {
@@ -201,7 +205,7 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 		return nil, fmt.Errorf("the source %s.%s is disabled", names[0], names[1])
 	}
 	r.note(source.ID)
-	return relationOf(source.Relation), nil
+	return r.inBatch(relationOf(source.Relation), source.eventTime, source.columns), nil
 }
 
 // sourceNamed finds a source in the resource's package, in the project, or in

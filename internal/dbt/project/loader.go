@@ -39,7 +39,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 			}
 		}
 	}
-	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.checkExecution} {
+	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.checkExecution, l.checkHooks} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -131,6 +131,9 @@ func (l *loader) discover(model *Model) error {
 		return nil
 	}
 	if err := l.nameByMacros(model); err != nil {
+		return err
+	}
+	if err := l.discoverHooks(model); err != nil {
 		return err
 	}
 	return model.check()

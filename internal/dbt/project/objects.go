@@ -213,6 +213,7 @@ func (r *rendering) modelObject() jinja.Value {
 		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Within(),
 		"fqn": jinja.ValueOf(m.FQN), "tags": jinja.ValueOf(m.Tags), "description": m.Description,
 	}
+	entries["batch"] = r.batchObject()
 	if config.Len() > 0 {
 		entries["config"] = &refuser{"model.config", entriesOf(config)}
 	}

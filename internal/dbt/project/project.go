@@ -36,6 +36,8 @@ type Project struct {
 	UnitTests []*UnitTest
 	Macros    []*Macro
 
+	OnRunStart, OnRunEnd []Hook
+
 	Warnings []string // what is legal and most likely a mistake
 
 	target   Target
@@ -79,7 +81,7 @@ type Model struct {
 	File        string // the file as it is
 
 	in        *pkg
-	asWritten written
+	asWritten writtenConfig
 	folder    map[string]any // config of its package's dbt_project.yml
 	declared  map[string]any // config of the yml entry
 	over      map[string]any // config of the project's dbt_project.yml for a model of a package
@@ -96,6 +98,7 @@ type Column struct {
 	Declared    string // the type as the yml file has it
 	Description string
 	NotNull     bool // has a not_null constraint
+	Quoted      bool // quote: true
 }
 
 // A Source is a table that others fill.
@@ -114,8 +117,10 @@ type Source struct {
 	checks    []check
 	enabled   bool
 	freshness bool // a yml entry names it
-	asWritten written
+	asWritten writtenConfig
 	entries   []ast.Node // of the source and of its table
+	eventTime string     // column
+	columns   []Column
 }
 
 // Model returns the model or seed of a name, or nil.

@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -161,6 +162,13 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 	if source.checks, err = checksOf(doc, table); err != nil {
 		return err
 	}
+	columns, err := doc.items(doc.field(table, "columns"))
+	if err != nil {
+		return err
+	}
+	for _, column := range columns {
+		source.columns = append(source.columns, Column{Name: doc.text(column, "name"), Quoted: doc.text(column, "quote") == "true"})
+	}
 	l.sources[key] = source
 	if source.enabled {
 		l.Sources = append(l.Sources, source)
@@ -199,6 +207,9 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 			} else if source.enabled, _ = value.(bool); value != true && value != false {
 				return doc.fail(at, "enabled is true or false")
 			}
+		}
+		if at := doc.text(node, "event_time"); at != "" {
+			source.eventTime = at
 		}
 		if err := l.limit(doc, source, node); err != nil {
 			return err
@@ -298,11 +309,9 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	model.asWritten.doc, model.asWritten.entry = doc, node
 	model.Description = strings.TrimSpace(doc.text(node, "description"))
 	if at := doc.field(node, "config"); at != nil {
-		value, err := rendered(doc, at, l.context(doc))
-		if err != nil {
+		if model.declared, err = l.declaredConfig(doc, at); err != nil {
 			return err
 		}
-		model.declared, _ = value.(map[string]any)
 	}
 	checks, err := checksOf(doc, node)
 	if err != nil {
@@ -310,6 +319,24 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	}
 	model.checks = append(model.checks, checks...)
 	return l.addColumns(doc, model, node)
+}
+
+// declaredConfig is the config of a yml entry; its hooks are rendered when they
+// run.
+func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, error) {
+	entries, err := doc.entries(at)
+	config := map[string]any{}
+	for _, entry := range entries {
+		if err != nil {
+			break
+		}
+		if slices.Contains(hookKeys, keyOf(entry)) {
+			config[keyOf(entry)], err = written(doc, entry.Value)
+		} else {
+			config[keyOf(entry)], err = rendered(doc, entry.Value, l.context(doc))
+		}
+	}
+	return config, err
 }
 
 func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
@@ -329,6 +356,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 		}
 		declared := Column{
 			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: strings.TrimSpace(doc.text(node, "description")),
+			Quoted: doc.text(node, "quote") == "true",
 		}
 		constraints, err := doc.items(doc.field(node, "constraints"))
 		if err != nil {

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 type Relation struct {
 	Database, Schema, Identifier string
 	text                         string
+	shown                        string // in place of the text; "" for the same
 }
 
 // relationOf reads a quoted name.
@@ -19,10 +21,10 @@ func relationOf(text string) *Relation {
 	if len(parts) != 3 {
 		return &Relation{Identifier: text, text: text}
 	}
-	return &Relation{parts[0], parts[1], parts[2], text}
+	return &Relation{Database: parts[0], Schema: parts[1], Identifier: parts[2], text: text}
 }
 
-func (r *Relation) String() string { return r.text }
+func (r *Relation) String() string { return cmp.Or(r.shown, r.text) }
 
 // Same compares two relations.
 func (r *Relation) Same(other jinja.Value) bool {

@@ -71,7 +71,7 @@ func (l *loader) readPackage(dir string) error {
 	of.vars, faults[0] = readVars(doc)
 	dispatch, fault := readDispatch(doc)
 	faults[1] = fault
-	if err := errors.Join(faults[0], faults[1], checkVersion(doc), checkQuoting(doc), l.checkOtherFiles(of)); err != nil {
+	if err := errors.Join(faults[0], faults[1], checkVersion(doc), checkQuoting(doc), l.readRunHooks(doc), l.checkOtherFiles(of)); err != nil {
 		return err
 	}
 	paths := func(configured []string, fallback string) []string {
@@ -154,11 +154,26 @@ func (l *loader) readTree(doc *document, node ast.Node, place string) (map[strin
 		if err := supported(place, strings.TrimPrefix(key, "+")); err != nil {
 			return nil, doc.fail(entry, "%w", err)
 		}
+		if slices.Contains(hookKeys, strings.ReplaceAll(strings.TrimPrefix(key, "+"), "-", "_")) { // rendered when they run
+			if root[key], err = written(doc, entry.Value); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if root[key], err = rendered(doc, entry.Value, &rendering{project: l.Project, ymlOnly: true}); err != nil {
 			return nil, err
 		}
 	}
 	return root, nil
+}
+
+// written is a value of a yml file as it is.
+func written(doc *document, node ast.Node) (any, error) {
+	v, err := doc.value(node)
+	if err != nil {
+		return nil, err
+	}
+	return jinja.Go(v)
 }
 
 // rendered is a value of a yml file whose texts are rendered.

@@ -21,7 +21,16 @@ Each name that dbt-core 1.12 knows, by the place where a project writes it. What
 what a project writes and dbt does not know is one, too. "Nothing" changes no row or verdict in BigQuery, and is read past.
 
 Besides these names the runner refuses: printing, joining or calling what is undefined, where dbt prints nothing (in a package it prints nothing here, too); whole numbers beyond 64 bits;
-models in Python; .dbtignore; two models of one name in two packages; and a selector that is the default. Every table needs its columns in a yml file. Its target is named prod.
+models in Python; .dbtignore; two models of one name in two packages; and a selector that is the default. Its target is named prod.
+
+The runner builds each model beside its published table, tests it there, and publishes all that passed together. Where dbt's order differs from that:
+
+- A hook of a model runs when the model is built, and a name of the model's table, or of one that it reads by ref, is there the table beside. Other models may not be named without ref.
+  GRANT, REVOKE, ALTER … SET OPTIONS and CREATE of views, functions and the like run when the model is published, all else of it with the building.
+  CREATE, DROP and other ALTER of a model's own table, and EXECUTE IMMEDIATE, are refused: the runner makes the tables.
+- on-run-start runs before the first model, on-run-end after publishing; when publishing fails it does not run. A run that has nothing to do runs neither, nor a model's hooks.
+- Labels, ends, descriptions and grants are given when the model is published. What dbt gives only to a table that it makes, an incremental model's table keeps until --full-refresh.
+- A failing grant, or hook of the published table, fails the run before rows are published.
 
 Written from internal/dbt/project/support.txt by ` + "`go test ./internal/dbt/project -update`" + `; a test in local/dbtequal compares it with an installed dbt-core.
 `

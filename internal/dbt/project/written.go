@@ -11,10 +11,10 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
-// A written configuration is what dbt keeps to find out whether somebody has
+// A writtenConfig is what dbt keeps to find out whether somebody has
 // changed it: as it stands in the files, and not what it comes to. The later
 // of its parts win.
-type written struct {
+type writtenConfig struct {
 	fqn    []string
 	tree   *configTree // of the package's dbt_project.yml
 	doc    *document   // with the entry; nil for none
@@ -28,7 +28,7 @@ type written struct {
 }
 
 // all is the configuration.
-func (w *written) all() map[string]any {
+func (w *writtenConfig) all() map[string]any {
 	config := w.tree.written(w.fqn)
 	if w.doc != nil {
 		maps.Copy(config, entryOf(w.doc, w.entry))
@@ -54,8 +54,8 @@ func (w *written) all() map[string]any {
 }
 
 // writtenOf is the configuration of a resource before its file is rendered.
-func (l *loader) writtenOf(of *pkg, fqn []string, tree func(*settings) *configTree) written {
-	w := written{fqn: fqn, tree: tree(of.settings)}
+func (l *loader) writtenOf(of *pkg, fqn []string, tree func(*settings) *configTree) writtenConfig {
+	w := writtenConfig{fqn: fqn, tree: tree(of.settings)}
 	if !of.isRoot() {
 		w.over = tree(l.packages[0].settings)
 	}

@@ -41,6 +41,7 @@ type building struct {
 	merged  bool             // the new rows are in run.newOf
 	written []project.Column // of an incremental run: those that the SQL gives
 	model   *project.Model   // as it is stored
+	waiting []string         // statements of hooks, for when it is published
 	err     error
 }
 
@@ -55,6 +56,9 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	if r.overwrites(model) {
 		return r.overwrite(ctx, model)
 	}
+	if model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Microbatch {
+		return r.buildBatches(ctx, model)
+	}
 	keeps, err := r.keeps(ctx, model)
 	if err != nil {
 		return building{status: failed, err: err}
@@ -64,6 +68,13 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	compiled, err := r.project.Compile(model, compilation)
 	if err != nil {
 		return building{status: failed, err: err}
+	}
+	if err := r.copyForHooks(ctx, model); err != nil {
+		return building{status: failed, err: err}
+	}
+	before, err := r.runHooks(ctx, model, model.Config.PreHooks, compilation.Incremental)
+	if err != nil {
+		return building{status: failed, sql: compiled.SQL, err: err}
 	}
 	given, err := r.given(ctx, model, compiled.SQL, !keeps)
 	if err != nil {
@@ -75,6 +86,11 @@ func (r *run) build(ctx context.Context, model *project.Model) building {
 	} else {
 		done.err = r.replaceRows(ctx, &done, compiled.SQL)
 	}
+	var after []string
+	if done.err == nil {
+		after, done.err = r.runHooks(ctx, model, model.Config.PostHooks, compilation.Incremental)
+	}
+	done.withHooks(model, append(before, after...))
 	if done.sql = compiled.SQL; done.err != nil {
 		done.status = failed
 	}
@@ -89,7 +105,9 @@ func (r *run) replaceRows(ctx context.Context, done *building, sql string) error
 		done.status = replaced
 		return r.send(ctx, replacement(relation, model, sql, everything))
 	}
-	return r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), creation(relation, model, sql), model.Description, definition)
+	return r.create(ctx, making{
+		model: model, table: r.nextOf(model), statement: creation(relation, model, sql), definition: definition, ends: r.endOf(model),
+	})
 }
 
 // addRows brings an incremental model up to date that has history.
@@ -121,11 +139,12 @@ func (r *run) addRows(ctx context.Context, model *project.Model, compiled *proje
 	return done
 }
 
-// isRead reports whether another model or a test of this run reads the model: a
-// view that nothing reads needs no next contents, only a look at its SQL.
+// isRead reports whether another model, a test of this run or a hook reads the
+// model: a view that nothing reads needs no next contents, only a look at its SQL.
 func (r *run) isRead(model *project.Model) bool {
 	reads := func(ids []string) bool { return slices.Contains(ids, model.ID) }
-	return slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
+	return len(model.Config.Hooks()) > 0 ||
+		slices.ContainsFunc(r.project.Models, func(m *project.Model) bool { return reads(m.Reads) }) ||
 		slices.ContainsFunc(r.project.Tests, func(t *project.Test) bool { return r.tests(t) && reads(t.Reads) })
 }
 
@@ -178,7 +197,9 @@ func (r *run) namedPartitions(model *project.Model, compiled *project.Compiled) 
 func (r *run) merge(ctx context.Context, model *project.Model, written []project.Column, sql string) error {
 	newRows := r.project.RelationOf(r.newOf(model))
 	if r.stored(r.newOf(model)).definition != definitionOf(model, "") {
-		if err := r.createRelation(ctx, r.newOf(model), false, partitionOf(model), creation(newRows, model, sql), "New rows of "+model.Name+".", definitionOf(model, "")); err != nil {
+		if err := r.create(ctx, making{
+			model: unfiltered(model), table: r.newOf(model), statement: creation(newRows, model, sql), definition: definitionOf(model, ""),
+		}); err != nil {
 			return err
 		}
 	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
@@ -197,6 +218,9 @@ func (r *run) stored(table string) stored {
 // be kept; its columns may differ from the model's.
 func (r *run) keeps(ctx context.Context, model *project.Model) (bool, error) {
 	if r.refreshes(model) || model.Config.Materialized != project.Incremental {
+		return false, nil
+	}
+	if model.Config.Options.Hours > 0 && r.stored(model.Table()).identity == "" { // it has expired: dbt begins again
 		return false, nil
 	}
 	found, published := r.stored(r.nextOf(model)).definition, r.stored(model.Table()).definition
@@ -236,9 +260,9 @@ func hasLayout(model *project.Model, definition string) bool {
 }
 
 // doubtful reports whether new rows must not be merged into what an earlier run
-// left: it may have added them already.
+// left: it may have added them, or run hooks, already.
 func (r *run) doubtful(model *project.Model) bool {
-	return model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Merge &&
+	return model.Config.Materialized == project.Incremental && (model.Config.Strategy == project.Merge || len(model.Config.Hooks()) > 0) &&
 		(r.lease.interrupted || r.known.Models[model.Name].Pending)
 }
 
@@ -248,7 +272,7 @@ func (r *run) doubtful(model *project.Model) bool {
 // table's; "" where no run has noted one.
 func (r *run) copyPublished(ctx context.Context, model *project.Model, definition string) (bool, error) {
 	relation := r.project.Relation(model)
-	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+relation)
+	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+entire(model, relation))
 	if err != nil || len(rows) != 1 || rows[0]["n"] == int64(0) {
 		return false, err
 	}
@@ -257,8 +281,10 @@ func (r *run) copyPublished(ctx context.Context, model *project.Model, definitio
 		return false, err
 	}
 	as := withColumns(model, columns)
-	statement := creation(r.project.RelationOf(r.nextOf(model)), as, "select * from "+relation)
-	return true, r.createRelation(ctx, r.nextOf(model), false, partitionOf(model), statement, model.Description, cmp.Or(definition, definitionOf(as, "")))
+	return true, r.create(ctx, making{
+		model: as, table: r.nextOf(model), statement: creation(r.project.RelationOf(r.nextOf(model)), as, "select * from "+entire(model, relation)),
+		definition: cmp.Or(definition, definitionOf(as, "")), ends: r.stored(model.Table()).ends,
+	})
 }
 
 func (r *run) buildView(ctx context.Context, model *project.Model) building {
@@ -267,21 +293,33 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 		return building{status: failed, err: err}
 	}
 	done := building{status: unchanged, sql: compiled.SQL, asked: compiled.Asked, model: model}
-	definition := definitionOf(model, compiled.SQL)
-	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
-		return done
+	before, err := r.runHooks(ctx, model, model.Config.PreHooks, false)
+	if done.err = err; err == nil {
+		done.err = r.makeView(ctx, model, compiled.SQL, &done)
 	}
-	if _, done.err = r.given(ctx, model, compiled.SQL, true); done.err != nil {
-		done.status = failed
-		return done
+	var after []string
+	if done.err == nil {
+		after, done.err = r.runHooks(ctx, model, model.Config.PostHooks, false)
 	}
-	if !r.isRead(model) {
-		return done
-	}
-	done.status = created
-	relation := r.project.RelationOf(r.nextOf(model))
-	if done.err = r.createRelation(ctx, r.nextOf(model), true, "", viewCreation(relation, compiled.SQL), model.Description, definition); done.err != nil {
+	done.withHooks(model, append(before, after...))
+	if done.err != nil {
 		done.status = failed
 	}
 	return done
+}
+
+// makeView makes the view with the next contents, where it is another and is
+// read.
+func (r *run) makeView(ctx context.Context, model *project.Model, sql string, done *building) error {
+	definition := definitionOf(model, sql)
+	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
+		return nil
+	}
+	if _, err := r.given(ctx, model, sql, true); err != nil || !r.isRead(model) {
+		return err
+	}
+	done.status = created
+	return r.create(ctx, making{
+		model: model, table: r.nextOf(model), isView: true, statement: viewCreation(r.project.RelationOf(r.nextOf(model)), sql), definition: definition,
+	})
 }

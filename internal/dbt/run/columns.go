@@ -73,13 +73,18 @@ func (r *run) fitColumns(ctx context.Context, model *project.Model, table string
 // making it again from itself, through a spare one: every warehouse can do that.
 func (r *run) recolumn(ctx context.Context, model *project.Model, stored []project.Column) error {
 	spare := r.beside(model, widerSuffix)
-	steps := []struct{ table, source string }{
-		{spare, "select " + selection(stored, model.Columns) + " from " + r.project.RelationOf(r.nextOf(model))},
-		{r.nextOf(model), "select * from " + r.project.RelationOf(spare)},
+	steps := []struct {
+		of            *project.Model
+		table, source string
+	}{
+		{unfiltered(model), spare, "select " + selection(stored, model.Columns) + " from " + entire(model, r.project.RelationOf(r.nextOf(model)))},
+		{model, r.nextOf(model), "select * from " + r.project.RelationOf(spare)},
 	}
 	for _, step := range steps {
 		statement := creation(r.project.RelationOf(step.table), model, step.source)
-		if err := r.createRelation(ctx, step.table, false, partitionOf(model), statement, model.Description, definitionOf(model, "")); err != nil {
+		if err := r.create(ctx, making{
+			model: step.of, table: step.table, statement: statement, definition: definitionOf(model, ""), ends: r.stored(r.nextOf(model)).ends,
+		}); err != nil {
 			return err
 		}
 	}
@@ -137,4 +142,12 @@ func columnList(columns []project.Column) string {
 
 func nameList(columns []project.Column) string {
 	return strings.ReplaceAll(columnList(columns), "`", "")
+}
+
+// unfiltered is a model whose table may be read without a filter: one that only
+// the runner reads.
+func unfiltered(model *project.Model) *project.Model {
+	as := *model
+	as.Config.Options.RequireFilter = false
+	return &as
 }

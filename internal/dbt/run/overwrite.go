@@ -26,9 +26,9 @@ func (r *run) overwrites(model *project.Model) bool {
 	c := model.Config
 	return c.Materialized == project.Incremental && c.Strategy == project.InsertOverwrite && c.KnowsPartitions &&
 		c.OnSchemaChange != project.SyncAll &&
-		!slices.ContainsFunc(r.project.Models, func(m *project.Model) bool {
-			return m.Stored() && slices.Contains(r.plan.inputs[m.Name].models, model.Name)
-		})
+		len(c.Hooks()) == 0 && !slices.ContainsFunc(r.project.Models, func(m *project.Model) bool {
+		return (m.Stored() || len(m.Config.Hooks()) > 0) && slices.Contains(r.plan.inputs[m.Name].models, model.Name)
+	})
 }
 
 // overwrite puts the rows of the partitions that change beside the model. For
@@ -75,14 +75,14 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 		sql = inside(model, sql, done.touched)
 	default:
 		done.status = unchanged
-		sql = fmt.Sprintf("select %s\nfrom %s\nwhere %t",
-			columnList(model.Columns), r.project.Relation(model), r.needsAll(model))
+		sql = fmt.Sprintf("select %s\nfrom %s\nwhere %t and %s",
+			columnList(model.Columns), r.project.Relation(model), r.needsAll(model), anywhere(model))
 	}
 	if done.err = r.fill(ctx, model, sql); done.err == nil && done.status == replaced && r.needsAll(model) {
 		done.err = r.send(ctx, fmt.Sprintf(
-			"insert into %[1]s (%[2]s)\nselect %[2]s\nfrom %[3]s\nwhere (%[4]s) is not true",
+			"insert into %[1]s (%[2]s)\nselect %[2]s\nfrom %[3]s\nwhere (%[4]s) is not true and %[5]s",
 			r.project.RelationOf(r.nextOf(model)), columnList(model.Columns),
-			r.project.Relation(model), within(model, done.touched)))
+			r.project.Relation(model), within(model, done.touched), anywhere(model)))
 	}
 	if done.err != nil {
 		done.status = failed
@@ -96,8 +96,9 @@ func (r *run) fill(ctx context.Context, model *project.Model, sql string) error 
 	if r.stored(next).definition == definition {
 		return r.send(ctx, replacement(r.project.RelationOf(next), model, sql, everything))
 	}
-	statement := creation(r.project.RelationOf(next), model, sql)
-	return r.createRelation(ctx, next, false, partitionOf(model), statement, model.Description, definition)
+	return r.create(ctx, making{
+		model: model, table: next, statement: creation(r.project.RelationOf(next), model, sql), definition: definition, ends: r.endOf(model),
+	})
 }
 
 // needsAll reports whether a test of this run looks at rows of the model that do

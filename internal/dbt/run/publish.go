@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,7 @@ func (r *run) prepare(ctx context.Context) error {
 			published.Models[model.Name] = last
 			continue
 		}
+		before := r.stored(model.Table())
 		statements, remake, err := r.publication(done.model, done)
 		if err != nil {
 			return err
@@ -47,6 +49,9 @@ func (r *run) prepare(ctx context.Context) error {
 			}
 			r.report.made(model.Name)
 		}
+		if err := r.finish(ctx, model, done, remake != nil, before); err != nil {
+			return fmt.Errorf("publishing %s: %w", model.Name, err)
+		}
 		changed := done.changed() || len(statements) > 0 || remake != nil
 		isNew = isNew || changed
 		published.Models[model.Name] = r.stateOf(model, changed, published)
@@ -59,6 +64,32 @@ func (r *run) prepare(ctx context.Context) error {
 	published.Tested = r.provenBy(isNew)
 	r.published = published
 	return nil
+}
+
+// finish gives a published relation what no transaction can: its options, its
+// grants, and what hooks say of it, in dbt's order.
+func (r *run) finish(ctx context.Context, model *project.Model, done building, isRemade bool, before stored) error {
+	if err := r.dress(ctx, model, done, isRemade, before); err != nil {
+		return err
+	}
+	hooks := func() error {
+		for _, statement := range done.waiting {
+			if err := r.send(ctx, statement); err != nil {
+				return fmt.Errorf("running a hook: %w", err)
+			}
+		}
+		return nil
+	}
+	grants := func() error {
+		if !done.changed() && !isRemade && !r.options.Always && optionsDigest(model) == r.known.Models[model.Name].Options {
+			return nil
+		}
+		return r.grant(ctx, model, before.identity != "")
+	}
+	if model.Stored() {
+		return errors.Join(hooks(), grants())
+	}
+	return errors.Join(grants(), hooks())
 }
 
 // claim says in the lease, before the first of what no transaction publishes,
@@ -85,7 +116,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	if next.definition == "" {
 		return nil, nil, nil // not built: it was not due
 	}
-	whole := exchange(relation, always, columnList(model.Columns), source)
+	whole := exchange(relation, always, columnList(model.Columns), entire(model, source))
 	var touched []string // what changes, where all else is published already
 	if condition := touches(model, done.touched); done.touched != "" {
 		touched = []string{exchange(relation, condition, columnList(model.Columns), source+"\nwhere "+condition)}
@@ -124,7 +155,9 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 		return nil, nil, nil
 	}
 	return nil, func(ctx context.Context) error {
-		return r.publish(ctx, model, true, "", viewCreation(r.project.Relation(model), sql), definition)
+		return r.publish(ctx, making{
+			model: model, isView: true, statement: viewCreation(r.project.Relation(model), sql), definition: definition, ends: r.endOf(model),
+		})
 	}, nil
 }
 
@@ -143,13 +176,13 @@ func (r *run) reshapeAsNext(ctx context.Context, model *project.Model, definitio
 // another type are NULL until then.
 func (r *run) reshape(ctx context.Context, model *project.Model, columns []project.Column, definition string) (err error) {
 	as := withColumns(model, columns)
-	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false"
+	source := "select * from " + r.project.RelationOf(r.nextOf(model)) + " where false and " + anywhere(model)
 	if found := r.stored(model.Table()); found.identity != "" && !found.isView {
 		if source, err = r.rowsAs(ctx, as, found); err != nil {
 			return err
 		}
 	}
-	return r.publish(ctx, model, false, partitionOf(model), creation(r.project.Relation(model), as, source), definition)
+	return r.publish(ctx, making{model: as, statement: creation(r.project.Relation(model), as, source), definition: definition, ends: r.endOf(model)})
 }
 
 // rowsAs is a query of a published table's rows in a model's columns. BigQuery
@@ -167,25 +200,26 @@ func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored) (s
 			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, quoted(column.Name))
 		}
 	}
-	rows := "select " + strings.Join(values, ", ") + " from " + r.project.Relation(model)
-	if found.partitioned == partitionOf(model) {
+	rows := "select " + strings.Join(values, ", ") + " from " + entire(model, r.project.Relation(model))
+	if strings.EqualFold(found.partitioned, partitionOf(model)) {
 		return rows, nil
 	}
 	spare := r.beside(model, widerSuffix)
-	err = r.createRelation(ctx, spare, false, partitionOf(model), creation(r.project.RelationOf(spare), model, rows), "Rows of "+model.Name+".", "")
+	err = r.create(ctx, making{model: unfiltered(model), table: spare, statement: creation(r.project.RelationOf(spare), model, rows)})
 	return "select * from " + r.project.RelationOf(spare), err
 }
 
 // publish makes a published relation. No transaction can, so the statement
 // goes out with the condition that the lease is held.
-func (r *run) publish(ctx context.Context, model *project.Model, isView bool, partitioned, statement, definition string) error {
-	if err := r.createRelationWhen(ctx, r.lease.condition(), model.Table(), isView, partitioned, statement, model.Description, definition); err != nil {
+func (r *run) publish(ctx context.Context, m making) error {
+	m.table, m.when = m.model.Table(), r.lease.condition()
+	if err := r.create(ctx, m); err != nil {
 		return err
 	}
-	found, err := r.warehouse.inspect(ctx, model.Table())
+	found, err := r.warehouse.inspect(ctx, m.table)
 	if err == nil {
 		r.mu.Lock()
-		r.relations[model.Table()] = found
+		r.relations[m.table] = found
 		r.mu.Unlock()
 	}
 	return err
@@ -198,7 +232,7 @@ func (r *run) stateOf(model *project.Model, changed bool, published *state) mode
 	in := r.plan.inputs[model.Name]
 	out := modelState{
 		SQL: r.plan.digests[model.Name], Version: published.Models[model.Name].Version,
-		Relation: r.stored(model.Table()).identity,
+		Relation: r.stored(model.Table()).identity, Options: optionsDigest(model),
 	}
 	if out.Memory = published.Models[model.Name].Memory; changed {
 		out.Version, out.Memory = r.lease.token, r.memory[model.Name]

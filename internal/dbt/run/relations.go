@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
@@ -27,10 +28,17 @@ type stored struct {
 	isView      bool
 	partitioned string // column the table is partitioned by
 	definition  string
+	ends        time.Time // zero for never
+	labels      map[string]string
+	description string
 	// identity changes when anybody makes the relation again, or changes its
 	// columns, its SQL or its definition; "" unless it was inspected.
 	identity string
 }
+
+// isDressed reports whether a relation has options that making it again takes
+// away.
+func (s stored) isDressed() bool { return !s.ends.IsZero() || len(s.labels) > 1 || s.description != "" }
 
 // relations lists what the dataset holds, by name, and inspects those that
 // are named, some at a time. All of it is free of charge.
@@ -43,8 +51,10 @@ func (w *warehouse) relations(ctx context.Context, inspected []string, threads i
 		return w.tables.List(w.dataset.ProjectID, w.dataset.DatasetID).MaxResults(1000).Pages(listing, func(page *rest.TableList) error {
 			for _, table := range page.Tables {
 				relation := stored{isView: table.Type == "VIEW", definition: table.Labels[definitionLabel]}
-				if table.TimePartitioning != nil {
-					relation.partitioned = table.TimePartitioning.Field
+				if by := table.TimePartitioning; by != nil {
+					relation.partitioned = timePartition(by.Field, by.Type)
+				} else if by := table.RangePartitioning; by != nil && by.Range != nil {
+					relation.partitioned = rangePartition(by.Field, by.Range.Start, by.Range.End, by.Range.Interval)
 				}
 				found[table.TableReference.TableId] = relation
 			}
@@ -79,9 +89,14 @@ func (w *warehouse) inspect(ctx context.Context, name string) (stored, error) {
 	if err != nil {
 		return stored{}, fmt.Errorf("reading what %s is: %w", name, err)
 	}
-	found := stored{isView: metadata.Type == bigquery.ViewTable, definition: metadata.Labels[definitionLabel]}
-	if metadata.TimePartitioning != nil {
-		found.partitioned = metadata.TimePartitioning.Field
+	found := stored{
+		isView: metadata.Type == bigquery.ViewTable, definition: metadata.Labels[definitionLabel],
+		ends: metadata.ExpirationTime, labels: metadata.Labels, description: metadata.Description,
+	}
+	if by := metadata.TimePartitioning; by != nil {
+		found.partitioned = timePartition(by.Field, string(by.Type))
+	} else if by := metadata.RangePartitioning; by != nil && by.Range != nil {
+		found.partitioned = rangePartition(by.Field, by.Range.Start, by.Range.End, by.Range.Interval)
 	}
 	var columns []project.Column
 	if !found.isView { // a view's follow from its SQL
@@ -89,6 +104,16 @@ func (w *warehouse) inspect(ctx context.Context, name string) (stored, error) {
 	}
 	found.identity = project.Digest(metadata.Type, found.definition, found.partitioned, metadata.CreationTime.UTC(), metadata.ViewQuery, columns)
 	return found, nil
+}
+
+// timePartition and rangePartition tell a partitioning from others, as
+// project.Partition does.
+func timePartition(field, kind string) string {
+	return (&project.Partition{Field: field, Granularity: strings.ToLower(cmp.Or(kind, "day"))}).String()
+}
+
+func rangePartition(field string, start, end, interval int64) string {
+	return (&project.Partition{Field: field, DataType: "int64", Range: &project.Range{Start: start, End: end, Interval: interval}}).String()
 }
 
 func (w *warehouse) metadata(ctx context.Context, table string) (metadata *bigquery.TableMetadata, err error) {
@@ -135,53 +160,63 @@ func typeName(field *bigquery.FieldSchema) string {
 	return kind
 }
 
-// describe writes the definition and the model's description to a relation.
-func (w *warehouse) describe(ctx context.Context, table, description, definition string) error {
+// update changes a relation's options.
+func (w *warehouse) update(ctx context.Context, table string, update bigquery.TableMetadataToUpdate) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	update := bigquery.TableMetadataToUpdate{Description: description}
-	update.SetLabel(definitionLabel, definition)
 	err := w.retry(ctx, func() error {
 		_, err := w.dataset.Table(table).Update(ctx, update, "")
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("describing table %s: %w", table, err)
+		return fmt.Errorf("setting the options of %s: %w", table, err)
 	}
 	return nil
 }
 
-// createRelation creates or replaces a relation and notes its definition. After a crash
-// in between it has no definition, and is made again.
-func (r *run) createRelation(ctx context.Context, table string, isView bool, partitioned, statement, description, definition string) error {
-	return r.createRelationWhen(ctx, "", table, isView, partitioned, statement, description, definition)
+// A making says how one of a model's relations is made.
+type making struct {
+	model      *project.Model
+	table      string
+	isView     bool
+	statement  string
+	definition string
+	ends       time.Time // zero for never
+	when       string    // a statement before, which fails unless it may go on
 }
 
-// createRelationWhen is createRelation behind a statement that fails unless it may go on.
-func (r *run) createRelationWhen(ctx context.Context, condition, table string, isView bool, partitioned, statement, description, definition string) error {
+// create creates or replaces a relation and notes its definition. After a crash
+// in between it has no definition, and is made again.
+func (r *run) create(ctx context.Context, m making) error {
 	r.mu.Lock()
-	found, exists := r.relations[table]
+	found, exists := r.relations[m.table]
 	r.mu.Unlock()
 	var script []string
-	if condition != "" {
-		script = append(script, condition)
+	if m.when != "" {
+		script = append(script, m.when)
 	}
-	replaceable := found.isView == isView && found.partitioned == partitioned // BigQuery's rule
+	partitioned := ""
+	if !m.isView {
+		partitioned = partitionOf(m.model)
+	}
+	replaceable := found.isView == m.isView && strings.EqualFold(found.partitioned, partitioned) // BigQuery's rule
 	if exists && !replaceable {
-		if isView && !found.isView && found.definition != "" { // made by a run: it may hold what nothing else does
-			script = append(script, fmt.Sprintf("create table if not exists %s as\nselect * from %s", r.project.RelationOf(table+keptSuffix), r.project.RelationOf(table)))
+		if m.isView && !found.isView && found.definition != "" { // made by a run: it may hold what nothing else does
+			script = append(script, fmt.Sprintf("create table if not exists %s as\nselect * from %s", r.project.RelationOf(m.table+keptSuffix), r.project.RelationOf(m.table)))
 		}
-		script = append(script, dropping(found.isView, r.project.RelationOf(table)))
+		script = append(script, dropping(found.isView, r.project.RelationOf(m.table)))
 	}
-	if err := r.send(ctx, strings.Join(append(script, statement), ";\n\n")); err != nil {
+	if err := r.send(ctx, strings.Join(append(script, m.statement), ";\n\n")); err != nil {
 		return err
 	}
-	if err := r.warehouse.describe(ctx, table, description, definition); err != nil {
+	update := basics(m.model, m.ends)
+	update.SetLabel(definitionLabel, m.definition)
+	if err := r.warehouse.update(ctx, m.table, update); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.relations[table] = stored{isView: isView, partitioned: partitioned, definition: definition}
+	r.relations[m.table] = stored{isView: m.isView, partitioned: partitioned, definition: m.definition, ends: m.ends}
 	return nil
 }
 
@@ -226,7 +261,7 @@ func (r *run) mayBeMadeAgain(ctx context.Context, model *project.Model) error {
 	if found.identity == "" || found.isView {
 		return nil
 	}
-	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+r.project.Relation(model))
+	rows, err := r.warehouse.query(ctx, "select count(*) as n from "+entire(model, r.project.Relation(model)))
 	if err != nil || len(rows) == 1 && rows[0]["n"] == int64(0) {
 		return err
 	}
@@ -234,13 +269,8 @@ func (r *run) mayBeMadeAgain(ctx context.Context, model *project.Model) error {
 		"making it again may lose what its sources have forgotten: run with --full-refresh to do that, or take the change back", model.Table())
 }
 
-// partitionOf is the column a model's table is partitioned by, or "".
-func partitionOf(model *project.Model) string {
-	if model.Config.PartitionBy == nil {
-		return ""
-	}
-	return model.Config.PartitionBy.Field
-}
+// partitionOf tells a model's partitioning from others; "" for none.
+func partitionOf(model *project.Model) string { return model.Config.PartitionBy.String() }
 
 // makeDataset makes a dataset unless it is there, in the location of the
 // models': no statement can use two.

@@ -159,8 +159,7 @@ func (r *run) interruption() error {
 
 func (r *run) carryOut(ctx context.Context) (err error) {
 	if r.options.NoModels {
-		r.test(ctx)
-		return context.Cause(ctx)
+		return r.testAlone(ctx)
 	}
 	if r.plan, err = r.planOf(r.vars, r.startedAt); err != nil {
 		return err
@@ -180,7 +179,19 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 		return err
 	}
 	r.report.wrote = true
-	return nil
+	return r.runRunHooks(ctx, r.project.OnRunEnd)
+}
+
+// testAlone tests what is published.
+func (r *run) testAlone(ctx context.Context) error {
+	if err := r.runRunHooks(ctx, r.project.OnRunStart); err != nil {
+		return err
+	}
+	r.test(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return r.runRunHooks(ctx, r.project.OnRunEnd)
 }
 
 // hold builds, tests and publishes, and renews the lease meanwhile.
@@ -222,6 +233,9 @@ func (r *run) execute(ctx context.Context) (err error) {
 		return err
 	}
 	if err = r.dropStrays(ctx); err != nil {
+		return err
+	}
+	if err = r.runRunHooks(ctx, r.project.OnRunStart); err != nil {
 		return err
 	}
 	var models []*project.Model

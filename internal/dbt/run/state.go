@@ -30,6 +30,8 @@ type modelState struct {
 	// Relation is the identity of the published table or view; another one
 	// under its name is not what this state speaks of.
 	Relation string `json:"relation,omitempty"`
+	// Options is the digest of the options that it was given; "" for none.
+	Options string `json:"options,omitempty"`
 	// Pending: what was built is not published, because something failed.
 	Pending bool `json:"pending,omitempty"`
 	// Memory is the answer to the model's own question; see overwrite.go.
@@ -115,7 +117,14 @@ func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error
 		if err != nil {
 			return nil, err
 		}
-		out.digests[model.Name] = project.Digest(compiled.SQL, definitionOf(model, ""), p.Target().Vars)
+		parts := []any{compiled.SQL, definitionOf(model, ""), p.Target().Vars}
+		if more := optionsDigest(model); more != "" {
+			parts = append(parts, more)
+		}
+		for _, hook := range model.Config.Hooks() {
+			parts = append(parts, hook.Of, hook.SQL)
+		}
+		out.digests[model.Name] = project.Digest(parts...)
 		out.partitions[model.Name] = compiled.Config.Partitions
 		out.inputs[model.Name] = inputsOf(p, model)
 		if model.Stored() {

@@ -16,10 +16,13 @@ func creation(relation string, model *project.Model, sql string) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "create or replace table %s\n", relation)
 	if model.Config.PartitionBy != nil {
-		fmt.Fprintf(&out, "partition by %s\n", model.Config.PartitionBy.Expression())
+		fmt.Fprintf(&out, "partition by %s\n", model.Config.PartitionBy.Clause())
 	}
 	if len(model.Config.ClusterBy) > 0 {
 		fmt.Fprintf(&out, "cluster by %s\n", strings.Join(model.Config.ClusterBy, ", "))
+	}
+	if key := model.Config.Options.KMSKey; key != "" {
+		fmt.Fprintf(&out, "options (kms_key_name = '%s')\n", key)
 	}
 	fmt.Fprintf(&out, "as\nselect %s\nfrom (\n%s\n)", columnList(model.Columns), strings.TrimSpace(sql))
 	return out.String()
@@ -65,6 +68,23 @@ func replacement(relation string, model *project.Model, sql, partitions string) 
 // everything stands for every partition.
 const everything = "*"
 
+// anywhere is a condition that all rows of a model's table meet; one that must be
+// read with a filter takes it for one.
+func anywhere(model *project.Model) string {
+	if !model.Config.Options.RequireFilter {
+		return always
+	}
+	return fmt.Sprintf("(%[1]s is null or %[1]s is not null)", model.Config.PartitionBy.Field)
+}
+
+// entire is a relation with such a condition, where one is needed.
+func entire(model *project.Model, relation string) string {
+	if condition := anywhere(model); condition != always {
+		return relation + "\nwhere " + condition
+	}
+	return relation
+}
+
 // within is the condition for rows of these partitions.
 func within(model *project.Model, partitions string) string {
 	if partitions == everything || model.Config.PartitionBy == nil {
@@ -87,6 +107,10 @@ func touches(model *project.Model, partitions string) string {
 // inside is a model's SQL, which fails when it gives a row outside of the
 // partitions that the model names: no run would replace it.
 func inside(model *project.Model, sql, partitions string) string {
+	if by := model.Config.PartitionBy; by.Copies {
+		return fmt.Sprintf("select *\nfrom (\n%s\n)\nwhere if(%s is not null, true, error('copy_partitions copies no rows without a partition, and the model gives some'))",
+			strings.TrimSpace(sql), by.Expression())
+	}
 	if !model.Config.KnowsPartitions || partitions == everything {
 		return sql
 	}
@@ -105,6 +129,9 @@ func merging(relation, newRows string, model *project.Model, written []project.C
 		return fmt.Sprintf("insert into %s (%s)\nselect %s\nfrom %s;", relation, columns, columns, newRows)
 	}
 	same := slices.Clone(config.Predicates)
+	if config.Options.RequireFilter {
+		same = append(same, fmt.Sprintf("DBT_INTERNAL_DEST.%[1]s is null or DBT_INTERNAL_DEST.%[1]s is not null", config.PartitionBy.Field))
+	}
 	for _, key := range config.UniqueKey {
 		same = append(same, fmt.Sprintf("DBT_INTERNAL_SOURCE.%[1]s = DBT_INTERNAL_DEST.%[1]s", key))
 	}

@@ -125,7 +125,7 @@ func (w *Writer) WriteFooter(dst *bytes.Buffer, groups []format.RowGroup, facts 
 		footer.NumRows += groups[i].NumRows
 	}
 	for i := range footer.ColumnOrders {
-		footer.ColumnOrders[i].TypeOrder = new(format.TypeDefinedOrder)
+		footer.ColumnOrders[i].Value = new(format.TypeDefinedOrder)
 	}
 	begin := dst.Len()
 	if err := marshal(dst, &footer); err != nil {

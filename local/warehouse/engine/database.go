@@ -8,11 +8,17 @@ import (
 	"reflect"
 
 	"github.com/goccy/googlesqlite"
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/stationflow/stationflow/local/warehouse/engine/mend"
 )
 
 // database is the warehouse's database as this package uses it beside the emulator: over one connection, which needs not
 // read the schema again when it is the one that has changed it. It serves one request at a time.
-type database struct{ db *sql.DB }
+type database struct {
+	db     *sql.DB
+	direct *sqlite3.Conn // the one that calls functions directly
+}
 
 // openDatabase opens the database once more. The emulator's driver shares what it knows of tables between all who give
 // the same name.
@@ -22,7 +28,7 @@ func openDatabase(name string) (*database, error) {
 		return nil, fmt.Errorf("opening the warehouse's database: %w", err)
 	}
 	db.SetMaxOpenConns(1)
-	return &database{db}, nil
+	return &database{db: db}, nil
 }
 
 // connection speaks GoogleSQL, and SQLite beneath it: both are in the same transaction.
@@ -41,7 +47,26 @@ func (d *database) connect(ctx context.Context) (*connection, error) {
 	if err := c.Raw(func(driver any) (err error) { c.sqlite, err = beneath(driver); return err }); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	if err := c.sqlite.Raw(d.callDirectly); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	return c, nil
+}
+
+// callDirectly mends a connection to SQLite, once.
+func (d *database) callDirectly(driver any) error {
+	conn, ok := driver.(interface{ Raw() *sqlite3.Conn })
+	if !ok {
+		return fmt.Errorf("%T is not a connection to SQLite", driver)
+	}
+	if conn.Raw() == d.direct {
+		return nil
+	}
+	if err := mend.CallDirectly(conn.Raw()); err != nil {
+		return err
+	}
+	d.direct = conn.Raw()
+	return nil
 }
 
 // beneath is the connection to SQLite that one of the emulator's driver uses. The driver does not export it: the version

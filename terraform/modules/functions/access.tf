@@ -141,6 +141,46 @@ resource "google_cloud_run_v2_service_iam_member" "replay" {
   member   = each.value
 }
 
+# The page reads the marts, and what of staging one of them is a view over. It may
+# write nowhere.
+resource "google_bigquery_dataset_iam_member" "page" {
+  count = var.page == null ? 0 : 1
+
+  project    = var.project
+  dataset_id = var.prod_dataset
+  role       = "roles/bigquery.dataViewer"
+  member     = google_service_account.function["page"].member
+}
+
+resource "google_bigquery_table_iam_member" "page" {
+  for_each = var.page == null ? {} : var.page.tables
+
+  project    = var.project
+  dataset_id = var.staging_dataset
+  table_id   = each.value
+  role       = "roles/bigquery.dataViewer"
+  member     = google_service_account.function["page"].member
+}
+
+resource "google_project_iam_member" "page_jobs" {
+  count = var.page == null ? 0 : 1
+
+  project = var.project
+  role    = "roles/bigquery.jobUser" # there is no smaller place to grant it
+  member  = google_service_account.function["page"].member
+}
+
+# gcloud's proxy asks for the service's address before it calls it.
+resource "google_cloud_run_v2_service_iam_member" "page" {
+  for_each = var.page == null ? {} : { for pair in setproduct(["invoker", "viewer"], var.page.viewers) : join(" ", pair) => pair }
+
+  project  = var.project
+  location = var.region
+  name     = google_cloudfunctions2_function.function["page"].name
+  role     = "roles/run.${each.value[0]}"
+  member   = each.value[1]
+}
+
 # Transform keeps the artifacts of its last run, and changes nothing else.
 resource "google_storage_bucket_iam_member" "transform" {
   bucket = var.bucket

@@ -37,6 +37,23 @@ locals {
       timeout       = 540
       environment   = merge(var.compact.settings, { LAKE_BUCKET = var.bucket })
     }
+    }, var.page == null ? {} : {
+    # People open it, from outside the network: IAM lets only those in whom var.page
+    # names. One instance, because each reads the marts for itself.
+    page = {
+      concurrency   = 80
+      cpu           = "1"
+      description   = "The page of the figures, for people whom IAM lets in."
+      ingress       = "ALLOW_ALL"
+      max_instances = 1
+      memory        = "512Mi"
+      timeout       = 60
+      environment = merge(var.page.settings, {
+        GOOGLE_CLOUD_PROJECT = var.project
+        PROD_DATASET         = var.prod_dataset
+        STATION_TIMEZONE     = var.station_timezone
+      })
+    }
   })
   # A person calls it, from outside the network: IAM lets only those in whom
   # var.replay names.
@@ -191,7 +208,7 @@ resource "google_service_account" "function" {
 }
 
 resource "google_cloudfunctions2_function" "function" {
-  #checkov:skip=CKV_GCP_124:ingest takes calls from outside the network only with transport = "http" and no network, where IAM lets the bridge alone in; replay is called by people whom IAM lets in
+  #checkov:skip=CKV_GCP_124:ingest takes calls from outside the network only with transport = "http" and no network, where IAM lets the bridge alone in; page and replay are called by people whom IAM lets in
   for_each = local.functions
 
   project      = var.project
@@ -262,11 +279,14 @@ resource "google_cloudfunctions2_function" "function" {
   depends_on = [
     google_bigquery_dataset_iam_member.audit,
     google_bigquery_dataset_iam_member.ingest,
+    google_bigquery_dataset_iam_member.page,
     google_bigquery_dataset_iam_member.transform,
     google_bigquery_dataset_iam_member.replay,
     google_bigquery_table_iam_member.audit,
+    google_bigquery_table_iam_member.page,
     google_bigquery_table_iam_member.replay,
     google_project_iam_member.audit_jobs,
+    google_project_iam_member.page_jobs,
     google_project_iam_member.replay_jobs,
     google_project_iam_member.transform_jobs,
     google_pubsub_topic_iam_member.alert,

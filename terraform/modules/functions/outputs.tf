@@ -31,6 +31,11 @@ output "ingest" {
   }
 }
 
+output "page" {
+  description = "The function's service; null without it."
+  value       = var.page == null ? null : google_cloudfunctions2_function.function["page"].name
+}
+
 output "replay" {
   description = "The function's identity, and its URI without a path; null without it."
   value = var.replay == null ? null : {

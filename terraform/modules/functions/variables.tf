@@ -66,6 +66,16 @@ variable "network" {
   type        = object({ egress = string, subnetwork = string })
 }
 
+variable "page" {
+  description = "Who may look at the page, its further environment, and the staging tables that it reads; null for none."
+  type = object({
+    settings = map(string)
+    tables   = map(string)
+    viewers  = set(string)
+  })
+  default = null
+}
+
 variable "prod_dataset" {
   description = "Id of the dataset of marts."
   type        = string

@@ -5,6 +5,7 @@
 locals {
   run        = "monitored_resource=\"cloud_run_revision\""
   pool       = "monitored_resource=\"cloud_run_worker_pool\""
+  compact    = "${local.run},service_name=\"compact\""
   quarantine = "[${var.deployment.quarantine_alert_minutes}m]"
 
   # What the lines of each workload have in common.
@@ -145,10 +146,16 @@ locals {
       duration = "120s"
     }
     function-errors = {
-      title    = "A function answers with errors"
+      title    = "A function answers with errors, or compact has stopped"
       severity = "WARNING"
-      # Compact is called once an hour, so a second failure is one too many.
-      query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5 or sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=\"compact\",response_code_class=\"5xx\"}[3h])) >= 2"
+      # Compact is called once an hour, so a second failure is one too many, and
+      # six hours without a success too long. Before its first none is missed.
+      query = join(" or ", concat([
+        "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+        ], var.compacts ? [
+        "sum by (service_name) (increase(run_googleapis_com:request_count{${local.compact},response_code_class=\"5xx\"}[3h])) >= 2",
+        "(sum by (service_name) (increase(run_googleapis_com:request_count{${local.compact},response_code_class=\"2xx\"}[1d])) > 0 unless sum by (service_name) (increase(run_googleapis_com:request_count{${local.compact},response_code_class=\"2xx\"}[6h])) > 0)",
+      ] : []))
       duration = "300s"
     }
     incomplete = {

@@ -13,6 +13,11 @@ variable "canary_hops" {
   type        = set(string)
 }
 
+variable "compacts" {
+  description = "Whether compact is called once an hour."
+  type        = bool
+}
+
 variable "dead_letter_subscription" {
   description = "Name of the subscription that keeps dead letters."
   type        = string

@@ -172,9 +172,12 @@ func divide(original scalar) scalar {
 func divideNumerics(args []any) (any, bool, error) {
 	_, first := args[0].(numeric)
 	_, second := args[1].(numeric)
+	if !first && !second {
+		return nil, false, nil
+	}
 	a, _, errA := toNumeric(args[0])
 	b, _, errB := toNumeric(args[1])
-	if !first && !second || errA != nil || errB != nil {
+	if errA != nil || errB != nil {
 		return nil, false, nil //nolint:nilerr // the original fails, too
 	}
 	x, okA := a.(numeric)

@@ -1,4 +1,5 @@
-// The strip at the top: what happens between Kafka and the figures.
+// How the pipeline is, in one line at the top, and hop by hop where the server
+// knows: the local system does, a page over a warehouse alone does not.
 
 import { drawAlerts } from "./alerts.js"
 import { drawBill } from "./bill.js"
@@ -27,33 +28,39 @@ function setState(element, state) {
 // isBad tells what needs attention.
 const isBad = ({ state }) => state === "failing" || state === "behind"
 
-export function drawPipeline(pipeline, figures) {
-  drawOverall(pipeline, figures)
+export function drawPipeline(pipeline) {
+  drawOverall(pipeline)
   drawAttention(pipeline.hops.filter(isBad))
   drawRefused(pipeline.refused)
   drawAlerts($("#alerts"), pipeline.alerts)
   drawNote("#new-fields", pipeline.new_fields)
   drawNote("#canary", pipeline.canary_note)
-  for (const hop of pipeline.hops) drawHop(hop, pipeline, figures)
+  $("#pipeline").hidden = pipeline.hops.length === 0
+  if (pipeline.hops.length === 0) return
+  for (const hop of pipeline.hops) drawHop(hop, pipeline)
   drawMeasures(pipeline)
   drawRun(pipeline.transform)
   drawBill($("#bill"), pipeline.bill)
 }
 
-function drawOverall(pipeline, figures) {
+function drawOverall(pipeline) {
   const { state, note, remedy } = pipeline.overall
+  const strip = pipeline.hops.length > 0
+  const link = $("#overall a")
+  link.setAttribute("href", strip ? "#pipeline" : "#freshness")
+  setText(link, strip ? "Pipeline" : "Figures")
   setState($("#overall .state"), state)
-  setText($("#overall .why"), isBad({ state }) ? troubles(pipeline.hops) : [note, remedy].join(" ").trim())
+  setText($("#overall .why"), strip && isBad({ state }) ? troubles(pipeline.hops) : [note, remedy].join(" ").trim())
   document.title = isBad({ state }) ? `Stations: ${state}` : "Stations"
 
   setText($("#empty"), pipeline.waiting_for)
   $("#empty").hidden = pipeline.waiting_for === ""
   $("#figures").hidden = pipeline.waiting_for !== ""
 
-  const computed = figures.computed_at
-    ? `Figures of ${figures.computed_at.slice(0, 10)} at ${clock(figures.computed_at)}`
+  const computed = pipeline.computed_at
+    ? `Figures of ${pipeline.computed_at.slice(0, 10)} at ${clock(pipeline.computed_at)}`
     : "No figures yet"
-  setText($("#as-of"), `${computed} (${figures.time_zone})`)
+  setText($("#as-of"), `${computed} (${pipeline.time_zone})`)
   setText($("#simulated"), pipeline.simulation?.note ?? "")
   $("#simulated").hidden = !pipeline.simulation
 }
@@ -134,12 +141,12 @@ const PASSED = {
   staging: "rows",
 }
 
-function drawHop(hop, pipeline, figures) {
+function drawHop(hop, pipeline) {
   const item = hopItem(hop.hop)
   item.dataset.state = hop.state
   setText($("h3", item), hop.name)
   setState($(".state", item), hop.state)
-  const [big, unit, passed] = headline(hop, pipeline, figures)
+  const [big, unit, passed] = headline(hop, pipeline)
   setText($(".rate b", item), big)
   setText($(".rate span", item), unit)
   setText($(".passed", item), passed)
@@ -162,14 +169,14 @@ function hopItem(id) {
 
 // headline is the number that says most about a hop, its unit, and how much
 // has passed.
-function headline(hop, { at, transform }, figures) {
+function headline(hop, { at, transform, computed_at }) {
   switch (hop.hop) {
     case "transform":
       return transform.last_finished
         ? [seconds(transform.last_took_seconds), "", `last run, ${clock(transform.last_finished)}`]
         : ["–", "", "no run yet"]
     case "prod":
-      return [count(hop.records), "rows", figures.computed_at ? `computed ${seconds(Math.max(0, age(figures.computed_at, at)))} ago` : "no figures yet"]
+      return [count(hop.records), "rows", computed_at ? `computed ${seconds(Math.max(0, age(computed_at, at)))} ago` : "no figures yet"]
   }
   return [perSecond(hop.per_second), hop.per_second == null ? "" : "records/s", `${count(hop.records)} ${PASSED[hop.hop]}`]
 }

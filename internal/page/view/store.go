@@ -12,7 +12,6 @@
 package view
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -59,8 +58,8 @@ type Config struct {
 
 // A reader reads the marts.
 type reader interface {
-	freshness(ctx context.Context) ([]freshness, error)
-	read(ctx context.Context, from civil.Date, moment time.Time) (*reading, error)
+	marts(ctx context.Context, from civil.Date) (*reading, error)
+	disturbances(ctx context.Context, moment time.Time) ([]disturbance, error)
 }
 
 // A Store holds what was read last. Its methods may be called concurrently.
@@ -114,8 +113,25 @@ func New(config Config) *Store {
 	return s
 }
 
-// Version counts readings: an answer with an older one may have changed.
-func (s *Store) Version() int64 { return s.last.Load().version }
+// A Summary says what was read last.
+type Summary struct {
+	Version    int64     // counts readings: an answer with an older one may have changed
+	ReadAt     time.Time // zero before the first reading that did not fail
+	ComputedAt time.Time // of the newest figures; zero without any
+	ArrivedAt  time.Time // of the newest record that counts; likewise
+	Failure    string    // why the last reading failed; "" when it did not
+}
+
+// Last says what was read last.
+func (s *Store) Last() Summary {
+	c := s.last.Load()
+	summary := Summary{Version: c.version, ReadAt: c.readAt, Failure: c.failure}
+	for _, topic := range c.freshness {
+		summary.ComputedAt = later(summary.ComputedAt, topic.ComputedAt)
+		summary.ArrivedAt = later(summary.ArrivedAt, topic.ArrivedAt)
+	}
+	return summary
+}
 
 // Changed is called after each run of the transform. It reads the marts when
 // somebody looks, and else leaves that to the next question.
@@ -168,37 +184,67 @@ func (s *Store) refresh(ctx context.Context) error {
 // readInto brings a copy of the last content up to date.
 func (s *Store) readInto(ctx context.Context, next *content) error {
 	now, today := s.Now(), s.today()
-	fresh, err := s.from.freshness(ctx)
-	if err != nil {
-		return err
-	}
 	oldest := today.AddDays(1 - Days)
 	from := oldest
 	if now.Sub(next.readAt) < remembered && now.Sub(next.wholeAt) < wholeEvery {
-		from = today.AddDays(-1)
-		for _, topic := range fresh {
-			if topic.Since.Before(from) && !topic.Since.Before(oldest) {
-				from = topic.Since
-			}
-		}
+		from = since(next.freshness, oldest, today.AddDays(-1))
 	}
-	// Simulated stations play today from its beginning again.
-	read, err := s.from.read(ctx, from, earlier(s.Moment().At, today.In(s.Location)))
+	read, err := s.from.marts(ctx, from)
 	if err != nil {
 		return err
+	}
+	fresh := byTopic(read.freshness)
+	if late := since(fresh, oldest, from); late.Before(from) { // records of earlier days came
+		from = late
+		if read, err = s.from.marts(ctx, from); err != nil {
+			return err
+		}
+		fresh = byTopic(read.freshness)
+	}
+	if from == oldest || disturbed(next.freshness, fresh) {
+		// Simulated stations play today from its beginning again.
+		next.disturbances, err = s.from.disturbances(ctx, earlier(s.Moment().At, today.In(s.Location)))
+		if err != nil {
+			return err
+		}
 	}
 	next.days = maps.Clone(next.days)
 	maps.DeleteFunc(next.days, func(date civil.Date, _ *day) bool { return date.Before(oldest) || !date.Before(from) })
 	next.take(read)
-	next.freshness = map[string]freshness{}
-	for _, topic := range fresh {
-		next.freshness[topic.Topic] = topic
-	}
 	next.readAt, next.failure = now, ""
 	if from == oldest {
 		next.wholeAt = now
 	}
 	return nil
+}
+
+// since is the earliest date of what arrived lately, but none before oldest, and
+// none after latest.
+func since(topics map[string]freshness, oldest, latest civil.Date) civil.Date {
+	for _, topic := range topics {
+		if topic.Since.Before(latest) && !topic.Since.Before(oldest) {
+			latest = topic.Since
+		}
+	}
+	return latest
+}
+
+func byTopic(all []freshness) map[string]freshness {
+	topics := map[string]freshness{}
+	for _, one := range all {
+		topics[one.Topic] = one
+	}
+	return topics
+}
+
+// disturbed reports whether incidents or equipment failures came in between.
+func disturbed(before, after map[string]freshness) bool {
+	for _, topic := range []string{"incidents", "equipment_failures"} {
+		if !before[topic].ArrivedAt.Equal(after[topic].ArrivedAt) {
+			return true
+		}
+	}
+	return false
 }
 
 // take adds what was read.
@@ -212,7 +258,7 @@ func (c *content) take(r *reading) {
 	put(c, r.late, func(d *day) *[]late { return &d.late })
 	put(c, r.incidents, func(d *day) *[]events { return &d.incidents })
 	put(c, r.failures, func(d *day) *[]events { return &d.failures })
-	c.disturbances = r.disturbances
+	c.freshness = byTopic(r.freshness)
 	c.stations = c.names()
 }
 
@@ -267,7 +313,14 @@ func (c *content) first(today civil.Date) civil.Date {
 func (s *Store) today() civil.Date { return civil.DateOf(s.Moment().At.In(s.Location)) }
 
 func earlier(a, b time.Time) time.Time {
-	if cmp.Compare(a.UnixNano(), b.UnixNano()) <= 0 {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
 		return a
 	}
 	return b

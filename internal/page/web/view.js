@@ -4,7 +4,7 @@
 import { asked, lineColor, offer } from "./ask.js"
 import { drawHeat } from "./heat.js"
 import { drawChart } from "./charts.js"
-import { clock, count, make, name, NO_DATA, parts, seconds } from "./format.js"
+import { clock, count, entry, make, name, NO_DATA, parts, seconds } from "./format.js"
 
 const $ = (selector, within = document) => within.querySelector(selector)
 const MOST_BARS = 12
@@ -68,12 +68,14 @@ function drawOpen({ open }) {
 }
 
 function openRow({ kind, what, station, place, severity, age_seconds, ends_at }) {
-  const row = make("tr", "", Object.assign(make("th", "", what), { scope: "row" }))
-  const level = severity ?? (kind === "incident" ? "–" : "failure")
-  const mark = make("span", "state", level)
+  const mark = make("span", "state", severity ?? (kind === "incident" ? "–" : "failure"))
   mark.dataset.state = severity === "Major" ? "failing" : severity === "Minor" ? "behind" : "idle"
-  row.append(make("td", "", mark), ...[`${name(station)}, ${place}`, seconds(age_seconds), until(ends_at)].map((text) => make("td", "", text)))
-  return row
+  return entry(what, [
+    ["", mark],
+    ["", `${name(station)}, ${place}`],
+    ["For", seconds(age_seconds)],
+    ["Until", until(ends_at)],
+  ])
 }
 
 function until(at) {
@@ -85,7 +87,11 @@ function drawFreshness({ freshness }) {
     ...freshness.map(({ about, arrived_at, computed_at, age_seconds, state }) => {
       const mark = make("span", "state", state)
       mark.dataset.state = state === "fresh" ? "flowing" : "idle"
-      return make("tr", "", Object.assign(make("th", "", about), { scope: "row" }), make("td", "", mark), make("td", "", `${seconds(age_seconds)} ago`), make("td", "", clock(computed_at)))
+      return entry(about, [
+        ["", mark],
+        ["Newest record", `${seconds(age_seconds)} ago`],
+        ["Summed at", clock(computed_at)],
+      ])
     }),
   )
 }

@@ -1,4 +1,4 @@
-package dashboard
+package page
 
 import (
 	"embed"
@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"net/http"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/status"
 )
 
 //go:embed web
@@ -26,33 +28,36 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 //	/api/view.csv   one chart of it, named by chart, as comma-separated values
 //	/api/dashboard  the figures, metric by metric (Figures)
 //	/api/tables     the five dashboard tables, row by row
-//	/api/pipeline   the pipeline's state now, and which snapshot is served (Status)
-//	/api/meter      what was used since the start of what a bill counts
+//	/api/pipeline   the pipeline's state now, and which snapshot is served (status.Status)
+//	/api/…          Config.Documents
 //
-// all by GET, the others in JSON. None of them waits for the warehouse.
-func (d *Dashboard) Handler() http.Handler {
+// all by GET, the others in JSON. None of them waits for the warehouse, but for
+// the tables after Changed.
+func (p *Page) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", files(web, "web"))
 	mux.Handle("GET /vendor/", http.StripPrefix("/vendor", files(vendored, "vendor")))
-	mux.HandleFunc("GET /api/view", d.answer)
-	mux.HandleFunc("GET /api/view.csv", d.download)
-	mux.HandleFunc("GET /api/dashboard", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, figuresOf(d.last.Load(), d.location))
+	mux.HandleFunc("GET /api/view", p.answer)
+	mux.HandleFunc("GET /api/view.csv", p.download)
+	mux.HandleFunc("GET /api/dashboard", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, figuresOf(p.current(r.Context()), p.Location))
 	})
-	mux.HandleFunc("GET /api/tables", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, tablesOf(d.last.Load(), d.location))
+	mux.HandleFunc("GET /api/tables", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, tablesOf(p.current(r.Context()), p.Location))
 	})
 	mux.HandleFunc("GET /api/pipeline", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, d.Status())
+		writeJSON(w, p.Status())
 	})
-	mux.HandleFunc("GET /api/meter", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, d.metered())
-	})
+	for name, document := range p.Documents {
+		mux.HandleFunc("GET /api/"+name, func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, document())
+		})
+	}
 	return secured(mux)
 }
 
-func (d *Dashboard) answer(w http.ResponseWriter, r *http.Request) {
-	answer, err := d.view.Answer(r.URL.Query())
+func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
+	answer, err := p.View.Answer(r.URL.Query())
 	if err != nil {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(http.StatusBadRequest)
@@ -62,8 +67,8 @@ func (d *Dashboard) answer(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, answer)
 }
 
-func (d *Dashboard) download(w http.ResponseWriter, r *http.Request) {
-	answer, err := d.view.Answer(r.URL.Query())
+func (p *Page) download(w http.ResponseWriter, r *http.Request) {
+	answer, err := p.View.Answer(r.URL.Query())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -119,12 +124,12 @@ type tables struct {
 	Tables map[string][]Row `json:"tables"`
 }
 
-func tablesOf(s *snapshot, location *time.Location) tables {
-	t := tables{ReadAt: timeIn(location, s.readAt), Tables: map[string][]Row{}}
+func tablesOf(s *Snapshot, location *time.Location) tables {
+	t := tables{ReadAt: status.Time(location, s.ReadAt), Tables: map[string][]Row{}}
 	for _, name := range Tables {
 		t.Tables[name] = []Row{}
 	}
-	for _, row := range s.rows {
+	for _, row := range s.Rows {
 		t.Tables[row.Table] = append(t.Tables[row.Table], row)
 	}
 	return t

@@ -1,6 +1,6 @@
 // What people were told, and that has not ended.
 
-import { clock, seconds } from "./format.js"
+import { clock, entry, seconds } from "./format.js"
 
 const SHOWN = 8 // the newest
 
@@ -17,22 +17,16 @@ export function drawAlerts(section, alerts) {
 }
 
 function row(alert) {
-  const tr = document.createElement("tr")
-  const what = document.createElement("th")
-  what.scope = "row"
-  what.textContent = alert.text
-  tr.append(what, ...[alert.severity || "–", seconds(alert.age_seconds), until(alert), alert.told ? "yes" : "being tried"].map(cell))
-  return tr
+  return entry(alert.text, [
+    ["", alert.severity || "–"],
+    ["For", seconds(alert.age_seconds)],
+    ["Until", until(alert)],
+    ["Told:", alert.told ? "yes" : "being tried"],
+  ])
 }
 
 // until has the date where that is not the day on which it began.
 function until({ began_at, ends_at }) {
   const time = clock(ends_at).slice(0, 5)
   return ends_at.slice(0, 10) === began_at.slice(0, 10) ? time : `${ends_at.slice(0, 10)} ${time}`
-}
-
-function cell(text) {
-  const td = document.createElement("td")
-  td.textContent = text
-  return td
 }

@@ -24,15 +24,16 @@ var (
 type marts struct {
 	reading
 	fresh []freshness
+	going []disturbance
 	err   error
 	froms []civil.Date // of each reading
+	asked int          // how often for disturbances
 }
 
-func (m *marts) freshness(context.Context) ([]freshness, error) { return m.fresh, nil }
-
-func (m *marts) read(_ context.Context, from civil.Date, _ time.Time) (*reading, error) {
+func (m *marts) marts(_ context.Context, from civil.Date) (*reading, error) {
 	m.froms = append(m.froms, from)
 	read := m.reading
+	read.freshness = m.fresh
 	read.flow = nil
 	for _, f := range m.flow {
 		if !f.Date.Before(from) {
@@ -40,6 +41,11 @@ func (m *marts) read(_ context.Context, from civil.Date, _ time.Time) (*reading,
 		}
 	}
 	return &read, m.err
+}
+
+func (m *marts) disturbances(context.Context, time.Time) ([]disturbance, error) {
+	m.asked++
+	return m.going, nil
 }
 
 func float(f float64) bigquery.NullFloat64 { return bigquery.NullFloat64{Float64: f, Valid: true} }
@@ -282,13 +288,13 @@ func TestCharts_Platforms(t *testing.T) {
 func TestAnswer_Open(t *testing.T) {
 	t.Parallel()
 	began := now.Add(-time.Hour)
-	m := &marts{reading: reading{disturbances: []disturbance{
+	m := &marts{going: []disturbance{
 		{Kind: "equipment failure", What: "lift", Station: "A", Zone: "A / Dock 1", BeganAt: now, EndsAt: now.Add(time.Minute)},
 		{Kind: "incident", What: "minor", Station: "A", Zone: "A / Dock 1", Severity: text("Minor"), BeganAt: began.Add(time.Minute), EndsAt: now.Add(time.Second)},
 		{Kind: "incident", What: "major", Station: "B", Zone: "elsewhere", Severity: text("Major"), BeganAt: began, EndsAt: now.Add(time.Hour)},
 		{Kind: "incident", What: "over", Station: "B", Zone: "B / Dock 1", Severity: text("Major"), BeganAt: began, EndsAt: now},
 		{Kind: "incident", What: "to come", Station: "B", Zone: "B / Dock 1", Severity: text("Major"), BeganAt: now.Add(time.Second), EndsAt: now.Add(time.Hour)},
-	}}}
+	}}
 	s := looked(t, m)
 	var got []string
 	for _, o := range ask(t, s, "").Open {
@@ -344,19 +350,26 @@ func TestStore_ReadsLittle(t *testing.T) {
 	}
 	s.asked.Store(clock.UnixNano()) // somebody looks
 	changed()
-	m.fresh = []freshness{{Topic: "incidents", Since: today.AddDays(-9)}}
-	changed()
+	if m.asked != 1 {
+		t.Errorf("asked %d times what goes on, though nothing of it came", m.asked)
+	}
+	m.fresh = []freshness{{Topic: "incidents", Since: today.AddDays(-9), ArrivedAt: clock}}
+	changed() // finds out that older days have changed
+	changed() // knows it
 	clock = clock.Add(remembered)
 	s.asked.Store(clock.UnixNano())
 	changed()
-	if want := []civil.Date{m.froms[0], today.AddDays(-1), today.AddDays(-9), m.froms[0]}; !cmp.Equal(m.froms, want) {
+	if want := []civil.Date{m.froms[0], today.AddDays(-1), today.AddDays(-1), today.AddDays(-9), today.AddDays(-9), m.froms[0]}; !cmp.Equal(m.froms, want) {
 		t.Errorf("read from %v, want %v", m.froms, want)
+	}
+	if m.asked != 3 {
+		t.Errorf("asked %d times what goes on, want once more after incidents came, and with all days", m.asked)
 	}
 	m.err = errors.New("away")
 	if err := s.Changed(t.Context()); err == nil {
 		t.Error("a reading that failed is not told")
 	}
-	if a := ask(t, s, ""); !strings.Contains(a.Failure, "away") || figure(a, "entered") == "- -" || a.Version != 5 {
+	if a := ask(t, s, ""); !strings.Contains(a.Failure, "away") || figure(a, "entered") == "- -" || a.Version != 6 {
 		t.Errorf("failure %q, version %d, entered %s: want the reason, and the figures as they were", a.Failure, a.Version, figure(a, "entered"))
 	}
 }

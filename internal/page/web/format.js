@@ -15,6 +15,24 @@ export function make(tag, className, ...children) {
   return element
 }
 
+// entry returns a row of a table whose rows become entries where the screen is
+// narrow (.stack in style.css): a cell's label then stands before it. Roles are
+// said, because a changed display may take them away.
+export function entry(head, cells) {
+  const as = (role, element) => {
+    element.setAttribute("role", role)
+    return element
+  }
+  const what = as("rowheader", make("th", "", head))
+  what.scope = "row"
+  const rest = cells.map(([label, content]) => {
+    const cell = as("cell", make("td", "", content))
+    if (label) cell.dataset.label = label
+    return cell
+  })
+  return as("row", make("tr", "", what, ...rest))
+}
+
 // count writes a count; null is one that is not known yet.
 export function count(value) {
   return value == null ? "–" : whole.format(value)

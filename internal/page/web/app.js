@@ -1,6 +1,6 @@
-// Asks the server every two seconds and hands the answers to the two halves of
-// the page. Everything that comes from data is written as text, never as
-// markup.
+// Asks the server again and again while somebody looks, and hands the answers to
+// the parts of the page. Everything that comes from data is written as text,
+// never as markup.
 
 import { asked, followAsk } from "./ask.js"
 import { drawFigures } from "./figures.js"
@@ -8,9 +8,11 @@ import { drawPipeline } from "./pipeline.js"
 import { drawAnswer, drawRefusal } from "./view.js"
 
 const POLL_MS = 2000
+const CALM_MS = 20000
 const LONGEST_WAIT_MS = 30000
 const TIMEOUT_MS = 10000
 const ANSWER_MS = 15000 // ages grow while nothing changes
+const CALM_ANSWER_MS = 60000
 
 const page = { pipeline: null, figures: null, asked: null }
 const $ = (selector) => document.querySelector(selector)
@@ -37,26 +39,33 @@ async function show() {
 }
 
 function isOld({ view }) {
-  return page.asked?.version !== view || page.asked.question !== asked().toString() || Date.now() - page.asked.at >= ANSWER_MS
+  const age = Date.now() - page.asked?.at
+  return page.asked?.version !== view || page.asked.question !== asked().toString() || age >= (isCalm() ? CALM_ANSWER_MS : ANSWER_MS)
 }
 
-// fetchNews asks for the pipeline, and for the figures when they are new.
+// isCalm tells a page that only has figures, which change with a run, from one
+// that shows the hops, or that has nothing yet.
+function isCalm() {
+  return page.pipeline?.hops.length === 0 && page.pipeline.waiting_for === ""
+}
+
+// fetchNews asks for the pipeline, and for the dashboard tables where they are
+// open and have changed. It tells whether it has new ones.
 async function fetchNews() {
-  const pipeline = await ask("api/pipeline")
-  const figures = pipeline.snapshot === page.figures?.snapshot ? page.figures : await ask("api/dashboard")
-  const changed = figures !== page.figures
-  Object.assign(page, { pipeline, figures })
-  return changed
+  page.pipeline = await ask("api/pipeline")
+  if (!$("#tables").open || page.pipeline.snapshot === page.figures?.snapshot) return false
+  page.figures = await ask("api/dashboard")
+  return true
 }
 
 function period() {
   return document.querySelector("input[name=period]:checked").value
 }
 
-function draw(figuresChanged) {
-  drawPipeline(page.pipeline, page.figures)
+function draw(tablesChanged) {
+  drawPipeline(page.pipeline)
   if (page.pipeline.waiting_for !== "") $("#answers").hidden = true
-  if (figuresChanged && $("#tables").open) drawFigures(page.figures, period())
+  if (tablesChanged) drawFigures(page.figures, period())
 }
 
 function showConnection(failures, waitMS) {
@@ -67,6 +76,11 @@ function showConnection(failures, waitMS) {
     const shown = page.pipeline ? `showing what was known at ${page.pipeline.at.slice(11, 19)}; ` : ""
     lost.textContent = `Connection lost: ${shown}trying again every ${waitMS / 1000} s`
   }
+}
+
+// seen waits until somebody looks: a page in the background asks nothing.
+function seen() {
+  return document.hidden ? new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true })) : null
 }
 
 // poll never ends. The longer the server does not answer, the less often it is
@@ -82,10 +96,11 @@ async function poll() {
       failures++
       page.figures = page.figures && { ...page.figures, snapshot: null } // a restarted server counts from zero
     }
-    const waitMS = Math.min(POLL_MS * 2 ** failures, LONGEST_WAIT_MS)
+    const waitMS = Math.min((isCalm() ? CALM_MS : POLL_MS) * 2 ** failures, LONGEST_WAIT_MS)
     showConnection(failures, waitMS)
     if (news) draw(news.changed)
     await new Promise((resolve) => setTimeout(resolve, waitMS))
+    await seen()
   }
 }
 
@@ -96,7 +111,10 @@ function followPeriod() {
   }
   $("#tables").open = location.hash === "#all" || location.hash === "#today"
   $("#tables").addEventListener("toggle", () => {
-    if ($("#tables").open && page.figures) drawFigures(page.figures, period())
+    if (!page.pipeline) return // the first poll shows them
+    fetchNews()
+      .then(() => page.figures && drawFigures(page.figures, period()))
+      .catch(() => {}) // the next poll tells of a lost connection
   })
   $("#period").addEventListener("change", () => {
     history.replaceState(null, "", `${location.search}#${period()}`)

@@ -1,10 +1,12 @@
-package dashboard
+package page
 
 import (
 	"cmp"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/stationflow/stationflow/internal/status"
 )
 
 // Figures are the dashboard tables in the shape of the page: metric by metric
@@ -36,18 +38,18 @@ type Point struct {
 
 // figuresOf turns rows into Figures. Points are in order: hours by the clock,
 // others the largest first, nulls last, ties by name.
-func figuresOf(s *snapshot, location *time.Location) Figures {
+func figuresOf(s *Snapshot, location *time.Location) Figures {
 	f := Figures{
-		Snapshot: s.number,
-		ReadAt:   timeIn(location, s.readAt),
+		Snapshot: s.Number,
+		ReadAt:   status.Time(location, s.ReadAt),
 		TimeZone: location.String(),
 		Periods:  map[string]Period{},
 	}
-	for i := range s.rows {
-		row := &s.rows[i]
+	for i := range s.Rows {
+		row := &s.Rows[i]
 		f.metric(row).add(row)
 	}
-	f.ComputedAt = timeIn(location, s.computedAt())
+	f.ComputedAt = status.Time(location, s.ComputedAt())
 	for _, period := range f.Periods {
 		for _, metric := range period {
 			metric.sort()
@@ -113,13 +115,4 @@ func finite(value *float64) *float64 {
 		return nil
 	}
 	return value
-}
-
-// timeIn returns at in location, or nil for the zero time.
-func timeIn(location *time.Location, at time.Time) *time.Time {
-	if at.IsZero() {
-		return nil
-	}
-	at = at.In(location)
-	return &at
 }

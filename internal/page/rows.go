@@ -1,4 +1,4 @@
-package dashboard
+package page
 
 import (
 	"cmp"
@@ -13,6 +13,8 @@ import (
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
+
+	"github.com/stationflow/stationflow/internal/page/view"
 )
 
 // Tables are the names of the dashboard tables, in the order of the page.
@@ -42,8 +44,9 @@ var rowsSQL string
 
 // A source reads the dashboard tables of one dataset.
 type source struct {
-	client  *bigquery.Client
-	dataset string // prod_data when empty
+	client   *bigquery.Client
+	dataset  string // prod_data when empty
+	maxBytes int64  // that a statement may read; 0 for no limit
 }
 
 // rows returns the rows of all tables. It reads one table a statement, so that
@@ -60,38 +63,12 @@ func (s source) rows(ctx context.Context) ([]Row, error) {
 	return all, nil
 }
 
-// name is the dataset's.
-func (s source) name() string { return cmp.Or(s.dataset, "prod_data") }
-
-// sizes returns how many rows each table of the dataset has. A table that goes
-// away meanwhile is left out.
-func (s source) sizes(ctx context.Context) (map[string]int64, error) {
-	sizes := map[string]int64{}
-	listed := s.client.Dataset(s.name()).Tables(ctx)
-	for {
-		table, err := listed.Next()
-		if errors.Is(err, iterator.Done) || isMissing(err) {
-			return sizes, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("listing the tables of %s: %w", s.name(), err)
-		}
-		about, err := table.Metadata(ctx)
-		switch {
-		case isMissing(err):
-		case err != nil:
-			return nil, fmt.Errorf("counting the rows of %s: %w", table.TableID, err)
-		case about.Type == bigquery.RegularTable:
-			sizes[table.TableID] = int64(about.NumRows)
-		}
-	}
-}
-
 func (s source) table(ctx context.Context, table string) ([]Row, error) {
 	// Neither a destination nor a priority is set: then the client uses
 	// jobs.query, one short round trip, and no result table is left behind.
 	query := s.client.Query(strings.ReplaceAll(rowsSQL, "{table}", table))
-	query.DefaultDatasetID = s.name()
+	query.DefaultDatasetID = cmp.Or(s.dataset, "prod_data")
+	query.MaxBytesBilled, query.Labels = s.maxBytes, map[string]string{"component": view.Component}
 	found, err := query.Read(ctx)
 	if isMissing(err) {
 		return nil, nil
