@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ var dbtCommands = []struct {
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
 	{"ls", "list what is selected", listDbt},
 	{"parse", "read the project, say what is wrong in it, and write target/manifest.json", parseOnlyDbt},
+	{"deps", "install the local packages that the project names", depsDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
 
@@ -61,6 +63,7 @@ type dbtCall struct {
 	fullRefresh, dry bool
 	asJSON           bool
 	output, target   string
+	folder           string // of the project; "" for the one built in
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -131,7 +134,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	var err error
 	getenv := call.streams.Getenv
-	if name == "ls" || name == "parse" || name == "compile" {
+	if slices.Contains([]string{"ls", "parse", "compile", "deps"}, name) {
 		getenv = offline(getenv)
 	}
 	if call.config, err = transform.FromEnv(getenv); err != nil {
@@ -144,7 +147,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	if *threads > 0 {
 		call.config.Threads = *threads
 	}
-	if *folder != "" {
+	if call.folder = *folder; *folder != "" {
 		call.config.Files = os.DirFS(*folder)
 	}
 	return call, nil

@@ -59,7 +59,11 @@ func installedMacros(getenv func(string) string) map[string]any {
 }
 
 func readInstalled(files fs.FS, into map[string]any) {
-	name := project.NameIn(files)
+	settings, err := project.SettingsIn(files)
+	if err != nil {
+		return
+	}
+	name := settings.Name
 	_ = fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".sql" {
 			return nil //nolint:nilerr // what cannot be read is not there

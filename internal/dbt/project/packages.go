@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -209,11 +210,23 @@ func isMapping(node ast.Node) bool {
 	return ok
 }
 
-// NameIn is the name of the project in a folder; "" where there is none.
-func NameIn(files fs.FS) string {
+// Settings are what others need of a dbt_project.yml.
+type Settings struct {
+	Name     string `yaml:"name"`
+	Packages string `yaml:"packages-install-path"` // folder
+}
+
+// SettingsIn reads the dbt_project.yml of a folder.
+func SettingsIn(files fs.FS) (Settings, error) {
+	var read Settings
 	doc, err := readYAML(files, settingsFile)
 	if err != nil {
-		return ""
+		return read, err
 	}
-	return doc.text(doc.root, "name")
+	err = doc.decode(doc.root, &read)
+	if err == nil && read.Name == "" {
+		err = fmt.Errorf("%s: the project has no name", settingsFile)
+	}
+	read.Packages = cmp.Or(read.Packages, InstallFolder)
+	return read, err
 }
