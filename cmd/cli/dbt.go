@@ -121,6 +121,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	flags.BoolVar(&call.asJSON, "json", false, "print JSON")
 	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
 	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
+	state := flags.String("state", "", "`FOLDER` with the manifest.json that state:modified compares with")
 	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
 	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n%s\n", name, summary, dbtExamples)
 	if err := call.streams.parse(flags, gathered(args), help); err != nil {
@@ -143,6 +144,11 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	call.config.Log = slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if call.config.Vars, err = project.ParseVars(*vars); err != nil {
 		return nil, program.Mistakef("--vars %q is not YAML with names and values: %w", *vars, err)
+	}
+	if *state != "" {
+		if call.config.State, err = os.ReadFile(filepath.Join(*state, artifact.ManifestName)); err != nil {
+			return nil, program.Mistakef("--state: %w: write one there by stationflow dbt parse --target-path %s", err, *state)
+		}
 	}
 	if *threads > 0 {
 		call.config.Threads = *threads

@@ -61,7 +61,7 @@ func node(p *project.Project, of *project.Resource, sql string, compiled bool) f
 	if of.Type != project.TypeSeed {
 		refs, sources := reads(p, of)
 		out["refs"], out["sources"], out["metrics"] = refs, sources, []any{}
-		out["depends_on"] = fields{"macros": []any{}, "nodes": orEmpty(of.Reads)}
+		out["depends_on"] = fields{"macros": orEmpty(of.Macros), "nodes": orEmpty(of.Reads)}
 		out["compiled"], out["compiled_code"] = compiled, orNull(sql)
 		out["compiled_path"] = nil
 	}

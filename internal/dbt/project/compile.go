@@ -49,6 +49,7 @@ type Compiled struct {
 	Asked  bool // whether run_query was called
 
 	reads  []string
+	macros []string
 	called map[string]any // what the calls of config came to
 }
 
@@ -82,7 +83,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, called: r.called, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked}, nil
 }
 
 // labelled is SQL whose texts name what it reads by their names in dbt, and not

@@ -192,7 +192,7 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	for key, value := range over {
 		configure(config, key, value)
 	}
-	test.Reads = r.reads
+	test.Reads, test.Macros = r.reads, r.macros
 	if test.asWritten.called == nil {
 		test.asWritten.called = r.called
 	}

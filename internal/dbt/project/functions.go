@@ -22,6 +22,7 @@ type rendering struct {
 	config      map[string]any
 	called      map[string]any // what the calls of config came to
 	reads       []string
+	macros      []string               // ids of those that were found
 	ephemeral   []*Model               // read, in the order of first use
 	extra       map[string]jinja.Value // further names
 	ymlOnly     bool                   // a value of a yml file: it knows variables only
@@ -111,9 +112,17 @@ func (r *rendering) macroIn(of *pkg, name string) (jinja.Value, error) {
 		return nil, fmt.Errorf("the macro %s of the package %s cannot be used: %w", name, of.name, err)
 	}
 	if d, ok := of.macros[name]; ok {
+		r.noteMacro(of, name)
 		return d.Macro(r.lookup), nil
 	}
 	return nil, nil
+}
+
+// noteMacro notes that what is rendered depends on a macro.
+func (r *rendering) noteMacro(of *pkg, name string) {
+	if id := "macro." + of.name + "." + name; !slices.Contains(r.macros, id) {
+		r.macros = append(r.macros, id)
+	}
 }
 
 // object is a name of dbt's that is no function.

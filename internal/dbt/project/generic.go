@@ -339,6 +339,7 @@ func (c *check) call(of *pkg, r *rendering, relation jinja.Value) (string, error
 	if !isNamed {
 		kind = c.kind
 	}
+	r.noteMacro(of, "test_"+kind)
 	v, err := of.macros["test_"+kind].Macro(r.lookup).Call(&jinja.Arguments{Named: named})
 	if err != nil {
 		return "", err

@@ -41,9 +41,10 @@ type Project struct {
 	Warnings []string // what is legal and most likely a mistake
 
 	target   Target
-	packages []*pkg             // the project itself, and those that it has installed
-	models   map[string]*Model  // by name
-	sources  map[string]*Source // by "package.source.table"
+	states   map[string]map[string]bool // ids, by value of the selector state:
+	packages []*pkg                     // the project itself, and those that it has installed
+	models   map[string]*Model          // by name
+	sources  map[string]*Source         // by "package.source.table"
 }
 
 // A Resource is what models, seeds, tests and sources have in common.
@@ -55,6 +56,10 @@ type Resource struct {
 	FQN   []string // package, folders, name
 	Tags  []string
 	Reads []string // ids of the models, seeds and sources it reads, in the order of first use
+
+	// Macros are the ids of those of the project and its packages that it uses,
+	// also by others.
+	Macros []string
 
 	Package string // the project's name, or that of a package
 	dir     string // of the package, within the project
@@ -121,6 +126,18 @@ type Source struct {
 	entries   []ast.Node // of the source and of its table
 	eventTime string     // column
 	columns   []Column
+}
+
+// States are the values of the selector state: that are known.
+var States = []string{
+	"new", "old", "modified", "unmodified", "modified.body", "modified.configs", "modified.relation", "modified.contract", "modified.macros",
+}
+
+// WithStates is the project with what the selector state: selects, by value.
+func (p *Project) WithStates(states map[string]map[string]bool) *Project {
+	with := *p
+	with.states = states
+	return &with
 }
 
 // Model returns the model or seed of a name, or nil.

@@ -90,7 +90,7 @@ func TestSelect_SaysWhatIsWrong(t *testing.T) {
 	for selector, want := range map[string]string{
 		"nothing":        `the selector "nothing" selects nothing`,
 		"tag:nothing":    "selects nothing",
-		"state:modified": `there is no method "state"`,
+		"state:modified": `needs --state FOLDER`,
 		"test_type:unit": "test_type is generic, singular or data",
 		"a+b+c":          "cannot be read",
 		"+":              "cannot be read",
