@@ -70,7 +70,7 @@ func readInstalled(files fs.FS, into map[string]any) {
 		}
 		content, err := fs.ReadFile(files, path)
 		if err != nil {
-			return nil //nolint:nilerr
+			return nil //nolint:nilerr // what cannot be read is not there
 		}
 		parsed, err := jinja.Parse(path, string(content), 1)
 		if err != nil {

@@ -272,7 +272,7 @@ func (l *loader) checkOtherFiles(of *pkg) error {
 			}
 		}
 	}
-	if _, err := fs.Stat(l.files, "selectors.yml"); err != nil || !of.isRoot() {
+	if found, _ := fs.Glob(l.files, "selectors.yml"); len(found) == 0 || !of.isRoot() {
 		return nil
 	}
 	doc, err := readYAML(l.files, "selectors.yml")
