@@ -20,8 +20,8 @@ func TestState(t *testing.T) {
 		"macros/m.sql":    "{% macro inner() %}1{% endmacro %}{% macro outer() %}{{ inner() }}{% endmacro %}",
 		"models/a.sql":    "select {{ outer() }} as n",
 		"models/b.sql":    "select 1 as n from {{ source('s', 't') }}",
-		"models/t.yml": "sources: [{name: s, tables: [{name: t}]}]\nmodels: [{name: b, config: {contract: {enforced: true}}, columns: [{name: n, data_type: int64, data_tests: [not_null]}]}]\n",
-		"seeds/s.csv": "n\n1\n",
+		"models/t.yml":    "sources: [{name: s, tables: [{name: t}]}]\nmodels: [{name: b, config: {contract: {enforced: true}}, columns: [{name: n, data_type: int64, data_tests: [not_null]}]}]\n",
+		"seeds/s.csv":     "n\n1\n",
 	}
 	load := func(changed map[string]string) *project.Project {
 		t.Helper()
