@@ -229,4 +229,3 @@ func (c *coreProcess) call(t *testing.T, folder, dataset string, command []strin
 	check(t, json.Unmarshal(answer, &built))
 	return built
 }
-

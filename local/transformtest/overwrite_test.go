@@ -103,6 +103,10 @@ func TestOverwrite_OneSetOfRows(t *testing.T) {
 	}
 	holds("2026-11-22,1 <nil>,2 <nil>,3")
 
+	// dbt knows the partitions that a model names without being executed.
+	build(", partitions=[\"date '2026-11-23'\"] if is_incremental() else [\"date '2026-11-22'\"]", someday, "4")
+	holds("2026-11-22,4 <nil>,2 <nil>,3")
+
 	model = strings.ReplaceAll(model, "'field': 'd'", "'field': 'D'") // BigQuery's columns have no case
 	build("", someday, "5")
 	holds("2026-11-22,5 <nil>,2 <nil>,3")

@@ -177,7 +177,7 @@ func (l *loader) addGeneric(of subject, c check) error {
 	test := &Test{Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
 		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
 	test.ID += "." + c.hash(of, namespace, kind, name)
-	if err := l.describe(test, of, c, own, config); err != nil {
+	if err := l.noteTest(test, of, c, own, config); err != nil {
 		return c.doc.fail(c.node, "%w", err)
 	}
 	where, _ := config["where"].(string)

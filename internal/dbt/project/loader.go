@@ -14,6 +14,8 @@ type loader struct {
 	*Project
 	files     fs.FS
 	documents []folded
+	// described are the lines of descriptions, by model and by model.column.
+	described map[string]int
 }
 
 // A folded document is a yml file and the configured folder it lies in.
@@ -25,7 +27,7 @@ type folded struct {
 // Load reads a project and the packages that it has installed. Every fault
 // names its file.
 func Load(files fs.FS, target Target) (*Project, error) {
-	l := &loader{files: files, Project: &Project{target: target, models: map[string]*Model{}, sources: map[string]*Source{}}}
+	l := &loader{files: files, described: map[string]int{}, Project: &Project{target: target, models: map[string]*Model{}, sources: map[string]*Source{}}}
 	if err := l.readPackage(""); err != nil {
 		return nil, err
 	}
@@ -39,7 +41,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 			}
 		}
 	}
-	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.checkExecution, l.checkHooks} {
+	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks} {
 		if err := step(); err != nil {
 			return nil, err
 		}

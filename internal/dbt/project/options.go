@@ -124,19 +124,5 @@ func (o *Options) check(m *Model) error {
 	if m.Config.PartitionBy == nil && o.PartitionDays > 0 && m.Config.Materialized != View {
 		return fmt.Errorf("%s: partition_expiration_days needs partition_by", m.Path)
 	}
-	texts := []string{}
-	if o.DescribesRelation {
-		texts = append(texts, m.Description)
-	}
-	for _, column := range m.Columns {
-		if o.DescribesColumns {
-			texts = append(texts, column.Description)
-		}
-	}
-	for _, text := range texts {
-		if strings.Contains(text, "{{") || strings.Contains(text, "{%") {
-			return fmt.Errorf("%s: persist_docs of a description with Jinja is not supported: write the text itself: %s", m.patched, text)
-		}
-	}
 	return nil
 }

@@ -308,6 +308,7 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	model.patched = doc.file
 	model.asWritten.doc, model.asWritten.entry = doc, node
 	model.Description = strings.TrimSpace(doc.text(node, "description"))
+	l.described[model.Name] = lineOfNode(doc.field(node, "description"))
 	if at := doc.field(node, "config"); at != nil {
 		if model.declared, err = l.declaredConfig(doc, at); err != nil {
 			return err
@@ -368,6 +369,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 			}
 			declared.NotNull = true
 		}
+		l.described[model.Name+"."+name] = lineOfNode(doc.field(node, "description"))
 		model.Columns = append(model.Columns, declared)
 	}
 	return nil

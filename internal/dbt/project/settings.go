@@ -20,7 +20,7 @@ import (
 
 // settings are those of dbt_project.yml.
 type settings struct {
-	modelPaths, macroPaths, testPaths, seedPaths []string // within the project
+	modelPaths, macroPaths, testPaths, seedPaths, docsPaths []string // within the project
 
 	packages string              // folder of what is installed
 	dispatch map[string][]string // packages that adapter.dispatch looks into, by namespace
@@ -42,6 +42,7 @@ func (l *loader) readPackage(dir string) error {
 		SeedPaths  []string `yaml:"seed-paths"`
 		Snapshots  []string `yaml:"snapshot-paths"`
 		Packages   string   `yaml:"packages-install-path"`
+		DocsPaths  []string `yaml:"docs-paths"`
 
 		OldModelPaths []string `yaml:"source-paths"` // dbt's names before 1.0
 		OldSeedPaths  []string `yaml:"data-paths"`
@@ -90,6 +91,10 @@ func (l *loader) readPackage(dir string) error {
 		modelPaths: paths(slices.Concat(read.ModelPaths, read.OldModelPaths), "models"), macroPaths: paths(read.MacroPaths, "macros"),
 		testPaths: paths(read.TestPaths, "tests"), seedPaths: paths(slices.Concat(read.SeedPaths, read.OldSeedPaths), "seeds"),
 		packages: cmp.Or(read.Packages, InstallFolder), dispatch: dispatch,
+	}
+	of.settings.docsPaths = slices.Concat(of.settings.modelPaths, of.settings.seedPaths, of.settings.macroPaths, paths(read.Snapshots, "snapshots"))
+	if len(read.DocsPaths) > 0 {
+		of.settings.docsPaths = paths(read.DocsPaths, "")
 	}
 	l.packages = append(l.packages, of)
 	return l.readTrees(of, doc)

@@ -52,8 +52,8 @@ func nameOfTest(kind, of string, arguments *jinja.Dict) (name, alias string, err
 
 var noWord = regexp.MustCompile(`[^0-9a-zA-Z_]+`)
 
-// describe notes of a generic test what dbt does.
-func (l *loader) describe(test *Test, of subject, c check, own *pkg, config map[string]any) (err error) {
+// noteTest notes of a generic test what dbt does.
+func (l *loader) noteTest(test *Test, of subject, c check, own *pkg, config map[string]any) (err error) {
 	macro := "test_" + test.Kind
 	if test.Namespace != "" {
 		macro = test.Namespace + "." + macro
