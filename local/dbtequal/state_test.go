@@ -49,8 +49,8 @@ func TestState_IsThatOfDbtCore(t *testing.T) {
 	state := t.TempDir()
 	listModified(t, dbt, forms, state)
 	check(t, os.WriteFile(filepath.Join(forms, "models", "simple.sql"), []byte("{{ config(materialized='table', tags=['a'], enabled=True, meta={'k': ['v']}) }}\nselect 1 as n from {{ ref('s') }}"), 0o644))
-	if said := modified(t, dbt, forms, state); said != "p.simple\nunit_test:p.one\n" {
-		t.Errorf("modified are\n%s, want p.simple and its unit test", said)
+	if said := modified(t, dbt, forms, state); said != "p.simple\n" {
+		t.Errorf("modified are\n%s, want p.simple", said)
 	}
 }
 
