@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ var dbtCommands = []struct {
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
 	{"ls", "list what is selected", listDbt},
 	{"parse", "read the project, say what is wrong in it, and write target/manifest.json", parseOnlyDbt},
+	{"deps", "install the local packages that the project names", depsDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
 
@@ -61,6 +63,7 @@ type dbtCall struct {
 	fullRefresh, dry bool
 	asJSON           bool
 	output, target   string
+	folder           string // of the project; "" for the one built in
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -118,6 +121,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	flags.BoolVar(&call.asJSON, "json", false, "print JSON")
 	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
 	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
+	state := flags.String("state", "", "`FOLDER` with the manifest.json that state:modified compares with")
 	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
 	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n%s\n", name, summary, dbtExamples)
 	if err := call.streams.parse(flags, gathered(args), help); err != nil {
@@ -131,7 +135,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	var err error
 	getenv := call.streams.Getenv
-	if name == "ls" || name == "parse" || name == "compile" {
+	if slices.Contains([]string{"ls", "parse", "compile", "deps"}, name) {
 		getenv = offline(getenv)
 	}
 	if call.config, err = transform.FromEnv(getenv); err != nil {
@@ -141,10 +145,15 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	if call.config.Vars, err = project.ParseVars(*vars); err != nil {
 		return nil, program.Mistakef("--vars %q is not YAML with names and values: %w", *vars, err)
 	}
+	if *state != "" {
+		if call.config.State, err = os.ReadFile(filepath.Join(*state, artifact.ManifestName)); err != nil {
+			return nil, program.Mistakef("--state: %w: write one there by stationflow dbt parse --target-path %s", err, *state)
+		}
+	}
 	if *threads > 0 {
 		call.config.Threads = *threads
 	}
-	if *folder != "" {
+	if call.folder = *folder; *folder != "" {
 		call.config.Files = os.DirFS(*folder)
 	}
 	return call, nil
@@ -222,7 +231,12 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 	return nil
 }
 
-func (c *dbtCall) write(name string, content []byte) error {
+func (c *dbtCall) write(name string, content []byte) (err error) {
+	if name == artifact.ManifestName {
+		if content, err = withInstalled(content, c.streams.Getenv); err != nil {
+			return err
+		}
+	}
 	file := filepath.Join(c.target, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -339,15 +353,15 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 	case "name":
 		return resource.Name, nil
 	case "path":
-		return resource.Path, nil
+		return resource.Within(), nil
 	case "selector":
 		if source := p.Source(resource.ID); source != nil {
-			return "source:" + p.Name + "." + source.SourceName + "." + source.Name, nil
+			return "source:" + source.Package + "." + source.SourceName + "." + source.Name, nil
 		}
 		return strings.Join(resource.FQN, "."), nil
 	case "json":
 		fields := map[string]any{
-			"name": resource.Name, "resource_type": resource.Type, "package_name": p.Name, "original_file_path": resource.Path,
+			"name": resource.Name, "resource_type": resource.Type, "package_name": resource.Package, "original_file_path": resource.Within(),
 			"unique_id": resource.ID, "tags": append([]string{}, resource.Tags...), "depends_on": map[string]any{"nodes": append([]string{}, resource.Reads...)},
 		}
 		if model := p.Model(resource.Name); model != nil && model.ID == resource.ID {
@@ -358,68 +372,4 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 		return string(line), err
 	}
 	return "", program.Mistakef("--output is %q: it is selector, name, path or json", output)
-}
-
-// A sourceJSON is a source as source freshness --json prints it; fields may be
-// added.
-type sourceJSON struct {
-	Name   string `json:"name"`
-	Status string `json:"status"` // pass, warn, error or runtime error
-	Said   string `json:"said"`
-}
-
-func freshnessDbt(ctx context.Context, c *dbtCall) error {
-	runner, err := newRunner(ctx, c.config.Config, c.streams)
-	if err != nil {
-		return err
-	}
-	defer runner.Close()
-	start := time.Now()
-	ages, err := runner.Freshness(ctx, c.options(run.Options{}))
-	if err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return run.ErrInterrupted
-	}
-	old, unread := 0, 0
-	told := []sourceJSON{}
-	for _, age := range ages {
-		switch age.Status {
-		case "pass", "warn":
-		case "error":
-			old++
-		default:
-			unread++
-		}
-		said := age.Message
-		if said == "" {
-			said = "newest row is " + age.AskedAt.Sub(age.Newest).Round(time.Second).String() + " old"
-		}
-		name := age.Source.SourceName + "." + age.Source.Name
-		if told = append(told, sourceJSON{name, age.Status, said}); !c.asJSON {
-			printLine(c.streams.Out, age.Status, age.Took.Milliseconds(), name, said)
-		}
-	}
-	if c.asJSON {
-		if err := printJSON(c.streams.Out, map[string]any{"sources": told}); err != nil {
-			return err
-		}
-	}
-	if err := c.write(artifact.SourcesName, artifact.Sources(start.UTC().Format(time.RFC3339Nano), time.Now(), time.Since(start), ages)); err != nil {
-		return err
-	}
-	return stale(old, unread)
-}
-
-// stale keeps apart what is known to be old and what nobody could read.
-func stale(old, unread int) error {
-	var faults []error
-	if old > 0 {
-		faults = append(faults, fmt.Errorf("too old: %d of the sources", old))
-	}
-	if unread > 0 {
-		faults = append(faults, fmt.Errorf("could not be read: %d of the sources", unread))
-	}
-	return errors.Join(faults...)
 }

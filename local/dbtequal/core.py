@@ -25,8 +25,10 @@ def compiled(folder):
         if node["resource_type"] == "operation":
             continue
         config = node["config"]
+        if not config.get("enabled", True):  # what it reads is not there
+            continue
         nodes[node["resource_type"] + "." + node["name"]] = {
-            "sql": node.get("compiled_code") or "", "relation": node.get("relation_name") or "", "materialized": config.get("materialized") or "",
+            "id": node["unique_id"], "sql": node.get("compiled_code") or "", "relation": node.get("relation_name") or "", "materialized": config.get("materialized") or "",
             "reads": sorted(set(node.get("depends_on", {}).get("nodes", []))), "tags": sorted(node["tags"]), "alias": node.get("alias", ""),
             "severity": (config.get("severity") or "").lower(), "where": config.get("where"),
             "builtin": node["resource_type"] == "test" and "test_metadata" in node and ("test_" + node["test_metadata"]["name"]) in

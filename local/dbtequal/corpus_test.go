@@ -62,10 +62,10 @@ func (c small) write(t testing.TB) string {
 
 // A node is what both say of a model, seed, source or test.
 type node struct {
-	SQL, Relation, Materialized, Alias, Severity string
-	Reads, Tags                                  []string
-	Where                                        any
-	Builtin                                      bool
+	ID, SQL, Relation, Materialized, Alias, Severity string
+	Reads, Tags                                      []string
+	Where                                            any
+	Builtin                                          bool
 }
 
 // A verdict is what dbt-core makes of a project.
@@ -99,11 +99,11 @@ func nativeVerdict(folder string) (map[string]node, error) {
 	}
 	nodes := map[string]node{}
 	for _, m := range p.Models {
-		compiled, err := p.Compile(m, project.Compilation{Execute: true})
+		compiled, err := p.Compile(m, project.Compilation{Execute: true, Which: "compile"})
 		if err != nil {
 			return nil, err
 		}
-		n := node{SQL: compiled.SQL, Relation: p.Relation(m), Materialized: m.Config.Materialized, Alias: m.Table(), Reads: m.Reads, Tags: m.Tags}
+		n := node{ID: m.ID, SQL: compiled.SQL, Relation: p.Relation(m), Materialized: m.Config.Materialized, Alias: m.Table(), Reads: m.Reads, Tags: m.Tags}
 		if m.Type == project.TypeSeed {
 			n.SQL = ""
 		}
@@ -113,7 +113,7 @@ func nativeVerdict(folder string) (map[string]node, error) {
 		nodes[m.Type+"."+m.Name] = n
 	}
 	for _, s := range p.Sources {
-		nodes["source."+s.Name] = node{Relation: s.Relation, Tags: s.Tags}
+		nodes["source."+s.Name] = node{ID: s.ID, Relation: s.Relation, Tags: s.Tags}
 	}
 	for _, test := range p.Tests {
 		sql, err := p.CompileTest(test, project.Compilation{Execute: true})
@@ -124,7 +124,7 @@ func nativeVerdict(folder string) (map[string]node, error) {
 		if test.Warn {
 			severity = "warn"
 		}
-		nodes["test."+test.Name] = node{SQL: sql, Materialized: "test", Alias: test.Alias, Severity: severity, Reads: test.Reads, Tags: test.Tags}
+		nodes["test."+test.Name] = node{ID: test.ID, SQL: sql, Materialized: "test", Alias: test.Alias, Severity: severity, Reads: test.Reads, Tags: test.Tags}
 	}
 	return nodes, nil
 }
@@ -141,6 +141,8 @@ func differencesOf(core, native map[string]node) []string {
 		reads := slices.Sorted(slices.Values(got.Reads))
 		tags := slices.Sorted(slices.Values(got.Tags))
 		switch {
+		case want.ID != got.ID:
+			found = append(found, fmt.Sprintf("%s is %s, the runner's %s", name, want.ID, got.ID))
 		case want.SQL != got.SQL && !want.Builtin:
 			found = append(found, name+": "+firstDifference(want.SQL, got.SQL))
 		case want.Relation != got.Relation && want.Materialized != "test":

@@ -42,6 +42,7 @@ func (l *loading) refused() *apiError {
 // insertLoad answers a load job: one that failed is a job with an error, and leaves nothing behind.
 func (s *rest) insertLoad(w http.ResponseWriter, r *http.Request, job map[string]any, ref *bigquery.JobReference, contents [][]byte) {
 	l := &loading{ref: ref, config: &bigquery.JobConfigurationLoad{}, contents: contents, started: time.Now()}
+	asSent(job)
 	config, _ := job["configuration"].(map[string]any)
 	if err := convert(config["load"], l.config); err != nil {
 		(&apiError{http.StatusBadRequest, "parseError", "reading the job: " + err.Error()}).write(w)

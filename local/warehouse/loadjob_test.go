@@ -245,3 +245,24 @@ func TestLoad_IntoTheHiddenDataset(t *testing.T) {
 		t.Errorf("the query's result is lost: %v", err)
 	}
 }
+
+// A load job may have numbers as texts, as the Python client sends them, and
+// types in SQL's words, as dbt does.
+func TestUpload_TakesWhatOtherClientsSend(t *testing.T) {
+	job := map[string]any{"configuration": map[string]any{"load": map[string]any{
+		"skipLeadingRows": "1", "schema": map[string]any{"fields": []any{
+			map[string]any{"name": "n", "type": "int64"},
+			map[string]any{"name": "r", "type": "struct", "fields": []any{map[string]any{"name": "s", "type": "string"}}},
+		}},
+	}}}
+	asSent(job)
+	want := map[string]any{"configuration": map[string]any{"load": map[string]any{
+		"skipLeadingRows": int64(1), "schema": map[string]any{"fields": []any{
+			map[string]any{"name": "n", "type": "INTEGER"},
+			map[string]any{"name": "r", "type": "RECORD", "fields": []any{map[string]any{"name": "s", "type": "STRING"}}},
+		}},
+	}}}
+	if diff := cmp.Diff(want, job); diff != "" {
+		t.Error(diff)
+	}
+}

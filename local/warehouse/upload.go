@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -124,11 +126,42 @@ func (s *rest) load(w http.ResponseWriter, r *http.Request, job map[string]any, 
 			Load *bigquery.JobConfigurationLoad `json:"load"`
 		} `json:"configuration"`
 	}
+	asSent(job)
 	if err := convert(job, &wanted); err != nil || wanted.Configuration.Load == nil {
 		(&apiError{http.StatusBadRequest, "invalid", "the upload's job has no configuration.load"}).write(w)
 		return
 	}
 	s.insertLoad(w, r, job, reference(wanted.JobReference, r.PathValue("project")), [][]byte{content})
+}
+
+// asSent makes numbers of those that the Python client sends as texts, and the
+// API's words of types in SQL: BigQuery takes both.
+func asSent(job map[string]any) {
+	config, _ := job["configuration"].(map[string]any)
+	load, _ := config["load"].(map[string]any)
+	for _, field := range []string{"skipLeadingRows", "maxBadRecords"} {
+		if text, ok := load[field].(string); ok {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				load[field] = n
+			}
+		}
+	}
+	schema, _ := load["schema"].(map[string]any)
+	apiTypes(schema)
+}
+
+var apiType = map[string]string{"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
+
+// apiTypes gives the fields of a schema, or of a record, the API's types.
+func apiTypes(of map[string]any) {
+	fields, _ := of["fields"].([]any)
+	for _, one := range fields {
+		field, _ := one.(map[string]any)
+		if kind, ok := field["type"].(string); ok {
+			field["type"] = cmp.Or(apiType[strings.ToUpper(kind)], strings.ToUpper(kind))
+		}
+		apiTypes(field)
+	}
 }
 
 func convert(from, to any) error {

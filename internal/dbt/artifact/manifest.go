@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func Manifest(p *project.Project, compiled map[string]string, invocation string,
 		nodes[test.ID] = testNode(p, test, compiled)
 	}
 	for _, source := range p.Sources {
-		sources[source.ID] = sourceNode(p, source)
+		sources[source.ID] = sourceNode(source)
 	}
 	manifest := fields{"metadata": head, "nodes": nodes, "sources": sources, "parent_map": parents, "child_map": children}
 	manifest["macros"], manifest["exposures"], manifest["unit_tests"] = documents(p)
@@ -55,12 +56,12 @@ func node(p *project.Project, of *project.Resource, sql string, compiled bool) f
 	if tags == nil {
 		tags = []string{}
 	}
-	out := entryOf(p, of)
+	out := entryOf(of)
 	maps.Copy(out, fields{"database": p.Target().Project, "schema": p.Target().Dataset, "alias": of.Name, "tags": tags, "language": "sql"})
 	if of.Type != project.TypeSeed {
 		refs, sources := reads(p, of)
 		out["refs"], out["sources"], out["metrics"] = refs, sources, []any{}
-		out["depends_on"] = fields{"macros": []any{}, "nodes": orEmpty(of.Reads)}
+		out["depends_on"] = fields{"macros": orEmpty(of.Macros), "nodes": orEmpty(of.Reads)}
 		out["compiled"], out["compiled_code"] = compiled, orNull(sql)
 		out["compiled_path"] = nil
 	}
@@ -97,17 +98,21 @@ func reads(p *project.Project, of *project.Resource) (refs []fields, sources [][
 func modelNode(p *project.Project, model *project.Model, compiled map[string]string) fields {
 	sql, known := compiled[model.ID]
 	out := node(p, &model.Resource, sql, known)
-	sum := sha256.Sum256([]byte(model.RawSQL))
 	config := fields{}
 	maps.Copy(config, model.Config.All)
 	config["materialized"], config["enabled"], config["tags"] = model.Config.Materialized, true, out["tags"]
 	columns := fields{}
 	for _, column := range model.Columns {
-		columns[column.Name] = fields{"name": column.Name, "description": column.Description, "data_type": column.Type, "meta": fields{}, "tags": []any{}, "constraints": []any{}}
+		columns[column.Name] = fields{"name": column.Name, "description": column.Description, "data_type": orNull(column.Declared), "meta": fields{}, "tags": []any{}, "constraints": []any{}}
+	}
+	written := model.Written()
+	access, ok := written["access"].(string)
+	if !ok {
+		access = "protected"
 	}
 	maps.Copy(out, fields{
-		"alias": model.Table(), "checksum": fields{"name": "sha256", "checksum": hex.EncodeToString(sum[:])}, "config": config,
-		"description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
+		"alias": model.Table(), "checksum": sumOf(model), "config": config,
+		"unrendered_config": written, "access": access, "description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
 	})
 	if model.Config.Materialized == project.Ephemeral {
 		out["relation_name"] = nil
@@ -115,9 +120,52 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 	if model.Type == project.TypeSeed {
 		delete(out, "language")
 	} else {
-		out["contract"] = fields{"enforced": model.Config.Contract, "alias_types": true, "checksum": nil}
+		out["contract"] = fields{"enforced": model.Config.Contract, "alias_types": true, "checksum": orNull(contractSum(model))}
 	}
 	return out
+}
+
+// checksum is dbt's of a file: white space counts as one space.
+func checksum(of string) fields {
+	return sum(strings.Join(strings.Fields(of), " "))
+}
+
+func sum(of string) fields {
+	sum := sha256.Sum256([]byte(of))
+	return fields{"name": "sha256", "checksum": hex.EncodeToString(sum[:])}
+}
+
+// sumOf is the checksum of a model's file, or of a seed's, whose white space
+// counts as it is.
+func sumOf(model *project.Model) fields {
+	if model.Type == project.TypeSeed {
+		return sum(strings.TrimSpace(model.File))
+	}
+	return checksum(model.File)
+}
+
+// contractSum is dbt's checksum of a contract: of the columns by name, and of
+// the materialization where it enforces constraints.
+func contractSum(model *project.Model) string {
+	if !model.Config.Contract {
+		return ""
+	}
+	columns := slices.Clone(model.Columns)
+	slices.SortFunc(columns, func(a, b project.Column) int { return strings.Compare(a.Name, b.Name) })
+	state := ""
+	for _, column := range columns {
+		constraints := "[]"
+		if column.NotNull {
+			constraints = "[ColumnLevelConstraint(type=<ConstraintType.not_null: 'not_null'>, name=None, expression=None, warn_unenforced=True, " +
+				"warn_unsupported=True, to=None, to_columns=[])]"
+		}
+		state += "|" + column.Name + orDefault(column.Declared, "None") + constraints
+	}
+	if kind := model.Config.Materialized; kind == project.Table || kind == project.Incremental {
+		state += kind + "[]"
+	}
+	sum := sha256.Sum256([]byte(state))
+	return hex.EncodeToString(sum[:])
 }
 
 func testNode(p *project.Project, test *project.Test, compiled map[string]string) fields {
@@ -128,7 +176,7 @@ func testNode(p *project.Project, test *project.Test, compiled map[string]string
 		severity = "warn"
 	}
 	maps.Copy(out, fields{
-		"checksum": fields{"name": "none", "checksum": ""}, "raw_code": "", "schema": p.Target().Dataset + "_dbt_test__audit",
+		"checksum": checksum(test.File), "raw_code": test.Code, "unrendered_config": test.Written(), "schema": p.Target().Dataset + "_dbt_test__audit",
 		"config": fields{
 			"enabled": true, "materialized": "test", "severity": severity, "tags": out["tags"],
 			"warn_if": orDefault(test.WarnIf, "!= 0"), "error_if": orDefault(test.ErrorIf, "!= 0"), "fail_calc": orDefault(test.FailCalc, "count(*)"),
@@ -137,7 +185,8 @@ func testNode(p *project.Project, test *project.Test, compiled map[string]string
 	if test.Kind != project.Singular {
 		out["path"], out["alias"] = test.Alias+".sql", test.Alias
 		out["column_name"] = orNull(test.Column)
-		out["test_metadata"] = fields{"name": test.Kind, "kwargs": fields{"column_name": test.Column}, "namespace": nil}
+		out["checksum"] = fields{"name": "none", "checksum": ""}
+		out["test_metadata"] = fields{"name": test.Kind, "kwargs": test.Kwargs, "namespace": orNull(test.Namespace)}
 	}
 	return out
 }
@@ -149,14 +198,18 @@ func orDefault(text, fallback string) string {
 	return text
 }
 
-func sourceNode(p *project.Project, source *project.Source) fields {
+func sourceNode(source *project.Source) fields {
 	parts := strings.Split(strings.ReplaceAll(source.Relation, "`", ""), ".")
-	freshness := fields{"warn_after": limit(source.Warn), "error_after": limit(source.Error), "filter": orNull(source.Filter)}
+	var freshness any
+	if source.Warn != nil || source.Error != nil || source.Filter != "" {
+		freshness = fields{"warn_after": limit(source.Warn), "error_after": limit(source.Error), "filter": orNull(source.Filter)}
+	}
 	return fields{
-		"database": parts[0], "schema": parts[1], "identifier": parts[2], "name": source.Name, "resource_type": source.Type, "package_name": p.Name,
-		"path": source.Path, "original_file_path": source.Path, "unique_id": source.ID, "fqn": source.FQN,
+		"database": parts[0], "schema": parts[1], "identifier": parts[2], "name": source.Name, "resource_type": source.Type, "package_name": source.Package,
+		"path": source.Within(), "original_file_path": source.Within(), "unique_id": source.ID, "fqn": source.FQN,
 		"source_name": source.SourceName, "source_description": "", "loader": "", "description": source.Description, "columns": fields{},
-		"relation_name": source.Relation, "loaded_at_field": orNull(source.LoadedAt), "freshness": freshness,
+		"relation_name": source.Relation, "unrendered_config": source.Written(freshness),
+		"unrendered_database": orNull(source.WrittenDatabase), "unrendered_schema": orNull(source.WrittenSchema), "loaded_at_field": orNull(source.LoadedAt), "freshness": freshness,
 	}
 }
 

@@ -51,6 +51,9 @@ func (s *state) eval(e expression) (Value, error) {
 	if err != nil {
 		return nil, s.template.place(e.place(), err)
 	}
+	if u, ok := v.(*Undefined); ok && s.template.lenient && !u.silent {
+		return &Undefined{u.What, true}, nil
+	}
 	return v, nil
 }
 

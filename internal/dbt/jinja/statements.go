@@ -3,6 +3,8 @@ package jinja
 import (
 	"errors"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // parse makes the statements of a template.
@@ -58,6 +60,7 @@ func (p *parser) body(ends ...string) []statement {
 
 // within reads the body of a tag and its closing tag up to the end's name.
 func (p *parser) within(ends ...string) ([]statement, string) {
+	p.skipOperator(":") // Jinja2 lets it be there, as Python has it
 	p.expectEnd(tokenTagEnd)
 	body := p.body(ends...)
 	return body, p.next().text
@@ -244,8 +247,29 @@ func (p *parser) definition(at node, kind string, begin int) statement {
 		}
 	}
 	d.body, _ = p.inMacro(d.uses, "end"+kind)
-	d.source = p.source[begin : p.current().at+2]
+	d.source = p.written(begin, p.current().at)
 	return d
+}
+
+// written is the source between the beginnings of two marks of tags, as dbt cuts
+// it out: with the white space that the marks take away.
+func (p *parser) written(begin, end int) string {
+	if strings.HasPrefix(p.source[begin:], "{%-") {
+		before := strings.TrimRightFunc(p.source[:begin], unicode.IsSpace)
+		if before != "" && !strings.HasSuffix(before, "-%}") { // which has taken it
+			begin = len(before)
+		}
+	}
+	if !strings.HasPrefix(p.source[end:], "-") {
+		return p.source[begin : end+2]
+	}
+	end += 3
+	rest := p.source[end:]
+	behind := strings.TrimLeftFunc(rest, unicode.IsSpace)
+	if behind == "" { // what ends the file does not belong to it
+		return p.source[begin:end]
+	}
+	return p.source[begin : end+len(rest)-len(behind)]
 }
 
 // signature reads the parameters of a macro; dbt lets them have types.

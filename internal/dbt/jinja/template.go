@@ -19,8 +19,9 @@ import (
 
 // A Template is a parsed file.
 type Template struct {
-	file string
-	body []statement
+	file    string
+	body    []statement
+	lenient bool
 }
 
 // A Context knows the names that a template does not define. Its error says
@@ -41,7 +42,15 @@ func Parse(file, source string, firstLine int) (*Template, error) {
 	if firstLine != 1 {
 		file = fmt.Sprintf("%s\x00%d", file, firstLine-1)
 	}
-	return &Template{file, body}, nil
+	return &Template{file: file, body: body}, nil
+}
+
+// Lenient is the template with what is undefined printed as nothing, as dbt
+// does: for files that their reader did not write.
+func (t *Template) Lenient() *Template {
+	lenient := *t
+	lenient.lenient = true
+	return &lenient
 }
 
 func normal(source string) string {

@@ -47,7 +47,10 @@ func init() {
 		"float":     isType("float"),
 		"number":    isType("int", "float", "bool"),
 		"string":    alone(func(v Value) bool { _, ok := v.(markup); return ok || typeName(v) == "string" }),
-		"mapping":   isType("dict"),
+		"mapping": alone(func(v Value) bool {
+			_, likeDict := v.(interface{ Mapping() })
+			return likeDict || typeName(v) == "dict"
+		}),
 		"sequence": alone(func(v Value) bool {
 			switch v.(type) {
 			case *numbers, *group, markup:

@@ -31,10 +31,11 @@ type Dict struct {
 // NewDict returns an empty dict.
 func NewDict() *Dict { return &Dict{values: map[any]Value{}} }
 
-// noneKey and tupleKey stand for keys that Go's maps do not take.
+// noneKey, tupleKey and objectKey stand for keys that Go's maps do not take.
 type (
-	noneKey  struct{}
-	tupleKey string
+	noneKey   struct{}
+	tupleKey  string
+	objectKey string
 )
 
 // hash is the key of a dict's map: 1, 1.0 and true are the same one.
@@ -54,6 +55,8 @@ func hash(key Value) (any, error) {
 		return key, nil
 	case int64, string:
 		return key, nil
+	case interface{ Key() string }:
+		return objectKey(key.Key()), nil
 	case *Tuple:
 		var text strings.Builder
 		for _, item := range key.Items {
@@ -130,7 +133,7 @@ func must(err error) {
 }
 
 // An Undefined is the value of a name that nothing defines. A silent one
-// prints nothing: that of an if without else.
+// prints nothing: that of an if without else, and those of a lenient template.
 type Undefined struct {
 	What   string
 	silent bool

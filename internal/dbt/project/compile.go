@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -19,8 +18,10 @@ type Compilation struct {
 	// Execute says that dbt's execute is true, even without Query: a model that
 	// asks fails with ErrNeedsWarehouse then.
 	Execute bool
-	// FullRefresh is what flags.FULL_REFRESH answers.
+	// FullRefresh is what flags.FULL_REFRESH answers, and Which flags.WHICH:
+	// the command; "" is build.
 	FullRefresh bool
+	Which       string
 	// Batch is what a model of the strategy microbatch is compiled for; nil for
 	// all of time.
 	Batch *Batch
@@ -47,7 +48,9 @@ type Compiled struct {
 	Config Config
 	Asked  bool // whether run_query was called
 
-	reads []string
+	reads  []string
+	macros []string
+	called map[string]any // what the calls of config came to
 }
 
 // Compile renders a model. The same project, compilation and answers of Query
@@ -57,11 +60,11 @@ func (p *Project) Compile(model *Model, c Compilation) (*Compiled, error) {
 }
 
 func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
-	r := &rendering{project: p, compilation: c, model: model, config: model.written(), file: model.Path}
+	r := &rendering{project: p, in: model.in, compilation: c, model: model, config: model.written(), file: model.Path}
 	sql := model.rows
 	if model.template != nil {
 		var err error
-		if sql, err = p.templates.render(model.template, r); err != nil {
+		if sql, err = r.render(model.template); err != nil {
 			return nil, err
 		}
 	}
@@ -70,6 +73,9 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 			return nil, err
 		}
 	}
+	for key, value := range model.over {
+		configure(r.config, key, value)
+	}
 	config, err := parseConfig(r.config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", model.Path, err)
@@ -77,24 +83,32 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: sql, Config: config, reads: r.reads, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked}, nil
+}
+
+// labelled is SQL whose texts name what it reads by their names in dbt, and not
+// by those of where the rows are meanwhile.
+func (p *Project) labelled(sql string, r *rendering) string {
+	if r.compilation.Relation == nil {
+		return sql
+	}
+	for _, id := range r.reads {
+		if model := p.byID(id); model != nil && model.Config.Materialized != Ephemeral {
+			sql = strings.ReplaceAll(sql, "'"+r.compilation.Relation(model)+"'", "'"+p.Relation(model)+"'")
+		}
+	}
+	return sql
 }
 
 // CompileTest renders a test's query; its rows are the failures.
 func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
 	c.StoreFailures = test.StoreFailures
-	r := &rendering{project: p, compilation: c, config: map[string]any{}, file: test.Path}
+	r := &rendering{project: p, in: test.in, compilation: c, config: map[string]any{}, file: test.Path}
 	sql, err := test.compile(r)
 	if err != nil {
 		return "", placed(test.Path, err)
 	}
-	if sql, err = p.withEphemeral(sql, r); err != nil {
-		return "", err
-	}
-	if test.Limit > 0 {
-		sql += "\nlimit " + strconv.FormatInt(test.Limit, 10)
-	}
-	return sql, nil
+	return p.withEphemeral(sql, r)
 }
 
 // Memory is the question that a model's macro (meta.memory) makes of a
@@ -105,11 +119,12 @@ func (p *Project) Memory(model *Model, relation string, c Compilation) (string, 
 		return "", nil
 	}
 	c.This = relation
-	r := &rendering{project: p, compilation: c, model: model, config: map[string]any{}, file: model.Path}
-	if !p.templates.defines(macro) {
+	r := &rendering{project: p, in: model.in, compilation: c, model: model, config: map[string]any{}, file: model.Path}
+	of := definesIn(macro, model.in, p.packages[0])
+	if of == nil {
 		return "", fmt.Errorf("%s: meta.memory names the macro %s, and there is none", model.Path, macro)
 	}
-	sql, err := p.templates.call(macro, r, relationOf(relation))
+	sql, err := r.call(of, macro, relationOf(relation))
 	if err != nil {
 		return "", fmt.Errorf("making the question of meta.memory: %w", err)
 	}
@@ -200,9 +215,9 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 			return nil
 		}
 		seen = append(seen, model)
-		inner := &rendering{project: p, compilation: r.compilation, model: model, config: model.written(), file: model.Path}
+		inner := &rendering{project: p, in: model.in, compilation: r.compilation, model: model, config: model.written(), file: model.Path}
 		inner.compilation.Incremental = false
-		text, err := p.templates.render(model.template, inner)
+		text, err := inner.render(model.template)
 		if err != nil {
 			return err
 		}
@@ -228,7 +243,9 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.
-func cteOf(model *Model) string { return "__dbt__cte__" + model.Name }
+func cteOf(model *Model) string { return ephemeralPrefix + model.Name }
+
+const ephemeralPrefix = "__dbt__cte__"
 
 // firstWith is the place behind the word WITH that begins a query, and the
 // white space after it; -1 where there is none.

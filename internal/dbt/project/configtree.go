@@ -11,7 +11,8 @@ import (
 type configTree struct {
 	name   string
 	root   map[string]any
-	unused map[string]bool // paths with settings, until one resource is below them
+	raw    func() map[string]any // the same with its texts as they are written
+	unused map[string]bool       // paths with settings, until one resource is below them
 }
 
 func newConfigTree(name string, root map[string]any) *configTree {
@@ -52,6 +53,25 @@ func (t *configTree) of(fqn []string) map[string]any {
 			break
 		}
 		path += "." + fqn[i]
+		level, _ = folderOf(fqn[i], level[fqn[i]])
+	}
+	return settings
+}
+
+// written collects the settings on the way to a resource as they are written;
+// the deeper ones win.
+func (t *configTree) written(fqn []string) map[string]any {
+	settings := map[string]any{}
+	level := t.raw()
+	for i := 0; level != nil; i++ {
+		for key, value := range level {
+			if _, ok := folderOf(key, value); !ok {
+				settings[strings.TrimPrefix(key, "+")] = value
+			}
+		}
+		if i == len(fqn) {
+			break
+		}
 		level, _ = folderOf(fqn[i], level[fqn[i]])
 	}
 	return settings

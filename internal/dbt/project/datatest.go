@@ -17,6 +17,7 @@ import (
 type Test struct {
 	Resource
 	Kind          string // singular, or the name of the generic test
+	Namespace     string // package that a yml file names before the generic test; "" for none
 	Column        string // of a generic test; "" for none
 	Alias         string // its name, short enough for a file or a table
 	Warn          bool   // severity warn: failures are reported and fail nothing
@@ -29,7 +30,15 @@ type Test struct {
 	// partitions that have it, so those that do not change need no look.
 	OfChanges bool
 
-	compile func(*rendering) (string, error)
+	// Code is the file's, or what dbt makes of a generic test's entry; Kwargs
+	// are the arguments of its macro, as they are written.
+	Code   string
+	File   string // of a singular test, as it is
+	Kwargs map[string]any
+
+	in        *pkg
+	asWritten writtenConfig
+	compile   func(*rendering) (string, error)
 }
 
 // Singular is the kind of the tests in tests/.
@@ -38,7 +47,7 @@ const Singular = "singular"
 // readTests makes the tests of all yml files and of tests/.
 func (l *loader) readTests() error {
 	for _, model := range l.Models {
-		subject := subject{name: model.Name, relation: func(r *rendering) (jinja.Value, error) {
+		subject := subject{name: model.Name, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
 			return r.ref(texts(model.Name))
 		}}
 		for _, c := range model.checks {
@@ -48,7 +57,8 @@ func (l *loader) readTests() error {
 		}
 	}
 	for _, source := range l.Sources {
-		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", relation: func(r *rendering) (jinja.Value, error) {
+		reference := "source('" + source.SourceName + "', '" + source.Name + "')"
+		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, relation: func(r *rendering) (jinja.Value, error) {
 			return r.source(texts(source.SourceName, source.Name))
 		}}
 		for _, c := range source.checks {
@@ -57,18 +67,10 @@ func (l *loader) readTests() error {
 			}
 		}
 	}
-	for _, folder := range l.settings.testPaths {
-		for _, file := range filesUnder(l.files, folder, ".sql") {
-			if strings.HasPrefix(file, folder+"/generic/") {
-				continue
-			}
-			if err := l.addSingular(folder, file); err != nil {
-				return err
-			}
+	for _, of := range l.packages {
+		if err := l.readTestFiles(of); err != nil {
+			return err
 		}
-	}
-	for name := range l.testPatches {
-		l.Warnings = append(l.Warnings, fmt.Sprintf("a yml file has an entry for the test %s, and there is none: dbt reads past the entry", name))
 	}
 	names := map[string]string{}
 	for _, test := range l.Tests {
@@ -80,7 +82,24 @@ func (l *loader) readTests() error {
 	return nil
 }
 
-func (l *loader) addSingular(folder, file string) error {
+func (l *loader) readTestFiles(of *pkg) error {
+	for _, folder := range of.settings.testPaths {
+		for _, file := range filesUnder(l.files, folder, ".sql") {
+			if strings.HasPrefix(file, folder+"/generic/") {
+				continue
+			}
+			if err := l.addSingular(of, folder, file); err != nil {
+				return err
+			}
+		}
+	}
+	for name := range of.testPatches {
+		l.Warnings = append(l.Warnings, fmt.Sprintf("a yml file has an entry for the test %s, and there is none: dbt reads past the entry", name))
+	}
+	return nil
+}
+
+func (l *loader) addSingular(of *pkg, folder, file string) error {
 	content, err := fs.ReadFile(l.files, file)
 	if err != nil {
 		return err
@@ -90,13 +109,27 @@ func (l *loader) addSingular(folder, file string) error {
 		return err
 	}
 	name := strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql")
-	test := &Test{Kind: Singular, Alias: name, Resource: Resource{
-		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: file, FQN: l.fqn(folder, file, name),
-	}}
-	test.compile = func(r *rendering) (string, error) { return r.project.templates.render(parsed, r) }
-	patched := l.testPatches[name]
-	delete(l.testPatches, name)
-	return l.addTest(test, patched)
+	if !of.isRoot() {
+		parsed = parsed.Lenient()
+	}
+	test := &Test{Kind: Singular, Alias: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
+	test.compile = func(r *rendering) (string, error) { return r.render(parsed) }
+	test.Code, test.File = strings.TrimSpace(string(content)), asText(content)
+	test.asWritten = l.writtenOf(of, test.FQN, testTree)
+	test.asWritten.source = test.Code
+	patched := of.testPatches[name]
+	delete(of.testPatches, name)
+	test.asWritten.doc, test.asWritten.entry = patched.doc, patched.entry
+	return l.addTest(test, patched.config)
+}
+
+func testTree(s *settings) *configTree { return s.tests }
+
+// A testPatch is what a yml file says of a test in a file.
+type testPatch struct {
+	doc    *document
+	entry  ast.Node
+	config map[string]any
 }
 
 // addTestPatch reads what a yml file says of a test in a file.
@@ -109,18 +142,21 @@ func (l *loader) addTestPatch(doc *document, node ast.Node) error {
 	if err := doc.check("test config", config); err != nil {
 		return err
 	}
-	if _, twice := l.testPatches[name]; twice {
+	if _, twice := doc.in.testPatches[name]; twice {
 		return doc.fail(node, "there is another entry for the test %s", name)
 	}
-	l.testPatches[name] = map[string]any{}
-	if config == nil {
-		return nil
+	patch := testPatch{doc, node, map[string]any{}}
+	if config != nil {
+		value, err := rendered(doc, config, l.context(doc))
+		if err != nil {
+			return err
+		}
+		if fields, ok := value.(map[string]any); ok {
+			patch.config = fields
+		}
 	}
-	value, err := rendered(doc, config, l.context(doc.file))
-	if fields, ok := value.(map[string]any); ok {
-		l.testPatches[name] = fields
-	}
-	return err
+	doc.in.testPatches[name] = patch
+	return nil
 }
 
 func texts(of ...string) *jinja.Arguments {
@@ -134,7 +170,7 @@ func texts(of ...string) *jinja.Arguments {
 // addTest compiles a test once to learn what it reads and how it is
 // configured.
 func (l *loader) addTest(test *Test, declared map[string]any) error {
-	config := l.settings.tests.of(test.FQN)
+	config, over := l.settingsOf(test.in, test.FQN, testTree)
 	if enabled, given := declared["enabled"]; given && enabled == false {
 		return nil
 	}
@@ -146,14 +182,20 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	if test.Kind == Singular { // its own config() wins over the yml entry
 		apply()
 	}
-	r := &rendering{project: l.Project, config: config, file: test.Path}
+	r := &rendering{project: l.Project, in: test.in, config: config, file: test.Path}
 	if _, err := test.compile(r); err != nil {
 		return placed(test.Path, err)
 	}
 	if test.Kind != Singular { // the yml entry wins over the config() of the test's definition
 		apply()
 	}
-	test.Reads = r.reads
+	for key, value := range over {
+		configure(config, key, value)
+	}
+	test.Reads, test.Macros = r.reads, r.macros
+	if test.asWritten.called == nil {
+		test.asWritten.called = r.called
+	}
 	enabled := true
 	for key, value := range r.config {
 		if key == "enabled" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
@@ -14,7 +15,7 @@ var docsBlock = regexp.MustCompile(`(?s)\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s
 
 // describe renders the descriptions that persist_docs gives to BigQuery.
 func (l *loader) describe() error {
-	var blocks map[string]string
+	var blocks map[[2]string]string
 	for _, model := range l.Models {
 		o := model.Config.Options
 		texts, names := []*string{&model.Description}, []string{model.Name}
@@ -36,9 +37,9 @@ func (l *loader) describe() error {
 					return err
 				}
 			}
-			r := l.context(model.patched)
-			r.extra = map[string]jinja.Value{"doc": jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) { return l.docsBlock(blocks, a) })}
-			rendered, err := l.templates.text(model.patched, l.described[names[i]], *text, r)
+			r := l.context(model.asWritten.doc)
+			r.extra = map[string]jinja.Value{"doc": jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) { return docsBlockFor(r.in, l.packages[0], blocks, a) })}
+			rendered, err := r.text(model.patched, l.described[names[i]], *text)
 			if err != nil {
 				return fmt.Errorf("the description of %s: %w", model.Name, placed(model.patched, err))
 			}
@@ -48,29 +49,46 @@ func (l *loader) describe() error {
 	return nil
 }
 
-func (l *loader) docsBlock(blocks map[string]string, a *jinja.Arguments) (jinja.Value, error) {
+// docsBlockFor is doc(): a block of the package's own comes first, then one of
+// the project.
+func docsBlockFor(in, root *pkg, blocks map[[2]string]string, a *jinja.Arguments) (jinja.Value, error) {
 	names, err := words(a, 1, 2)
 	if err != nil {
 		return nil, err
 	}
-	text, found := blocks[names[len(names)-1]]
-	if !found || len(names) == 2 && names[0] != l.Name {
-		return nil, fmt.Errorf("there is no docs block %q", strings.Join(names, "."))
+	block := names[len(names)-1]
+	of := []string{in.name, root.name}
+	if len(names) == 2 {
+		of = names[:1]
+	} else {
+		for key := range blocks {
+			if key[1] == block {
+				of = append(of, key[0])
+			}
+		}
+		slices.Sort(of[2:])
 	}
-	return text, nil
+	for _, name := range of {
+		if text, found := blocks[[2]string{name, block}]; found {
+			return text, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no docs block %q", strings.Join(names, "."))
 }
 
-// docsBlocks are the texts of all .md files, by name.
-func (l *loader) docsBlocks() (map[string]string, error) {
-	blocks := map[string]string{}
-	for _, folder := range l.settings.docsPaths {
-		for _, file := range filesUnder(l.files, folder, ".md") {
-			content, err := fs.ReadFile(l.files, file)
-			if err != nil {
-				return nil, err
-			}
-			for _, block := range docsBlock.FindAllStringSubmatch(string(content), -1) {
-				blocks[block[1]] = strings.TrimSpace(block[2])
+// docsBlocks are the texts of all .md files, by package and name.
+func (l *loader) docsBlocks() (map[[2]string]string, error) {
+	blocks := map[[2]string]string{}
+	for _, of := range l.packages {
+		for _, folder := range of.settings.docsPaths {
+			for _, file := range filesUnder(l.files, folder, ".md") {
+				content, err := fs.ReadFile(l.files, file)
+				if err != nil {
+					return nil, err
+				}
+				for _, block := range docsBlock.FindAllStringSubmatch(string(content), -1) {
+					blocks[[2]string{of.name, block[1]}] = strings.TrimSpace(block[2])
+				}
 			}
 		}
 	}

@@ -1,11 +1,17 @@
 package project
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // What a project says besides what is built and tested here: the runner reads
@@ -21,8 +27,42 @@ type Exposure struct {
 // A UnitTest is one of those that dbt-core runs.
 type UnitTest struct {
 	Resource
-	Model, Description       string
-	Given, Expect, Overrides any // as they are written
+	Model, Description string
+	// Given are dicts; Expect is one, and Overrides may be. They are as they are
+	// written, with what dbt adds.
+	Given             *jinja.List
+	Expect, Overrides *jinja.Dict
+}
+
+// Checksum is dbt's, of all but the description.
+func (t *UnitTest) Checksum() string {
+	overrides := "None"
+	if t.Overrides != nil {
+		overrides = fixture("UnitTestOverrides", t.Overrides, "macros", "vars", "env_vars")
+	}
+	given := make([]string, len(t.Given.Items))
+	for i, item := range t.Given.Items {
+		given[i] = fixture("UnitTestInputFixture", item.(*jinja.Dict), "input", "rows", "format", "fixture")
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s-None-[%s]-%s-%s", t.Model, strings.Join(given, ", "),
+		fixture("UnitTestOutputFixture", t.Expect, "rows", "format", "fixture"), overrides))
+	return hex.EncodeToString(sum[:])
+}
+
+// fixture is Python's text of an object of dbt's.
+func fixture(class string, of *jinja.Dict, fields ...string) string {
+	parts := make([]string, len(fields))
+	for i, field := range fields {
+		value, _ := of.Get(field)
+		text, err := jinja.Text(jinja.NewList(value))
+		must(err) // a yml value
+		text = text[1 : len(text)-1]
+		if kind, ok := value.(string); ok && field == "format" {
+			text = fmt.Sprintf("<UnitTestFormat.%s: '%s'>", map[string]string{"dict": "Dict", "csv": "CSV", "sql": "SQL"}[kind], kind)
+		}
+		parts[i] = field + "=" + text
+	}
+	return class + "(" + strings.Join(parts, ", ") + ")"
 }
 
 // A Macro is a macro of the project; that of a generic test is named test_….
@@ -43,12 +83,9 @@ type exposureProperties struct {
 }
 
 type unitTestProperties struct {
-	Name        string         `yaml:"name"`
-	Model       string         `yaml:"model"`
-	Description string         `yaml:"description"`
-	Given       []any          `yaml:"given"`
-	Expect      map[string]any `yaml:"expect"`
-	Overrides   map[string]any `yaml:"overrides"`
+	Name        string `yaml:"name"`
+	Model       string `yaml:"model"`
+	Description string `yaml:"description"`
 }
 
 // readDocuments reads exposures and unit tests, whose models must be there.
@@ -71,7 +108,7 @@ func (l *loader) readDocuments() error {
 			if err := errors.Join(d.check("exposure", node), d.decode(node, &read)); err != nil {
 				return err
 			}
-			if err := errors.Join(once(d.document, node, "exposure "+read.Name), l.addExposure(d.folder, d.file, read)); err != nil {
+			if err := errors.Join(once(d.document, node, "exposure "+read.Name), l.addExposure(d, read)); err != nil {
 				return err
 			}
 		}
@@ -84,7 +121,7 @@ func (l *loader) readDocuments() error {
 			if err := errors.Join(d.check("unit test", node), d.decode(node, &read)); err != nil {
 				return err
 			}
-			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d.folder, d.file, read)); err != nil {
+			if err := errors.Join(once(d.document, node, "unit test "+read.Model+"."+read.Name), l.addUnitTest(d, node, read)); err != nil {
 				return err
 			}
 		}
@@ -92,37 +129,100 @@ func (l *loader) readDocuments() error {
 	return nil
 }
 
-func (l *loader) addExposure(folder, file string, of exposureProperties) error {
-	r := &rendering{project: l.Project, config: map[string]any{}, file: file}
+func (l *loader) addExposure(d folded, of exposureProperties) error {
+	r := &rendering{project: l.Project, in: d.in, config: map[string]any{}, file: d.file}
 	for _, dependence := range of.DependsOn {
-		if _, err := l.templates.text(file, 1, "{{ "+dependence+" }}", r); err != nil {
+		if _, err := r.text(d.file, 1, "{{ "+dependence+" }}"); err != nil {
 			return fmt.Errorf("exposure %s depends on %s: %w", of.Name, dependence, err)
 		}
 	}
+	resource := d.in.resource("exposure", of.Name, d.file, d.in.fqn(d.folder, d.file, of.Name))
+	resource.Reads = r.reads
 	l.Exposures = append(l.Exposures, &Exposure{
-		Resource: Resource{
-			ID: "exposure." + l.Name + "." + of.Name, Type: "exposure", Name: of.Name, Path: file, FQN: l.fqn(folder, file, of.Name), Reads: r.reads,
-		},
-		Kind: of.Type, Label: of.Label, Maturity: of.Maturity, Description: strings.TrimSpace(of.Description), URL: of.URL, Owner: of.Owner,
+		Resource: resource,
+		Kind:     of.Type, Label: of.Label, Maturity: of.Maturity, Description: strings.TrimSpace(of.Description), URL: of.URL, Owner: of.Owner,
 	})
 	return nil
 }
 
-func (l *loader) addUnitTest(folder, file string, of unitTestProperties) error {
+func (l *loader) addUnitTest(d folded, node ast.Node, of unitTestProperties) error {
 	model := l.models[of.Model]
 	if model == nil {
-		return fmt.Errorf("%s: unit test %s: there is no model %q", file, of.Name, of.Model)
+		return fmt.Errorf("%s: unit test %s: there is no model %q", d.file, of.Name, of.Model)
 	}
+	resource := d.in.resource("unit_test", of.Model+"."+of.Name, d.file, append(d.in.fqn(d.folder, d.file, of.Model), of.Name))
+	resource.Name, resource.Reads = of.Name, []string{model.ID}
 	test := &UnitTest{
-		Resource: Resource{
-			ID: "unit_test." + l.Name + "." + of.Model + "." + of.Name, Type: "unit_test", Name: of.Name, Path: file,
-			FQN: append(l.fqn(folder, file, of.Model), of.Name), Reads: []string{model.ID},
-		},
-		Model: of.Model, Description: strings.TrimSpace(of.Description), Given: of.Given, Expect: of.Expect,
+		Resource: resource,
+		Model:    of.Model, Description: strings.TrimSpace(of.Description), Given: jinja.NewList(),
 	}
-	if of.Overrides != nil {
-		test.Overrides = of.Overrides
+	if err := test.readFixtures(d.document, node); err != nil {
+		return err
 	}
 	l.UnitTests = append(l.UnitTests, test)
 	return nil
+}
+
+// readFixtures reads given, expect and overrides, with dbt's defaults.
+func (t *UnitTest) readFixtures(doc *document, node ast.Node) error {
+	rows := map[string]jinja.Value{"rows": nil, "format": "dict", "fixture": nil}
+	given, err := doc.items(doc.field(node, "given"))
+	if err != nil {
+		return err
+	}
+	for _, item := range given {
+		input, err := complete(doc, item, rows)
+		if err != nil {
+			return err
+		}
+		t.Given.Items = append(t.Given.Items, input)
+	}
+	if t.Expect, err = complete(doc, doc.field(node, "expect"), rows); err != nil {
+		return err
+	}
+	if overrides := doc.field(node, "overrides"); overrides != nil {
+		none := jinja.NewDict()
+		t.Overrides, err = complete(doc, overrides, map[string]jinja.Value{"macros": none, "vars": none, "env_vars": none})
+	}
+	return err
+}
+
+// complete is a yml dict with the fields that are not given.
+func complete(doc *document, node ast.Node, defaults map[string]jinja.Value) (*jinja.Dict, error) {
+	v, err := doc.value(node)
+	if err != nil {
+		return nil, err
+	}
+	dict, ok := v.(*jinja.Dict)
+	if !ok {
+		return nil, doc.fail(node, "a unit test has given, a list of inputs, and expect, each with rows")
+	}
+	for _, name := range slices.Sorted(maps.Keys(defaults)) {
+		if _, given := dict.Get(name); !given {
+			must(dict.Set(name, defaults[name]))
+		}
+	}
+	if rows, ok := dict.Get("rows"); ok {
+		promote(rows)
+	}
+	return dict, nil
+}
+
+// promote exchanges the first of the rows with the first that has no null, as
+// dbt does: BigQuery takes the types of columns from it.
+func promote(rows jinja.Value) {
+	list, ok := rows.(*jinja.List)
+	if !ok {
+		return
+	}
+	at := slices.IndexFunc(list.Items, func(row jinja.Value) bool {
+		dict, ok := row.(*jinja.Dict)
+		return ok && !slices.ContainsFunc(dict.Keys(), func(key jinja.Value) bool {
+			value, _ := dict.Get(key)
+			return value == nil
+		})
+	})
+	if at > 0 {
+		list.Items[0], list.Items[at] = list.Items[at], list.Items[0]
+	}
 }

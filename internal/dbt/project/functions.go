@@ -15,15 +15,19 @@ import (
 // A rendering is what dbt's functions know while one file is rendered.
 type rendering struct {
 	project     *Project
+	in          *pkg // of the resource; nil knows variables of the command line only
 	compilation Compilation
 	model       *Model // nil for a test
 	file        string
 	config      map[string]any
+	called      map[string]any // what the calls of config came to
 	reads       []string
+	macros      []string               // ids of those that were found
 	ephemeral   []*Model               // read, in the order of first use
 	extra       map[string]jinja.Value // further names
 	ymlOnly     bool                   // a value of a yml file: it knows variables only
 	asked       bool
+	results     map[string]jinja.Value // of statements, by name
 }
 
 // executes is dbt's execute: false while a model is only parsed.
@@ -45,14 +49,19 @@ func init() { // not above: they find each other by it
 		"should_store_failures": func(r *rendering, a *jinja.Arguments) (jinja.Value, error) {
 			return r.compilation.StoreFailures, a.Take(0, nil)
 		},
-		"run_query": (*rendering).query,
-		"log":       silent,
-		"print":     silent,
-		"return":    func(_ *rendering, a *jinja.Arguments) (jinja.Value, error) { return jinja.Return(a) },
-		"tojson":    toJSON,
-		"fromjson":  fromJSON,
-		"zip":       zip,
-		"local_md5": localMD5,
+		"run_query":            (*rendering).query,
+		"statement":            (*rendering).statement,
+		"load_result":          (*rendering).loadResult,
+		"load_relation":        (*rendering).loadRelation,
+		"load_cached_relation": (*rendering).loadRelation,
+		"set":                  newSet,
+		"log":                  silent,
+		"print":                silent,
+		"return":               func(_ *rendering, a *jinja.Arguments) (jinja.Value, error) { return jinja.Return(a) },
+		"tojson":               toJSON,
+		"fromjson":             fromJSON,
+		"zip":                  zip,
+		"local_md5":            localMD5,
 
 		"before_begin":   hookText(false),
 		"after_commit":   hookText(false),
@@ -61,13 +70,18 @@ func init() { // not above: they find each other by it
 }
 
 // lookup finds a name of dbt's context, and refuses those that it has and this
-// package does not. A macro of the project wins over what dbt has.
+// package does not. A macro of the resource's package wins over one of the
+// project, and that over what dbt has.
 func (r *rendering) lookup(name string) (v jinja.Value, found bool, err error) {
 	if v, ok := r.extra[name]; ok {
 		return v, true, nil
 	}
-	if d, ok := r.project.templates.macros[name]; ok && !r.ymlOnly {
-		return d.Macro(r.lookup), true, nil
+	if !r.ymlOnly {
+		for _, of := range []*pkg{r.in, r.project.packages[0]} {
+			if v, err := r.macroIn(of, name); v != nil || err != nil {
+				return v, err == nil, err
+			}
+		}
 	}
 	if f, ok := functions[name]; ok {
 		return jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) { return f(r, a) }), true, nil
@@ -75,10 +89,40 @@ func (r *rendering) lookup(name string) (v jinja.Value, found bool, err error) {
 	if v, ok := r.object(name); ok {
 		return v, true, nil
 	}
-	if s := supportOf("name", name); s.status == refused {
-		return nil, false, fmt.Errorf("%s is not supported: %s", name, s.note)
+	if of := r.project.named(name); of != nil && !r.ymlOnly {
+		return &packageOf{r, of}, true, nil
+	}
+	if v := r.dbtMacro(name); v != nil && !r.ymlOnly {
+		return v, true, nil
+	}
+	for _, place := range []string{"name", "macro"} {
+		if s := supportOf(place, name); s.status == refused {
+			return nil, false, fmt.Errorf("%s is not supported: %s", name, s.note)
+		}
 	}
 	return nil, false, nil
+}
+
+// macroIn is a macro of a package; nil for none.
+func (r *rendering) macroIn(of *pkg, name string) (jinja.Value, error) {
+	if of == nil {
+		return nil, nil
+	}
+	if err := of.broken[name]; err != nil {
+		return nil, fmt.Errorf("the macro %s of the package %s cannot be used: %w", name, of.name, err)
+	}
+	if d, ok := of.macros[name]; ok {
+		r.noteMacro(of, name)
+		return d.Macro(r.lookup), nil
+	}
+	return nil, nil
+}
+
+// noteMacro notes that what is rendered depends on a macro.
+func (r *rendering) noteMacro(of *pkg, name string) {
+	if id := "macro." + of.name + "." + name; !slices.Contains(r.macros, id) {
+		r.macros = append(r.macros, id)
+	}
 }
 
 // object is a name of dbt's that is no function.
@@ -99,11 +143,17 @@ func (r *rendering) object(name string) (jinja.Value, bool) {
 	case "schema":
 		return r.project.target.Dataset, true
 	case "flags":
-		return &refuser{"flags", map[string]jinja.Value{"FULL_REFRESH": r.compilation.FullRefresh}}, true
+		return &refuser{"flags", map[string]jinja.Value{
+			"FULL_REFRESH": r.compilation.FullRefresh, "WHICH": cmp.Or(r.compilation.Which, "build"), "EMPTY": false,
+		}}, true
 	case "adapter":
-		return &refuser{"adapter", map[string]jinja.Value{"dispatch": jinja.Func(r.dispatch), "quote": jinja.Func(quote)}}, true
-	case r.project.Name:
-		return &packageOf{r}, true
+		return r.adapter(), true
+	case "api":
+		return api, true
+	case "modules":
+		return modules, true
+	case "dbt":
+		return &packageOf{r, nil}, true
 	case "this":
 		if r.model == nil {
 			return nil, false
@@ -132,7 +182,7 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 	}
 	name := names[len(names)-1]
 	model := r.project.models[name]
-	if model == nil || len(names) == 2 && names[0] != r.project.Name {
+	if model == nil || len(names) == 2 && names[0] != model.Package {
 		return nil, fmt.Errorf("there is no model %q", strings.Join(names, "."))
 	}
 	r.note(model.ID)
@@ -156,7 +206,7 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := r.project.sources[names[0]+"."+names[1]]
+	source := r.sourceNamed(names[0] + "." + names[1])
 	if source == nil {
 		return nil, fmt.Errorf("no yml file declares %s.%s", names[0], names[1])
 	}
@@ -167,93 +217,15 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 	return r.inBatch(relationOf(source.Relation), source.eventTime, source.columns), nil
 }
 
-func (r *rendering) variable(a *jinja.Arguments) (jinja.Value, error) {
-	unset := &jinja.Undefined{}
-	var name, fallback jinja.Value = nil, unset
-	if err := a.Take(1, []string{"var_name", "default"}, &name, &fallback); err != nil {
-		return nil, err
-	}
-	text, ok := name.(string)
-	if !ok {
-		return nil, errors.New("the name of a variable is a string")
-	}
-	for _, vars := range []map[string]any{r.compilation.Vars, r.project.vars} {
-		value, ok := vars[text]
-		if !ok {
-			continue
-		}
-		if source, ok := value.(string); ok { // dbt renders it where it is asked for
-			return r.project.templates.text(settingsFile, 1, source, r)
-		}
-		return copied(jinja.ValueOf(value)), nil
-	}
-	if fallback != jinja.Value(unset) {
-		return fallback, nil
-	}
-	return nil, fmt.Errorf("%q is not set in dbt_project.yml", text)
-}
-
-// copied keeps a project's own lists and dicts from being changed.
-func copied(v jinja.Value) jinja.Value {
-	switch v := v.(type) {
-	case *jinja.List:
-		out := jinja.NewList()
-		for _, item := range v.Items {
-			out.Items = append(out.Items, copied(item))
-		}
-		return out
-	case *jinja.Dict:
-		out := jinja.NewDict()
-		for _, key := range v.Keys() {
-			value, _ := v.Get(key)
-			must(out.Set(key, copied(value)))
-		}
-		return out
-	}
-	return v
-}
-
-func (r *rendering) environment(a *jinja.Arguments) (jinja.Value, error) {
-	unset := &jinja.Undefined{}
-	var name, fallback jinja.Value = nil, unset
-	if err := a.Take(1, []string{"var", "default"}, &name, &fallback); err != nil {
-		return nil, err
-	}
-	text, ok := name.(string)
-	if !ok {
-		return nil, errors.New("the name of a variable is a string")
-	}
-	if strings.HasPrefix(text, "DBT_ENV_SECRET") {
-		return nil, fmt.Errorf("%s is a secret, and secrets do not belong into SQL", text)
-	}
-	if lookup := r.project.target.LookupEnv; lookup != nil {
-		if value, ok := lookup(text); ok {
-			return value, nil
+// sourceNamed finds a source in the resource's package, in the project, or in
+// another package.
+func (r *rendering) sourceNamed(name string) *Source {
+	for _, of := range append([]*pkg{r.in}, r.project.packages...) {
+		if source := r.project.sources[of.name+"."+name]; source != nil {
+			return source
 		}
 	}
-	if fallback != jinja.Value(unset) && fallback != nil {
-		return fallback, nil
-	}
-	return nil, fmt.Errorf("%s is not set in the environment", text)
-}
-
-// dispatch is adapter.dispatch: the macro that is meant for BigQuery, or the
-// one for all warehouses.
-func (r *rendering) dispatch(a *jinja.Arguments) (jinja.Value, error) {
-	var name, namespace jinja.Value
-	if err := a.Take(1, []string{"macro_name", "macro_namespace"}, &name, &namespace); err != nil {
-		return nil, err
-	}
-	text, ok := name.(string)
-	if !ok {
-		return nil, errors.New("the name of a macro is a string")
-	}
-	for _, prefix := range []string{"bigquery__", "default__"} {
-		if d, ok := r.project.templates.macros[prefix+text]; ok {
-			return d.Macro(r.lookup), nil
-		}
-	}
-	return nil, fmt.Errorf("there is no macro bigquery__%s or default__%s", text, text)
+	return nil
 }
 
 func quote(a *jinja.Arguments) (jinja.Value, error) {
@@ -330,18 +302,23 @@ func (r *rendering) query(a *jinja.Arguments) (jinja.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.asked = true
-	if r.compilation.Query == nil {
-		if r.compilation.Execute {
-			return nil, ErrNeedsWarehouse
-		}
+	if r.compilation.Query == nil && !r.compilation.Execute {
 		return nil, errors.New("guard it with is_incremental() or execute")
 	}
-	rows, err := r.compilation.Query(strings.TrimSpace(queries[0]))
+	rows, err := r.ask(strings.TrimSpace(queries[0]))
 	if err != nil {
 		return nil, err
 	}
 	return newTable(rows), nil
+}
+
+// ask sends a query to the warehouse.
+func (r *rendering) ask(sql string) ([]map[string]any, error) {
+	r.asked = true
+	if r.compilation.Query == nil {
+		return nil, ErrNeedsWarehouse
+	}
+	return r.compilation.Query(sql)
 }
 
 // ErrNeedsWarehouse says that a model asks the warehouse while it is compiled

@@ -1,8 +1,6 @@
 package project
 
 import (
-	"crypto/md5" // as dbt does for long names
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"regexp"
@@ -23,13 +21,17 @@ type check struct {
 	column    string
 	arguments *jinja.Dict
 	config    map[string]ast.Node
+	// configured are the names in config that may only stand there, in their order.
+	configured []string
 }
 
 // A subject is what a generic test looks at.
 type subject struct {
-	name     string
-	prefix   string // of the names of its tests
-	relation func(*rendering) (jinja.Value, error)
+	name   string
+	prefix string // of the names of its tests
+	// reference is the call that gives its relation, as dbt notes it.
+	reference string
+	relation  func(*rendering) (jinja.Value, error)
 }
 
 // addChecks reads the tests of an entry of a yml file.
@@ -102,6 +104,9 @@ func (c *check) readField(key string, node ast.Node) error {
 					return c.doc.fail(entry, "%w", err)
 				}
 				c.config[keyOf(entry)] = entry.Value
+				if !slices.Contains(configArguments, keyOf(entry)) {
+					c.configured = append(c.configured, keyOf(entry))
+				}
 			} else if err := c.setArgument(keyOf(entry), entry.Value); err != nil {
 				return err
 			}
@@ -123,23 +128,39 @@ func (c *check) setArgument(key string, node ast.Node) error {
 	return c.arguments.Set(key, value)
 }
 
+// genericOf finds the package whose generic test a check names: its own, the
+// project's, or the one that is named before a dot. nil is dbt's own test.
+func (l *loader) genericOf(c check) (of *pkg, namespace, kind string) {
+	namespace, kind, found := strings.Cut(c.kind, ".")
+	if found {
+		return definesIn("test_"+kind, l.named(namespace)), namespace, kind
+	}
+	return definesIn("test_"+c.kind, c.doc.in, l.packages[0]), "", c.kind
+}
+
 // addGeneric makes the test of a check. A project's own generic test wins over
 // dbt's of the same name.
 func (l *loader) addGeneric(of subject, c check) error {
+	own, namespace, kind := l.genericOf(c)
 	query := builtin[c.kind]
-	isOwn := l.templates.defines("test_" + c.kind)
+	if namespace != "" {
+		of.prefix = namespace + "_" + of.prefix
+		if from := l.named(namespace); from != nil && from.broken["test_"+kind] != nil {
+			return c.doc.fail(c.node, "the test %s cannot be used: %w", c.kind, from.broken["test_"+kind])
+		}
+	}
 	switch {
-	case isOwn:
-		query = defined
+	case own != nil:
+		query = defined(own)
 	case query == nil:
-		return c.doc.fail(c.node, "a test of %s: there is no generic test %q: dbt has %s, and a project may define others",
+		return c.doc.fail(c.node, "a test of %s: there is no generic test %q: dbt has %s, and a project or an installed package may define others",
 			of.name, c.kind, strings.Join(slices.Sorted(maps.Keys(builtin)), ", "))
 	case c.column == "":
 		return c.doc.fail(c.node, "the test %s of %s names no column", c.kind, of.name)
 	}
 	config := map[string]any{}
 	for key, node := range c.config {
-		value, err := rendered(c.doc, node, l.context(c.doc.file))
+		value, err := rendered(c.doc, node, l.context(c.doc))
 		if err != nil {
 			return err
 		}
@@ -148,14 +169,17 @@ func (l *loader) addGeneric(of subject, c check) error {
 	name, alias := c.name, c.name
 	if name == "" {
 		var err error
-		if name, alias, err = nameOfTest(of.prefix+c.kind, of.name, c.arguments); err != nil {
+		if name, alias, err = nameOfTest(of.prefix+kind, of.name, c.arguments); err != nil {
 			return c.doc.fail(c.node, "%w", err)
 		}
 	}
-	test := &Test{Kind: c.kind, Column: c.column, Alias: alias, Resource: Resource{
-		ID: TypeTest + "." + l.Name + "." + name, Type: TypeTest, Name: name, Path: c.doc.file,
-		FQN: l.fqn(l.settings.rootOf(c.doc.file), c.doc.file, name),
-	}}
+	in := c.doc.in
+	test := &Test{Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
+		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
+	test.ID += "." + c.hash(of, namespace, kind, name)
+	if err := l.noteTest(test, of, c, own, config); err != nil {
+		return c.doc.fail(c.node, "%w", err)
+	}
 	where, _ := config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {
 		relation, err := of.relation(r)
@@ -218,19 +242,28 @@ func (c *check) takes(names ...string) error {
 	return nil
 }
 
-// defined is the query of a test that the project defines.
-func defined(r *rendering, c check, relation jinja.Value) (string, error) {
+// defined is the query of a test that the project or a package defines.
+func defined(of *pkg) genericQuery {
+	return func(r *rendering, c check, relation jinja.Value) (string, error) { return c.call(of, r, relation) }
+}
+
+func (c *check) call(of *pkg, r *rendering, relation jinja.Value) (string, error) {
 	named := jinja.NewDict()
 	must(named.Set("model", relation))
 	for _, key := range c.arguments.Keys() {
 		value, _ := c.arguments.Get(key)
-		value, err := r.argument(c, copied(value))
+		value, err := r.argument(*c, copied(value))
 		if err != nil {
 			return "", err
 		}
 		must(named.Set(key, value))
 	}
-	v, err := r.project.templates.macros["test_"+c.kind].Macro(r.lookup).Call(&jinja.Arguments{Named: named})
+	_, kind, isNamed := strings.Cut(c.kind, ".")
+	if !isNamed {
+		kind = c.kind
+	}
+	r.noteMacro(of, "test_"+kind)
+	v, err := of.macros["test_"+kind].Macro(r.lookup).Call(&jinja.Arguments{Named: named})
 	if err != nil {
 		return "", err
 	}
@@ -247,7 +280,7 @@ func (r *rendering) argument(c check, value jinja.Value) (jinja.Value, error) {
 	if calls.MatchString(text) {
 		text = "{{ " + text + " }}"
 	}
-	return r.project.templates.value(c.doc.file, lineOfNode(c.node), text, r)
+	return r.value(c.doc.file, lineOfNode(c.node), text)
 }
 
 var calls = regexp.MustCompile(`^\s*(env_var|ref|var|source|doc)\s*\(.+\)\s*$`)
@@ -275,43 +308,3 @@ func literals(arguments *jinja.Dict) (string, error) {
 	}
 	return strings.Join(out, ", "), nil
 }
-
-// nameOfTest is the name dbt gives to a generic test: the kind, the model and
-// the arguments by their names' order. Its alias is cut when it is long.
-func nameOfTest(kind, of string, arguments *jinja.Dict) (name, alias string, err error) {
-	var keys, parts []string
-	for _, key := range arguments.Keys() {
-		keys = append(keys, key.(string))
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		value, _ := arguments.Get(key)
-		items := []jinja.Value{value}
-		switch value := value.(type) {
-		case *jinja.List:
-			items = value.Items
-		case *jinja.Dict:
-			items = nil
-			for _, key := range value.Keys() {
-				item, _ := value.Get(key)
-				items = append(items, item)
-			}
-		}
-		for _, item := range items {
-			text, err := jinja.Text(item)
-			if err != nil {
-				return "", "", err
-			}
-			parts = append(parts, noWord.ReplaceAllString(text, "_"))
-		}
-	}
-	start := kind + "_" + of
-	name = start + "_" + strings.Join(parts, "__")
-	if len(name) < 64 {
-		return name, name, nil
-	}
-	sum := md5.Sum([]byte(name))
-	return name, start[:min(30, len(start))] + "_" + hex.EncodeToString(sum[:]), nil
-}
-
-var noWord = regexp.MustCompile(`[^0-9a-zA-Z_]+`)

@@ -18,6 +18,7 @@ type Hook struct {
 	Of  string // the config that it is of, such as post_hook
 	SQL string // a template
 
+	in      *pkg // nil for that of the model
 	file    string
 	line    int
 	outside bool // transaction: false
@@ -78,7 +79,10 @@ func (p *Project) RenderHook(model *Model, hook Hook, c Compilation) (string, er
 }
 
 func (p *Project) renderHook(model *Model, hook Hook, c Compilation) (text string, r *rendering, err error) {
-	r = &rendering{project: p, compilation: c, model: model, config: map[string]any{}, file: hook.file}
+	r = &rendering{project: p, in: hook.in, compilation: c, model: model, config: map[string]any{}, file: hook.file}
+	if model != nil {
+		r.in = model.in
+	}
 	if hook.Of == onRunEnd {
 		r.extra = map[string]jinja.Value{
 			"schemas":          jinja.NewList(p.target.Dataset),
@@ -87,7 +91,7 @@ func (p *Project) renderHook(model *Model, hook Hook, c Compilation) (text strin
 	}
 	parsed, err := jinja.Parse(hook.file, hook.SQL, max(hook.line, 1))
 	if err == nil {
-		text, err = p.templates.render(parsed, r)
+		text, err = r.render(parsed)
 	}
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", hook.Of, placed(hook.file, err))
@@ -253,6 +257,9 @@ func (l *loader) readRunHooks(doc *document) error {
 			if at == nil {
 				continue
 			}
+			if !doc.in.isRoot() {
+				return doc.fail(at, "%s of a package is not supported: write it into the project", name)
+			}
 			items := []ast.Node{at}
 			if list, isList := at.(*ast.SequenceNode); isList {
 				items = list.Values
@@ -262,7 +269,7 @@ func (l *loader) readRunHooks(doc *document) error {
 				if err := doc.decode(item, &text); err != nil {
 					return doc.fail(item, "%s is SQL, or a list of it", name)
 				}
-				*hooks.into = append(*hooks.into, Hook{Of: hooks.names[0], SQL: text, file: doc.file, line: lineOfNode(item)})
+				*hooks.into = append(*hooks.into, Hook{Of: hooks.names[0], SQL: text, in: doc.in, file: doc.file, line: lineOfNode(item)})
 			}
 		}
 	}

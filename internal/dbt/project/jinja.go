@@ -4,17 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
-
-// templates are the project's macros, by name; that of a generic test is named
-// test_….
-type templates struct {
-	macros map[string]jinja.Definition
-	files  map[string]string // of each macro
-}
 
 // A template is one parsed file.
 type template = jinja.Template
@@ -35,31 +30,43 @@ func parseTemplate(name, source string) (*template, error) {
 	return parsed, nil
 }
 
-func (l *loader) readMacros() error {
-	l.templates.macros, l.templates.files = map[string]jinja.Definition{}, map[string]string{}
-	for _, folder := range append(append([]string{}, l.settings.macroPaths...), l.settings.genericTestPaths()...) {
+// readMacros reads the macros and generic tests of a package.
+func (l *loader) readMacros(of *pkg) error {
+	of.macros, of.files, of.broken = map[string]jinja.Definition{}, map[string]string{}, map[string]error{}
+	for _, folder := range slices.Concat(of.settings.macroPaths, of.settings.genericTestPaths()) {
 		for _, file := range filesUnder(l.files, folder, ".sql") {
 			source, err := fs.ReadFile(l.files, file)
 			if err != nil {
 				return err
 			}
-			if err := l.addMacros(file, string(source)); err != nil {
+			if err = l.addMacros(of, file, string(source)); err != nil && of.isRoot() {
 				return err
+			}
+			if err != nil { // most of a package is never called
+				for _, name := range definitions.FindAllStringSubmatch(string(source), -1) {
+					of.broken[name[1]] = err
+				}
 			}
 		}
 	}
 	return nil
 }
 
+// definitions finds the macros of a file that cannot be parsed.
+var definitions = regexp.MustCompile(`\{%-?\s*(?:macro|test|data_test)\s+(\w+)`)
+
 // onlyForDbt begins a macro file that changes how dbt-core builds models; the
 // runner has its own way.
 const onlyForDbt = "{# dbt-core only"
 
 // addMacros takes over the macros of a file.
-func (l *loader) addMacros(file, source string) error {
+func (l *loader) addMacros(of *pkg, file, source string) error {
 	parsed, err := jinja.Parse(file, source, 1)
 	if err != nil {
 		return err
+	}
+	if !of.isRoot() {
+		parsed = parsed.Lenient()
 	}
 	for _, d := range parsed.Definitions() {
 		name := d.Name
@@ -71,23 +78,23 @@ func (l *loader) addMacros(file, source string) error {
 		case "test", "data_test":
 			name = "test_" + name
 		default:
-			return place("a %s in a file of macros is not supported: the runner has its own %ss", d.Kind, d.Kind)
+			if of.isRoot() {
+				return place("a %s in a file of macros is not supported: the runner has its own %ss", d.Kind, d.Kind)
+			}
+			continue // the model that names it is refused
 		}
-		if other, twice := l.templates.files[name]; twice {
+		if other, twice := of.files[name]; twice {
 			return place("%s already has a macro %s: dbt takes one of a name", other, name)
 		}
-		l.templates.files[name] = file
-		l.Macros = append(l.Macros, &Macro{
-			Resource: Resource{ID: "macro." + l.Name + "." + name, Type: "macro", Name: name, Path: file},
-			SQL:      d.Source,
-		})
+		of.files[name] = file
+		l.Macros = append(l.Macros, &Macro{Resource: of.resource("macro", name, file, nil), SQL: d.Source})
 		if strings.HasPrefix(source, onlyForDbt) {
 			continue
 		}
-		if way := takesOver(name); way != "" {
+		if way := takesOver(name); way != "" && of.isRoot() {
 			return place("the macro %s is not supported: %s", name, way)
 		}
-		l.templates.macros[name] = d
+		of.macros[name] = d
 	}
 	return nil
 }
@@ -102,15 +109,22 @@ func takesOver(name string) string {
 	return ""
 }
 
-// defines reports whether some file has the macro.
-func (t *templates) defines(name string) bool {
-	_, ok := t.macros[name]
-	return ok
+// definesIn returns the first package that has the macro.
+func definesIn(name string, packages ...*pkg) *pkg {
+	for _, one := range packages {
+		if one == nil {
+			continue
+		}
+		if _, ok := one.macros[name]; ok {
+			return one
+		}
+	}
+	return nil
 }
 
 // render returns the template's text. Macros of all files are visible to it
 // and to each other; the template's own variables stay its own.
-func (t *templates) render(source *template, r *rendering) (string, error) {
+func (r *rendering) render(source *template) (string, error) {
 	var out string
 	err := guarded(func() (err error) {
 		out, err = source.Render(r.lookup)
@@ -131,7 +145,7 @@ func guarded(do func() error) (err error) {
 
 // value renders a value of a yml file as dbt does: a text that is one
 // expression gives that expression's value.
-func (t *templates) value(file string, line int, source string, r *rendering) (jinja.Value, error) {
+func (r *rendering) value(file string, line int, source string) (jinja.Value, error) {
 	if !strings.Contains(source, "{{") && !strings.Contains(source, "{%") {
 		return source, nil
 	}
@@ -148,17 +162,17 @@ func (t *templates) value(file string, line int, source string, r *rendering) (j
 }
 
 // text is value, which must be a text.
-func (t *templates) text(file string, line int, source string, r *rendering) (string, error) {
-	v, err := t.value(file, line, source, r)
+func (r *rendering) text(file string, line int, source string) (string, error) {
+	v, err := r.value(file, line, source)
 	if err != nil {
 		return "", err
 	}
 	return jinja.Text(v)
 }
 
-// call calls a macro of the project by name.
-func (t *templates) call(name string, r *rendering, arguments ...jinja.Value) (string, error) {
-	macro := t.macros[name].Macro(r.lookup)
+// call calls a macro of a package.
+func (r *rendering) call(of *pkg, name string, arguments ...jinja.Value) (string, error) {
+	macro := of.macros[name].Macro(r.lookup)
 	v, err := macro.Call(&jinja.Arguments{Positional: arguments, Named: jinja.NewDict()})
 	if err != nil {
 		return "", err

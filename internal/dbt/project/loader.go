@@ -13,10 +13,7 @@ import (
 type loader struct {
 	*Project
 	files     fs.FS
-	settings  *settings
 	documents []folded
-	// testPatches are what yml files say of tests in files, until one takes it.
-	testPatches map[string]map[string]any
 	// described are the lines of descriptions, by model and by model.column.
 	described map[string]int
 }
@@ -27,33 +24,47 @@ type folded struct {
 	*document
 }
 
-// Load reads a project. Every fault names its file.
+// Load reads a project and the packages that it has installed. Every fault
+// names its file.
 func Load(files fs.FS, target Target) (*Project, error) {
-	l := &loader{files: files, testPatches: map[string]map[string]any{}, described: map[string]int{}, Project: &Project{
-		target: target, templates: &templates{}, models: map[string]*Model{}, sources: map[string]*Source{},
-	}}
-	for _, step := range []func() error{
-		l.readSettings, l.readMacros, l.readModels, l.readSeeds, l.readProperties, l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks,
-	} {
+	l := &loader{files: files, described: map[string]int{}, Project: &Project{target: target, models: map[string]*Model{}, sources: map[string]*Source{}}}
+	if err := l.readPackage(""); err != nil {
+		return nil, err
+	}
+	if err := l.readInstalled(); err != nil {
+		return nil, err
+	}
+	for _, read := range []func(*pkg) error{l.readMacros, l.readModels, l.readSeeds, l.readProperties} {
+		for _, of := range l.packages {
+			if err := read(of); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	l.Warnings = append(l.Warnings, l.settings.unused()...)
+	l.Warnings = append(l.Warnings, l.packages[0].settings.unused()...)
 	return l.Project, nil
 }
 
-func (l *loader) readModels() error {
-	for _, folder := range l.settings.modelPaths {
+func (l *loader) readModels(of *pkg) error {
+	for _, folder := range of.settings.modelPaths {
 		for _, file := range filesUnder(l.files, folder, ".sql") {
 			source, err := fs.ReadFile(l.files, file)
 			if err != nil {
 				return err
 			}
-			model := l.newModel(TypeModel, folder, file, l.settings.models)
+			model := l.newModel(of, TypeModel, folder, file, func(s *settings) *configTree { return s.models })
+			model.File = asText(source)
 			model.RawSQL = strings.TrimSpace(string(source))
 			if model.template, err = parseTemplate(file, string(source)); err != nil {
 				return err
+			}
+			if !of.isRoot() {
+				model.template = model.template.Lenient()
 			}
 			if err := l.addModel(model); err != nil {
 				return err
@@ -66,22 +77,12 @@ func (l *loader) readModels() error {
 	return nil
 }
 
-func (l *loader) newModel(kind, folder, file string, tree *configTree) *Model {
+func (l *loader) newModel(of *pkg, kind, folder, file string, tree func(*settings) *configTree) *Model {
 	name := strings.TrimSuffix(path.Base(file), path.Ext(file))
-	model := &Model{Resource: Resource{
-		ID: kind + "." + l.Name + "." + name, Type: kind, Name: name, Path: file, FQN: l.fqn(folder, file, name),
-	}}
-	model.folder = tree.of(model.FQN)
+	model := &Model{in: of, Resource: of.resource(kind, name, file, of.fqn(folder, file, name))}
+	model.folder, model.over = l.settingsOf(of, model.FQN, tree)
+	model.asWritten = l.writtenOf(of, model.FQN, tree)
 	return model
-}
-
-// fqn is the project, the folders below one of its paths, and the name.
-func (l *loader) fqn(folder, file, name string) []string {
-	fqn := []string{l.Name}
-	if below := strings.TrimPrefix(strings.TrimPrefix(path.Dir(file), folder), "/"); below != "" {
-		fqn = append(fqn, strings.Split(below, "/")...)
-	}
-	return append(fqn, name)
 }
 
 func (l *loader) addModel(model *Model) error {
@@ -121,8 +122,15 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
+	model.asWritten.called, model.Macros = compiled.called, compiled.macros
+	if model.Type == TypeModel {
+		model.asWritten.source, model.asWritten.isModel = model.RawSQL, true
+	}
 	if c := &model.Config; c.KnowsPartitions && c.Partitions == "" && !model.Remembers() {
 		c.KnowsPartitions = false // dbt replaces those that there are rows of, then
+	}
+	if !model.Config.Enabled {
+		return nil
 	}
 	if err := l.nameByMacros(model); err != nil {
 		return err

@@ -130,7 +130,7 @@ func TestTests_ThatTheProjectDefines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "select * from (select * from `p`.`d`.`raw` where n < 9) dbt_subquery where n <= 3 and `p`.`d`.`b` limit 5"
+	want := "select * from (select * from `p`.`d`.`raw` where n < 9) dbt_subquery where n <= 3 and `p`.`d`.`b`"
 	if diff := cmp.Diff(want, strings.Join(strings.Fields(sql), " ")); diff != "" {
 		t.Error(diff)
 	}

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,50 +10,6 @@ import (
 
 // The objects of dbt's context. An attribute that they do not have here is an
 // error.
-
-// A Relation is what ref, source and this give.
-type Relation struct {
-	Database, Schema, Identifier string
-	text                         string
-	shown                        string // in place of the text; "" for the same
-}
-
-// relationOf reads a quoted name.
-func relationOf(text string) *Relation {
-	parts := strings.Split(strings.Trim(text, "`"), "`.`")
-	if len(parts) != 3 {
-		return &Relation{Identifier: text, text: text}
-	}
-	return &Relation{Database: parts[0], Schema: parts[1], Identifier: parts[2], text: text}
-}
-
-func (r *Relation) String() string { return cmp.Or(r.shown, r.text) }
-
-// Same compares two relations.
-func (r *Relation) Same(other jinja.Value) bool {
-	o, ok := other.(*Relation)
-	return ok && *o == *r
-}
-
-// Attribute is a part of the name.
-func (r *Relation) Attribute(name string) (jinja.Value, bool) {
-	switch name {
-	case "database", "project":
-		return r.Database, true
-	case "schema", "dataset":
-		return r.Schema, true
-	case "identifier", "name", "table":
-		return r.Identifier, true
-	case "render":
-		return jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) { return r.text, a.Take(0, nil) }), true
-	}
-	return nil, false
-}
-
-// Refuse says which attributes there are.
-func (r *Relation) Refuse(name string) error {
-	return fmt.Errorf("%s of a relation is not supported: it has database, schema, identifier and render()", name)
-}
 
 // A refuser is a dict of dbt's of which some entries are known.
 type refuser struct {
@@ -72,6 +27,9 @@ func (o *refuser) Attribute(name string) (jinja.Value, bool) {
 func (o *refuser) Refuse(name string) error {
 	if s := supportOf(o.name, name); s.status == refused && s.note != "" {
 		return fmt.Errorf("%s.%s is not supported: %s", o.name, name, s.note)
+	}
+	if o.name == "modules" {
+		return fmt.Errorf("modules.%s is not supported: use current_timestamp() in the SQL, or a variable", name)
 	}
 	return fmt.Errorf("%s.%s is not supported", o.name, name)
 }
@@ -99,21 +57,32 @@ var exceptions = &refuser{"exceptions", map[string]jinja.Value{
 	}),
 }}
 
-// packageOf is the project's own macros, by its name.
-type packageOf struct{ r *rendering }
+// packageOf is the macros of the project or a package, by its name; nil stands
+// for dbt itself.
+type packageOf struct {
+	r  *rendering
+	of *pkg
+}
 
 // Attribute is a macro.
 func (p *packageOf) Attribute(name string) (jinja.Value, bool) {
-	d, ok := p.r.project.templates.macros[name]
-	if !ok {
-		return nil, false
+	if p.of == nil {
+		v := p.r.dbtMacro(name)
+		return v, v != nil
 	}
-	return d.Macro(p.r.lookup), true
+	v, err := p.r.macroIn(p.of, name)
+	return v, v != nil && err == nil
 }
 
 // Refuse says that there is none.
 func (p *packageOf) Refuse(name string) error {
-	return fmt.Errorf("the project has no macro %s", name)
+	if p.of == nil {
+		return fmt.Errorf("dbt.%s is not supported: write what it gives", name)
+	}
+	if _, err := p.r.macroIn(p.of, name); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s has no macro %s", p.of.name, name)
 }
 
 // configObject is config, which is called and asked.
@@ -146,6 +115,10 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 			return nil, err
 		}
 		configure(c.r.config, name, plain)
+		if c.r.called == nil {
+			c.r.called = map[string]any{}
+		}
+		configure(c.r.called, name, plain)
 	}
 	return "", nil
 }
@@ -236,8 +209,8 @@ func (r *rendering) modelObject() jinja.Value {
 		config = all
 	}
 	entries := map[string]jinja.Value{
-		"name": m.Name, "alias": m.Table(), "unique_id": m.ID, "resource_type": m.Type, "package_name": r.project.Name,
-		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Path,
+		"name": m.Name, "alias": m.Table(), "unique_id": m.ID, "resource_type": m.Type, "package_name": m.Package,
+		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Within(),
 		"fqn": jinja.ValueOf(m.FQN), "tags": jinja.ValueOf(m.Tags), "description": m.Description,
 	}
 	entries["batch"] = r.batchObject()

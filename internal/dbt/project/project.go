@@ -10,6 +10,8 @@ package project
 import (
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // A Target is where a project's relations are.
@@ -38,11 +40,11 @@ type Project struct {
 
 	Warnings []string // what is legal and most likely a mistake
 
-	target    Target
-	vars      map[string]any
-	templates *templates
-	models    map[string]*Model  // by name
-	sources   map[string]*Source // by "source.table"
+	target   Target
+	states   map[string]map[string]bool // ids, by value of the selector state:
+	packages []*pkg                     // the project itself, and those that it has installed
+	models   map[string]*Model          // by name
+	sources  map[string]*Source         // by "package.source.table"
 }
 
 // A Resource is what models, seeds, tests and sources have in common.
@@ -51,10 +53,20 @@ type Resource struct {
 	Type  string // model, seed, test or source
 	Name  string
 	Path  string   // of the file that declares it, within the project
-	FQN   []string // project, folders, name
+	FQN   []string // package, folders, name
 	Tags  []string
 	Reads []string // ids of the models, seeds and sources it reads, in the order of first use
+
+	// Macros are the ids of those of the project and its packages that it uses,
+	// also by others.
+	Macros []string
+
+	Package string // the project's name, or that of a package
+	dir     string // of the package, within the project
 }
+
+// Within is the path of its file within its package.
+func (r *Resource) Within() string { return strings.TrimPrefix(strings.TrimPrefix(r.Path, r.dir), "/") }
 
 // Types of resources.
 const (
@@ -70,20 +82,25 @@ type Model struct {
 	Description string
 	Columns     []Column
 	Config      Config // as it is on a first run
-	RawSQL      string // the file as it is, without white space around it
+	RawSQL      string // the file without white space around it
+	File        string // the file as it is
 
-	folder   map[string]any // config of dbt_project.yml
-	declared map[string]any // config of the yml entry
-	template *template      // nil for a seed
-	rows     string         // a seed's rows as a query
-	checks   []check
-	patched  string // yml file with its entry
+	in        *pkg
+	asWritten writtenConfig
+	folder    map[string]any // config of its package's dbt_project.yml
+	declared  map[string]any // config of the yml entry
+	over      map[string]any // config of the project's dbt_project.yml for a model of a package
+	template  *template      // nil for a seed
+	rows      string         // a seed's rows as a query
+	checks    []check
+	patched   string // yml file with its entry
 }
 
 // A Column is declared in a model's yml entry.
 type Column struct {
 	Name        string
 	Type        string // GoogleSQL, lower case
+	Declared    string // the type as the yml file has it
 	Description string
 	NotNull     bool // has a not_null constraint
 	Quoted      bool // quote: true
@@ -99,10 +116,28 @@ type Source struct {
 	Filter      string // of the freshness query; "" for none
 	Warn, Error *Age   // freshness; nil for no limit
 
+	// WrittenDatabase and WrittenSchema are as the yml file has them.
+	WrittenDatabase, WrittenSchema string
+
 	checks    []check
 	enabled   bool
-	eventTime string // column
+	freshness bool // a yml entry names it
+	asWritten writtenConfig
+	entries   []ast.Node // of the source and of its table
+	eventTime string     // column
 	columns   []Column
+}
+
+// States are the values of the selector state: that are known.
+var States = []string{
+	"new", "old", "modified", "unmodified", "modified.body", "modified.configs", "modified.relation", "modified.contract", "modified.macros",
+}
+
+// WithStates is the project with what the selector state: selects, by value.
+func (p *Project) WithStates(states map[string]map[string]bool) *Project {
+	with := *p
+	with.states = states
+	return &with
 }
 
 // Model returns the model or seed of a name, or nil.

@@ -116,7 +116,7 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"version of dbt":      {"dbt_project.yml", "name: p\nrequire-dbt-version: \">=2.0.0\"", "dbt_project.yml:2: the project requires dbt >=2.0.0"},
 		"ignored files":       {".dbtignore", "# none\n*.md\n", ".dbtignore:2: files to ignore"},
 		"default selector":    {"selectors.yml", "selectors:\n- name: a\n  default: true\n  definition: {method: tag, value: x}", "selectors.yml:3: a default selector"},
-		"packages":            {"packages.yml", "packages:\n- package: x/y\n  version: 1.0.0", "packages.yml:2: packages are not supported"},
+		"packages":            {"packages.yml", "packages:\n- package: x/y\n  version: 1.0.0", "packages.yml names 1 packages, and dbt_packages has 0: run stationflow dbt deps"},
 		"python":              {"models/p.py", "def model(dbt, session): pass", "models/p.py: models in Python"},
 		"snapshot":            {"snapshots/s.sql", "{% snapshot s %}{% endsnapshot %}", "snapshots/s.sql: snapshots are not supported"},
 		"key of YAML 1.1":     {"models/t.yml", "models:\n- name: raw\n  on: 1", "models/t.yml:3: the name on is true in YAML 1.1"},

@@ -26,13 +26,14 @@ func (a *Age) Duration() time.Duration {
 	return time.Duration(a.Count) * periods[a.Period]
 }
 
-func (l *loader) readProperties() error {
-	for _, folder := range l.settings.ymlPaths() {
+func (l *loader) readProperties(of *pkg) error {
+	for _, folder := range of.settings.ymlPaths() {
 		for _, file := range filesUnder(l.files, folder, ".yml", ".yaml") {
 			doc, err := readYAML(l.files, file)
 			if err != nil {
 				return err
 			}
+			doc.in = of
 			if err := l.readDocument(folder, doc); err != nil {
 				return err
 			}
@@ -92,8 +93,8 @@ func (d *document) text(node ast.Node, field string) string {
 }
 
 // context is what values of yml files know.
-func (l *loader) context(file string) *rendering {
-	return &rendering{project: l.Project, config: map[string]any{}, file: file, ymlOnly: true}
+func (l *loader) context(doc *document) *rendering {
+	return &rendering{project: l.Project, in: doc.in, config: map[string]any{}, file: doc.file, ymlOnly: true}
 }
 
 // string renders a text of a yml file.
@@ -102,7 +103,7 @@ func (l *loader) string(doc *document, node ast.Node, field, fallback string) (s
 	if text == "" {
 		return fallback, nil
 	}
-	return l.templates.text(doc.file, lineOfNode(doc.field(node, field)), text, l.context(doc.file))
+	return l.context(doc).text(doc.file, lineOfNode(doc.field(node, field)), text)
 }
 
 func (l *loader) addSource(folder string, doc *document, node ast.Node) error {
@@ -143,17 +144,18 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 	if err != nil {
 		return err
 	}
-	key := sourceName + "." + name
+	key := doc.in.name + "." + sourceName + "." + name
 	if l.sources[key] != nil {
-		return doc.fail(table, "%s already declares the source %s", l.sources[key].Path, key)
+		return doc.fail(table, "%s already declares the source %s", l.sources[key].Path, sourceName+"."+name)
 	}
 	source := &Source{
-		Resource: Resource{
-			ID: TypeSource + "." + l.Name + "." + key, Type: TypeSource, Name: name, Path: doc.file,
-			FQN: append(l.fqn(folder, doc.file, sourceName), name),
-		},
+		Resource:   doc.in.resource(TypeSource, sourceName+"."+name, doc.file, append(doc.in.fqn(folder, doc.file, sourceName), name)),
 		SourceName: sourceName, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(doc.text(table, "description")),
 	}
+	source.Name = name
+	source.asWritten = l.writtenOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
+	source.asWritten.doc, source.entries = doc, []ast.Node{of, table}
+	source.WrittenDatabase, source.WrittenSchema = doc.text(of, "database"), doc.text(of, "schema")
 	if err := l.configureSource(doc, source, of, table); err != nil {
 		return err
 	}
@@ -176,20 +178,17 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 
 // configureSource reads tags, freshness and whether the source is enabled: of
 // dbt_project.yml, the source, and its table; the later win.
-func (l *loader) configureSource(doc *document, source *Source, of, table ast.Node) error {
+func (l *loader) configureSource(doc *document, source *Source, of, table ast.Node) (err error) {
 	source.enabled = true
-	for key, value := range l.settings.sources.of(source.FQN) {
-		switch key {
-		case "enabled":
-			source.enabled = value != false
-		case "tags":
-			source.Tags, _ = stringList(value)
-		case "event_time":
-			source.eventTime, _ = value.(string)
-		case "freshness", "loaded_at_field":
-			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
-		}
+	own, over := l.settingsOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
+	if err := source.configure(own); err != nil {
+		return err
 	}
+	defer func() {
+		if err == nil {
+			err = source.configure(over)
+		}
+	}()
 	for _, node := range []ast.Node{of, doc.field(of, "config"), table, doc.field(table, "config")} {
 		if node == nil {
 			continue
@@ -199,7 +198,7 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 			if at == nil {
 				continue
 			}
-			value, err := rendered(doc, at, l.context(doc.file))
+			value, err := rendered(doc, at, l.context(doc))
 			if err != nil {
 				return err
 			}
@@ -214,6 +213,21 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 		}
 		if err := l.limit(doc, source, node); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// configure takes over settings of dbt_project.yml.
+func (s *Source) configure(settings map[string]any) error {
+	for key, value := range settings {
+		switch key {
+		case "enabled":
+			s.enabled = value != false
+		case "tags":
+			s.Tags, _ = stringList(addTags(anyList(s.Tags), value))
+		case "freshness", "loaded_at_field":
+			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
 		}
 	}
 	return nil
@@ -239,6 +253,7 @@ func (l *loader) limit(doc *document, source *Source, node ast.Node) error {
 	if limits == nil {
 		return nil
 	}
+	source.freshness = true
 	if _, isNull := limits.(*ast.NullNode); isNull {
 		source.Warn, source.Error = nil, nil
 		return nil
@@ -280,12 +295,18 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	model := l.models[name]
 	if model == nil || model.Type != kind {
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s:%d: there is no %s %q: dbt reads past the entry", doc.file, lineOfNode(node), kind, name))
-		return nil
+		if model == nil {
+			return nil
+		}
+		checks, err := checksOf(doc, node) // which find whatever has the name
+		model.checks = append(model.checks, checks...)
+		return err
 	}
 	if model.patched != "" {
 		return doc.fail(node, "%s already has an entry for the %s %s", model.patched, kind, name)
 	}
 	model.patched = doc.file
+	model.asWritten.doc, model.asWritten.entry = doc, node
 	model.Description = strings.TrimSpace(doc.text(node, "description"))
 	l.described[model.Name] = lineOfNode(doc.field(node, "description"))
 	if at := doc.field(node, "config"); at != nil {
@@ -293,9 +314,11 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 			return err
 		}
 	}
-	if model.checks, err = checksOf(doc, node); err != nil {
+	checks, err := checksOf(doc, node)
+	if err != nil {
 		return err
 	}
+	model.checks = append(model.checks, checks...)
 	return l.addColumns(doc, model, node)
 }
 
@@ -311,7 +334,7 @@ func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, err
 		if slices.Contains(hookKeys, keyOf(entry)) {
 			config[keyOf(entry)], err = written(doc, entry.Value)
 		} else {
-			config[keyOf(entry)], err = rendered(doc, entry.Value, l.context(doc.file))
+			config[keyOf(entry)], err = rendered(doc, entry.Value, l.context(doc))
 		}
 	}
 	return config, err
@@ -333,7 +356,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 			}
 		}
 		declared := Column{
-			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Description: strings.TrimSpace(doc.text(node, "description")),
+			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: strings.TrimSpace(doc.text(node, "description")),
 			Quoted: doc.text(node, "quote") == "true",
 		}
 		constraints, err := doc.items(doc.field(node, "constraints"))

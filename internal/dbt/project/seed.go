@@ -12,8 +12,8 @@ import (
 )
 
 // readSeeds makes a table of each CSV file: its rows are written into its SQL.
-func (l *loader) readSeeds() error {
-	for _, folder := range l.settings.seedPaths {
+func (l *loader) readSeeds(of *pkg) error {
+	for _, folder := range of.settings.seedPaths {
 		for _, file := range filesUnder(l.files, folder, ".csv") {
 			content, err := fs.ReadFile(l.files, file)
 			if err != nil {
@@ -22,8 +22,8 @@ func (l *loader) readSeeds() error {
 			if len(content) > maxSeed {
 				return fmt.Errorf("%s: a seed of %d bytes: seeds up to %d are supported, larger data belongs into a source", file, len(content), maxSeed)
 			}
-			model := l.newModel(TypeSeed, folder, file, l.settings.seeds)
-			model.RawSQL = string(content)
+			model := l.newModel(of, TypeSeed, folder, file, func(s *settings) *configTree { return s.seeds })
+			model.File, model.RawSQL = asText(content), string(content)
 			if err := l.addModel(model); err != nil {
 				return err
 			}
@@ -38,8 +38,12 @@ const maxSeed = 256 << 10
 // readRows makes the seed's query, and its columns where the yml file declares
 // none. Their types are those of config column_types, or else of the values.
 func (m *Model) readRows() error {
+	config := m.written()
+	for key, value := range m.over {
+		configure(config, key, value)
+	}
 	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix([]byte(m.RawSQL), []byte("\ufeff"))))
-	if delimiter, given := m.written()["delimiter"]; given {
+	if delimiter, given := config["delimiter"]; given {
 		text, _ := delimiter.(string)
 		if utf8.RuneCountInString(text) != 1 {
 			return fmt.Errorf("%s: config delimiter is %q: it is one character", m.Path, text)
@@ -53,7 +57,7 @@ func (m *Model) readRows() error {
 	if len(records) == 0 {
 		return fmt.Errorf("%s: a seed begins with a line of column names", m.Path)
 	}
-	types, _ := m.written()["column_types"].(map[string]any)
+	types, _ := config["column_types"].(map[string]any)
 	declared := map[string]Column{}
 	for _, column := range m.Columns {
 		declared[column.Name] = column

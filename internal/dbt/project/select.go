@@ -15,8 +15,8 @@ import (
 // with anything that it reads, and excluded when it is named.
 //
 // A selector is [n]+method:value+[n] or @method:value; the methods are fqn,
-// path, file, tag, source, resource_type, test_type, test_name and
-// config.materialized. Without a method the value is a path when it has a
+// path, file, tag, source, resource_type, test_type, test_name,
+// state and config.materialized. Without a method the value is a path when it has a
 // slash, a file when it ends in .sql or .csv, and else a name.
 func (p *Project) Select(selectors, exclude []string) (map[string]bool, error) {
 	selected := map[string]bool{}
@@ -118,6 +118,9 @@ func (g *graph) one(selector string) (map[string]bool, error) {
 		return nil, fmt.Errorf("the selector %q cannot be read: write it as [n]+method:value+[n]", selector)
 	}
 	operator, method, value := parts[1], parts[3], parts[4]
+	if method == "state" && g.project.states == nil {
+		return nil, fmt.Errorf("the selector %q needs --state FOLDER, with the manifest.json to compare with", selector)
+	}
 	matches, err := matcher(method, value)
 	if err != nil {
 		return nil, fmt.Errorf("the selector %q: %w", selector, err)
@@ -128,7 +131,7 @@ func (g *graph) one(selector string) (map[string]bool, error) {
 			found[resource.ID] = true
 		}
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && method != "state" { // nothing modified is no mistake
 		return nil, fmt.Errorf("the selector %q selects nothing", selector)
 	}
 	seeds := found
@@ -224,13 +227,18 @@ func matcher(method, value string) (match, error) {
 			test := p.test(r.ID)
 			return test != nil && matchesText(value, test.Kind)
 		}, nil
+	case "state":
+		if !slices.Contains(States, value) {
+			return nil, fmt.Errorf("state is one of %s", strings.Join(States, ", "))
+		}
+		return func(p *Project, r *Resource) bool { return p.states[value][r.ID] }, nil
 	case "config.materialized":
 		return func(p *Project, r *Resource) bool {
 			model := p.byID(r.ID)
 			return model != nil && model.Config.Materialized == value
 		}, nil
 	}
-	return nil, fmt.Errorf("there is no method %q: use fqn, path, file, tag, source, resource_type, test_type, test_name or config.materialized", method)
+	return nil, fmt.Errorf("there is no method %q: use fqn, path, file, tag, source, resource_type, test_type, test_name, state or config.materialized", method)
 }
 
 // matchesName takes a name, or a folder or a project with dots between.

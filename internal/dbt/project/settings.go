@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -18,7 +20,10 @@ import (
 
 // settings are those of dbt_project.yml.
 type settings struct {
-	modelPaths, macroPaths, testPaths, seedPaths, docsPaths []string
+	modelPaths, macroPaths, testPaths, seedPaths, docsPaths []string // within the project
+
+	packages string              // folder of what is installed
+	dispatch map[string][]string // packages that adapter.dispatch looks into, by namespace
 
 	models, seeds, tests, sources *configTree
 }
@@ -26,7 +31,9 @@ type settings struct {
 // settingsFile is the only name that dbt reads.
 const settingsFile = "dbt_project.yml"
 
-func (l *loader) readSettings() error {
+// readPackage reads the settings of the project, whose folder is "", or of a
+// package.
+func (l *loader) readPackage(dir string) error {
 	var read struct {
 		Name       string   `yaml:"name"`
 		ModelPaths []string `yaml:"model-paths"`
@@ -34,35 +41,67 @@ func (l *loader) readSettings() error {
 		TestPaths  []string `yaml:"test-paths"`
 		SeedPaths  []string `yaml:"seed-paths"`
 		Snapshots  []string `yaml:"snapshot-paths"`
+		Packages   string   `yaml:"packages-install-path"`
 		DocsPaths  []string `yaml:"docs-paths"`
+
+		OldModelPaths []string `yaml:"source-paths"` // dbt's names before 1.0
+		OldSeedPaths  []string `yaml:"data-paths"`
 	}
-	doc, err := readYAML(l.files, settingsFile)
+	of := &pkg{dir: dir, testPatches: map[string]testPatch{}}
+	doc, err := readYAML(l.files, of.at(settingsFile))
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(doc.check("project", doc.root), doc.decode(doc.root, &read)); err != nil {
 		return err
 	}
-	if read.Name == "" {
-		return fmt.Errorf("%s: the project has no name", settingsFile)
+	if read.OldModelPaths != nil && read.ModelPaths != nil || read.OldSeedPaths != nil && read.SeedPaths != nil {
+		return fmt.Errorf("%s: source-paths and data-paths are dbt's old names for model-paths and seed-paths: write each once", doc.file)
 	}
-	l.Name = read.Name
-	if err := errors.Join(l.readVars(doc), checkVersion(doc), checkQuoting(doc), l.readRunHooks(doc), l.checkOtherFiles()); err != nil {
+	if read.Name == "" {
+		return fmt.Errorf("%s: the project has no name", doc.file)
+	}
+	if l.named(read.Name) != nil || read.Name == "dbt" {
+		return fmt.Errorf("%s: there is another package of the name %s", doc.file, read.Name)
+	}
+	of.name, doc.in = read.Name, of
+	if of.isRoot() {
+		l.Name = of.name
+	}
+	var faults [2]error
+	of.vars, faults[0] = readVars(doc)
+	dispatch, fault := readDispatch(doc)
+	faults[1] = fault
+	if err := errors.Join(faults[0], faults[1], checkVersion(doc), checkQuoting(doc), l.readRunHooks(doc), l.checkOtherFiles(of)); err != nil {
 		return err
 	}
-	for _, folder := range orDefault(read.Snapshots, "snapshots") {
+	paths := func(configured []string, fallback string) []string {
+		var all []string
+		for _, folder := range orDefault(configured, fallback) {
+			all = append(all, of.at(folder))
+		}
+		return all
+	}
+	for _, folder := range paths(read.Snapshots, "snapshots") {
 		if found := filesUnder(l.files, folder, ".sql", ".yml", ".yaml"); len(found) > 0 {
 			return fmt.Errorf("%s: snapshots are not supported: build history as an incremental model", found[0])
 		}
 	}
-	l.settings = &settings{
-		modelPaths: orDefault(read.ModelPaths, "models"), macroPaths: orDefault(read.MacroPaths, "macros"),
-		testPaths: orDefault(read.TestPaths, "tests"), seedPaths: orDefault(read.SeedPaths, "seeds"),
+	of.settings = &settings{
+		modelPaths: paths(slices.Concat(read.ModelPaths, read.OldModelPaths), "models"), macroPaths: paths(read.MacroPaths, "macros"),
+		testPaths: paths(read.TestPaths, "tests"), seedPaths: paths(slices.Concat(read.SeedPaths, read.OldSeedPaths), "seeds"),
+		packages: cmp.Or(read.Packages, InstallFolder), dispatch: dispatch,
 	}
-	l.settings.docsPaths = read.DocsPaths
-	if len(read.DocsPaths) == 0 {
-		l.settings.docsPaths = slices.Concat(l.settings.modelPaths, l.settings.seedPaths, l.settings.macroPaths, orDefault(read.Snapshots, "snapshots"))
+	of.settings.docsPaths = slices.Concat(of.settings.modelPaths, of.settings.seedPaths, of.settings.macroPaths, paths(read.Snapshots, "snapshots"))
+	if len(read.DocsPaths) > 0 {
+		of.settings.docsPaths = paths(read.DocsPaths, "")
 	}
+	l.packages = append(l.packages, of)
+	return l.readTrees(of, doc)
+}
+
+// readTrees reads the configuration by folder.
+func (l *loader) readTrees(of *pkg, doc *document) error {
 	tests := "data_tests"
 	if doc.field(doc.root, tests) == nil {
 		tests = "tests"
@@ -71,45 +110,17 @@ func (l *loader) readSettings() error {
 		into        **configTree
 		name, place string
 	}{
-		{&l.settings.models, "models", "model config"}, {&l.settings.seeds, "seeds", "seed config"},
-		{&l.settings.tests, tests, "test config"}, {&l.settings.sources, "sources", "source config"},
+		{&of.settings.models, "models", "model config"}, {&of.settings.seeds, "seeds", "seed config"},
+		{&of.settings.tests, tests, "test config"}, {&of.settings.sources, "sources", "source config"},
 	} {
 		root, err := l.readTree(doc, doc.field(doc.root, tree.name), tree.place)
 		if err != nil {
 			return err
 		}
 		*tree.into = newConfigTree(tree.name, root)
+		node := doc.field(doc.root, tree.name)
+		(*tree.into).raw = sync.OnceValue(func() map[string]any { return rawOf(doc, node) })
 	}
-	return nil
-}
-
-// readVars reads the variables: the project's own win over those of all, and
-// the target's over both. Dicts keep the order of their keys.
-func (l *loader) readVars(doc *document) error {
-	l.vars = map[string]any{}
-	entries, err := doc.entries(doc.field(doc.root, "vars"))
-	if err != nil {
-		return err
-	}
-	var own ast.Node
-	for _, entry := range entries {
-		if _, isMapping := entry.Value.(*ast.MappingNode); isMapping && keyOf(entry) == l.Name {
-			own = entry.Value
-			continue
-		}
-		if l.vars[keyOf(entry)], err = doc.value(entry.Value); err != nil {
-			return err
-		}
-	}
-	if entries, err = doc.entries(own); err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if l.vars[keyOf(entry)], err = doc.value(entry.Value); err != nil {
-			return err
-		}
-	}
-	maps.Copy(l.vars, l.target.Vars)
 	return nil
 }
 
@@ -139,8 +150,7 @@ func (l *loader) readTree(doc *document, node ast.Node, place string) (map[strin
 	root := map[string]any{}
 	for _, entry := range entries {
 		key := keyOf(entry)
-		_, isDict := entry.Value.(*ast.MappingNode)
-		if isDict && !strings.HasPrefix(key, "+") {
+		if isMapping(entry.Value) && !strings.HasPrefix(key, "+") {
 			if root[key], err = l.readTree(doc, entry.Value, place); err != nil {
 				return nil, err
 			}
@@ -155,8 +165,7 @@ func (l *loader) readTree(doc *document, node ast.Node, place string) (map[strin
 			}
 			continue
 		}
-		outside := &Project{Name: l.Name, vars: l.target.Vars, target: l.target, templates: l.templates}
-		if root[key], err = rendered(doc, entry.Value, &rendering{project: outside, ymlOnly: true}); err != nil {
+		if root[key], err = rendered(doc, entry.Value, &rendering{project: l.Project, ymlOnly: true}); err != nil {
 			return nil, err
 		}
 	}
@@ -187,7 +196,7 @@ func rendered(doc *document, node ast.Node, r *rendering) (any, error) {
 func renderedIn(doc *document, node ast.Node, v jinja.Value, r *rendering) (jinja.Value, error) {
 	switch v := v.(type) {
 	case string:
-		return r.project.templates.value(doc.file, lineOfNode(node), v, r)
+		return r.value(doc.file, lineOfNode(node), v)
 	case *jinja.List:
 		for i, item := range v.Items {
 			inner, err := renderedIn(doc, node, item, r)
@@ -259,45 +268,29 @@ func checkQuoting(doc *document) error {
 	return err
 }
 
-// checkOtherFiles refuses what dbt would read from the project's root.
-func (l *loader) checkOtherFiles() error {
-	if content, err := fs.ReadFile(l.files, ".dbtignore"); err == nil {
+// checkOtherFiles refuses what dbt would read from a package's folder.
+func (l *loader) checkOtherFiles(of *pkg) error {
+	if content, err := fs.ReadFile(l.files, of.at(".dbtignore")); err == nil {
 		for i, line := range strings.Split(string(content), "\n") {
 			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-				return &jinja.Error{File: ".dbtignore", Line: i + 1, Err: errors.New("files to ignore are not supported: move them out of the project")}
+				return &jinja.Error{File: of.at(".dbtignore"), Line: i + 1, Err: errors.New("files to ignore are not supported: move them out of the project")}
 			}
 		}
 	}
-	if _, err := fs.Stat(l.files, "selectors.yml"); err == nil {
-		doc, err := readYAML(l.files, "selectors.yml")
-		if err != nil {
-			return err
-		}
-		selectors, err := doc.items(doc.field(doc.root, "selectors"))
-		if err != nil {
-			return err
-		}
-		for _, selector := range selectors {
-			if at := doc.field(selector, "default"); at != nil && at.String() != "false" {
-				return doc.fail(at, "a default selector is not supported: write --select at the command")
-			}
+	if found, _ := fs.Glob(l.files, "selectors.yml"); len(found) == 0 || !of.isRoot() {
+		return nil
+	}
+	doc, err := readYAML(l.files, "selectors.yml")
+	if err != nil {
+		return err
+	}
+	selectors, err := doc.items(doc.field(doc.root, "selectors"))
+	for _, selector := range selectors {
+		if at := doc.field(selector, "default"); at != nil && at.String() != "false" {
+			return doc.fail(at, "a default selector is not supported: write --select at the command")
 		}
 	}
-	for _, file := range []string{"packages.yml", "dependencies.yml"} {
-		if _, err := fs.Stat(l.files, file); err != nil {
-			continue
-		}
-		doc, err := readYAML(l.files, file)
-		if err != nil {
-			return err
-		}
-		for _, name := range []string{"packages", "projects"} {
-			if at := doc.field(doc.root, name); at != nil {
-				return doc.fail(at, "%s are not supported: put their macros and models into the project", name)
-			}
-		}
-	}
-	return nil
+	return err
 }
 
 func orDefault(paths []string, fallback string) []string {

@@ -11,13 +11,14 @@ import (
 // nameByMacros names a model's relation as the project's own macros do, where
 // it has them.
 func (l *loader) nameByMacros(model *Model) error {
-	r := &rendering{project: l.Project, compilation: Compilation{Execute: true}, model: model, config: map[string]any{}, file: model.Path}
+	r := &rendering{project: l.Project, in: model.in, compilation: Compilation{Execute: true}, model: model, config: map[string]any{}, file: model.Path}
 	node := r.modelObject()
 	for _, macro := range []string{"generate_schema_name", "generate_database_name"} {
-		if !l.templates.defines(macro) {
+		of := definesIn(macro, model.in, l.packages[0])
+		if of == nil {
 			continue
 		}
-		name, err := l.templates.call(macro, r, nil, node)
+		name, err := r.call(of, macro, nil, node)
 		if err != nil {
 			return err
 		}
@@ -29,14 +30,15 @@ func (l *loader) nameByMacros(model *Model) error {
 			return fmt.Errorf("%s: the macro %s puts the model into %s, and all models land in %s: let it give the target's own", model.Path, macro, name, want)
 		}
 	}
-	if !l.templates.defines("generate_alias_name") {
+	of := definesIn("generate_alias_name", model.in, l.packages[0])
+	if of == nil {
 		return nil
 	}
 	var custom jinja.Value
 	if model.Config.Alias != "" {
 		custom = model.Config.Alias
 	}
-	name, err := l.templates.call("generate_alias_name", r, custom, node)
+	name, err := r.call(of, "generate_alias_name", custom, node)
 	model.Config.Alias = strings.TrimSpace(name)
 	return err
 }

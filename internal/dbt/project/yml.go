@@ -19,6 +19,7 @@ import (
 // where no is false and 1:30 is ninety.
 type document struct {
 	file    string
+	in      *pkg
 	root    ast.Node // nil for an empty file
 	anchors map[string]ast.Node
 }

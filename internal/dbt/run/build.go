@@ -37,6 +37,7 @@ func definitionOf(model *project.Model, sql string) string {
 type building struct {
 	status  string
 	sql     string           // compiled, as it was sent
+	asked   bool             // whether a view's SQL comes from answers of the warehouse
 	touched string           // partitions that changed, as literals, or everything
 	merged  bool             // the new rows are in run.newOf
 	written []project.Column // of an incremental run: those that the SQL gives
@@ -297,7 +298,7 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 	if err != nil {
 		return building{status: failed, err: err}
 	}
-	done := building{status: unchanged, sql: compiled.SQL, model: model}
+	done := building{status: unchanged, sql: compiled.SQL, asked: compiled.Asked, model: model}
 	before, err := r.runHooks(ctx, model, model.Config.PreHooks, false)
 	if done.err = err; err == nil {
 		done.err = r.makeView(ctx, model, compiled.SQL, &done)

@@ -40,7 +40,7 @@ func CompileOffline(p *project.Project, options Options) ([]Compiled, error) {
 	wanted := func(resource *project.Resource) bool {
 		return selected[resource.ID] && resource.Type != project.TypeSeed
 	}
-	return compile(p, wanted, project.Compilation{Execute: true, FullRefresh: options.FullRefresh}, func(*project.Model) bool { return false })
+	return compile(p, wanted, project.Compilation{Execute: true, FullRefresh: options.FullRefresh, Which: "compile"}, func(*project.Model) bool { return false })
 }
 
 // compile renders what is selected and wanted.
@@ -59,7 +59,7 @@ func (r *Runner) compile(ctx context.Context, options Options, wanted func(*proj
 	}
 	chosen := func(resource *project.Resource) bool { return selected[resource.ID] && wanted(resource) }
 	return compile(r.project, chosen, project.Compilation{
-		Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, FullRefresh: options.FullRefresh,
+		Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, FullRefresh: options.FullRefresh, Which: "compile",
 	}, isThere)
 }
 
@@ -74,7 +74,7 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Compiled{model.ID, model.Name, p.Name + "/" + model.Path, compiled.SQL})
+		all = append(all, Compiled{model.ID, model.Name, model.Package + "/" + model.Within(), compiled.SQL})
 	}
 	c.Incremental = false
 	for _, test := range p.Tests {
@@ -85,7 +85,7 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 		if err != nil {
 			return nil, err
 		}
-		path := p.Name + "/" + test.Path
+		path := test.Package + "/" + test.Within()
 		if test.Kind != project.Singular {
 			path += "/" + test.Alias + ".sql"
 		}

@@ -13,6 +13,7 @@ import (
 	rest "google.golang.org/api/bigquery/v2"
 
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
+	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
@@ -26,6 +27,9 @@ type Config struct {
 	Threads   int            // models and tests at a time
 	MaxBytes  int64          // that one statement may bill; 0 for no limit
 
+	// State is the manifest that the selector state: compares with; nil for
+	// none.
+	State []byte
 	// Vars override variables of the project.
 	Vars map[string]any
 	// Getenv is what env_var reads; nil is os.Getenv.
@@ -81,6 +85,13 @@ func (c Config) Load() (*project.Project, error) {
 	loaded, err := project.Load(c.Files, c.target())
 	if err != nil {
 		return nil, fmt.Errorf("loading the dbt project: %w", err)
+	}
+	if c.State != nil {
+		states, err := artifact.State(loaded, c.State)
+		if err != nil {
+			return nil, err
+		}
+		loaded = loaded.WithStates(states)
 	}
 	for _, warning := range loaded.Warnings {
 		c.Log.Warn(warning)

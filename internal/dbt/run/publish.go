@@ -142,19 +142,21 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 }
 
 func (r *run) viewPublication(model *project.Model) ([]string, func(context.Context) error, error) {
-	compiled, err := r.project.Compile(model, project.Compilation{
-		Vars: r.vars, Query: r.compilation(context.Background()).Query,
-	})
-	if err != nil {
-		return nil, nil, err
+	sql := r.asPublished(r.built[model.Name].sql)
+	if !r.built[model.Name].asked { // the answers were about what is published from now on
+		compiled, err := r.project.Compile(model, project.Compilation{Vars: r.vars, Query: r.compilation(context.Background()).Query})
+		if err != nil {
+			return nil, nil, err
+		}
+		sql = compiled.SQL
 	}
-	definition := definitionOf(model, compiled.SQL)
+	definition := definitionOf(model, sql)
 	if !r.moved[model.Name] && r.stored(model.Table()).definition == definition {
 		return nil, nil, nil
 	}
 	return nil, func(ctx context.Context) error {
 		return r.publish(ctx, making{
-			model: model, isView: true, statement: viewCreation(r.project.Relation(model), compiled.SQL), definition: definition, ends: r.endOf(model),
+			model: model, isView: true, statement: viewCreation(r.project.Relation(model), sql), definition: definition, ends: r.endOf(model),
 		})
 	}, nil
 }

@@ -139,7 +139,7 @@ func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error
 		if err != nil {
 			sql = err.Error() // the test will fail and say so
 		}
-		out.tests[test.ID] = project.Digest(sql, test.Warn, test.WarnIf, test.ErrorIf, test.FailCalc)
+		out.tests[test.ID] = project.Digest(sql, test.Warn, test.WarnIf, test.ErrorIf, test.FailCalc, test.Limit)
 	}
 	for _, source := range p.Sources {
 		if needed[source.ID] {

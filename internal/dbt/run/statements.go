@@ -183,5 +183,9 @@ func failuresOf(test *project.Test, sql string) string {
 	if test.FailCalc != "" {
 		calculation = test.FailCalc
 	}
-	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", calculation, strings.TrimSpace(sql))
+	counted := strings.TrimSpace(sql)
+	if test.Limit > 0 {
+		counted += fmt.Sprintf("\nlimit %d", test.Limit)
+	}
+	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", calculation, counted)
 }

@@ -31,3 +31,7 @@
   {% for c in add_columns or [] %}{% do columns.append('cast(null as ' ~ c.data_type ~ ') as ' ~ c.quoted) %}{% endfor %}
   {% do run_query(create_table_as(False, relation, 'select ' ~ columns | join(', ') ~ ' from ' ~ relation)) %}
 {% endmacro %}
+
+{% macro bigquery__load_csv_rows(model, agate_table) %}
+  {{ adapter.load_dataframe(model['database'], model['schema'], model['alias'], agate_table, model['config'].get('column_types', {}), model['config']['delimiter']) }}
+{% endmacro %}
