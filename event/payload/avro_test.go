@@ -108,7 +108,9 @@ func rowOf(schema *event.Schema) event.Row { return make(event.Row, len(schema.C
 
 // showFirst writes the first columns of a row, and extra: later producers may
 // add columns between them.
-func showFirst(row event.Row, columns int) string { return show(row[:columns]) + show(row[len(row)-1:]) }
+func showFirst(row event.Row, columns int) string {
+	return show(row[:columns]) + show(row[len(row)-1:])
+}
 
 // show writes a row as a person reads it.
 func show(row event.Row) string {
