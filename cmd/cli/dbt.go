@@ -155,8 +155,21 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	if call.folder = *folder; *folder != "" {
 		call.config.Files = os.DirFS(*folder)
+	} else if near := projectNear(); near != "" {
+		fmt.Fprintf(streams.Err, "the dbt project that is built into this program; --project-dir %s is the one in this folder\n", near)
 	}
 	return call, nil
+}
+
+// projectNear is where a dbt project is that a person may mean who names none;
+// "" where there is none.
+func projectNear() string {
+	for _, folder := range []string{".", "dbt"} {
+		if _, err := os.Stat(filepath.Join(folder, "dbt_project.yml")); err == nil {
+			return folder
+		}
+	}
+	return ""
 }
 
 func withoutTime(_ []string, a slog.Attr) slog.Attr {

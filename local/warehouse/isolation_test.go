@@ -122,7 +122,6 @@ func TestScripts_AnswerAsBigQuerys(t *testing.T) {
 		"declare x int64 default 'a'":                                 "",
 		"declare x int64; declare x int64":                            "redeclaration",
 		"set y = 1":                                                   "Undeclared variable: y",
-		"grant `roles/x` on table s.t to 'a'":                         Refusal,
 		"select cast(date '2026-11-28' as string format 'YYYY')":      Refusal,
 		"select * from s.t for system_time as of current_timestamp()": Refusal,
 	} {

@@ -118,8 +118,24 @@ func outline(sql string, tokens []token) statement {
 	case "DECLARE", "SET", "ASSERT":
 		return statement{kind: first}
 	default:
+		if lettersOnly(first) && !scriptWords[first] && r.next() != ":" {
+			return statement{kind: "SELECT"} // no statement at all: the engine says what is wrong with it
+		}
 		return statement{kind: "SCRIPT"}
 	}
+}
+
+// lettersOnly says whether a token has nothing but letters.
+func lettersOnly(token string) bool {
+	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r < 'A' || r > 'Z' })
+}
+
+// scriptWords are those that begin the other statements of GoogleSQL,
+// https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-language and the pages beside it.
+var scriptWords = map[string]bool{
+	"ANALYZE": true, "BREAK": true, "CALL": true, "CASE": true, "CLONE": true, "CONTINUE": true, "EXECUTE": true, "EXPLAIN": true, "EXPORT": true, "FOR": true,
+	"GRANT": true, "IF": true, "ITERATE": true, "LEAVE": true, "LOAD": true, "LOOP": true, "RAISE": true, "RENAME": true, "REPEAT": true, "RETURN": true,
+	"REVOKE": true, "UNDROP": true, "WHILE": true, "END": true, "ELSE": true, "ELSEIF": true, "UNTIL": true, "WHEN": true,
 }
 
 // create reads what follows CREATE.

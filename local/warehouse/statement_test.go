@@ -38,6 +38,9 @@ func TestParseStatement(t *testing.T) {
 		{"alter table s.t add column b int64", "ALTER_TABLE", "s t", ""},
 		{"declare x int64; select x", "SCRIPT", "", ""},
 		{"'unclosed", "SCRIPT", "", ""},
+		{"selec 1", "SELECT", "", ""},
+		{"while true do select 1; end while", "SCRIPT", "", ""},
+		{"here: loop leave here; end loop", "SCRIPT", "", ""},
 	}
 	for _, test := range tests {
 		got := parseStatement(test.sql)
