@@ -119,6 +119,7 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 	}
 	if model.Type == project.TypeSeed {
 		delete(out, "language")
+		delete(out, "access")
 	} else {
 		out["contract"] = fields{"enforced": model.Config.Contract, "alias_types": true, "checksum": orNull(contractSum(model))}
 	}
