@@ -225,6 +225,7 @@ var tools = map[string]string{
 	"gcloud run worker-pools update":                     "--image --instances --region --update-labels --project",
 	"gcloud run worker-pools add-iam-policy-binding":     "--region --role --member --project",
 	"gcloud iam service-accounts add-iam-policy-binding": "--role --member --project",
+	"gcloud run services proxy":                          "--port --region --project",
 	"gcloud run services update":                         "--region --update-labels --project",
 	"gcloud scheduler jobs describe":                     "--location --project", "gcloud scheduler jobs pause": "--location --project", "gcloud scheduler jobs resume": "--location --project",
 	"gcloud beta logging tail":           "--project",
