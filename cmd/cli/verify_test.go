@@ -19,7 +19,7 @@ func TestVerifyAndTrace_Mistakes(t *testing.T) {
 		"verify --from -1h":                 "--from is in the future",
 		"verify --in-flight -1s":            "--in-flight is -1s",
 		"verify":                            "nothing listens at 127.0.0.1:1 (BIGQUERY_EMULATOR_HOST)",
-		"trace incident/1/2":                `there is no topic "incident": the topics are incidents, `,
+		"trace incident/1/2":                `there is no topic "incident": the topics are `,
 		"trace":                             `"" names no record`,
 		"trace incidents/1":                 `"incidents/1" names no record`,
 		"trace incidents/one/2":             "partition and offset are numbers",

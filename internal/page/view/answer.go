@@ -105,6 +105,9 @@ func (s *Store) Answer(values url.Values) (*Answer, error) {
 	for i := range a.Charts { // an empty list, never null
 		a.Charts[i].Series = append([]Series{}, a.Charts[i].Series...)
 		a.Charts[i].Rows = append([]Row{}, a.Charts[i].Rows...)
+		for j := range a.Charts[i].Rows {
+			a.Charts[i].Rows[j].Values = append([]any{}, a.Charts[i].Rows[j].Values...)
+		}
 	}
 	return a, nil
 }

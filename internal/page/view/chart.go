@@ -129,18 +129,25 @@ func (q *question) passengersByHour() Chart {
 		line int
 		hour int64
 	}
-	sums, days := map[lineAt]sum{}, []int{}
+	sums, days := map[lineAt]sum{}, map[lineAt]int{}
 	add := func(line int, p Period, chosen func(string) bool) {
-		w, n := q.window(p, false), 0
-		q.each(w, func(_ civil.Date, d *day) {
-			n++
+		w := q.window(p, false)
+		q.each(w, func(date civil.Date, d *day) {
+			end := int64(24) // of a mean today counts in the hours that are over
+			if w.from != w.to && date == q.today {
+				end = q.until
+			}
+			for h := range end {
+				days[lineAt{line, h}]++
+			}
 			rows(d.flow, w, chosen, func(f *flow) {
-				s := sums[lineAt{line, f.Hour}]
-				s.add(f.Entered)
-				sums[lineAt{line, f.Hour}] = s
+				if f.Hour < end {
+					s := sums[lineAt{line, f.Hour}]
+					s.add(f.Entered)
+					sums[lineAt{line, f.Hour}] = s
+				}
 			})
 		})
-		days = append(days, n)
 	}
 	if wanted := q.wanted(); len(wanted) == 1 {
 		for i, p := range q.periods {
@@ -159,14 +166,14 @@ func (q *question) passengersByHour() Chart {
 	if q.From != q.To {
 		c.Note = strings.TrimSpace("Mean of a day. " + c.Note)
 	}
-	if q.To == q.today && q.until < int64(q.End) && q.until >= int64(q.First) {
+	if q.From == q.To && q.To == q.today && q.until < int64(q.End) && q.until >= int64(q.First) {
 		c.Note = strings.TrimSpace(c.Note + " The hour from " + hour(q.until) + " is not over.")
 	}
 	for _, h := range q.hours() {
 		row := Row{Name: hour(h)}
 		for line := range c.Series {
 			s := sums[lineAt{line, h}]
-			s.value /= float64(max(days[line], 1))
+			s.value /= float64(max(days[lineAt{line, h}], 1))
 			row.Values = append(row.Values, cell(s.figure()))
 		}
 		c.Rows = append(c.Rows, row)

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -202,6 +203,38 @@ func TestAnswer_DayThatIsPlayedAgain(t *testing.T) {
 
 // The heat map is of complete days alone, each weekday by how many of it there
 // are; a day without passengers in an hour counts.
+// A mean by hour is of the days whose hour is over: today counts in no hour that
+// has not ended.
+func TestCharts_MeanOfAnHour(t *testing.T) {
+	m := &marts{}
+	for daysAgo := range 3 {
+		for hour := range int64(24) {
+			if daysAgo > 0 || hour <= 10 {
+				m.entered(daysAgo, hour, "Station A", 90)
+			}
+		}
+	}
+	a := ask(t, looked(t, m), "range=7d&compare=none&station=Station+A")
+	for _, row := range chart(t, a, "entered_by_hour").Rows {
+		if len(row.Values) != 1 || row.Values[0] != 90. {
+			t.Errorf("%s: %v, want 90 in every hour", row.Name, row.Values)
+		}
+	}
+}
+
+// Hours in which nothing ever came give empty lists, never null: the page reads
+// them.
+func TestCharts_HoursWithoutAnything(t *testing.T) {
+	m := &marts{}
+	m.entered(1, 9, "Station A", 3)
+	for _, hours := range []string{"2-4", "9-10"} {
+		text, err := json.Marshal(ask(t, looked(t, m), "hours="+hours).Charts)
+		if err != nil || strings.Contains(string(text), `"values":null`) || strings.Contains(string(text), `"series":null`) {
+			t.Errorf("%s: %v, %s", hours, err, text)
+		}
+	}
+}
+
 func TestCharts_PeakHours(t *testing.T) {
 	t.Parallel()
 	m := &marts{}

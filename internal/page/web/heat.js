@@ -5,6 +5,10 @@ import { count, make, NO_DATA } from "./format.js"
 
 export function drawHeat(table, chart) {
   const most = Math.max(1, ...chart.rows.flatMap((row) => row.values.map((value) => value ?? 0)))
+  if (!chart.series.length) {
+    table.replaceChildren(make("caption", "unseen", chart.title), make("tbody", "", make("tr", "", make("td", "", NO_DATA))))
+    return
+  }
   const head = make("tr", "", header(chart.by, "col"), ...chart.series.map((s) => header(s.label, "col")))
   const body = chart.rows.map((row) => make("tr", "", header(row.name, "row"), ...row.values.map((value) => cell(value, most))))
   table.classList.add("heat")
