@@ -89,11 +89,15 @@ func rowsQuery(columns []Column, records [][]string) string {
 		fmt.Fprintf(&out, "%s %s", column.Name, column.Type)
 	}
 	out.WriteString(">>[")
+	row := "\n    ("
+	if len(columns) == 1 {
+		row = "\n    struct(" // in parentheses alone it would be the value itself
+	}
 	for i, record := range records {
 		if i > 0 {
 			out.WriteString(",")
 		}
-		out.WriteString("\n    (")
+		out.WriteString(row)
 		for j, value := range record {
 			if j > 0 {
 				out.WriteString(", ")
