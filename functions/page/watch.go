@@ -2,14 +2,13 @@ package page
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/googleapi"
+
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 )
 
 const (
@@ -84,8 +83,7 @@ func (w *watch) changed(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	about, err := w.table.Metadata(ctx)
-	var api *googleapi.Error
-	if errors.As(err, &api) && api.Code == http.StatusNotFound {
+	if bqconfig.IsMissing(err) {
 		return time.Time{}, nil
 	}
 	if err != nil {

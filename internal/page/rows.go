@@ -6,14 +6,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/page/view"
 )
 
@@ -70,7 +69,7 @@ func (s source) table(ctx context.Context, table string) ([]Row, error) {
 	query.DefaultDatasetID = cmp.Or(s.dataset, "prod_data")
 	query.MaxBytesBilled, query.Labels = s.maxBytes, map[string]string{"component": view.Component}
 	found, err := query.Read(ctx)
-	if isMissing(err) {
+	if bqconfig.IsMissing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -88,12 +87,6 @@ func (s source) table(ctx context.Context, table string) ([]Row, error) {
 		}
 		rows = append(rows, read.row(table))
 	}
-}
-
-// isMissing reports whether the queried table does not exist.
-func isMissing(err error) bool {
-	var api *googleapi.Error
-	return errors.As(err, &api) && api.Code == http.StatusNotFound
 }
 
 // queried is a Row as the BigQuery client scans it.

@@ -7,14 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/page"
 	"github.com/stationflow/stationflow/internal/page/view"
 )
@@ -106,7 +105,7 @@ func (s sizesOf) read(ctx context.Context) (map[string]int64, error) {
 	listed := s.Tables(ctx)
 	for {
 		table, err := listed.Next()
-		if errors.Is(err, iterator.Done) || isMissing(err) {
+		if errors.Is(err, iterator.Done) || bqconfig.IsMissing(err) {
 			return sizes, nil
 		}
 		if err != nil {
@@ -114,16 +113,11 @@ func (s sizesOf) read(ctx context.Context) (map[string]int64, error) {
 		}
 		about, err := table.Metadata(ctx)
 		switch {
-		case isMissing(err):
+		case bqconfig.IsMissing(err):
 		case err != nil:
 			return nil, fmt.Errorf("counting the rows of %s: %w", table.TableID, err)
 		case about.Type == bigquery.RegularTable:
 			sizes[table.TableID] = int64(about.NumRows)
 		}
 	}
-}
-
-func isMissing(err error) bool {
-	var api *googleapi.Error
-	return errors.As(err, &api) && api.Code == http.StatusNotFound
 }

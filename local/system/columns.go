@@ -2,13 +2,12 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/googleapi"
+
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 )
 
 // addColumns gives a table of an earlier version the columns that it lacks, as
@@ -60,7 +59,7 @@ func addColumns(ctx context.Context, client *bigquery.Client, table *bigquery.Ta
 // columnsOf returns the names of a table's columns, nil if there is no table.
 func columnsOf(ctx context.Context, table *bigquery.Table) (names []string, err error) {
 	metadata, err := table.Metadata(ctx)
-	if missing(err) {
+	if bqconfig.IsMissing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -75,9 +74,4 @@ func columnsOf(ctx context.Context, table *bigquery.Table) (names []string, err 
 func execute(ctx context.Context, client *bigquery.Client, statement string) error {
 	_, err := client.Query(statement).Read(ctx)
 	return err
-}
-
-func missing(err error) bool {
-	var api *googleapi.Error
-	return errors.As(err, &api) && api.Code == http.StatusNotFound
 }

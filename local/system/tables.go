@@ -12,6 +12,7 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/transform"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/sql"
 	"github.com/stationflow/stationflow/terraform"
 )
@@ -41,11 +42,11 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 		records := client.Dataset(staging).Table(table + "_records")
 		view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(project + "." + staging + "." + table)}
 		kept, err := records.Metadata(ctx)
-		if err != nil && !missing(err) {
+		if err != nil && !bqconfig.IsMissing(err) {
 			return fmt.Errorf("reading view %s.%s_records: %w", staging, table, err)
 		}
 		if added || err == nil && kept.ViewQuery != view.ViewQuery { // the view has the columns that the table had, or an earlier version made it
-			if err := records.Delete(ctx); err != nil && !missing(err) {
+			if err := records.Delete(ctx); err != nil && !bqconfig.IsMissing(err) {
 				return fmt.Errorf("dropping view %s.%s_records: %w", staging, table, err)
 			}
 		}

@@ -7,14 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
 	"cloud.google.com/go/civil"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
+
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 )
 
 // Component is the label of every statement of the page.
@@ -194,7 +194,7 @@ func (s Source) ask(ctx context.Context, parts []string, literals *strings.Repla
 	query.DefaultDatasetID = cmp.Or(s.Dataset, "prod_data")
 	query.MaxBytesBilled, query.Labels = s.MaxBytes, map[string]string{"component": Component}
 	found, err := query.Read(ctx)
-	if isMissing(err) {
+	if bqconfig.IsMissing(err) {
 		return s.askEach(ctx, parts, literals, add)
 	}
 	for err == nil {
@@ -221,12 +221,6 @@ func (s Source) askEach(ctx context.Context, parts []string, literals *strings.R
 		}
 	}
 	return nil
-}
-
-// isMissing reports whether a queried table does not exist.
-func isMissing(err error) bool {
-	var api *googleapi.Error
-	return errors.As(err, &api) && api.Code == http.StatusNotFound
 }
 
 // statementOf has the rows of some parts as lines.
