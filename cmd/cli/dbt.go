@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -34,7 +33,9 @@ var dbtCommands = []struct {
 	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{NoModels: true}) }},
 	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{}) }},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
+	{"show", "print rows of a model, or of a query", showDbt},
 	{"ls", "list what is selected", listDbt},
+	{"list", "the same as ls", listDbt},
 	{"parse", "read the project, say what is wrong in it, and write target/manifest.json", parseOnlyDbt},
 	{"deps", "install the local packages that the project names", depsDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
@@ -64,6 +65,9 @@ type dbtCall struct {
 	asJSON           bool
 	output, target   string
 	folder           string // of the project; "" for the one built in
+	inline           string // query of show
+	limit            int    // rows of show; below 0 all
+	keys             []string
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -114,8 +118,15 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	case "run", "seed", "build", "test":
 		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
 	}
-	if name == "ls" {
+	var keys texts
+	switch name {
+	case "ls", "list":
 		flags.StringVar(&call.output, "output", "selector", "`FORMAT` of each line: selector, name, path or json")
+		flags.Var(&keys, "output-keys", "`KEYS` of the manifest's entries that json has, such as name or config.materialized")
+	case "show":
+		flags.StringVar(&call.output, "output", "text", "`FORMAT` of the rows: text or json")
+		flags.StringVar(&call.inline, "inline", "", "`SQL` with Jinja to show the rows of")
+		flags.IntVar(&call.limit, "limit", 5, "the most rows, `N`; -1 for all")
 	}
 	flags.StringVar(&call.target, "target-path", "target", "`FOLDER` for what the command writes: compiled SQL, manifest.json, run_results.json, sources.json")
 	flags.BoolVar(&call.asJSON, "json", false, "print JSON")
@@ -130,12 +141,15 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	if flags.NArg() > 0 {
 		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
-	if call.selected, call.excluded = selected, excluded; call.asJSON && name == "ls" {
+	if call.selected, call.excluded = selected, excluded; call.asJSON && call.output != "" {
 		call.output = "json"
+	}
+	for _, words := range keys {
+		call.keys = append(call.keys, strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == ',' })...)
 	}
 	var err error
 	getenv := call.streams.Getenv
-	if slices.Contains([]string{"ls", "parse", "compile", "deps"}, name) {
+	if slices.Contains([]string{"ls", "list", "parse", "compile", "deps"}, name) {
 		getenv = offline(getenv)
 	}
 	if call.config, err = transform.FromEnv(getenv); err != nil {
@@ -186,7 +200,7 @@ func gathered(args []string) []string {
 	for i := 0; i < len(args); i++ {
 		out = append(out, args[i])
 		switch args[i] {
-		case "--select", "-select", "-s", "--exclude", "-exclude":
+		case "--select", "-select", "-s", "--exclude", "-exclude", "--output-keys", "-output-keys":
 			var words []string
 			for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
 				i++
@@ -337,52 +351,4 @@ func parseOnlyDbt(_ context.Context, c *dbtCall) error {
 	}
 	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
 	return nil
-}
-
-func listDbt(_ context.Context, c *dbtCall) error {
-	loaded, err := c.config.Load()
-	if err != nil {
-		return err
-	}
-	selected, err := loaded.Select(c.selected, c.excluded)
-	if err != nil {
-		return err
-	}
-	for _, resource := range loaded.Resources() {
-		if !selected[resource.ID] {
-			continue
-		}
-		line, err := listed(loaded, resource, c.output)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(c.streams.Out, line)
-	}
-	return nil
-}
-
-func listed(p *project.Project, resource *project.Resource, output string) (string, error) {
-	switch output {
-	case "name":
-		return resource.Name, nil
-	case "path":
-		return resource.Within(), nil
-	case "selector":
-		if source := p.Source(resource.ID); source != nil {
-			return "source:" + source.Package + "." + source.SourceName + "." + source.Name, nil
-		}
-		return strings.Join(resource.FQN, "."), nil
-	case "json":
-		fields := map[string]any{
-			"name": resource.Name, "resource_type": resource.Type, "package_name": resource.Package, "original_file_path": resource.Within(),
-			"unique_id": resource.ID, "tags": append([]string{}, resource.Tags...), "depends_on": map[string]any{"nodes": append([]string{}, resource.Reads...)},
-		}
-		if model := p.Model(resource.Name); model != nil && model.ID == resource.ID {
-			fields["config"] = map[string]any{"materialized": model.Config.Materialized}
-			fields["alias"] = model.Table()
-		}
-		line, err := json.Marshal(fields)
-		return string(line), err
-	}
-	return "", program.Mistakef("--output is %q: it is selector, name, path or json", output)
 }

@@ -86,6 +86,21 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked}, nil
 }
 
+// CompileInline renders a query of the command line, which may use all that a
+// file of the project may.
+func (p *Project) CompileInline(source string, c Compilation) (string, error) {
+	parsed, err := parseTemplate("the query", source)
+	if err != nil {
+		return "", err
+	}
+	r := &rendering{project: p, in: p.packages[0], compilation: c, config: map[string]any{}, file: "the query"}
+	sql, err := r.render(parsed)
+	if err != nil {
+		return "", err
+	}
+	return p.withEphemeral(sql, r)
+}
+
 // labelled is SQL whose texts name what it reads by their names in dbt, and not
 // by those of where the rows are meanwhile.
 func (p *Project) labelled(sql string, r *rendering) string {

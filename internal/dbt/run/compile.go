@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,9 +59,15 @@ func (r *Runner) compile(ctx context.Context, options Options, wanted func(*proj
 		return exists && !found.isView && !options.FullRefresh && model.Config.Materialized == project.Incremental
 	}
 	chosen := func(resource *project.Resource) bool { return selected[resource.ID] && wanted(resource) }
-	return compile(r.project, chosen, project.Compilation{
-		Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, FullRefresh: options.FullRefresh, Which: "compile",
-	}, isThere)
+	of := r.Compilation(ctx, cmp.Or(options.Command, "compile"))
+	of.FullRefresh = options.FullRefresh
+	return compile(r.project, chosen, of, isThere)
+}
+
+// Compilation is for what is compiled over the published relations, by one of
+// dbt's commands.
+func (r *Runner) Compilation(ctx context.Context, command string) project.Compilation {
+	return project.Compilation{Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, Which: command}
 }
 
 func compile(p *project.Project, wanted func(*project.Resource) bool, c project.Compilation, isThere func(*project.Model) bool) ([]Compiled, error) {

@@ -50,6 +50,9 @@ type Options struct {
 	Select, Exclude []string
 	// Types are the types of resources to build, models or seeds; none is both.
 	Types []string
+	// Command is what flags.WHICH answers while models are only compiled; "" is
+	// compile.
+	Command string
 	// Always builds what is selected, whether or not something changed.
 	Always bool
 	// NoTests builds without testing, NoModels tests what is published.
