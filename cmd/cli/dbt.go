@@ -30,6 +30,9 @@ var dbtCommands = []struct {
 	{"seed", "load the selected seeds", func(ctx context.Context, c *dbtCall) error {
 		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeSeed}})
 	}},
+	{"snapshot", "add to the selected snapshots what has changed", func(ctx context.Context, c *dbtCall) error {
+		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeSnapshot}})
+	}},
 	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{NoModels: true}) }},
 	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{}) }},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
@@ -37,6 +40,8 @@ var dbtCommands = []struct {
 	{"ls", "list what is selected", listDbt},
 	{"list", "the same as ls", listDbt},
 	{"parse", "read the project, say what is wrong in it, and write target/manifest.json", parseOnlyDbt},
+	{"debug", "say whether the project can be read and the warehouse answers", debugDbt},
+	{"docs generate", "write target/manifest.json and target/catalog.json, for dbt's documentation site", docsDbt},
 	{"deps", "install the local packages that the project names", depsDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
@@ -68,6 +73,7 @@ type dbtCall struct {
 	inline           string // query of show
 	limit            int    // rows of show; below 0 all
 	keys             []string
+	noCompile, empty bool // of docs generate
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -115,7 +121,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table again from what staging retains")
 	}
 	switch name {
-	case "run", "seed", "build", "test":
+	case "run", "seed", "snapshot", "build", "test":
 		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
 	}
 	var keys texts
@@ -123,6 +129,9 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	case "ls", "list":
 		flags.StringVar(&call.output, "output", "selector", "`FORMAT` of each line: selector, name, path or json")
 		flags.Var(&keys, "output-keys", "`KEYS` of the manifest's entries that json has, such as name or config.materialized")
+	case "docs generate":
+		flags.BoolVar(&call.noCompile, "no-compile", false, "leave manifest.json as it is")
+		flags.BoolVar(&call.empty, "empty-catalog", false, "write a catalog without tables, and ask for none")
 	case "show":
 		flags.StringVar(&call.output, "output", "text", "`FORMAT` of the rows: text or json")
 		flags.StringVar(&call.inline, "inline", "", "`SQL` with Jinja to show the rows of")

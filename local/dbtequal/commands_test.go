@@ -1,12 +1,17 @@
 package dbtequal
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"cloud.google.com/go/bigquery"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/staged"
@@ -98,5 +103,104 @@ select null, -0.25, numeric '3', null, 'a text that is longer than the table sho
 		} {
 			c.same(append(append([]string{"show"}, args...), "--output", output)...)
 		}
+	}
+}
+
+// The lines of list have what dbt-core's have, in any order.
+func TestTables_AreListedAsByDbtCore(t *testing.T) {
+	c := newCommands(t, map[string]string{
+		"models/a.sql":     "{{ config(materialized='table', tags=['x'], alias='other', meta={'k': 1}) }}select * from {{ ref('s') }}",
+		"models/sub/b.sql": "select * from {{ source('raw', 'events') }} join {{ ref('a') }} using (n)",
+		"models/t.yml":     "sources: [{name: raw, tables: [{name: events}]}]\nmodels: [{name: a, description: one, columns: [{name: n, data_tests: [unique]}]}]\n",
+		"seeds/s.csv":      "n\n1\n",
+		"tests/odd.sql":    "select * from {{ ref('a') }}",
+	})
+	for _, args := range [][]string{
+		{"--output-keys", "name", "resource_type", "config.materialized", "depends_on.nodes"},
+		{"--output-keys", "unique_id package_name original_file_path tags alias source_name fqn config.nothing", "--select", "+b"},
+	} {
+		args = append([]string{"list", "--output", "json"}, args...)
+		want := c.core.call(c.T, c.folder, c.by[0], args)
+		said, ok := c.call(args...)
+		if !ok || !want.Success {
+			t.Fatalf("%s\n%s", want.Said, said)
+		}
+		if diff := cmp.Diff(linesOf(t, want.Said), linesOf(t, said)); diff != "" {
+			t.Errorf("%v: %s", args, diff)
+		}
+	}
+}
+
+// linesOf are lines of JSON, in their order.
+func linesOf(t *testing.T, text string) []string {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(text) {
+		var read any
+		check(t, json.Unmarshal([]byte(line), &read))
+		written, err := json.Marshal(read)
+		check(t, err)
+		lines = append(lines, string(written))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// dbt's own classes read the catalog, and it has what the warehouse holds.
+func TestTables_AreInTheCatalog(t *testing.T) {
+	c := newCommands(t, map[string]string{
+		"models/a.sql": "{{ config(materialized='table', partition_by={'field': 'd', 'data_type': 'date'}, cluster_by=['n'], persist_docs={'relation': true, 'columns': true}) }}" +
+			"select 1 as n, date '2026-11-22' as d, struct('x' as word, [struct(2.5 as f)] as deep) as s",
+		"models/v.sql": "select n from {{ ref('a') }}",
+		"models/e.sql": "{{ config(materialized='ephemeral') }}select 1 as n",
+		"models/t.yml": "sources: [{name: raw, schema: \"{{ target.schema }}\", tables: [{name: a_source, identifier: a}, {name: gone}]}]\nmodels: [{name: a, description: All., columns: [{name: n, description: A number.}]}]\n",
+	})
+	if said, ok := c.call("run"); !ok {
+		t.Fatal(said)
+	}
+	if said, ok := c.call("docs", "generate"); !ok {
+		t.Fatal(said)
+	}
+	const program = `
+import json, sys, jsonschema
+from dbt.artifacts.schemas.catalog import CatalogArtifact
+CatalogArtifact.read_and_check_versions(sys.argv[1])
+jsonschema.validate(json.load(open(sys.argv[1])), CatalogArtifact.json_schema().to_dict() if not isinstance(CatalogArtifact.json_schema(), dict) else CatalogArtifact.json_schema())
+`
+	file := filepath.Join(c.folder, "native", "catalog.json")
+	if out, err := exec.CommandContext(t.Context(), python(t), "-c", program, file).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	content, err := os.ReadFile(file)
+	check(t, err)
+	var read struct {
+		Nodes, Sources map[string]struct {
+			Metadata struct{ Type, Name, Comment string }
+			Columns  map[string]struct {
+				Type, Comment string
+				Index         int
+			}
+			Stats map[string]struct{ Value any }
+		}
+	}
+	check(t, json.Unmarshal(content, &read))
+	if len(read.Nodes) != 2 || len(read.Sources) != 1 || read.Sources["source.p.raw.a_source"].Metadata.Name != "a" || read.Nodes["model.p.v"].Metadata.Type != "view" {
+		t.Errorf("the catalog is %s", content)
+	}
+	got := fmt.Sprint(read.Nodes["model.p.a"])
+	want := "{{table a All.} map[d:{DATE  2} n:{INT64 A number. 1} s:{STRUCT<word STRING, deep ARRAY<STRUCT<f FLOAT64>>>  3} s.deep:{ARRAY<STRUCT<f FLOAT64>>  4} " +
+		"s.deep.f:{FLOAT64  5} s.word:{STRING  6}] "
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("the table is %s, want %s", got, want)
+	}
+	if stats := read.Nodes["model.p.a"].Stats; stats["num_rows"].Value != 1.0 || stats["partitioning_type"].Value != "d" || stats["clustering_fields"].Value != "n" {
+		t.Errorf("the statistics are %v", stats)
+	}
+	if said, ok := c.call("debug"); !ok || !strings.HasSuffix(said, "All checks passed!\n") {
+		t.Errorf("debug says %s", said)
+	}
+	check(t, os.WriteFile(filepath.Join(c.folder, "models", "broken.sql"), []byte("{{ nothing() }}"), 0o644))
+	if said, ok := c.call("debug"); ok || !strings.Contains(said, "models/broken.sql:1") {
+		t.Errorf("debug of a broken project says %s", said)
 	}
 }

@@ -181,8 +181,11 @@ func (l *loader) checkExecution() error {
 // written is the model's configuration outside of its own file.
 func (m *Model) written() map[string]any {
 	config := map[string]any{}
-	if m.Type == TypeSeed {
+	switch m.Type {
+	case TypeSeed:
 		config["materialized"] = Seed
+	case TypeSnapshot:
+		config["materialized"] = SnapshotTable
 	}
 	for _, settings := range []map[string]any{m.folder, m.declared} {
 		for key, value := range settings {

@@ -34,7 +34,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 	if err := l.readInstalled(); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(*pkg) error{l.readMacros, l.readModels, l.readSeeds, l.readProperties} {
+	for _, read := range []func(*pkg) error{l.readMacros, l.readModels, l.readSeeds, l.readSnapshots, l.readProperties} {
 		for _, of := range l.packages {
 			if err := read(of); err != nil {
 				return nil, err
@@ -137,6 +137,11 @@ func (l *loader) discover(model *Model) error {
 	}
 	if err := l.discoverHooks(model); err != nil {
 		return err
+	}
+	if model.Type == TypeSnapshot {
+		if err := model.checkSnapshot(l.target); err != nil {
+			return err
+		}
 	}
 	return model.check()
 }

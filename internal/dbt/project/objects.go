@@ -126,8 +126,11 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 // checkConfig refuses a key that is not supported, where it is written.
 func (r *rendering) checkConfig(key string) error {
 	place := "model config"
-	if r.model == nil {
+	switch {
+	case r.model == nil:
 		place = "test config"
+	case r.model.Type == TypeSnapshot:
+		place = "snapshot config"
 	}
 	return supported(place, strings.ReplaceAll(key, "-", "_"))
 }

@@ -28,7 +28,7 @@ type Target struct {
 // for concurrent use.
 type Project struct {
 	Name    string
-	Models  []*Model // seeds too
+	Models  []*Model // seeds and snapshots too
 	Tests   []*Test
 	Sources []*Source // in the order of their ids
 
@@ -50,7 +50,7 @@ type Project struct {
 // A Resource is what models, seeds, tests and sources have in common.
 type Resource struct {
 	ID    string // dbt's unique_id, for example model.stationflow.incidents_hourly
-	Type  string // model, seed, test or source
+	Type  string // model, seed, snapshot, test or source
 	Name  string
 	Path  string   // of the file that declares it, within the project
 	FQN   []string // package, folders, name
@@ -74,9 +74,11 @@ const (
 	TypeSeed   = "seed"
 	TypeTest   = "test"
 	TypeSource = "source"
+
+	TypeSnapshot = "snapshot"
 )
 
-// A Model is one file of models/ or seeds/.
+// A Model is one file of models/ or seeds/, or a snapshot.
 type Model struct {
 	Resource
 	Description string

@@ -118,7 +118,7 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"default selector":    {"selectors.yml", "selectors:\n- name: a\n  default: true\n  definition: {method: tag, value: x}", "selectors.yml:3: a default selector"},
 		"packages":            {"packages.yml", "packages:\n- package: x/y\n  version: 1.0.0", "packages.yml names 1 packages, and dbt_packages has 0: run stationflow dbt deps"},
 		"python":              {"models/p.py", "def model(dbt, session): pass", "models/p.py: models in Python"},
-		"snapshot":            {"snapshots/s.sql", "{% snapshot s %}{% endsnapshot %}", "snapshots/s.sql: snapshots are not supported"},
+		"snapshot":            {"snapshots/s.sql", "{% snapshot s %}{% endsnapshot %}", "snapshots/s.sql: the snapshot s: a snapshot has a strategy and a unique_key"},
 		"key of YAML 1.1":     {"models/t.yml", "models:\n- name: raw\n  on: 1", "models/t.yml:3: the name on is true in YAML 1.1"},
 		"source twice":        {"models/t.yml", "sources: [{name: s, tables: [{name: events}]}]", "already declares the source s.events"},
 		"first lines":         {"models/raw.sql", "\n\nselect {{ ref('nothing') }}", "models/raw.sql:3: ref"},

@@ -59,6 +59,9 @@ func (r *run) build(ctx context.Context, model *project.Model) (done building) {
 	if r.overwrites(model) {
 		return r.overwrite(ctx, model)
 	}
+	if model.Config.Materialized == project.SnapshotTable {
+		return r.buildSnapshot(ctx, model)
+	}
 	if model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Microbatch {
 		return r.buildBatches(ctx, model)
 	}

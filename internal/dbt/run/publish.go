@@ -134,6 +134,9 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	case keepsHistory:
 		return touched, nil, nil
 	case done.merged && !isDoubtful:
+		if model.Config.Materialized == project.SnapshotTable {
+			return []string{snapshotMerging(relation, r.project.RelationOf(r.newOf(model)), model, done.written)}, nil, nil
+		}
 		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model, done.written)}, nil, nil
 	case isDoubtful || done.status == created || done.touched == everything:
 		return []string{whole}, nil, nil
@@ -200,7 +203,8 @@ func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored) (s
 			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, quoted(column.Name))
 		}
 	}
-	rows := "select " + strings.Join(values, ", ") + " from " + entire(model, r.project.Relation(model))
+	// Within parentheses, because the name of a table hides a column of that name.
+	rows := "select " + strings.Join(values, ", ") + " from (select * from " + entire(model, r.project.Relation(model)) + ")"
 	if strings.EqualFold(found.partitioned, partitionOf(model)) {
 		return rows, nil
 	}
