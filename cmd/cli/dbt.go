@@ -245,6 +245,11 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 		}
 		return err
 	}
+	if !options.NoTests {
+		if options.Check, err = c.unitTests(runner); err != nil {
+			return err
+		}
+	}
 	var report *run.Report
 	err = c.streams.during("working", func() (err error) {
 		report, err = runner.Run(ctx, c.options(options))

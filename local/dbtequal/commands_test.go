@@ -204,3 +204,90 @@ jsonschema.validate(json.load(open(sys.argv[1])), CatalogArtifact.json_schema().
 		t.Errorf("debug of a broken project says %s", said)
 	}
 }
+
+// Unit tests come to what they come to by dbt-core, and keep models from being
+// built as there.
+func TestTables_UnitTestsAreThoseOfDbtCore(t *testing.T) {
+	c := newCommands(t, map[string]string{
+		"dbt_project.yml":         "name: p\nprofile: p\nvars: {limit: 1}\n",
+		"seeds/s.csv":             "n,word\n1,a\n2,\n",
+		"models/base.sql":         "{{ config(materialized='table') }}select 1 as n, 'x' as word, date '2026-11-22' as d, 1.5 as f, struct(1 as a) as st, [1] as l, timestamp '2026-11-22' as ts, numeric '1.25' as num",
+		"models/m.sql":            "select n, upper(word) as Word, d, f * 2 as f, {{ var('limit') }} as lim, '{{ env_var('UNIT', 'unset') }}' as env, {{ one() }} as one from {{ ref('base') }} where n >= {{ var('limit') }}",
+		"models/from_seed.sql":    "select count(*) as n, max(word) as word from {{ ref('s') }}",
+		"models/from_source.sql":  "with x as (select * from {{ source('raw', 'base_source') }}) select sum(n) as n from x",
+		"models/e.sql":            "{{ config(materialized='ephemeral') }}select n + 1 as n from {{ ref('base') }}",
+		"models/over_e.sql":       "select n from {{ ref('e') }}",
+		"models/inc.sql":          "{{ config(materialized='incremental', unique_key='n') }}select n, word from {{ ref('base') }} {% if is_incremental() %} where n > (select max(n) from {{ this }}) {% endif %}",
+		"models/held.sql":         "select 1 as n from {{ ref('base') }}",
+		"models/below.sql":        "select * from {{ ref('held') }}",
+		"macros/m.sql":            "{% macro one() %}1{% endmacro %}",
+		"tests/fixtures/rows.csv": "n,word\n5,q\n6,\n",
+		"tests/fixtures/out.sql":  "select 2 as n, 'q' as word",
+		"models/t.yml": `
+sources: [{name: raw, schema: "{{ target.schema }}", tables: [{name: base_source, identifier: s}]}]
+unit_tests:
+- {name: passes, model: m, given: [{input: ref('base'), rows: [{n: 1, word: it's}, {n: 0, word: gone}, {n: 2, d: "2026-01-02", f: 0.25}]}], expect: {rows: [{n: 2, word: null, D: "2026-01-02", f: 0.5}, {n: 1, word: IT'S, d: null, f: null}]}}
+- {name: fails, model: m, given: [{input: ref('base'), rows: [{n: 1, word: a}]}], expect: {rows: [{n: 1, word: B}]}}
+- {name: too_many, model: m, given: [{input: ref('base'), rows: [{n: 1, word: a}, {n: 1, word: a}]}], expect: {rows: [{n: 1}]}}
+- name: overrides
+  model: m
+  given: [{input: ref('base'), format: csv, rows: "n,word\n3,x\n1,y\n"}]
+  overrides: {vars: {limit: 2}, env_vars: {UNIT: set}, macros: {one: 7}}
+  expect: {format: csv, rows: "n,lim,env,one\n3,2,set,7\n"}
+- {name: in_sql, model: m, given: [{input: ref('base'), format: sql, rows: "select 1 as n, 'w' as word, date '2026-11-22' as d, 1.0 as f"}], expect: {format: sql, rows: "select 1 as n, 'W' as Word, date '2026-11-22' as d, 2.0 as f, 1 as lim, 'unset' as env, 1 as one"}}
+- {name: no_rows, model: m, given: [{input: ref('base'), rows: []}], expect: {rows: []}}
+- {name: wrong_column, model: m, given: [{input: ref('base'), rows: [{nothing: 1}]}], expect: {rows: []}}
+- {name: wrong_expectation, model: m, given: [{input: ref('base'), rows: []}], expect: {rows: [{nothing: 1}]}}
+- {name: missing_input, model: m, given: [], expect: {rows: []}}
+- {name: of_a_seed, model: from_seed, given: [{input: ref('s')}], expect: {rows: [{n: 2, word: a}]}}
+- {name: of_a_source, model: from_source, given: [{input: "source('raw', 'base_source')", rows: [{n: 3}, {n: 4}]}], expect: {rows: [{n: 7}]}}
+- {name: of_an_ephemeral_model, model: over_e, given: [{input: ref('e'), format: sql, rows: select 3 as n}], expect: {rows: [{n: 3}]}}
+- {name: of_an_ephemeral_model_in_dicts, model: over_e, given: [{input: ref('e'), rows: [{n: 3}]}], expect: {rows: [{n: 3}]}}
+- {name: at_first, model: inc, overrides: {macros: {is_incremental: false}}, given: [{input: ref('base'), format: csv, fixture: rows}], expect: {rows: [{n: 6, word: null}, {n: 5, word: q}]}}
+- {name: later, model: inc, overrides: {macros: {is_incremental: true}}, given: [{input: ref('base'), rows: [{n: 1, word: p}, {n: 2, word: q}]}, {input: this, rows: [{n: 1}]}], expect: {format: sql, fixture: out}}
+- {name: holds, model: held, given: [{input: ref('base'), rows: [{n: 1}]}], expect: {rows: [{n: 2}]}}
+- {name: lists, model: held, given: [{input: ref('base'), rows: [{st: "struct(3 as a)", l: [1, 2], ts: "2026-01-01 00:00:00", num: 2.5}]}], expect: {rows: [{n: 1}]}}
+- {name: disabled, model: held, config: {enabled: false}, given: [{input: ref('base'), rows: [{n: 1}]}], expect: {rows: [{n: 3}]}}
+`,
+	})
+	c.bothRun("seed")
+	c.bothRun("build", "--exclude", "test_type:unit") // inc is compared with itself once it is there
+	for _, args := range [][]string{{"build"}, {"test", "--select", "m"}, {"test", "--select", "unit_test:later"}} {
+		want := c.core.call(c.T, c.folder, c.by[0], args)
+		said, ok := c.call(args...)
+		got := statusesIn(t, filepath.Join(c.folder, "native", "run_results.json"))
+		for name, status := range want.Statuses {
+			if status == "success" && got[name] == "no-op" || status == "skipped" && strings.HasPrefix(name, "unit_test.") {
+				continue // dbt-core ends with the first of a model that fails, in any order
+			}
+			if got[name] != status {
+				t.Errorf("%v: %s is %q by dbt-core, and %q by the runner", args, name, status, got[name])
+			}
+		}
+		if len(want.Statuses) != len(got) || ok != want.Success {
+			t.Errorf("%v: dbt-core says %v\n%s\nthe runner %v\n%s", args, want.Statuses, want.Said, got, said)
+		}
+		if got["unit_test.passes"] == "error" || args[0] == "build" && !strings.Contains(said, "+++,1,A") {
+			t.Errorf("the runner shows no difference: %s", said)
+		}
+	}
+}
+
+// statusesIn are those of run_results.json, by type and name.
+func statusesIn(t *testing.T, file string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	check(t, err)
+	var read struct{ Results []result }
+	check(t, json.Unmarshal(content, &read))
+	statuses := map[string]string{}
+	for _, r := range read.Results {
+		parts := strings.Split(r.ID, ".")
+		name := parts[2]
+		if parts[0] == "unit_test" {
+			name = parts[3]
+		}
+		statuses[parts[0]+"."+name] = r.Status
+	}
+	return statuses
+}

@@ -48,6 +48,8 @@ type Result struct {
 	Failures *int64 // of a test
 	SQL      string // compiled; "" for none
 	Relation string
+
+	IsFailure bool // the message says what a test found
 }
 
 // RunResults is run_results.json.

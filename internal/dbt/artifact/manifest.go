@@ -21,9 +21,6 @@ func Manifest(p *project.Project, compiled map[string]string, invocation string,
 	for _, exposure := range p.Exposures {
 		related = append(related, &exposure.Resource)
 	}
-	for _, test := range p.UnitTests {
-		related = append(related, &test.Resource)
-	}
 	for _, resource := range related {
 		parents[resource.ID], children[resource.ID] = []string{}, []string{}
 	}

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // A Compilation says for which moment a model or test is compiled.
@@ -31,8 +33,25 @@ type Compilation struct {
 	Relation func(*Model) string
 	// This is the model's own relation, in its file; "" is what Relation says.
 	This string
+	// Inputs stand in for what a model reads, and for itself, by id: names of
+	// common table expressions. With them Macros and Env override macros, by what
+	// they give, and variables of the environment. nil outside of unit tests.
+	Inputs      map[string]string
+	Macros, Env map[string]any
 	// StoreFailures is what should_store_failures() answers.
 	StoreFailures bool
+}
+
+// input stands in for what a unit test's model reads; nil where there is none.
+func (r *rendering) input(id, called string) (jinja.Value, error) {
+	if r.compilation.Inputs == nil {
+		return nil, nil
+	}
+	name, given := r.compilation.Inputs[id]
+	if !given {
+		return nil, fmt.Errorf("the unit test has no input %s: give one, if it has no rows", called)
+	}
+	return relationOf(name), nil
 }
 
 func (c *Compilation) relation(p *Project, model *Model) string {
@@ -51,6 +70,8 @@ type Compiled struct {
 	reads  []string
 	macros []string
 	called map[string]any // what the calls of config came to
+
+	asksIncremental bool
 }
 
 // Compile renders a model. The same project, compilation and answers of Query
@@ -83,7 +104,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked, asksIncremental: r.asksIncremental}, nil
 }
 
 // CompileInline renders a query of the command line, which may use all that a
@@ -252,12 +273,17 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 			return "", err
 		}
 	}
+	return WithTables(sql, parts), nil
+}
+
+// WithTables is a query with common table expressions before its own.
+func WithTables(sql string, parts []string) string {
 	joined := strings.Join(parts, ", ")
 	if at := firstWith(sql); at >= 0 {
-		return sql[:at] + joined + ", " + sql[at:], nil
+		return sql[:at] + joined + ", " + sql[at:]
 	}
 	lead := len(sql) - len(strings.TrimLeft(sql, " \t\r\n"))
-	return sql[:lead] + "with" + joined + " " + sql[lead:], nil
+	return sql[:lead] + "with" + joined + " " + sql[lead:]
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.

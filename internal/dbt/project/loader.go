@@ -122,6 +122,7 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
+	model.asksIncremental = compiled.asksIncremental
 	model.asWritten.called, model.Macros = compiled.called, compiled.macros
 	if model.Type == TypeModel {
 		model.asWritten.source, model.asWritten.isModel = model.RawSQL, true

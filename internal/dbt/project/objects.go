@@ -70,6 +70,9 @@ func (p *packageOf) Attribute(name string) (jinja.Value, bool) {
 		v := p.r.dbtMacro(name)
 		return v, v != nil
 	}
+	if value, ok := p.r.compilation.Macros[p.of.name+"."+name]; ok {
+		return overridden(value), true
+	}
 	v, err := p.r.macroIn(p.of, name)
 	return v, v != nil && err == nil
 }

@@ -76,6 +76,7 @@ const (
 	TypeSource = "source"
 
 	TypeSnapshot = "snapshot"
+	TypeUnitTest = "unit_test"
 )
 
 // A Model is one file of models/ or seeds/, or a snapshot.
@@ -96,6 +97,8 @@ type Model struct {
 	rows      string         // a seed's rows as a query
 	checks    []check
 	patched   string // yml file with its entry
+
+	asksIncremental bool // it calls is_incremental
 }
 
 // A Column is declared in a model's yml entry.
@@ -154,8 +157,8 @@ func (p *Project) Source(id string) *Source {
 	return p.Sources[at]
 }
 
-// Resources are all models, seeds, tests and sources, in the order in which
-// they can be run; sources come first.
+// Resources are all models, seeds, snapshots, tests, unit tests and sources, in
+// the order in which they can be run; sources come first.
 func (p *Project) Resources() []*Resource {
 	var all []*Resource
 	for _, source := range p.Sources {
@@ -165,6 +168,9 @@ func (p *Project) Resources() []*Resource {
 		all = append(all, &model.Resource)
 	}
 	for _, test := range p.Tests {
+		all = append(all, &test.Resource)
+	}
+	for _, test := range p.UnitTests {
 		all = append(all, &test.Resource)
 	}
 	return all

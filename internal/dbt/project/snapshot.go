@@ -128,8 +128,8 @@ func (m *Model) checkSnapshot(target Target) error {
 }
 
 var (
-	snapshotBegin = regexp.MustCompile(`^\{%-?\s*snapshot\s+\w+\s*-?%\}`)
-	snapshotEnd   = regexp.MustCompile(`\{%-?\s*endsnapshot\s*-?%\}$`)
+	snapshotBegin = regexp.MustCompile(`^\s*\{%-?\s*snapshot\s+\w+\s*-?%\}`)
+	snapshotEnd   = regexp.MustCompile(`\{%-?\s*endsnapshot\s*-?%\}\s*$`)
 )
 
 func snapshotTree(s *settings) *configTree { return s.snapshots }

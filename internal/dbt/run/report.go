@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -50,6 +51,46 @@ type TestReport struct {
 	Message  string `json:"message,omitempty"`
 
 	result artifact.Result
+}
+
+// A UnitReport says what a unit test came to.
+type UnitReport struct {
+	Test *project.UnitTest
+	SQL  string
+	Diff string // "" for none
+	Err  error  // why it could not be run
+	Took time.Duration
+}
+
+// check runs the unit tests of a model, and says what keeps it from being built:
+// "" for nothing.
+func (r *run) check(ctx context.Context, model *project.Model) (cause string) {
+	if r.options.Check == nil || ctx.Err() != nil {
+		return ""
+	}
+	var reports []UnitReport
+	if err := guarded(func() error { reports = r.options.Check(ctx, model, r.compilation(ctx)); return nil }); err != nil {
+		return "running its unit tests: " + err.Error()
+	}
+	for _, one := range reports {
+		entry := TestReport{Name: one.Test.Name, Status: project.Pass, Message: one.Diff, TookMS: one.Took.Milliseconds()}
+		if one.Err != nil {
+			entry.Message = fmt.Sprintf("running unit test %s: %v", one.Test.Name, one.Err)
+		}
+		if entry.Message != "" {
+			entry.Status, entry.Failures, cause = failed, 1, "its unit test "+one.Test.Name+" failed"
+		}
+		entry.result = artifact.Result{ID: one.Test.ID, Started: time.Now().Add(-one.Took), Failures: &entry.Failures, SQL: one.SQL, IsFailure: one.Diff != ""}
+		r.mu.Lock()
+		r.noteOutage(one.Err)
+		if r.report.TestsRun++; entry.Status == failed {
+			r.report.Tests = append(r.report.Tests, entry)
+		} else {
+			r.report.passed = append(r.report.passed, entry)
+		}
+		r.mu.Unlock()
+	}
+	return cause
 }
 
 // Failed is the report of a run that did not start.
@@ -120,7 +161,7 @@ func (r *Report) Artifacts(p *project.Project) map[string][]byte {
 	var results []artifact.Result
 	add := func(result artifact.Result, status, message string, tookMS int64) {
 		result.Status, result.Message, result.Took = dbtStatus[status], message, time.Duration(tookMS)*time.Millisecond
-		if result.Failures != nil && status == failed && message == "" {
+		if result.Failures != nil && status == failed && (message == "" || result.IsFailure) {
 			result.Status = "fail"
 		}
 		if result.SQL != "" {

@@ -55,6 +55,9 @@ type Options struct {
 	Command string
 	// Always builds what is selected, whether or not something changed.
 	Always bool
+	// Check runs unit tests of a model before it is built, or in a run that builds
+	// none; nil runs none. What fails there keeps the model from being built.
+	Check func(ctx context.Context, model *project.Model, c project.Compilation) []UnitReport
 	// NoTests builds without testing, NoModels tests what is published.
 	NoTests, NoModels bool
 	// Until is when to stop waiting for a run in progress; zero is not to wait.
@@ -192,6 +195,9 @@ func (r *run) testAlone(ctx context.Context) error {
 		return err
 	}
 	r.test(ctx)
+	for _, model := range r.project.Models {
+		r.check(ctx, model)
+	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -266,6 +272,11 @@ func (r *run) execute(ctx context.Context) (err error) {
 			r.testGroup(ctx, t.tests)
 		}
 	})
+	for _, model := range r.project.Models {
+		if !r.wants(model) {
+			r.check(ctx, model)
+		}
+	}
 	return r.outage
 }
 
@@ -314,6 +325,13 @@ func (r *run) buildOne(ctx context.Context, model *project.Model) {
 		return
 	case !needed:
 		r.note(model, building{status: unchanged, model: model}, 0)
+		return
+	}
+	if cause := r.check(ctx, model); cause != "" {
+		r.mu.Lock()
+		r.block(model.ID, cause)
+		r.mu.Unlock()
+		r.note(model, building{status: skipped, err: errors.New(cause)}, time.Since(start))
 		return
 	}
 	var done building
