@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -74,6 +76,8 @@ type dbtCall struct {
 	limit            int    // rows of show; below 0 all
 	keys             []string
 	noCompile, empty bool // of docs generate
+	deferred         map[string]string
+	favorState       bool
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -142,6 +146,13 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
 	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
 	state := flags.String("state", "", "`FOLDER` with the manifest.json that state:modified compares with")
+	var isDeferred *bool
+	deferState := new(string)
+	if slices.Contains([]string{"run", "seed", "snapshot", "build", "test", "compile", "show", "docs generate"}, name) {
+		isDeferred = flags.Bool("defer", false, "read what is neither selected nor there where the manifest of --state has it")
+		flags.BoolVar(&call.favorState, "favor-state", false, "with --defer, read there all that is not selected")
+		deferState = flags.String("defer-state", "", "`FOLDER` with the manifest.json of --defer; that of --state when not given")
+	}
 	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
 	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n%s\n", name, summary, dbtExamples)
 	if err := call.streams.parse(flags, gathered(args), help); err != nil {
@@ -173,6 +184,11 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 			return nil, program.Mistakef("--state: %w: write one there by stationflow dbt parse --target-path %s", err, *state)
 		}
 	}
+	if isDeferred != nil && *isDeferred {
+		if call.deferred, err = deferredTo(cmp.Or(*deferState, *state)); err != nil {
+			return nil, err
+		}
+	}
 	if *threads > 0 {
 		call.config.Threads = *threads
 	}
@@ -182,6 +198,33 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		fmt.Fprintf(streams.Err, "the dbt project that is built into this program; --project-dir %s is the one in this folder\n", near)
 	}
 	return call, nil
+}
+
+// deferredTo are the relations that a manifest has, by id.
+func deferredTo(folder string) (map[string]string, error) {
+	if folder == "" {
+		return nil, program.Mistakef("--defer needs --state FOLDER, with the manifest.json of what is read there")
+	}
+	content, err := os.ReadFile(filepath.Join(folder, artifact.ManifestName))
+	if err != nil {
+		return nil, program.Mistakef("--defer: %w: it is written by stationflow dbt parse, and by dbt-core", err)
+	}
+	var manifest struct {
+		Nodes map[string]struct {
+			Type     string `json:"resource_type"`
+			Relation string `json:"relation_name"`
+		} `json:"nodes"`
+	}
+	if err := json.Unmarshal(content, &manifest); err != nil {
+		return nil, program.Mistakef("reading the manifest of --defer: %w", err)
+	}
+	relations := map[string]string{}
+	for id, node := range manifest.Nodes {
+		if node.Type != project.TypeTest && node.Relation != "" {
+			relations[id] = node.Relation
+		}
+	}
+	return relations, nil
 }
 
 // projectNear is where a dbt project is that a person may mean who names none;
@@ -225,6 +268,7 @@ func gathered(args []string) []string {
 
 func (c *dbtCall) options(of run.Options) run.Options {
 	of.Select, of.Exclude, of.FullRefresh, of.Always = c.selected, c.excluded, c.fullRefresh, true
+	of.Deferred, of.FavorState = c.deferred, c.favorState
 	of.Until, of.Waiting = time.Now().Add(c.config.Wait), waiting(c.streams.Err)
 	return of
 }

@@ -53,7 +53,7 @@ func showDbt(ctx context.Context, c *dbtCall) error {
 // selector names, as dbt has it.
 func (c *dbtCall) toShow(ctx context.Context, runner *run.Runner) ([]run.Compiled, error) {
 	if c.inline != "" {
-		sql, err := runner.Project().CompileInline(c.inline, runner.Compilation(ctx, "show"))
+		sql, err := runner.CompileInline(ctx, c.inline, c.options(run.Options{Command: "show"}))
 		return []run.Compiled{{SQL: sql}}, err
 	}
 	compiled, err := runner.Compile(ctx, c.options(run.Options{Command: "show"}))

@@ -291,3 +291,44 @@ func statusesIn(t *testing.T, file string) map[string]string {
 	}
 	return statuses
 }
+
+// With --defer, what is neither selected nor there is read where the state has it.
+func TestTables_AreDeferredAsByDbtCore(t *testing.T) {
+	c := newCommands(t, map[string]string{
+		"models/a.sql":      "{{ config(materialized='table') }}select {{ var('n', 1) }} as n",
+		"models/view_a.sql": "select n from {{ ref('a') }}",
+		"models/e.sql":      "{{ config(materialized='ephemeral') }}select n from {{ ref('view_a') }} union all select letter from {{ ref('s') }}",
+		"models/b.sql":      "{{ config(materialized='table') }}select n from {{ ref('e') }}",
+		"models/inc.sql":    "{{ config(materialized='incremental', unique_key='n') }}select n from {{ ref('a') }} {% if is_incremental() %}where n > (select max(n) from {{ this }}){% endif %}",
+		"seeds/s.csv":       "letter\n5\n",
+		"tests/of_a.sql":    "select * from {{ ref('a') }} where n = 1",
+	})
+	c.bothRun("build", "--exclude", "of_a")
+	states := [2]string{filepath.Join(t.TempDir(), "core"), filepath.Join(t.TempDir(), "native")}
+	check(t, os.CopyFS(states[0], os.DirFS(filepath.Join(c.folder, "target"))))
+	check(t, os.CopyFS(states[1], os.DirFS(filepath.Join(c.folder, "native"))))
+	c.by = [2]string{"core_dev", "native_dev"}
+	for _, dataset := range c.by {
+		check(t, c.w.Client.Dataset(dataset).Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}))
+	}
+	for _, line := range []string{
+		"run --select b", "run --select b inc --defer", "run --select inc --vars {n: 7} --defer", "test --select of_a --defer", "run --select a --vars {n: 3}",
+		"run --select view_a b --defer", "run --select b --defer --favor-state", "test --select of_a --defer", "test --select of_a --defer --favor-state",
+	} {
+		args := strings.Fields(strings.ReplaceAll(line, ": ", ":\x00"))
+		for i, arg := range args {
+			args[i] = strings.ReplaceAll(arg, "\x00", " ")
+		}
+		want := c.core.call(t, c.folder, c.by[0], append(args, "--state", states[0]))
+		said, ok := c.call(append(args, "--state", states[1])...)
+		if ok != want.Success {
+			t.Errorf("%s: dbt-core succeeded: %v, the runner: %v\n%s\n%s", line, want.Success, ok, want.Said, said)
+		}
+		native := c.relations(c.by[1])
+		for name, by := range c.relations(c.by[0]) {
+			if native[name] != by && !strings.Contains(name, "__dbt_tmp") {
+				t.Errorf("%s: %s is by dbt-core\n%s\nand by the runner\n%s", line, name, by, native[name])
+			}
+		}
+	}
+}

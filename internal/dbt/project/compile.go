@@ -31,6 +31,9 @@ type Compilation struct {
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
 	Relation func(*Model) string
+	// Deferred says where ref finds a model's rows in place of that; "" or nil is
+	// nowhere else.
+	Deferred func(*Model) string
 	// This is the model's own relation, in its file; "" is what Relation says.
 	This string
 	// Inputs stand in for what a model reads, and for itself, by id: names of
@@ -52,6 +55,16 @@ func (r *rendering) input(id, called string) (jinja.Value, error) {
 		return nil, fmt.Errorf("the unit test has no input %s: give one, if it has no rows", called)
 	}
 	return relationOf(name), nil
+}
+
+// Read is where ref finds a model's rows.
+func (c *Compilation) Read(p *Project, model *Model) string {
+	if c.Deferred != nil {
+		if elsewhere := c.Deferred(model); elsewhere != "" {
+			return elsewhere
+		}
+	}
+	return c.relation(p, model)
 }
 
 func (c *Compilation) relation(p *Project, model *Model) string {

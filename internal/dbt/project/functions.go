@@ -212,7 +212,7 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 		}
 		return &Relation{Identifier: cteOf(model), text: cteOf(model)}, nil
 	}
-	return r.inBatch(relationOf(r.compilation.relation(r.project, model)), model.Config.EventTime, model.Columns), nil
+	return r.inBatch(relationOf(r.compilation.Read(r.project, model)), model.Config.EventTime, model.Columns), nil
 }
 
 func (r *rendering) note(id string) {

@@ -50,24 +50,39 @@ func (r *Runner) compile(ctx context.Context, options Options, wanted func(*proj
 	if err != nil {
 		return nil, err
 	}
-	relations, err := r.warehouse.relations(ctx, nil, 1)
+	of, relations, err := r.overPublished(ctx, options, selected)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoWarehouse, err)
+		return nil, err
 	}
 	isThere := func(model *project.Model) bool {
 		found, exists := relations[model.Table()]
 		return exists && !found.isView && !options.FullRefresh && model.Config.Materialized == project.Incremental
 	}
 	chosen := func(resource *project.Resource) bool { return selected[resource.ID] && wanted(resource) }
-	of := r.Compilation(ctx, cmp.Or(options.Command, "compile"))
-	of.FullRefresh = options.FullRefresh
 	return compile(r.project, chosen, of, isThere)
 }
 
-// Compilation is for what is compiled over the published relations, by one of
-// dbt's commands.
-func (r *Runner) Compilation(ctx context.Context, command string) project.Compilation {
-	return project.Compilation{Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, Which: command}
+// CompileInline renders a query of the command line over the published relations.
+func (r *Runner) CompileInline(ctx context.Context, source string, options Options) (string, error) {
+	of, _, err := r.overPublished(ctx, options, nil)
+	if err != nil {
+		return "", err
+	}
+	return r.project.CompileInline(source, of)
+}
+
+// overPublished is for what is compiled over the published relations, which it
+// returns, too.
+func (r *Runner) overPublished(ctx context.Context, options Options, selected map[string]bool) (project.Compilation, map[string]stored, error) {
+	relations, err := r.warehouse.relations(ctx, nil, 1)
+	if err != nil {
+		return project.Compilation{}, nil, fmt.Errorf("%w: %w", ErrNoWarehouse, err)
+	}
+	return project.Compilation{
+		Query:       func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
+		FullRefresh: options.FullRefresh, Which: cmp.Or(options.Command, "compile"),
+		Deferred: options.deferral(selected, func(model *project.Model) bool { _, found := relations[model.Table()]; return found }),
+	}, relations, nil
 }
 
 func compile(p *project.Project, wanted func(*project.Resource) bool, c project.Compilation, isThere func(*project.Model) bool) ([]Compiled, error) {

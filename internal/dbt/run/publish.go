@@ -147,7 +147,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 func (r *run) viewPublication(model *project.Model) ([]string, func(context.Context) error, error) {
 	sql := r.asPublished(r.built[model.Name].sql)
 	if !r.built[model.Name].asked { // the answers were about what is published from now on
-		compiled, err := r.project.Compile(model, project.Compilation{Vars: r.vars, Query: r.compilation(context.Background()).Query})
+		compiled, err := r.project.Compile(model, r.publishedCompilation())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -162,6 +162,13 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 			model: model, isView: true, statement: viewCreation(r.project.Relation(model), sql), definition: definition, ends: r.endOf(model),
 		})
 	}, nil
+}
+
+// publishedCompilation has models read each other as they are published.
+func (r *run) publishedCompilation() project.Compilation {
+	c := r.compilation(context.Background())
+	c.FullRefresh, c.Relation = false, nil
+	return c
 }
 
 // reshapeAsNext makes a published table again with the definition of its next

@@ -58,6 +58,11 @@ type Options struct {
 	// Check runs unit tests of a model before it is built, or in a run that builds
 	// none; nil runs none. What fails there keeps the model from being built.
 	Check func(ctx context.Context, model *project.Model, c project.Compilation) []UnitReport
+	// Deferred are relations by the id of a model, seed or snapshot, of another
+	// place: ref finds there what is not built here, and is not there. With
+	// FavorState it also finds there what is there and is not selected.
+	Deferred   map[string]string
+	FavorState bool
 	// NoTests builds without testing, NoModels tests what is published.
 	NoTests, NoModels bool
 	// Until is when to stop waiting for a run in progress; zero is not to wait.
@@ -190,7 +195,12 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 }
 
 // testAlone tests what is published.
-func (r *run) testAlone(ctx context.Context) error {
+func (r *run) testAlone(ctx context.Context) (err error) {
+	if len(r.options.Deferred) > 0 {
+		if r.relations, err = r.warehouse.relations(ctx, nil, 1); err != nil {
+			return err
+		}
+	}
 	if err := r.runRunHooks(ctx, r.project.OnRunStart); err != nil {
 		return err
 	}

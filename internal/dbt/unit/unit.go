@@ -153,9 +153,7 @@ func (r *running) columnsOf(id string) ([]project.Column, error) {
 		relation = source.Relation
 	} else {
 		model := r.project.Model(id[strings.LastIndex(id, ".")+1:])
-		if relation = r.project.Relation(model); r.w.Compilation.Relation != nil {
-			relation = r.w.Compilation.Relation(model)
-		}
+		relation = r.w.Compilation.Read(r.project, model)
 	}
 	parts := strings.Split(strings.Trim(relation, "`"), "`.`")
 	if len(parts) != 3 {
