@@ -55,6 +55,9 @@ func listed(p *project.Project, resource *project.Resource, output string) (stri
 		if source := p.Source(resource.ID); source != nil {
 			return "source:" + source.Package + "." + source.SourceName + "." + source.Name, nil
 		}
+		if resource.Type == project.TypeUnitTest {
+			return "unit_test:" + resource.Package + "." + resource.Name, nil
+		}
 		return strings.Join(resource.FQN, "."), nil
 	case "json":
 		fields := map[string]any{

@@ -41,6 +41,8 @@ type Compilation struct {
 	// they give, and variables of the environment. nil outside of unit tests.
 	Inputs      map[string]string
 	Macros, Env map[string]any
+	// Results are what on-run-end knows of the run.
+	Results []RunResult
 	// StoreFailures is what should_store_failures() answers.
 	StoreFailures bool
 }

@@ -34,6 +34,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 	if err := l.readInstalled(); err != nil {
 		return nil, err
 	}
+	l.orderRunHooks()
 	for _, read := range []func(*pkg) error{l.readMacros, l.readModels, l.readSeeds, l.readSnapshots, l.readProperties} {
 		for _, of := range l.packages {
 			if err := read(of); err != nil {

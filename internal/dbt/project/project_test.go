@@ -82,7 +82,7 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		"time of ingestion":   {"models/marts/a.sql", "{{ config(partition_by={'field': 'n', 'time_ingestion_partitioning': true}) }}select 1 as n", "time_ingestion_partitioning is not supported: select the time"},
 		"copied partitions":   {"models/marts/a.sql", "{{ config(materialized='incremental', partition_by={'field': 'n', 'copy_partitions': true}) }}select 1 as n", "copy_partitions needs incremental_strategy insert_overwrite"},
 		"labels":              {"models/marts/a.sql", "{{ config(labels={'n': 1}) }}select 1 as n", "config labels has a value of the wrong type"},
-		"results":             {"dbt_project.yml", "name: p\nvars: {zone: UTC}\non-run-end:\n- select 1\n- \"{% for r in results %}{% endfor %}\"", "on-run-end: dbt_project.yml:5: results is not supported"},
+		"a name of a hook":    {"dbt_project.yml", "name: p\nvars: {zone: UTC}\non-run-end:\n- select 1\n- \"{% for r in thread_id %}{% endfor %}\"", "on-run-end: dbt_project.yml:5: thread_id is not supported"},
 		"syntax":              {"models/raw.sql", "select 1\n{% if %}", "models/raw.sql:2: "},
 		"unclosed":            {"models/raw.sql", "select 1\n\n{{ 1 + }}", "models/raw.sql:3: "},
 		"do":                  {"models/raw.sql", "{% do x.append(1) %}", "models/raw.sql:1: "},

@@ -155,17 +155,12 @@ var dbtStatus = map[string]string{
 	project.Pass: "pass", warned: "warn",
 }
 
-// Artifacts are dbt's manifest.json and run_results.json of the run, by name.
-func (r *Report) Artifacts(p *project.Project) map[string][]byte {
-	compiled := map[string]string{}
-	var results []artifact.Result
+// outcomes are those of models and tests, in dbt's words.
+func (r *Report) outcomes() (results []artifact.Result) {
 	add := func(result artifact.Result, status, message string, tookMS int64) {
 		result.Status, result.Message, result.Took = dbtStatus[status], message, time.Duration(tookMS)*time.Millisecond
 		if result.Failures != nil && status == failed && (message == "" || result.IsFailure) {
 			result.Status = "fail"
-		}
-		if result.SQL != "" {
-			compiled[result.ID] = result.SQL
 		}
 		results = append(results, result)
 	}
@@ -175,6 +170,29 @@ func (r *Report) Artifacts(p *project.Project) map[string][]byte {
 	for _, tests := range [][]TestReport{r.passed, r.Tests} {
 		for _, test := range tests {
 			add(test.result, test.Status, test.Message, test.TookMS)
+		}
+	}
+	return results
+}
+
+// results are what hooks are told of the outcomes. What is unchanged is a success
+// to them, as dbt builds it again.
+func (r *Report) results() (all []project.RunResult) {
+	for _, one := range r.outcomes() {
+		if one.Status == dbtStatus[unchanged] {
+			one.Status = dbtStatus[replaced]
+		}
+		all = append(all, project.RunResult{ID: one.ID, Status: one.Status, Message: one.Message, Seconds: one.Took.Seconds(), Failures: one.Failures})
+	}
+	return all
+}
+
+// Artifacts are dbt's manifest.json and run_results.json of the run, by name.
+func (r *Report) Artifacts(p *project.Project) map[string][]byte {
+	compiled, results := map[string]string{}, r.outcomes()
+	for _, result := range results {
+		if result.SQL != "" {
+			compiled[result.ID] = result.SQL
 		}
 	}
 	now := time.Now()
