@@ -4,6 +4,7 @@
 package preview
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -72,10 +73,7 @@ const (
 
 // Text is the table as dbt prints it.
 func (t *Table) Text() string {
-	lines := [][]string{{}}
-	for _, name := range t.names {
-		lines[0] = append(lines[0], name)
-	}
+	lines := [][]string{slices.Clone(t.names)}
 	for _, row := range t.rows {
 		var line []string
 		for j, c := range row {
