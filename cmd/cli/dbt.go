@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -198,33 +197,6 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		fmt.Fprintf(streams.Err, "the dbt project that is built into this program; --project-dir %s is the one in this folder\n", near)
 	}
 	return call, nil
-}
-
-// deferredTo are the relations that a manifest has, by id.
-func deferredTo(folder string) (map[string]string, error) {
-	if folder == "" {
-		return nil, program.Mistakef("--defer needs --state FOLDER, with the manifest.json of what is read there")
-	}
-	content, err := os.ReadFile(filepath.Join(folder, artifact.ManifestName))
-	if err != nil {
-		return nil, program.Mistakef("--defer: %w: it is written by stationflow dbt parse, and by dbt-core", err)
-	}
-	var manifest struct {
-		Nodes map[string]struct {
-			Type     string `json:"resource_type"`
-			Relation string `json:"relation_name"`
-		} `json:"nodes"`
-	}
-	if err := json.Unmarshal(content, &manifest); err != nil {
-		return nil, program.Mistakef("reading the manifest of --defer: %w", err)
-	}
-	relations := map[string]string{}
-	for id, node := range manifest.Nodes {
-		if node.Type != project.TypeTest && node.Relation != "" {
-			relations[id] = node.Relation
-		}
-	}
-	return relations, nil
 }
 
 // projectNear is where a dbt project is that a person may mean who names none;

@@ -152,7 +152,7 @@ func (l *loader) readSnapshots(of *pkg) error {
 				}
 				base := strings.TrimSuffix(path.Base(file), ".sql")
 				fqn := append(of.fqn(folder, file, base), d.Name)
-				inner := snapshotEnd.ReplaceAllString(snapshotBegin.ReplaceAllString(d.Source, ""), "")
+				inner := insideOf(d.Source)
 				body, err := jinja.Parse(file, inner, d.Line)
 				if err == nil {
 					err = l.addSnapshot(of, file, d.Name, fqn, inner, body)
@@ -165,6 +165,20 @@ func (l *loader) readSnapshots(of *pkg) error {
 		}
 	}
 	return nil
+}
+
+// insideOf is what stands in a block of a snapshot; a dash at its tags takes the
+// white space away.
+func insideOf(block string) string {
+	begin, end := snapshotBegin.FindString(block), snapshotEnd.FindString(block)
+	inner := strings.TrimSuffix(strings.TrimPrefix(block, begin), end)
+	if strings.HasSuffix(begin, "-%}") {
+		inner = strings.TrimLeft(inner, " \t\r\n")
+	}
+	if strings.HasPrefix(end, "{%-") {
+		inner = strings.TrimRight(inner, " \t\r\n")
+	}
+	return inner
 }
 
 func (l *loader) addSnapshot(of *pkg, file, name string, fqn []string, source string, body *template) error {

@@ -96,7 +96,11 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Compiled{model.ID, model.Name, model.Package + "/" + model.Within(), compiled.SQL})
+		path := model.Package + "/" + model.Within()
+		if model.Type == project.TypeSnapshot { // a file may have several
+			path += "/" + model.Name + ".sql"
+		}
+		all = append(all, Compiled{model.ID, model.Name, path, compiled.SQL})
 	}
 	c.Incremental = false
 	for _, test := range p.Tests {
