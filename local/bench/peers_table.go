@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -25,8 +26,8 @@ const peersHeader = `| | events a CPU second | stationflow does | once started |
 func (p *Peers) section() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s, %d cores (%s), %s, commit %s: %s events from %s, %d rounds by turns after one over %s events. Medians, and the spread.\n\n",
-		p.Date.Format("2006-01-02"), p.Machine.Cores, p.Machine.Model, p.Machine.Go, p.Commit, thousands(float64(p.Events)), p.Broker,
-		len(p.Rows[0].Rounds), thousands(float64(p.Trial)))
+		p.Date.Format("2006-01-02"), p.Machine.Cores, p.Machine.Model, p.Machine.Go, p.Commit, thousands(p.Events), p.Broker,
+		len(p.Rows[0].Rounds), thousands(p.Trial))
 	out.WriteString(peersHeader)
 	var notes []string
 	for _, row := range p.Rows {
@@ -50,7 +51,7 @@ func (p *Peers) section() string {
 }
 
 func (p *Peers) row(row *Peer) string {
-	speed := spread(row.Rounds, func(m Measure) float64 { return float64(p.Events) / max(m.CPUS, 0.01) })
+	events := spread(row.Rounds, func(m Measure) float64 { return float64(p.Events) / max(m.CPUS, 0.01) })
 	wall := spread(row.Rounds, func(m Measure) float64 { return m.WallS })
 	peak := spread(row.Rounds, func(m Measure) float64 { return m.PeakRSSMB })
 	size := spread(row.Rounds, func(m Measure) float64 { return float64(m.ParquetBytes) / float64(p.Events) })
@@ -58,8 +59,8 @@ func (p *Peers) row(row *Peer) string {
 	if !row.ReadsOnly {
 		ratio, bytes = p.ratio(p.Rows[0], row, 1)+" ×", strconv.FormatFloat(size.Median, 'f', 1, 64)
 	}
-	return fmt.Sprintf("| %s | %s (%s to %s) | %s | %s | %.1f | %.0f | %s |\n", row.Title, thousands(speed.Median), thousands(speed.Least),
-		thousands(speed.Most), ratio, p.started(row), wall.Median, peak.Median, bytes)
+	return fmt.Sprintf("| %s | %s (%s to %s) | %s | %s | %.1f | %.0f | %s |\n", row.Title, speed(events.Median), speed(events.Least),
+		speed(events.Most), ratio, p.started(row), wall.Median, peak.Median, bytes)
 }
 
 // started is the speed without what a start costs: of the events that the
@@ -67,7 +68,7 @@ func (p *Peers) row(row *Peer) string {
 func (p *Peers) started(row *Peer) string {
 	cpu := spread(row.Rounds, func(m Measure) float64 { return m.CPUS }).Median - row.Trial.CPUS
 	if more := p.Events - p.Trial; more > 0 && cpu > 0 {
-		return thousands(float64(more) / cpu)
+		return speed(float64(more) / cpu)
 	}
 	return ""
 }
@@ -91,12 +92,15 @@ func spread(rounds []Measure, of func(Measure) float64) Ratio {
 	return Ratio{Median: median(all), Least: slices.Min(all), Most: slices.Max(all)}
 }
 
-// thousands writes a number with three digits that count, and commas.
-func thousands(f float64) string {
-	digits := strconv.Itoa(int(f + 0.5))
-	if n := len(digits); n > 3 && f != float64(int(f)) {
-		digits = digits[:3] + strings.Repeat("0", n-3)
-	}
+// speed writes a number of which three digits count.
+func speed(f float64) string {
+	unit := math.Pow10(max(int(math.Log10(max(f, 1)))-2, 0))
+	return thousands(int(math.Round(f/unit) * unit))
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}

@@ -122,8 +122,8 @@ func (r recipe) run(ctx context.Context, t task, progress io.Writer) (m Measure,
 	c.Stdout, c.Stderr, c.Dir = log, log, t.folder
 	if m, err = measureCommand(c, r.name, progress); err != nil {
 		text, _ := os.ReadFile(log.Name()) // without it the error is shorter
-		if ctx.Err() != nil {
-			err = ctx.Err()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("it did not end within %v", leisure(t.events()))
 		}
 		return m, false, fmt.Errorf("running it: %w: %s", err, tailOf(string(text)))
 	}
@@ -144,7 +144,7 @@ func measureCommand(c *exec.Cmd, name string, progress io.Writer) (m Measure, er
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	members := census{group: c.Process.Pid, each: map[int]usage{}}
+	members := census{group: c.Process.Pid, met: map[int]bool{c.Process.Pid: true}, each: map[int]usage{}}
 	sample, report := time.NewTicker(100*time.Millisecond), time.NewTicker(10*time.Second)
 	defer sample.Stop()
 	defer report.Stop()
@@ -167,9 +167,12 @@ func measureCommand(c *exec.Cmd, name string, progress io.Writer) (m Measure, er
 	return m, err
 }
 
-// A census holds what each process of a group was last seen to have used.
+// A census holds what each process of a group was last seen to have used. One
+// that is met for the first time is passed over: until a child has become
+// another program, its memory is its parent's.
 type census struct {
 	group int
+	met   map[int]bool
 	each  map[int]usage
 }
 
@@ -183,9 +186,10 @@ func (c *census) take() {
 		if group, err := syscall.Getpgid(pid); err != nil || group != c.group {
 			continue
 		}
-		if u, err := usageOf(pid); err == nil { // it may have ended
+		if u, err := usageOf(pid); err == nil && c.met[pid] { // it may have ended
 			c.each[pid] = u
 		}
+		c.met[pid] = true
 	}
 }
 
