@@ -57,7 +57,10 @@ func (p *Peers) row(row *Peer) string {
 	size := spread(row.Rounds, func(m Measure) float64 { return float64(m.ParquetBytes) / float64(p.Events) })
 	ratio, bytes := "", ""
 	if !row.ReadsOnly {
-		ratio, bytes = p.ratio(p.Rows[0], row, 1)+" ×", strconv.FormatFloat(size.Median, 'f', 1, 64)
+		bytes = strconv.FormatFloat(size.Median, 'f', 1, 64)
+	}
+	if !row.ReadsOnly && row != p.Rows[0] {
+		ratio = p.ratio(p.Rows[0], row, 1) + " ×"
 	}
 	return fmt.Sprintf("| %s | %s (%s to %s) | %s | %s | %.1f | %.0f | %s |\n", row.Title, speed(events.Median), speed(events.Least),
 		speed(events.Most), ratio, p.started(row), wall.Median, peak.Median, bytes)

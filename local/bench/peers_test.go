@@ -207,7 +207,7 @@ func TestPeers_TableIsWorkedOutRoundByRound(t *testing.T) {
 	}}
 	const want = `2026-11-22, 2 cores (M), go1, commit abc1234: 1,000,000 events from Apache Kafka, 3 rounds by turns after one over 100,000 events. Medians, and the spread.
 
-` + peersHeader + `| stationflow | 333,000 (250,000 to 500,000) | 1.0 (1.0 to 1.0) × | 360,000 | 6.0 | 300 | 14.2 |
+` + peersHeader + `| stationflow | 333,000 (250,000 to 500,000) |  | 360,000 | 6.0 | 300 | 14.2 |
 | its bridge alone | 909,000 (833,000 to 1,000,000) |  | 1,000,000 | 2.2 | 110 |  |
 | a 1 | 55,600 (50,000 to 62,500) | 6.0 (4.0 to 10.0) × | 113,000 | 36.0 | 1800 | 14.2 |
 | c 3 | 1,000,000 (1,000,000 to 1,000,000) |  |  | 2.0 | 100 |  |
