@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +82,7 @@ func measurePeers(ctx context.Context, o Options, streams cli.Streams) error {
 
 func runPeers(ctx context.Context, o Options, getenv func(string) string, progress io.Writer) (result *Peers, err error) {
 	m := &meeting{options: o, getenv: getenv, out: progress, recipes: map[*Peer]recipe{}}
-	m.result = &Peers{Events: o.Events, Trial: (o.Events + 9) / 10, Date: time.Now().UTC(), Commit: commit(), Machine: thisMachine()}
+	m.result = &Peers{Events: o.Events, Trial: (o.Events + 9) / 10, Date: time.Now().UTC(), Commit: commit(ctx, o.Peers), Machine: thisMachine()}
 	if m.folder, err = os.MkdirTemp("", "stationflow-bench-"); err != nil {
 		return nil, fmt.Errorf("making a folder for this run: %w", err)
 	}
@@ -102,19 +102,14 @@ func runPeers(ctx context.Context, o Options, getenv func(string) string, progre
 	return m.result, m.play(ctx)
 }
 
-// commit is that of the source of this program.
-func commit() string {
-	info, _ := debug.ReadBuildInfo()
-	found := "unknown"
-	for _, setting := range info.Settings {
-		switch {
-		case setting.Key == "vcs.revision":
-			found = setting.Value[:min(7, len(setting.Value))]
-		case setting.Key == "vcs.modified" && setting.Value == "true":
-			found += " with changes"
-		}
+// commit is that of the source that the recipes are part of, which make
+// builds before.
+func commit(ctx context.Context, folder string) string {
+	name, err := exec.CommandContext(ctx, "git", "-C", folder, "describe", "--always", "--exclude=*", "--dirty= with changes").Output()
+	if err != nil {
+		return "unknown"
 	}
-	return found
+	return strings.TrimSpace(string(name))
 }
 
 // invite installs the peers. One that cannot be is left out.
@@ -253,11 +248,12 @@ func (m *meeting) round(ctx context.Context, round, sent int) error {
 			continue
 		}
 		fmt.Fprintf(m.out, "round %d of %d, %d events: %s\n", round, m.options.Rounds, sent, p.Title)
-		if err := m.other(ctx, p, round, t); err != nil {
-			m.fail(p, fmt.Errorf("round %d: %w", round, err))
-		}
+		err := m.other(ctx, p, round, t)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err != nil {
+			m.fail(p, fmt.Errorf("round %d: %w", round, err))
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ const peersHeader = `| | events a CPU second | stationflow does | once started |
 // section is the result in Markdown.
 func (p *Peers) section() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s, %d cores (%s), %s, commit %s: %s events from %s, %d rounds by turns after one over %s events. Medians, and the spread.\n\n",
+	fmt.Fprintf(&out, "%s, %d cores (%s), %s, commit %s: %s events from %s, by turns; rounds: %d, and one before over %s events. Medians, and the spread.\n\n",
 		p.Date.Format("2006-01-02"), p.Machine.Cores, p.Machine.Model, p.Machine.Go, p.Commit, thousands(p.Events), p.Broker,
 		len(p.Rows[0].Rounds), thousands(p.Trial))
 	out.WriteString(peersHeader)

@@ -145,6 +145,7 @@ func TestRecipe_CountsWhatIsInParquet(t *testing.T) {
 		"a column too few":    {put(whole, "passenger_flow/a") + put(filepath.Join(stored, "narrow"), "passenger_flow/b"), "without the column id"},
 		"an unfinished file":  {put(whole, "passenger_flow/a") + `head -c 100 ` + whole + ` > "$PEER_OUT/passenger_flow/b"`, "b: "},
 		"an exit":             {put(whole, "passenger_flow/a") + `echo "no broker" >&2; exit 1`, "exit status 1: no broker"},
+		"a stack":             {`printf 'PeerException: no disk\n\tat Error.java:7\n\tat main\n' >&2; exit 1`, "exit status 1: PeerException: no disk"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := aPeer(t, t.TempDir(), "peer", ":", test.run)
@@ -205,7 +206,7 @@ func TestPeers_TableIsWorkedOutRoundByRound(t *testing.T) {
 		{Name: "b", Title: "b 2", Fault: "not there\nat all"},
 		{Name: "c", Title: "c 3", ReadsOnly: true, Trial: Measure{CPUS: 2}, Rounds: rounds(1, 1, 1)},
 	}}
-	const want = `2026-11-22, 2 cores (M), go1, commit abc1234: 1,000,000 events from Apache Kafka, 3 rounds by turns after one over 100,000 events. Medians, and the spread.
+	const want = `2026-11-22, 2 cores (M), go1, commit abc1234: 1,000,000 events from Apache Kafka, by turns; rounds: 3, and one before over 100,000 events. Medians, and the spread.
 
 ` + peersHeader + `| stationflow | 333,000 (250,000 to 500,000) |  | 360,000 | 6.0 | 300 | 14.2 |
 | its bridge alone | 909,000 (833,000 to 1,000,000) |  | 1,000,000 | 2.2 | 110 |  |

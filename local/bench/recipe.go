@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,15 +126,24 @@ func (r recipe) run(ctx context.Context, t task, progress io.Writer) (m Measure,
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("it did not end within %v", leisure(t.events()))
 		}
-		return m, false, fmt.Errorf("running it: %w: %s", err, tailOf(string(text)))
+		fmt.Fprintf(progress, "%s\n", text[max(0, len(text)-4000):])
+		return m, false, fmt.Errorf("running it: %w: %s", err, complaint(string(text)))
 	}
 	m.ParquetBytes, readsOnly, err = harvest(out, t.records)
 	return m, readsOnly, err
 }
 
-func tailOf(log string) string {
-	log = strings.TrimSpace(log)
-	return log[max(0, len(log)-2000):]
+var named = regexp.MustCompile(`(Exception|Error)\b`)
+
+// complaint is the last line of a log that names what went wrong, or its last.
+func complaint(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	for _, line := range slices.Backward(lines) {
+		if line = strings.TrimSpace(line); named.MatchString(line) && !strings.HasPrefix(line, "at ") {
+			return line
+		}
+	}
+	return lines[len(lines)-1]
 }
 
 // measureCommand runs a command, and ends what is left of its process group.

@@ -18,6 +18,7 @@ public class Peer {
     }
     Configuration settings = new Configuration();
     settings.setString("execution.checkpointing.interval", "10s");
+    settings.setString("restart-strategy.type", "none"); // what fails is to be seen
     settings.setString("table.local-time-zone", "UTC");
     settings.setString("rest.bind-address", "127.0.0.1");
     settings.setString("rest.address", "127.0.0.1");
