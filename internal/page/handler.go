@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"io/fs"
+	"mime"
 	"net/http"
 	"time"
 
@@ -74,12 +75,12 @@ func (p *Page) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.URL.Query().Get("chart")
-	for _, chart := range answer.Charts {
-		if chart.ID == id {
+	for i := range answer.Charts {
+		if chart := &answer.Charts[i]; chart.ID == id {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-			w.Header().Set("Content-Disposition", `attachment; filename="`+id+`.csv"`)
+			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": answer.FileName(chart)}))
 			w.Header().Set("Cache-Control", "no-store")
-			_ = chart.WriteCSV(w) // an error means that the client went away
+			_ = answer.WriteCSV(w, chart) // an error means that the client went away
 			return
 		}
 	}

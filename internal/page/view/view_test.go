@@ -119,7 +119,7 @@ func figure(a *Answer, id string) string {
 		if f.ID == id {
 			line := show(f.Value) + " " + show(f.Until)
 			for _, before := range f.Compared {
-				line += " " + show(before)
+				line += " " + show(before.Value)
 			}
 			return line
 		}
@@ -146,7 +146,7 @@ func TestAnswer_ComparesTheSameHours(t *testing.T) {
 		"station=Station+B":                                           "40 30 300 3000",
 		"station=Station+B&hours=6-12":                                "40 30 300 3000",
 		"station=Station+B&hours=6-8":                                 "13 13 130 1300",
-		"station=Station+B&hours=11-14":                               "- - - -",
+		"station=Station+B&hours=11-14":                               "- -",
 		"station=Station+B&compare=week":                              "40 30 3000",
 		"station=Station+B&compare=before":                            "40 30 300",
 		"station=Station+B&compare=none":                              "40 30",
@@ -201,8 +201,6 @@ func TestAnswer_DayThatIsPlayedAgain(t *testing.T) {
 	}
 }
 
-// The heat map is of complete days alone, each weekday by how many of it there
-// are; a day without passengers in an hour counts.
 // A mean by hour is of the days whose hour is over: today counts in no hour that
 // has not ended.
 func TestCharts_MeanOfAnHour(t *testing.T) {
@@ -235,6 +233,8 @@ func TestCharts_HoursWithoutAnything(t *testing.T) {
 	}
 }
 
+// The heat map is of complete days alone, each hour of a weekday by how many of
+// it have data.
 func TestCharts_PeakHours(t *testing.T) {
 	t.Parallel()
 	m := &marts{}
@@ -257,12 +257,12 @@ func TestCharts_PeakHours(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"Friday 17 12", "Saturday 08 20", "Saturday 17 25"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"Friday 17 12", "Saturday 08 20", "Saturday 17 50"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	want := []string{"A[17:00 19.333333333333332 08:00 13.333333333333334 Saturday 17:00 25]", "B[17:00 1.3333333333333333 <nil> <nil> Friday 17:00 4]"}
-	if got := written(chart(t, ask(t, s, ""), "peak_hours")); len(got) != 2 || !strings.HasPrefix(got[1], "B[17:00") || !strings.Contains(got[0], "Saturday 17:00 25") {
-		t.Errorf("peaks are %v, want about %v", got, want)
+	want := []string{"A[17:00 29 08:00 20 Saturday 17:00 50]", "B[17:00 4 <nil> <nil> Friday 17:00 4]"}
+	if diff := cmp.Diff(want, written(chart(t, ask(t, s, ""), "peak_hours"))); diff != "" {
+		t.Errorf("peaks (-want +got):\n%s", diff)
 	}
 }
 
@@ -312,6 +312,10 @@ func TestCharts_Platforms(t *testing.T) {
 		},
 		failures: []events{{place: at(0, 8, "B"), Zone: "B / Dock 1", What: "lift", Count: 3, Minutes: float(1)}},
 	}}
+	for daysAgo := range 14 { // an hour of which something is known has no incident else
+		m.entered(daysAgo, 8, "A", 1)
+		m.entered(daysAgo, 8, "B", 1)
+	}
 	a := ask(t, looked(t, m), "range=7d")
 	if diff := cmp.Diff([]string{"A / Dock 2[3 0 55]", "B / Dock 1[0 3 0]"}, written(chart(t, a, "platforms"))); diff != "" {
 		t.Errorf("platforms (-want +got):\n%s", diff)
@@ -412,14 +416,28 @@ func TestStore_ReadsLittle(t *testing.T) {
 
 func TestChart_WriteCSV(t *testing.T) {
 	t.Parallel()
-	c := Chart{By: "Station", Series: []Series{{"today", "passengers", ""}, {"Where", "", ""}}, Rows: []Row{
-		{"A, \"big\"", []any{1.5, "x"}}, {"=cmd()", []any{nil, "-1"}},
+	a := &Answer{
+		Periods: []Period{{"this", "today", today, today}, {"before", "yesterday", today.AddDays(-1), today.AddDays(-1)}},
+		Hours:   [2]int{6, 12}, TimeZone: "Europe/Paris", Stations: []Station{{"Gare de l’Est", true}, {"B", false}},
+	}
+	c := Chart{ID: "entered_by_station", By: "Station", Note: "Each until 10:00.", Rows: []Row{
+		{"A, \"big\"", []any{1.5, notYet{}, "x"}}, {"=cmd()", []any{nil, 0.0, "-1"}},
 	}}
+	for _, p := range a.Periods {
+		c.Series = append(c.Series, Series{Label: p.Label, Unit: "passengers", Period: p})
+	}
+	c.Series = append(c.Series, Series{Label: "Where"})
 	var b strings.Builder
-	if err := c.WriteCSV(&b); err != nil {
+	if err := a.WriteCSV(&b, &c); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("Station,today (passengers),Where\n\"A, \"\"big\"\"\",1.5,x\n'=cmd(),,'-1\n", b.String()); diff != "" {
+	of := ",2026-11-29,2026-11-29,06:00 to 12:00,Gare de l’Est,Europe/Paris,Each until 10:00.\n"
+	want := "Station,today 2026-11-29 (passengers),yesterday 2026-11-28 (passengers),Where,From date,To date,Hours,Stations,Time zone,Note\n" +
+		"\"A, \"\"big\"\"\",1.5,,x" + of + "'=cmd(),,0,'-1" + of
+	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, want := a.FileName(&c), "entered_by_station_2026-11-29_06-12h_Gare-de-l-Est_compared-with_2026-11-28.csv"; got != want {
+		t.Errorf("the file is called %s, want %s", got, want)
 	}
 }
