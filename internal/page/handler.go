@@ -25,7 +25,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Handler serves the page at / and
 //
-//	/api/view       the answer to one question (view.Ask), or 400 with an error
+//	/api/view       the answer to one question (view.Ask), or 400 with view.Refusal
 //	/api/view.csv   one chart of it, named by chart, as comma-separated values
 //	/api/dashboard  the figures, metric by metric (Figures)
 //	/api/tables     the five dashboard tables, row by row
@@ -62,7 +62,7 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(http.StatusBadRequest)
-		writeJSON(w, map[string]string{"error": err.Error()})
+		writeJSON(w, p.View.Refuse(err))
 		return
 	}
 	writeJSON(w, answer)

@@ -55,6 +55,25 @@ type Figure struct {
 	Compared []Compared `json:"compared"` // for each further period; none of hours to come
 }
 
+// A Refusal is the document of a question that cannot be answered, with what can
+// be asked.
+type Refusal struct {
+	Error    string     `json:"error"` // a sentence for the person who asks
+	Oldest   civil.Date `json:"oldest"`
+	Today    civil.Date `json:"today"`
+	Stations []Station  `json:"stations"`
+}
+
+// Refuse makes the document of an error of Answer.
+func (s *Store) Refuse(why error) Refusal {
+	today := s.today()
+	r := Refusal{Error: why.Error(), Oldest: today.AddDays(1 - Days), Today: today, Stations: []Station{}}
+	for _, name := range s.last.Load().stations {
+		r.Stations = append(r.Stations, Station{Name: name})
+	}
+	return r
+}
+
 // A question is an Ask with what it is asked of.
 type question struct {
 	Ask

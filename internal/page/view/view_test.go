@@ -352,12 +352,14 @@ func TestAnswer_Open(t *testing.T) {
 func TestParseAsk_Refuses(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"range=month": "use today, yesterday, 7d, 28d",
-		"range=dates": "use a date such as 2026-11-29",
-		"range=dates&from=2026-11-02&to=2026-11-01": "must not be later",
-		"range=dates&from=2026-02-30&to=2026-11-01": `from is "2026-02-30"`,
-		"range=dates&from=2026-08-01&to=2026-11-01": "the last 90 days, from 2026-09-01 on",
-		"range=dates&from=2026-11-01&to=2026-11-30": "is the last day",
+		"range=month":                 "use today, yesterday, 7d, 28d",
+		"range=dates":                 "the first day (from) is missing: choose a date, such as 2026-11-29",
+		"range=dates&from=2026-11-01": "the last day (to) is missing",
+		"range=dates&from=2026-11-02&to=2026-11-01": "the first day (from), 2026-11-02, is later than the last (to), 2026-11-01: exchange them",
+		"range=dates&from=2026-02-30&to=2026-11-01": `the first day (from) is "2026-02-30", which is not a date`,
+		"range=dates&from=2026-11-01&to=1.11.2026":  `the last day (to) is "1.11.2026", which is not a date`,
+		"range=dates&from=2026-08-01&to=2026-11-01": "the first day (from), 2026-08-01, is too long ago: the page has the last 90 days, so choose 2026-09-01 or later",
+		"range=dates&from=2026-11-01&to=2026-11-30": "the last day (to), 2026-11-30, is still to come: choose 2026-11-29, which is today",
 		"hours=12-6":   "two hours of the day",
 		"hours=6-25":   "two hours of the day",
 		"hours=x":      "two hours of the day",
