@@ -156,7 +156,7 @@ func (q *question) lateTrains() Chart {
 		return cmp.Or(cmp.Compare(sums[b].late.value, sums[a].late.value), cmp.Compare(sums[b].minutes.value, sums[a].minutes.value),
 			cmp.Compare(a.number, b.number), cmp.Compare(a.direction, b.direction))
 	})
-	c.Note = "Numbers are kept of late trains alone; all others are counted by direction."
+	c.Note = "Only late trains are listed by their number; all others are counted by direction."
 	if len(trains) > mostTrains {
 		c.Note = fmt.Sprintf("The %d that were late most often, of %d. %s", mostTrains, len(trains), c.Note)
 	}

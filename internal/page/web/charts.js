@@ -113,7 +113,7 @@ function options(canvas, { upright, stacked, series, lines, percent }) {
     stacked,
     grid: { display: false },
     border: { color: color("line") },
-    ticks: { color: color("muted"), autoSkip: upright, maxRotation: 0, callback: upright ? undefined : wrapped },
+    ticks: { color: color("muted"), autoSkip: upright, maxRotation: 0, callback: upright ? named : wrapped },
   }
   const value = {
     stacked,
@@ -143,6 +143,10 @@ function tooltip({ bars, series }, { datasetIndex, dataIndex }) {
   const s = series[datasetIndex]
   const value = bars[dataIndex].values[datasetIndex]
   return `${s.label}: ${value == null ? NO_DATA : parts(s.id, value, s.unit).join(" ")}`
+}
+
+function named(value) {
+  return this.getLabelForValue(value)
 }
 
 const MOST_LINES = 3

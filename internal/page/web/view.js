@@ -152,7 +152,7 @@ function change(unit, { this: now, before }) {
 
 function signed(number, digits, unit) {
   const text = Math.abs(number).toFixed(digits)
-  if (Number(text) === 0) return "="
+  if (Number(text) === 0) return "no change"
   return `${number > 0 ? "▲" : "▼"} ${text}${unit}`
 }
 
@@ -167,7 +167,7 @@ function figureIn(place, id) {
 }
 
 function drawFigure(figure, chart, answer) {
-  figure.classList.toggle("wide", chart.kind === "heat")
+  figure.classList.toggle("wide", chart.kind === "heat" || chart.kind === "table")
   $(".title", figure).textContent = chart.title
   $(".rest", figure).textContent = chart.note ? ` ${chart.note}` : ""
   if (!$("table", figure)) build(figure, chart)
