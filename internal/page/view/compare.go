@@ -198,7 +198,11 @@ func (q *question) pair(e evidence, period int) *pair {
 	key := [2]int{int(e), period}
 	if q.pairs[key] == nil {
 		b := q.basis(e, period)
-		q.pairs[key] = &pair{b, q.total(q.within(q.periods[0], &b)), q.total(q.within(q.periods[period], &b))}
+		if b.whole() {
+			q.pairs[key] = &pair{b, q.upTo(0), q.upTo(period)}
+		} else {
+			q.pairs[key] = &pair{b, q.total(q.within(q.periods[0], &b)), q.total(q.within(q.periods[period], &b))}
+		}
 	}
 	return q.pairs[key]
 }
@@ -251,7 +255,7 @@ func (q *question) beside(e evidence) beside {
 	}
 	for _, i := range s.periods {
 		w := q.window(q.periods[i], true)
-		if b.hours > 0 {
+		if b.hours > 0 && !b.whole() {
 			w = q.within(q.periods[i], &b)
 		}
 		s.windows = append(s.windows, w)
