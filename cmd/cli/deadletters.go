@@ -183,8 +183,8 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 			return false, nil
 		}
 		if err := neverTaken(l); err != nil && !c.force {
-			refused = append(refused, fmt.Errorf("dead letter %s stays where it is, because ingest never takes it: %w: "+
-				"stationflow deadletters discard --reason TEXT %[1]s takes it away and keeps it in the lake, and resend --force sends it all the same", l.ID, err))
+			refused = append(refused, fmt.Errorf("dead letter %s stays where it is, because ingest never takes it: %w: take it away, "+
+				"which keeps it in the lake, by stationflow deadletters discard --reason TEXT %[1]s, or send it all the same by resend --force", l.ID, err))
 			return false, nil
 		}
 		if err := send.send(ctx, l); err != nil {

@@ -106,7 +106,7 @@ const (
 	deleteRows  = "Find out who wrote them, and delete them from %s: they are no rows of that topic"
 	moveObject  = "Find out who wrote it, move it away, and replay its records from Kafka: docs/runbooks.md, Replay"
 	discardOnly = "Send it again to be rid of it: that adds rows which readers drop"
-	lookAtIt    = "stationflow deadletters show %[1]s says what it is, and stationflow deadletters discard --reason \"not a batch\" %[1]s takes it away"
+	lookAtIt    = "Look at it: stationflow deadletters show %[1]s; take it away: stationflow deadletters discard --reason \"not a batch\" %[1]s"
 )
 
 // fromKafka is how to send what Kafka holds to ingest again. What lies between
