@@ -158,10 +158,13 @@ func (q *question) compare(e evidence, period int, of func(*tally) *float64) Com
 		return Compared{Note: "no comparison yet: none of these hours is over"}
 	}
 	c := Compared{Value: of(q.upTo(period))}
+	shared := q.pair(e, period)
 	if c.Value == nil {
+		if shared.of == 0 && q.From == q.today {
+			c.Note = "no comparison yet: the hours that are over have no data"
+		}
 		return c
 	}
-	shared := q.pair(e, period)
 	c.Hours, c.Of = shared.hours, shared.of
 	if shared.enough() {
 		c.This, c.Before = of(shared.this), of(shared.before)
@@ -232,10 +235,9 @@ func (q *question) beside(e evidence) beside {
 	if len(q.periods) > 1 && q.started() {
 		for i := 1; i < len(q.periods); i++ {
 			b := q.basis(e, i)
-			switch {
-			case b.of == 0 || b.enough():
+			if b.enough() {
 				s.periods = append(s.periods, i)
-			default:
+			} else {
 				notes = append(notes, fmt.Sprintf("No comparison with %s: %s.", q.periods[i].Label, q.common(&b, "both")))
 			}
 		}

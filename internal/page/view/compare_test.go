@@ -157,6 +157,22 @@ func TestAnswer_HoursToCome(t *testing.T) {
 	}
 }
 
+// In the first hour of a day's service nothing can be compared yet, and what came
+// so far is shown.
+func TestAnswer_FirstHour(t *testing.T) {
+	t.Parallel()
+	m := &marts{}
+	m.hourly(0, 10, 11, "A", 10)
+	m.hourly(1, 10, 22, "A", 5)
+	a := ask(t, looked(t, m), "compare=before")
+	if got := changed(a, "entered", 1); figure(a, "entered") != "10 - -" || got != "-: - - no comparison yet: the hours that are over have no data" {
+		t.Errorf("the page says %s, %s", figure(a, "entered"), got)
+	}
+	if got := fmt.Sprint(written(chart(t, a, "entered_by_station"))); got != "[A[10]]" {
+		t.Errorf("by station: %s, want what came so far", got)
+	}
+}
+
 // A mean is of the days that have data for the hour: a gap is not 0, and an hour
 // that was measured as 0 is.
 func TestCharts_GapsAreNotZero(t *testing.T) {

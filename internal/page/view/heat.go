@@ -92,7 +92,7 @@ func span(days map[civil.Date]*day) (from, to civil.Date) {
 // means.
 func (q *question) heat() Chart {
 	days := q.completeDays()
-	c := Chart{ID: "entered_by_weekday_and_hour", Title: "Passengers entered by weekday and hour", Kind: "heat", By: "Weekday", Note: q.heatNote(days)}
+	c := Chart{ID: "entered_by_weekday_and_hour", Title: "Passengers entered by weekday and hour", Kind: "heat", By: "Weekday", Note: q.heatNote(days) + " Empty: no data."}
 	c.From, c.To = span(days)
 	hours, sums := q.hours(), map[slot]*float64{}
 	for _, station := range q.wanted() {

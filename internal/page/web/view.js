@@ -46,7 +46,7 @@ function drawAsked(answer) {
   const where = chosen.length > 0 ? chosen.join(", ") : "all stations"
   const isCompared = others.length > 0 && (until == null || until > hours[0] || first.from !== first.to)
   const compared = isCompared ? `, compared with ${others.map((p) => p.label).join(" and ")}` : ""
-  const cut = isCompared && until != null && until < hours[1] ? ` until ${oclock(until)}, when the last full hour ended` : ""
+  const cut = isCompared && until != null && until < hours[1] ? ` until ${oclock(until)}, the end of the last full hour that is counted` : ""
   const gaps = figures.some((figure) => figure.compared.some((c) => c.value != null && c.note !== "")) ? " Changes (▲ ▼) are worked out only from hours for which both periods have data." : ""
   const ahead = to_come ? " These hours are still to come." : ""
   const missing = unknown.length > 0 ? ` There is no station ${unknown.join(", ")}.` : ""
