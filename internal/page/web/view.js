@@ -169,7 +169,8 @@ function figureIn(place, id) {
 function drawFigure(figure, chart, answer) {
   figure.classList.toggle("wide", chart.kind === "heat" || chart.kind === "table")
   $(".title", figure).textContent = chart.title
-  $(".rest", figure).textContent = chart.note ? ` ${chart.note}` : ""
+  const cut = chart.kind === "bars" && chart.rows.length > MOST_BARS ? `The first ${MOST_BARS} of ${chart.rows.length}; the table has all.` : ""
+  $(".rest", figure).textContent = [" ", chart.note, cut].filter(Boolean).join(" ").trimEnd()
   if (!$("table", figure)) build(figure, chart)
   $(".csv", figure).href = `api/view.csv?${asked()}&chart=${chart.id}`
   const table = $("table", figure)
