@@ -324,7 +324,7 @@ setTimeout(() => {
     const [box, room] = [canvas.getBoundingClientRect(), canvas.parentElement.getBoundingClientRect()]
     if (canvas.offsetParent && (box.right > room.right + 0.5 || box.width < room.width - 1)) clipped += "a chart of " + box.width + " in " + room.width + "; "
     for (const tick of Chart.getChart(canvas)?.scales.y.ticks ?? []) if (canvas.offsetParent && [tick.label].flat().some((l) => String(l).endsWith("…"))) clipped += "the label " + [tick.label].flat().join(" ") + "; "
-    if (canvas.closest("[data-chart=entered_by_hour]") && !Chart.getChart(canvas).scales.x.ticks[0]?.label.endsWith(":00")) clipped += "the hours below a chart; "
+    if (canvas.closest("[data-chart=entered_by_hour]") && Chart.getChart(canvas)?.data.labels.length > 0 && !Chart.getChart(canvas).scales.x.ticks[0]?.label.endsWith(":00")) clipped += "the hours below a chart; "
   }
   Object.assign(root.dataset, { contrast: least.toFixed(2), of, clipped, width: root.clientWidth, dark: matchMedia("(prefers-color-scheme: dark)").matches })
 }, 5000)
