@@ -315,28 +315,36 @@ func offline(getenv func(string) string) func(string) string {
 const noProject = "no-project"
 
 func compileDbt(ctx context.Context, c *dbtCall) error {
-	loaded, compiled, err := c.compile(ctx)
-	if errors.Is(err, project.ErrNeedsWarehouse) {
-		return fmt.Errorf("%w: set GOOGLE_CLOUD_PROJECT, and BIGQUERY_EMULATOR_HOST for the local system", err)
-	}
+	n, err := c.writeCompiled(ctx)
 	if err != nil {
 		return err
+	}
+	folder := filepath.Join(c.target, "compiled")
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"compiled": n, "folder": folder})
+	}
+	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", n, folder)
+	return nil
+}
+
+// writeCompiled writes the SQL and the manifest, and returns how many files have
+// SQL.
+func (c *dbtCall) writeCompiled(ctx context.Context) (int, error) {
+	loaded, compiled, err := c.compile(ctx)
+	if errors.Is(err, project.ErrNeedsWarehouse) {
+		return 0, fmt.Errorf("%w: set GOOGLE_CLOUD_PROJECT, and BIGQUERY_EMULATOR_HOST for the local system", err)
+	}
+	if err != nil {
+		return 0, err
 	}
 	byID := map[string]string{}
 	for _, one := range compiled {
 		byID[one.ID] = one.SQL
 		if err := c.write("compiled/"+one.Path, []byte(one.SQL)); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if err := c.writeManifest(loaded, byID); err != nil {
-		return err
-	}
-	if c.asJSON {
-		return printJSON(c.streams.Out, map[string]any{"compiled": len(compiled), "folder": filepath.Join(c.target, "compiled")})
-	}
-	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", len(compiled), filepath.Join(c.target, "compiled"))
-	return nil
+	return len(compiled), c.writeManifest(loaded, byID)
 }
 
 // compile asks the warehouse which tables are there, where one answers.
@@ -378,6 +386,10 @@ func parseOnlyDbt(_ context.Context, c *dbtCall) error {
 	}
 	if err := c.writeManifest(loaded, nil); err != nil {
 		return err
+	}
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"models": len(loaded.Models), "tests": len(loaded.Tests), "sources": len(loaded.Sources),
+			"manifest": filepath.Join(c.target, artifact.ManifestName)})
 	}
 	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
 	return nil

@@ -23,7 +23,7 @@ import (
 // the dbt-core that is installed here, where one is.
 func docsDbt(ctx context.Context, c *dbtCall) error {
 	if !c.noCompile {
-		if err := compileDbt(ctx, c); err != nil {
+		if _, err := c.writeCompiled(ctx); err != nil {
 			return err
 		}
 	}
@@ -48,8 +48,15 @@ func docsDbt(ctx context.Context, c *dbtCall) error {
 	if err := c.write(catalog.Name, catalog.Of(loaded, found, relations, head)); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.streams.Out, "wrote %d tables and views to %s\n", len(found), filepath.Join(c.target, catalog.Name))
-	return c.writeSite()
+	file := filepath.Join(c.target, catalog.Name)
+	if err := c.writeSite(); err != nil {
+		return err
+	}
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"tables": len(found), "catalog": file})
+	}
+	fmt.Fprintf(c.streams.Out, "wrote %d tables and views to %s\n", len(found), file)
+	return nil
 }
 
 // metadata asks for what the warehouse holds under some names; what is not there
@@ -105,13 +112,16 @@ func (c *dbtCall) writeSite() error {
 // debugDbt says what keeps the project from running, if anything does.
 func debugDbt(ctx context.Context, c *dbtCall) error {
 	failed := 0
+	checks := []finding{}
 	tell := func(what, said string, err error) {
 		state := "ok"
 		if err != nil {
 			state, said = "failed", err.Error()
 			failed++
 		}
-		fmt.Fprintf(c.streams.Out, "%-9s %-12s %s\n", state, what, oneLine(said))
+		if checks = append(checks, finding{What: what, State: state, Said: said}); !c.asJSON {
+			fmt.Fprintf(c.streams.Out, "%-9s %-12s %s\n", state, what, oneLine(said))
+		}
 	}
 	loaded, err := c.config.Load()
 	said := ""
@@ -123,10 +133,17 @@ func debugDbt(ctx context.Context, c *dbtCall) error {
 		c.config.Warehouse.Project, c.config.Warehouse.ProdDataset, c.config.Threads, c.config.Statement), nil)
 	location, err := c.connect(ctx)
 	tell("connection", "answers, in "+location, err)
+	if c.asJSON {
+		if err := printJSON(c.streams.Out, map[string]any{"checks": checks}); err != nil {
+			return err
+		}
+	}
 	if failed > 0 {
 		return fmt.Errorf("%s failed", counted(failed, "check"))
 	}
-	fmt.Fprintln(c.streams.Out, "All checks passed!")
+	if !c.asJSON {
+		fmt.Fprintln(c.streams.Out, "All checks passed!")
+	}
 	return nil
 }
 
