@@ -11,7 +11,7 @@ VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
 # The tests that wait for leases and time limits, by name.
-LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestTables_AreThoseOfDbtCore|TestPublic_)
+LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestTables_|TestPublic_)
 
 # Packages that link the emulator, which the race detector would take too long
 # to compile.

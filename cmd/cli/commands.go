@@ -12,7 +12,7 @@ func Commands() []Command {
 		{Name: "compact", Group: ToWork, Summary: "merge the files of the lake's closed hours", Run: runCompact},
 		{Name: "completion", Group: ToWork, Summary: "print what completes commands and flags in bash, zsh or fish", Run: runCompletion, Verbs: shells},
 		{Name: "cost", Group: ToSee, Summary: "say what a deployed system costs in a month", Run: runCost},
-		{Name: "dbt", Group: ToWork, Summary: "run, test, build, compile or ls the dbt project natively", Run: runDbt, Verbs: dbtVerbs()},
+		{Name: "dbt", Group: ToWork, Summary: "run, test, build, show or ls the dbt project natively", Run: runDbt, Verbs: dbtVerbs()},
 		{Name: "deadletters", Group: ToRepair, Summary: "list the batches that were given up, show, resend or discard them",
 			Run: deadLetters{mailbox.WallClock{}}.run, Verbs: []string{"list", "show", "resend", "discard"}},
 		{Name: "doctor", Group: ToSee, Summary: "say what this machine lacks, and where to get it", Run: runDoctor},

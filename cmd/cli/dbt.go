@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -31,11 +31,18 @@ var dbtCommands = []struct {
 	{"seed", "load the selected seeds", func(ctx context.Context, c *dbtCall) error {
 		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeSeed}})
 	}},
+	{"snapshot", "add to the selected snapshots what has changed", func(ctx context.Context, c *dbtCall) error {
+		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeSnapshot}})
+	}},
 	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{NoModels: true}) }},
 	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{}) }},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
+	{"show", "print rows of a model, or of a query", showDbt},
 	{"ls", "list what is selected", listDbt},
+	{"list", "the same as ls", listDbt},
 	{"parse", "read the project, say what is wrong in it, and write target/manifest.json", parseOnlyDbt},
+	{"debug", "say whether the project can be read and the warehouse answers", debugDbt},
+	{"docs generate", "write target/manifest.json and target/catalog.json, for dbt's documentation site", docsDbt},
 	{"deps", "install the local packages that the project names", depsDbt},
 	{"source freshness", "say how old the newest rows of the sources are", freshnessDbt},
 }
@@ -64,6 +71,12 @@ type dbtCall struct {
 	asJSON           bool
 	output, target   string
 	folder           string // of the project; "" for the one built in
+	inline           string // query of show
+	limit            int    // rows of show; below 0 all
+	keys             []string
+	noCompile, empty bool // of docs generate
+	deferred         map[string]string
+	favorState       bool
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -111,17 +124,34 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		flags.BoolVar(&call.fullRefresh, "full-refresh", false, "make every selected table again from what staging retains")
 	}
 	switch name {
-	case "run", "seed", "build", "test":
+	case "run", "seed", "snapshot", "build", "test":
 		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
 	}
-	if name == "ls" {
+	var keys texts
+	switch name {
+	case "ls", "list":
 		flags.StringVar(&call.output, "output", "selector", "`FORMAT` of each line: selector, name, path or json")
+		flags.Var(&keys, "output-keys", "`KEYS` of the manifest's entries that json has, such as name or config.materialized")
+	case "docs generate":
+		flags.BoolVar(&call.noCompile, "no-compile", false, "leave manifest.json as it is")
+		flags.BoolVar(&call.empty, "empty-catalog", false, "write a catalog without tables, and ask for none")
+	case "show":
+		flags.StringVar(&call.output, "output", "text", "`FORMAT` of the rows: text or json")
+		flags.StringVar(&call.inline, "inline", "", "`SQL` with Jinja to show the rows of")
+		flags.IntVar(&call.limit, "limit", 5, "the most rows, `N`; -1 for all")
 	}
 	flags.StringVar(&call.target, "target-path", "target", "`FOLDER` for what the command writes: compiled SQL, manifest.json, run_results.json, sources.json")
 	flags.BoolVar(&call.asJSON, "json", false, "print JSON")
 	vars := flags.String("vars", "", "`YAML` that overrides variables of the project, such as '{timezone: Europe/Paris}'")
 	threads := flags.Int("threads", 0, "`N` models and tests at a time; 0 for TRANSFORM_THREADS")
 	state := flags.String("state", "", "`FOLDER` with the manifest.json that state:modified compares with")
+	var isDeferred *bool
+	deferState := new(string)
+	if slices.Contains([]string{"run", "seed", "snapshot", "build", "test", "compile", "show", "docs generate"}, name) {
+		isDeferred = flags.Bool("defer", false, "read what is neither selected nor there where the manifest of --state has it")
+		flags.BoolVar(&call.favorState, "favor-state", false, "with --defer, read there all that is not selected")
+		deferState = flags.String("defer-state", "", "`FOLDER` with the manifest.json of --defer; that of --state when not given")
+	}
 	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
 	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n%s\n", name, summary, dbtExamples)
 	if err := call.streams.parse(flags, gathered(args), help); err != nil {
@@ -130,12 +160,15 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	if flags.NArg() > 0 {
 		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
-	if call.selected, call.excluded = selected, excluded; call.asJSON && name == "ls" {
+	if call.selected, call.excluded = selected, excluded; call.asJSON && call.output != "" {
 		call.output = "json"
+	}
+	for _, words := range keys {
+		call.keys = append(call.keys, strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == ',' })...)
 	}
 	var err error
 	getenv := call.streams.Getenv
-	if slices.Contains([]string{"ls", "parse", "compile", "deps"}, name) {
+	if slices.Contains([]string{"ls", "list", "parse", "compile", "deps"}, name) {
 		getenv = offline(getenv)
 	}
 	if call.config, err = transform.FromEnv(getenv); err != nil {
@@ -148,6 +181,11 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	if *state != "" {
 		if call.config.State, err = os.ReadFile(filepath.Join(*state, artifact.ManifestName)); err != nil {
 			return nil, program.Mistakef("--state: %w: write one there by stationflow dbt parse --target-path %s", err, *state)
+		}
+	}
+	if isDeferred != nil && *isDeferred {
+		if call.deferred, err = deferredTo(cmp.Or(*deferState, *state)); err != nil {
+			return nil, err
 		}
 	}
 	if *threads > 0 {
@@ -186,7 +224,7 @@ func gathered(args []string) []string {
 	for i := 0; i < len(args); i++ {
 		out = append(out, args[i])
 		switch args[i] {
-		case "--select", "-select", "-s", "--exclude", "-exclude":
+		case "--select", "-select", "-s", "--exclude", "-exclude", "--output-keys", "-output-keys":
 			var words []string
 			for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
 				i++
@@ -202,6 +240,7 @@ func gathered(args []string) []string {
 
 func (c *dbtCall) options(of run.Options) run.Options {
 	of.Select, of.Exclude, of.FullRefresh, of.Always = c.selected, c.excluded, c.fullRefresh, true
+	of.Deferred, of.FavorState = c.deferred, c.favorState
 	of.Until, of.Waiting = time.Now().Add(c.config.Wait), waiting(c.streams.Err)
 	return of
 }
@@ -221,6 +260,11 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 			fmt.Fprintf(c.streams.Out, "%12d bytes  %s\n", estimate.Bytes, estimate.Name)
 		}
 		return err
+	}
+	if !options.NoTests {
+		if options.Check, err = c.unitTests(runner); err != nil {
+			return err
+		}
 	}
 	var report *run.Report
 	err = c.streams.during("working", func() (err error) {
@@ -271,28 +315,36 @@ func offline(getenv func(string) string) func(string) string {
 const noProject = "no-project"
 
 func compileDbt(ctx context.Context, c *dbtCall) error {
-	loaded, compiled, err := c.compile(ctx)
-	if errors.Is(err, project.ErrNeedsWarehouse) {
-		return fmt.Errorf("%w: set GOOGLE_CLOUD_PROJECT, and BIGQUERY_EMULATOR_HOST for the local system", err)
-	}
+	n, err := c.writeCompiled(ctx)
 	if err != nil {
 		return err
+	}
+	folder := filepath.Join(c.target, "compiled")
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"compiled": n, "folder": folder})
+	}
+	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", n, folder)
+	return nil
+}
+
+// writeCompiled writes the SQL and the manifest, and returns how many files have
+// SQL.
+func (c *dbtCall) writeCompiled(ctx context.Context) (int, error) {
+	loaded, compiled, err := c.compile(ctx)
+	if errors.Is(err, project.ErrNeedsWarehouse) {
+		return 0, fmt.Errorf("%w: set GOOGLE_CLOUD_PROJECT, and BIGQUERY_EMULATOR_HOST for the local system", err)
+	}
+	if err != nil {
+		return 0, err
 	}
 	byID := map[string]string{}
 	for _, one := range compiled {
 		byID[one.ID] = one.SQL
 		if err := c.write("compiled/"+one.Path, []byte(one.SQL)); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if err := c.writeManifest(loaded, byID); err != nil {
-		return err
-	}
-	if c.asJSON {
-		return printJSON(c.streams.Out, map[string]any{"compiled": len(compiled), "folder": filepath.Join(c.target, "compiled")})
-	}
-	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", len(compiled), filepath.Join(c.target, "compiled"))
-	return nil
+	return len(compiled), c.writeManifest(loaded, byID)
 }
 
 // compile asks the warehouse which tables are there, where one answers.
@@ -341,52 +393,4 @@ func parseOnlyDbt(_ context.Context, c *dbtCall) error {
 	}
 	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
 	return nil
-}
-
-func listDbt(_ context.Context, c *dbtCall) error {
-	loaded, err := c.config.Load()
-	if err != nil {
-		return err
-	}
-	selected, err := loaded.Select(c.selected, c.excluded)
-	if err != nil {
-		return err
-	}
-	for _, resource := range loaded.Resources() {
-		if !selected[resource.ID] {
-			continue
-		}
-		line, err := listed(loaded, resource, c.output)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(c.streams.Out, line)
-	}
-	return nil
-}
-
-func listed(p *project.Project, resource *project.Resource, output string) (string, error) {
-	switch output {
-	case "name":
-		return resource.Name, nil
-	case "path":
-		return resource.Within(), nil
-	case "selector":
-		if source := p.Source(resource.ID); source != nil {
-			return "source:" + source.Package + "." + source.SourceName + "." + source.Name, nil
-		}
-		return strings.Join(resource.FQN, "."), nil
-	case "json":
-		fields := map[string]any{
-			"name": resource.Name, "resource_type": resource.Type, "package_name": resource.Package, "original_file_path": resource.Within(),
-			"unique_id": resource.ID, "tags": append([]string{}, resource.Tags...), "depends_on": map[string]any{"nodes": append([]string{}, resource.Reads...)},
-		}
-		if model := p.Model(resource.Name); model != nil && model.ID == resource.ID {
-			fields["config"] = map[string]any{"materialized": model.Config.Materialized}
-			fields["alias"] = model.Table()
-		}
-		line, err := json.Marshal(fields)
-		return string(line), err
-	}
-	return "", program.Mistakef("--output is %q: it is selector, name, path or json", output)
 }

@@ -34,28 +34,35 @@ func withInstalled(manifest []byte, getenv func(string) string) ([]byte, error) 
 // installedMacros are those of the installed dbt-core and its BigQuery adapter,
 // as a manifest has them, by id; none where there is none.
 func installedMacros(getenv func(string) string) map[string]any {
+	macros := map[string]any{}
+	for _, folder := range installedIn(getenv, "include") {
+		for _, own := range []string{"global_project", "bigquery"} {
+			readInstalled(os.DirFS(filepath.Join(folder, own)), macros)
+		}
+	}
+	return macros
+}
+
+// installedIn are the places of a folder of the installed dbt-core; none where
+// there is none.
+func installedIn(getenv func(string) string, folder string) (found []string) {
 	program := getenv("STATIONFLOW_DBT")
 	if program == "" {
 		program = "dbt"
 	}
-	found, err := exec.LookPath(program)
+	path, err := exec.LookPath(program)
 	if err != nil {
 		return nil
 	}
-	if found, err = filepath.EvalSymlinks(found); err != nil {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return nil
 	}
-	root := filepath.Dir(filepath.Dir(found))
-	macros := map[string]any{}
+	root := filepath.Dir(filepath.Dir(path))
 	for _, pattern := range []string{"lib/python*/site-packages", "Lib/site-packages"} {
-		folders, _ := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern), "dbt", "include"))
-		for _, folder := range folders {
-			for _, own := range []string{"global_project", "bigquery"} {
-				readInstalled(os.DirFS(filepath.Join(folder, own)), macros)
-			}
-		}
+		folders, _ := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern), "dbt", folder))
+		found = append(found, folders...)
 	}
-	return macros
+	return found
 }
 
 func readInstalled(files fs.FS, into map[string]any) {

@@ -29,8 +29,11 @@ func calls(t *testing.T) (all [][]string) {
 			all = append(all, []string{c.Name})
 		}
 		for _, verb := range verbs {
-			if verb == "source" {
+			switch verb {
+			case "source":
 				verb = "source freshness"
+			case "docs":
+				verb = "docs generate"
 			}
 			all = append(all, append([]string{c.Name}, strings.Fields(verb)...))
 		}
@@ -151,7 +154,7 @@ func TestCompletion(t *testing.T) {
 		"deadletters .":               "list show resend discard",
 		"deadletters resend --a":      "--all",
 		"peek inc":                    "incidents",
-		"dbt s":                       "seed source",
+		"dbt s":                       "seed snapshot show source",
 		"quarantine list --topic p":   "passenger_flow",
 		"quarantine list --reason to": "tombstone too_large",
 		"nothing --":                  "",

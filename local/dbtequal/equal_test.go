@@ -27,7 +27,7 @@ const (
 
 // withoutUnitTests saves their time where the data is another and the models
 // are the same.
-var withoutUnitTests = []string{"--exclude-resource-type", "unit_test"}
+var withoutUnitTests = []string{"--exclude", "test_type:unit"}
 
 // A comparison is both tools after the same history.
 type comparison struct {
@@ -81,11 +81,10 @@ func TestNative_EqualsDbtCore(t *testing.T) {
 }
 
 // build has both tools build, which must succeed, and compares all they made.
-// The runner leaves unit tests to dbt-core.
-func (c *comparison) build(when string, coreFlags ...string) {
+func (c *comparison) build(when string, flags ...string) {
 	c.Helper()
 	c.native.succeed("compile")
-	core, native := c.core.succeed("build", coreFlags...), c.native.succeed("build")
+	core, native := c.core.succeed("build", flags...), c.native.succeed("build", flags...)
 	c.Logf("%s: dbt-core %.1f s and %.2f s of CPU, native %.1f s and %.2f s of CPU: %.1f times as fast, 1/%.0f of the CPU", when,
 		core.wall.Seconds(), core.cpu.Seconds(), native.wall.Seconds(), native.cpu.Seconds(),
 		core.wall.Seconds()/native.wall.Seconds(), core.cpu.Seconds()/native.cpu.Seconds())
@@ -94,8 +93,8 @@ func (c *comparison) build(when string, coreFlags ...string) {
 		if strings.HasPrefix(name, "model.") {
 			c.report(when+": "+name, differences(c.w, coreDataset, nativeDataset, strings.TrimPrefix(name, "model.")))
 		}
-		if strings.HasPrefix(name, "unit_test.") && r.Status != "pass" {
-			c.Errorf("%s: %s: %s", when, name, r.Status)
+		if ran := c.native.results()[name]; strings.HasPrefix(name, "unit_test.") && (r.Status != "pass" || ran.Status != "pass") {
+			c.Errorf("%s: %s: %s by dbt-core, %s by the runner: %s", when, name, r.Status, ran.Status, text(ran.Message))
 		}
 	}
 	c.compareVerdicts(when)
@@ -110,7 +109,7 @@ func (c *comparison) fail(when string) {
 	if _, ok := c.core.call("build", withoutUnitTests...); ok {
 		c.Errorf("%s: dbt-core's build succeeded", when)
 	}
-	if _, ok := c.native.call("build"); ok {
+	if _, ok := c.native.call("build", withoutUnitTests...); ok {
 		c.Errorf("%s: the runner's build succeeded", when)
 	}
 	c.compareVerdicts(when)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -173,11 +174,36 @@ func (b *both) relation(dataset string, table *bigquery.Table) string {
 		fmt.Fprintf(&out, " clustered %v", m.Clustering.Fields)
 	}
 	writeSchema(&out, m.Schema, "\n  ")
-	rows := rowsOf(b.w, "*", dataset, table.TableID)
-	for _, row := range rows {
-		fmt.Fprintf(&out, "\n    %s %v", strings.ReplaceAll(row.exact, dataset, "DATASET"), row.floats)
+	var rows []string
+	for _, row := range rowsOf(b.w, "*", dataset, table.TableID) {
+		text := justNow(row.exact)
+		rows = append(rows, fmt.Sprintf("\n    %s %v", strings.ReplaceAll(text, dataset, "DATASET"), row.floats))
 	}
-	return out.String()
+	slices.Sort(rows)
+	return out.String() + strings.Join(rows, "")
+}
+
+var (
+	aTime = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000 UTC`)
+	aHash = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
+)
+
+// justNow is a row without the time of the run, which both tools have of their
+// own, and without the hash of it.
+func justNow(row string) string {
+	isNow := false
+	row = aTime.ReplaceAllStringFunc(row, func(text string) string {
+		at, err := time.Parse("2006-01-02 15:04:05.999999999 -0700 MST", text)
+		if err != nil || time.Since(at) > time.Hour {
+			return text
+		}
+		isNow = true
+		return "NOW"
+	})
+	if isNow {
+		row = aHash.ReplaceAllString(row, "HASH")
+	}
+	return row
 }
 
 func writeSchema(out *strings.Builder, schema bigquery.Schema, indent string) {

@@ -27,7 +27,8 @@ const stamp = "2006-01-02T15:04:05.000000Z"
 // fields is a JSON object.
 type fields = map[string]any
 
-func metadata(schema, invocation string, at time.Time) fields {
+// Metadata is what all artifacts begin with.
+func Metadata(schema, invocation string, at time.Time) fields {
 	return fields{
 		"dbt_schema_version": "https://schemas.getdbt.com/dbt/" + schema + ".json",
 		"dbt_version":        writtenBy,
@@ -47,6 +48,8 @@ type Result struct {
 	Failures *int64 // of a test
 	SQL      string // compiled; "" for none
 	Relation string
+
+	IsFailure bool // the message says what a test found
 }
 
 // RunResults is run_results.json.
@@ -60,7 +63,7 @@ func RunResults(invocation string, at time.Time, took time.Duration, results []R
 			"timing": []fields{{"name": "execute", "started_at": r.Started.UTC().Format(stamp), "completed_at": r.Started.Add(r.Took).UTC().Format(stamp)}},
 		}
 	}
-	return encode(fields{"metadata": metadata("run-results/v6", invocation, at), "results": list, "elapsed_time": took.Seconds(), "args": fields{}})
+	return Encode(fields{"metadata": Metadata("run-results/v6", invocation, at), "results": list, "elapsed_time": took.Seconds(), "args": fields{}})
 }
 
 // orNull is a text, or null for "".
@@ -71,7 +74,8 @@ func orNull(text string) any {
 	return text
 }
 
-func encode(object fields) []byte {
+// Encode is an artifact's text.
+func Encode(object map[string]any) []byte {
 	content, err := json.MarshalIndent(object, "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("artifact: %v", err)) // texts, numbers and what yml files hold

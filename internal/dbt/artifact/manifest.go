@@ -13,16 +13,13 @@ import (
 
 // Manifest is manifest.json. compiled holds SQL by id, as far as it is known.
 func Manifest(p *project.Project, compiled map[string]string, invocation string, at time.Time) []byte {
-	head := metadata("manifest/v12", invocation, at)
+	head := Metadata("manifest/v12", invocation, at)
 	maps.Copy(head, fields{"project_name": p.Name, "project_id": projectID(p.Name), "adapter_type": "bigquery"})
 	nodes, sources := fields{}, fields{}
 	parents, children := map[string][]string{}, map[string][]string{}
 	related := p.Resources()
 	for _, exposure := range p.Exposures {
 		related = append(related, &exposure.Resource)
-	}
-	for _, test := range p.UnitTests {
-		related = append(related, &test.Resource)
 	}
 	for _, resource := range related {
 		parents[resource.ID], children[resource.ID] = []string{}, []string{}
@@ -47,7 +44,7 @@ func Manifest(p *project.Project, compiled map[string]string, invocation string,
 	for _, empty := range []string{"docs", "metrics", "groups", "selectors", "disabled", "group_map", "saved_queries", "semantic_models"} {
 		manifest[empty] = fields{}
 	}
-	return encode(manifest)
+	return Encode(manifest)
 }
 
 // node is what all nodes of a manifest have.
@@ -208,7 +205,7 @@ func sourceNode(source *project.Source) fields {
 	return fields{
 		"database": parts[0], "schema": parts[1], "identifier": parts[2], "name": source.Name, "resource_type": source.Type, "package_name": source.Package,
 		"path": source.Within(), "original_file_path": source.Within(), "unique_id": source.ID, "fqn": source.FQN,
-		"source_name": source.SourceName, "source_description": "", "loader": "", "description": source.Description, "columns": fields{},
+		"source_name": source.SourceName, "source_description": "", "loader": "", "description": source.Description, "columns": fields{}, "tags": orEmpty(source.Tags),
 		"relation_name": source.Relation, "unrendered_config": source.Written(freshness),
 		"unrendered_database": orNull(source.WrittenDatabase), "unrendered_schema": orNull(source.WrittenSchema), "loaded_at_field": orNull(source.LoadedAt), "freshness": freshness,
 	}
@@ -247,5 +244,5 @@ func Sources(invocation string, at time.Time, took time.Duration, ages []Age) []
 			"timing":                      []fields{{"name": "execute", "started_at": age.Started.UTC().Format(stamp), "completed_at": age.Started.Add(age.Took).UTC().Format(stamp)}},
 		}
 	}
-	return encode(fields{"metadata": metadata("sources/v3", invocation, at), "results": list, "elapsed_time": took.Seconds()})
+	return Encode(fields{"metadata": Metadata("sources/v3", invocation, at), "results": list, "elapsed_time": took.Seconds()})
 }

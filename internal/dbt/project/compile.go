@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // A Compilation says for which moment a model or test is compiled.
@@ -29,10 +31,42 @@ type Compilation struct {
 	Vars map[string]any
 	// Relation says where a model's rows are; nil is Project.Relation.
 	Relation func(*Model) string
+	// Deferred says where ref finds a model's rows in place of that; "" or nil is
+	// nowhere else.
+	Deferred func(*Model) string
 	// This is the model's own relation, in its file; "" is what Relation says.
 	This string
+	// Inputs stand in for what a model reads, and for itself, by id: names of
+	// common table expressions. With them Macros and Env override macros, by what
+	// they give, and variables of the environment. nil outside of unit tests.
+	Inputs      map[string]string
+	Macros, Env map[string]any
+	// Results are what on-run-end knows of the run.
+	Results []RunResult
 	// StoreFailures is what should_store_failures() answers.
 	StoreFailures bool
+}
+
+// input stands in for what a unit test's model reads; nil where there is none.
+func (r *rendering) input(id, called string) (jinja.Value, error) {
+	if r.compilation.Inputs == nil {
+		return nil, nil
+	}
+	name, given := r.compilation.Inputs[id]
+	if !given {
+		return nil, fmt.Errorf("the unit test has no input %s: give one, if it has no rows", called)
+	}
+	return relationOf(name), nil
+}
+
+// Read is where ref finds a model's rows.
+func (c *Compilation) Read(p *Project, model *Model) string {
+	if c.Deferred != nil {
+		if elsewhere := c.Deferred(model); elsewhere != "" {
+			return elsewhere
+		}
+	}
+	return c.relation(p, model)
 }
 
 func (c *Compilation) relation(p *Project, model *Model) string {
@@ -51,6 +85,8 @@ type Compiled struct {
 	reads  []string
 	macros []string
 	called map[string]any // what the calls of config came to
+
+	asksIncremental bool
 }
 
 // Compile renders a model. The same project, compilation and answers of Query
@@ -83,7 +119,22 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked, asksIncremental: r.asksIncremental}, nil
+}
+
+// CompileInline renders a query of the command line, which may use all that a
+// file of the project may.
+func (p *Project) CompileInline(source string, c Compilation) (string, error) {
+	parsed, err := parseTemplate("the query", source)
+	if err != nil {
+		return "", err
+	}
+	r := &rendering{project: p, in: p.packages[0], compilation: c, config: map[string]any{}, file: "the query"}
+	sql, err := r.render(parsed)
+	if err != nil {
+		return "", err
+	}
+	return p.withEphemeral(sql, r)
 }
 
 // labelled is SQL whose texts name what it reads by their names in dbt, and not
@@ -166,8 +217,11 @@ func (l *loader) checkExecution() error {
 // written is the model's configuration outside of its own file.
 func (m *Model) written() map[string]any {
 	config := map[string]any{}
-	if m.Type == TypeSeed {
+	switch m.Type {
+	case TypeSeed:
 		config["materialized"] = Seed
+	case TypeSnapshot:
+		config["materialized"] = SnapshotTable
 	}
 	for _, settings := range []map[string]any{m.folder, m.declared} {
 		for key, value := range settings {
@@ -234,12 +288,17 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 			return "", err
 		}
 	}
+	return WithTables(sql, parts), nil
+}
+
+// WithTables is a query with common table expressions before its own.
+func WithTables(sql string, parts []string) string {
 	joined := strings.Join(parts, ", ")
 	if at := firstWith(sql); at >= 0 {
-		return sql[:at] + joined + ", " + sql[at:], nil
+		return sql[:at] + joined + ", " + sql[at:]
 	}
 	lead := len(sql) - len(strings.TrimLeft(sql, " \t\r\n"))
-	return sql[:lead] + "with" + joined + " " + sql[lead:], nil
+	return sql[:lead] + "with" + joined + " " + sql[lead:]
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.

@@ -17,6 +17,8 @@ const (
 	Incremental = "incremental"
 	Ephemeral   = "ephemeral"
 	Seed        = "seed"
+
+	SnapshotTable = "snapshot"
 )
 
 // Strategies of incremental models.
@@ -46,6 +48,8 @@ type Config struct {
 	// it changes UpdateColumns alone, or all but ExcludeColumns.
 	Predicates, UpdateColumns, ExcludeColumns []string
 
+	Snapshot Snapshot // of a snapshot
+
 	OnSchemaChange string
 	// EventTime is the column with the time; of it, and the next three,
 	// microbatch makes its batches.
@@ -71,7 +75,7 @@ type Config struct {
 }
 
 func parseConfig(settings map[string]any) (Config, error) {
-	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings}
+	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings, Snapshot: newSnapshot()}
 	for key, value := range settings {
 		if value == nil || supportOf("model config", key).status == nothing {
 			continue
@@ -150,6 +154,9 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	default:
 		var known bool
 		if known, ok = c.Options.set(key, value); !known {
+			known, ok = c.Snapshot.set(key, value)
+		}
+		if !known {
 			err = fmt.Errorf("config %q is not supported", key)
 		}
 	}
@@ -204,8 +211,11 @@ func (m *Model) check() error {
 		return err
 	}
 	kinds := []string{View, Table, Incremental, Ephemeral}
-	if m.Type == TypeSeed {
+	switch m.Type {
+	case TypeSeed:
 		kinds = []string{Seed}
+	case TypeSnapshot:
+		return nil // see checkSnapshot
 	}
 	switch {
 	case !slices.Contains(kinds, c.Materialized):
@@ -274,7 +284,12 @@ func (m *Model) checkColumns() error {
 
 // Stored reports whether the model has rows of its own.
 func (m *Model) Stored() bool {
-	return m.Config.Materialized == Table || m.Config.Materialized == Incremental || m.Config.Materialized == Seed
+	return m.KeepsRows() || m.Config.Materialized == Table || m.Config.Materialized == Seed
+}
+
+// KeepsRows reports whether the model adds to the rows that it has.
+func (m *Model) KeepsRows() bool {
+	return m.Config.Materialized == Incremental || m.Config.Materialized == SnapshotTable
 }
 
 // Layout describes what a stored table depends on besides its columns and
@@ -282,6 +297,9 @@ func (m *Model) Stored() bool {
 // matter in BigQuery.
 func (m *Model) Layout() string {
 	kind := m.Config.Materialized
+	if kind == SnapshotTable { // whose table is never made again
+		return Digest(kind)
+	}
 	if m.Stored() {
 		kind = "stored"
 		if m.Config.Materialized == Incremental {

@@ -85,7 +85,7 @@ func (l *loader) readTests() error {
 func (l *loader) readTestFiles(of *pkg) error {
 	for _, folder := range of.settings.testPaths {
 		for _, file := range filesUnder(l.files, folder, ".sql") {
-			if strings.HasPrefix(file, folder+"/generic/") {
+			if strings.HasPrefix(file, folder+"/generic/") || strings.HasPrefix(file, folder+"/fixtures/") {
 				continue
 			}
 			if err := l.addSingular(of, folder, file); err != nil {

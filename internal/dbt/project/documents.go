@@ -24,7 +24,7 @@ type Exposure struct {
 	Owner                                   map[string]any
 }
 
-// A UnitTest is one of those that dbt-core runs.
+// A UnitTest says what a model gives of some rows.
 type UnitTest struct {
 	Resource
 	Model, Description string
@@ -150,21 +150,42 @@ func (l *loader) addUnitTest(d folded, node ast.Node, of unitTestProperties) err
 	if model == nil {
 		return fmt.Errorf("%s: unit test %s: there is no model %q", d.file, of.Name, of.Model)
 	}
-	resource := d.in.resource("unit_test", of.Model+"."+of.Name, d.file, append(d.in.fqn(d.folder, d.file, of.Model), of.Name))
+	resource := d.in.resource(TypeUnitTest, of.Model+"."+of.Name, d.file, append(d.in.fqn(d.folder, d.file, of.Model), of.Name))
 	resource.Name, resource.Reads = of.Name, []string{model.ID}
 	test := &UnitTest{
 		Resource: resource,
 		Model:    of.Model, Description: strings.TrimSpace(of.Description), Given: jinja.NewList(),
 	}
-	if err := test.readFixtures(d.document, node); err != nil {
+	if at := d.field(d.field(node, "config"), "enabled"); at != nil && at.String() == "false" {
+		return nil
+	}
+	if err := l.readFixtures(test, d.document, node); err != nil {
 		return err
+	}
+	if model.asksIncremental && !test.saysIncremental() {
+		return d.fail(node, "the unit test %s is of a model that calls is_incremental: say in its overrides, under macros, whether is_incremental is true or false", of.Name)
 	}
 	l.UnitTests = append(l.UnitTests, test)
 	return nil
 }
 
+// saysIncremental reports whether the test overrides is_incremental.
+func (t *UnitTest) saysIncremental() bool {
+	if t.Overrides == nil {
+		return false
+	}
+	macros, _ := t.Overrides.Get("macros")
+	dict, ok := macros.(*jinja.Dict)
+	if !ok {
+		return false
+	}
+	value, _ := dict.Get("is_incremental")
+	_, ok = value.(bool)
+	return ok
+}
+
 // readFixtures reads given, expect and overrides, with dbt's defaults.
-func (t *UnitTest) readFixtures(doc *document, node ast.Node) error {
+func (l *loader) readFixtures(t *UnitTest, doc *document, node ast.Node) error {
 	rows := map[string]jinja.Value{"rows": nil, "format": "dict", "fixture": nil}
 	given, err := doc.items(doc.field(node, "given"))
 	if err != nil {
@@ -172,12 +193,18 @@ func (t *UnitTest) readFixtures(doc *document, node ast.Node) error {
 	}
 	for _, item := range given {
 		input, err := complete(doc, item, rows)
+		if err == nil {
+			err = l.readRowsOf(doc, item, input)
+		}
 		if err != nil {
 			return err
 		}
 		t.Given.Items = append(t.Given.Items, input)
 	}
-	if t.Expect, err = complete(doc, doc.field(node, "expect"), rows); err != nil {
+	if t.Expect, err = complete(doc, doc.field(node, "expect"), rows); err == nil {
+		err = l.readRowsOf(doc, node, t.Expect)
+	}
+	if err != nil {
 		return err
 	}
 	if overrides := doc.field(node, "overrides"); overrides != nil {
@@ -201,9 +228,6 @@ func complete(doc *document, node ast.Node, defaults map[string]jinja.Value) (*j
 		if _, given := dict.Get(name); !given {
 			must(dict.Set(name, defaults[name]))
 		}
-	}
-	if rows, ok := dict.Get("rows"); ok {
-		promote(rows)
 	}
 	return dict, nil
 }

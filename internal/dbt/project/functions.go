@@ -27,7 +27,9 @@ type rendering struct {
 	extra       map[string]jinja.Value // further names
 	ymlOnly     bool                   // a value of a yml file: it knows variables only
 	asked       bool
-	results     map[string]jinja.Value // of statements, by name
+
+	asksIncremental bool                   // is_incremental was called
+	results         map[string]jinja.Value // of statements, by name
 }
 
 // executes is dbt's execute: false while a model is only parsed.
@@ -44,6 +46,7 @@ func init() { // not above: they find each other by it
 		"var":     (*rendering).variable,
 		"env_var": (*rendering).environment,
 		"is_incremental": func(r *rendering, a *jinja.Arguments) (jinja.Value, error) {
+			r.asksIncremental = true
 			return r.compilation.Incremental, a.Take(0, nil)
 		},
 		"should_store_failures": func(r *rendering, a *jinja.Arguments) (jinja.Value, error) {
@@ -75,6 +78,9 @@ func init() { // not above: they find each other by it
 func (r *rendering) lookup(name string) (v jinja.Value, found bool, err error) {
 	if v, ok := r.extra[name]; ok {
 		return v, true, nil
+	}
+	if value, ok := r.compilation.Macros[name]; ok && !r.ymlOnly {
+		return overridden(value), true, nil
 	}
 	if !r.ymlOnly {
 		for _, of := range []*pkg{r.in, r.project.packages[0]} {
@@ -158,6 +164,12 @@ func (r *rendering) object(name string) (jinja.Value, bool) {
 		if r.model == nil {
 			return nil, false
 		}
+		if r.compilation.Inputs != nil {
+			if name, given := r.compilation.Inputs[r.model.ID]; given {
+				return relationOf(name), true
+			}
+			return nil, true
+		}
 		return relationOf(cmp.Or(r.compilation.This, r.compilation.relation(r.project, r.model))), true
 	case "model":
 		if r.model == nil {
@@ -166,6 +178,11 @@ func (r *rendering) object(name string) (jinja.Value, bool) {
 		return r.modelObject(), true
 	}
 	return nil, false
+}
+
+// overridden is a macro that always gives the same.
+func overridden(value any) jinja.Value {
+	return jinja.Func(func(*jinja.Arguments) (jinja.Value, error) { return jinja.ValueOf(value), nil })
 }
 
 func silent(_ *rendering, _ *jinja.Arguments) (jinja.Value, error) { return "", nil }
@@ -186,13 +203,16 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 		return nil, fmt.Errorf("there is no model %q", strings.Join(names, "."))
 	}
 	r.note(model.ID)
+	if v, err := r.input(model.ID, "ref('"+name+"')"); v != nil || err != nil {
+		return v, err
+	}
 	if model.Config.Materialized == Ephemeral {
 		if !slices.Contains(r.ephemeral, model) {
 			r.ephemeral = append(r.ephemeral, model)
 		}
 		return &Relation{Identifier: cteOf(model), text: cteOf(model)}, nil
 	}
-	return r.inBatch(relationOf(r.compilation.relation(r.project, model)), model.Config.EventTime, model.Columns), nil
+	return r.inBatch(relationOf(r.compilation.Read(r.project, model)), model.Config.EventTime, model.Columns), nil
 }
 
 func (r *rendering) note(id string) {
@@ -214,6 +234,9 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 		return nil, fmt.Errorf("the source %s.%s is disabled", names[0], names[1])
 	}
 	r.note(source.ID)
+	if v, err := r.input(source.ID, "source('"+names[0]+"', '"+names[1]+"')"); v != nil || err != nil {
+		return v, err
+	}
 	return r.inBatch(relationOf(source.Relation), source.eventTime, source.columns), nil
 }
 

@@ -85,6 +85,7 @@ func (p *Project) renderHook(model *Model, hook Hook, c Compilation) (text strin
 	}
 	if hook.Of == onRunEnd {
 		r.extra = map[string]jinja.Value{
+			"results":          p.resultList(c.Results),
 			"schemas":          jinja.NewList(p.target.Dataset),
 			"database_schemas": jinja.NewList(&jinja.Tuple{Items: []jinja.Value{p.target.Project, p.target.Dataset}}),
 		}
@@ -257,9 +258,6 @@ func (l *loader) readRunHooks(doc *document) error {
 			if at == nil {
 				continue
 			}
-			if !doc.in.isRoot() {
-				return doc.fail(at, "%s of a package is not supported: write it into the project", name)
-			}
 			items := []ast.Node{at}
 			if list, isList := at.(*ast.SequenceNode); isList {
 				items = list.Values
@@ -274,6 +272,22 @@ func (l *loader) readRunHooks(doc *document) error {
 		}
 	}
 	return nil
+}
+
+// orderRunHooks puts those of packages behind the project's, by their names, as
+// dbt runs them.
+func (l *loader) orderRunHooks() {
+	for _, hooks := range [][]Hook{l.OnRunStart, l.OnRunEnd} {
+		slices.SortStableFunc(hooks, func(a, b Hook) int {
+			switch {
+			case a.in.isRoot() == b.in.isRoot():
+				return strings.Compare(a.in.name, b.in.name)
+			case a.in.isRoot():
+				return -1
+			}
+			return 1
+		})
+	}
 }
 
 // hookText is what before_begin and its like give: a hook as JSON.

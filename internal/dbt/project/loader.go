@@ -34,7 +34,8 @@ func Load(files fs.FS, target Target) (*Project, error) {
 	if err := l.readInstalled(); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(*pkg) error{l.readMacros, l.readModels, l.readSeeds, l.readProperties} {
+	l.orderRunHooks()
+	for _, read := range []func(*pkg) error{l.readMacros, l.readModels, l.readSeeds, l.readSnapshots, l.readProperties} {
 		for _, of := range l.packages {
 			if err := read(of); err != nil {
 				return nil, err
@@ -122,6 +123,7 @@ func (l *loader) discover(model *Model) error {
 		return err
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
+	model.asksIncremental = compiled.asksIncremental
 	model.asWritten.called, model.Macros = compiled.called, compiled.macros
 	if model.Type == TypeModel {
 		model.asWritten.source, model.asWritten.isModel = model.RawSQL, true
@@ -137,6 +139,11 @@ func (l *loader) discover(model *Model) error {
 	}
 	if err := l.discoverHooks(model); err != nil {
 		return err
+	}
+	if model.Type == TypeSnapshot {
+		if err := model.checkSnapshot(l.target); err != nil {
+			return err
+		}
 	}
 	return model.check()
 }

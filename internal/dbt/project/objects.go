@@ -70,6 +70,9 @@ func (p *packageOf) Attribute(name string) (jinja.Value, bool) {
 		v := p.r.dbtMacro(name)
 		return v, v != nil
 	}
+	if value, ok := p.r.compilation.Macros[p.of.name+"."+name]; ok {
+		return overridden(value), true
+	}
 	v, err := p.r.macroIn(p.of, name)
 	return v, v != nil && err == nil
 }
@@ -126,8 +129,11 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 // checkConfig refuses a key that is not supported, where it is written.
 func (r *rendering) checkConfig(key string) error {
 	place := "model config"
-	if r.model == nil {
+	switch {
+	case r.model == nil:
 		place = "test config"
+	case r.model.Type == TypeSnapshot:
+		place = "snapshot config"
 	}
 	return supported(place, strings.ReplaceAll(key, "-", "_"))
 }

@@ -28,7 +28,7 @@ type Target struct {
 // for concurrent use.
 type Project struct {
 	Name    string
-	Models  []*Model // seeds too
+	Models  []*Model // seeds and snapshots too
 	Tests   []*Test
 	Sources []*Source // in the order of their ids
 
@@ -50,7 +50,7 @@ type Project struct {
 // A Resource is what models, seeds, tests and sources have in common.
 type Resource struct {
 	ID    string // dbt's unique_id, for example model.stationflow.incidents_hourly
-	Type  string // model, seed, test or source
+	Type  string // model, seed, snapshot, test or source
 	Name  string
 	Path  string   // of the file that declares it, within the project
 	FQN   []string // package, folders, name
@@ -74,9 +74,12 @@ const (
 	TypeSeed   = "seed"
 	TypeTest   = "test"
 	TypeSource = "source"
+
+	TypeSnapshot = "snapshot"
+	TypeUnitTest = "unit_test"
 )
 
-// A Model is one file of models/ or seeds/.
+// A Model is one file of models/ or seeds/, or a snapshot.
 type Model struct {
 	Resource
 	Description string
@@ -94,6 +97,8 @@ type Model struct {
 	rows      string         // a seed's rows as a query
 	checks    []check
 	patched   string // yml file with its entry
+
+	asksIncremental bool // it calls is_incremental
 }
 
 // A Column is declared in a model's yml entry.
@@ -152,8 +157,8 @@ func (p *Project) Source(id string) *Source {
 	return p.Sources[at]
 }
 
-// Resources are all models, seeds, tests and sources, in the order in which
-// they can be run; sources come first.
+// Resources are all models, seeds, snapshots, tests, unit tests and sources, in
+// the order in which they can be run; sources come first.
 func (p *Project) Resources() []*Resource {
 	var all []*Resource
 	for _, source := range p.Sources {
@@ -163,6 +168,9 @@ func (p *Project) Resources() []*Resource {
 		all = append(all, &model.Resource)
 	}
 	for _, test := range p.Tests {
+		all = append(all, &test.Resource)
+	}
+	for _, test := range p.UnitTests {
 		all = append(all, &test.Resource)
 	}
 	return all

@@ -55,6 +55,7 @@ func (l *loader) readDocument(folder string, doc *document) error {
 		{[]string{"sources"}, func(n ast.Node) error { return l.addSource(folder, doc, n) }},
 		{[]string{"models"}, func(n ast.Node) error { return l.addPatch(doc, TypeModel, n) }},
 		{[]string{"seeds"}, func(n ast.Node) error { return l.addPatch(doc, TypeSeed, n) }},
+		{[]string{"snapshots"}, func(n ast.Node) error { return l.addSnapshotEntry(folder, doc, n) }},
 		{[]string{"data_tests", "tests"}, func(n ast.Node) error { return l.addTestPatch(doc, n) }},
 	} {
 		for _, name := range section.names {

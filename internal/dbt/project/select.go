@@ -15,7 +15,7 @@ import (
 // with anything that it reads, and excluded when it is named.
 //
 // A selector is [n]+method:value+[n] or @method:value; the methods are fqn,
-// path, file, tag, source, resource_type, test_type, test_name,
+// path, file, tag, source, resource_type, test_type, test_name, unit_test,
 // state and config.materialized. Without a method the value is a path when it has a
 // slash, a file when it ends in .sql or .csv, and else a name.
 func (p *Project) Select(selectors, exclude []string) (map[string]bool, error) {
@@ -102,7 +102,7 @@ func (g *graph) intersection(selector string) (map[string]bool, error) {
 // withTests adds the tests that read one of the resources.
 func (g *graph) withTests(found map[string]bool) map[string]bool {
 	for _, resource := range g.all {
-		if resource.Type == TypeTest && slices.ContainsFunc(resource.Reads, func(id string) bool { return found[id] }) {
+		if (resource.Type == TypeTest || resource.Type == TypeUnitTest) && slices.ContainsFunc(resource.Reads, func(id string) bool { return found[id] }) {
 			found[resource.ID] = true
 		}
 	}
@@ -215,12 +215,16 @@ func matcher(method, value string) (match, error) {
 	case "resource_type":
 		return func(_ *Project, r *Resource) bool { return r.Type == value }, nil
 	case "test_type":
-		if value != "generic" && value != "singular" && value != "data" {
-			return nil, fmt.Errorf("test_type is generic, singular or data")
+		if !slices.Contains([]string{"generic", "singular", "data", "unit"}, value) {
+			return nil, fmt.Errorf("test_type is generic, singular, data or unit")
 		}
 		return func(p *Project, r *Resource) bool {
 			test := p.test(r.ID)
-			return test != nil && (value == "data" || (value == Singular) == (test.Kind == Singular))
+			return value == "unit" && r.Type == TypeUnitTest || test != nil && (value == "data" || value != "unit" && (value == Singular) == (test.Kind == Singular))
+		}, nil
+	case "unit_test":
+		return func(_ *Project, r *Resource) bool {
+			return r.Type == TypeUnitTest && (matchesText(value, r.Name) || matchesText(value, r.Package+"."+r.Name))
 		}, nil
 	case "test_name":
 		return func(p *Project, r *Resource) bool {
@@ -238,7 +242,7 @@ func matcher(method, value string) (match, error) {
 			return model != nil && model.Config.Materialized == value
 		}, nil
 	}
-	return nil, fmt.Errorf("there is no method %q: use fqn, path, file, tag, source, resource_type, test_type, test_name, state or config.materialized", method)
+	return nil, fmt.Errorf("there is no method %q: use fqn, path, file, tag, source, resource_type, test_type, test_name, unit_test, state or config.materialized", method)
 }
 
 // matchesName takes a name, or a folder or a project with dots between.

@@ -91,7 +91,7 @@ func TestSelect_SaysWhatIsWrong(t *testing.T) {
 		"nothing":        `the selector "nothing" selects nothing`,
 		"tag:nothing":    "selects nothing",
 		"state:modified": `needs --state FOLDER`,
-		"test_type:unit": "test_type is generic, singular or data",
+		"test_type:odd":  "test_type is generic, singular, data or unit",
 		"a+b+c":          "cannot be read",
 		"+":              "cannot be read",
 	} {

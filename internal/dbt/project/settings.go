@@ -20,12 +20,12 @@ import (
 
 // settings are those of dbt_project.yml.
 type settings struct {
-	modelPaths, macroPaths, testPaths, seedPaths, docsPaths []string // within the project
+	modelPaths, macroPaths, testPaths, seedPaths, docsPaths, snapshotPaths []string // within the project
 
 	packages string              // folder of what is installed
 	dispatch map[string][]string // packages that adapter.dispatch looks into, by namespace
 
-	models, seeds, tests, sources *configTree
+	models, seeds, snapshots, tests, sources *configTree
 }
 
 // settingsFile is the only name that dbt reads.
@@ -82,17 +82,12 @@ func (l *loader) readPackage(dir string) error {
 		}
 		return all
 	}
-	for _, folder := range paths(read.Snapshots, "snapshots") {
-		if found := filesUnder(l.files, folder, ".sql", ".yml", ".yaml"); len(found) > 0 {
-			return fmt.Errorf("%s: snapshots are not supported: build history as an incremental model", found[0])
-		}
-	}
 	of.settings = &settings{
 		modelPaths: paths(slices.Concat(read.ModelPaths, read.OldModelPaths), "models"), macroPaths: paths(read.MacroPaths, "macros"),
-		testPaths: paths(read.TestPaths, "tests"), seedPaths: paths(slices.Concat(read.SeedPaths, read.OldSeedPaths), "seeds"),
+		testPaths: paths(read.TestPaths, "tests"), seedPaths: paths(slices.Concat(read.SeedPaths, read.OldSeedPaths), "seeds"), snapshotPaths: paths(read.Snapshots, "snapshots"),
 		packages: cmp.Or(read.Packages, InstallFolder), dispatch: dispatch,
 	}
-	of.settings.docsPaths = slices.Concat(of.settings.modelPaths, of.settings.seedPaths, of.settings.macroPaths, paths(read.Snapshots, "snapshots"))
+	of.settings.docsPaths = slices.Concat(of.settings.modelPaths, of.settings.seedPaths, of.settings.macroPaths, of.settings.snapshotPaths)
 	if len(read.DocsPaths) > 0 {
 		of.settings.docsPaths = paths(read.DocsPaths, "")
 	}
@@ -110,7 +105,7 @@ func (l *loader) readTrees(of *pkg, doc *document) error {
 		into        **configTree
 		name, place string
 	}{
-		{&of.settings.models, "models", "model config"}, {&of.settings.seeds, "seeds", "seed config"},
+		{&of.settings.models, "models", "model config"}, {&of.settings.seeds, "seeds", "seed config"}, {&of.settings.snapshots, "snapshots", "snapshot config"},
 		{&of.settings.tests, tests, "test config"}, {&of.settings.sources, "sources", "source config"},
 	} {
 		root, err := l.readTree(doc, doc.field(doc.root, tree.name), tree.place)
@@ -311,7 +306,7 @@ func (s *settings) genericTestPaths() []string {
 
 // ymlPaths are the folders of which dbt reads the yml files.
 func (s *settings) ymlPaths() []string {
-	all := slices.Concat(s.modelPaths, s.seedPaths, s.macroPaths, s.testPaths)
+	all := slices.Concat(s.modelPaths, s.seedPaths, s.macroPaths, s.testPaths, s.snapshotPaths)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -330,7 +325,7 @@ func (s *settings) rootOf(file string) string {
 // folder that was renamed.
 func (s *settings) unused() []string {
 	var warnings []string
-	for _, tree := range []*configTree{s.models, s.seeds, s.tests, s.sources} {
+	for _, tree := range []*configTree{s.models, s.seeds, s.snapshots, s.tests, s.sources} {
 		for _, path := range slices.Sorted(maps.Keys(tree.unused)) {
 			warnings = append(warnings, fmt.Sprintf("%s: the configuration %s applies to nothing: no resource is in that folder", settingsFile, path))
 		}

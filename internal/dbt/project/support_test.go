@@ -29,6 +29,8 @@ The runner builds each model beside its published table, tests it there, and pub
   GRANT, REVOKE, ALTER … SET OPTIONS and CREATE of views, functions and the like run when the model is published, all else of it with the building.
   CREATE, DROP and other ALTER of a model's own table, and EXECUTE IMMEDIATE, are refused: the runner makes the tables.
 - on-run-start runs before the first model, on-run-end after publishing; when publishing fails it does not run. A run that has nothing to do runs neither, nor a model's hooks.
+- A snapshot lands in the dataset of the models, and its strategy is timestamp or check. Each run copies its table, so that others may add to it, too; no run makes it again.
+- A unit test of a model runs before the model is built, over the columns of what it reads as this run has built that. The function transform runs none.
 - Labels, ends, descriptions and grants are given when the model is published. What dbt gives only to a table that it makes, an incremental model's table keeps until --full-refresh.
 - A failing grant, or hook of the published table, fails the run before rows are published.
 

@@ -65,6 +65,9 @@ func (r *rendering) environment(a *jinja.Arguments) (jinja.Value, error) {
 	if !ok {
 		return nil, errors.New("the name of a variable is a string")
 	}
+	if value, ok := r.compilation.Env[text]; ok {
+		return jinja.ValueOf(value), nil
+	}
 	if strings.HasPrefix(text, "DBT_ENV_SECRET") {
 		return nil, fmt.Errorf("%s is a secret, and secrets do not belong into SQL", text)
 	}

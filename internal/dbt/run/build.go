@@ -59,6 +59,9 @@ func (r *run) build(ctx context.Context, model *project.Model) (done building) {
 	if r.overwrites(model) {
 		return r.overwrite(ctx, model)
 	}
+	if model.Config.Materialized == project.SnapshotTable {
+		return r.buildSnapshot(ctx, model)
+	}
 	if model.Config.Materialized == project.Incremental && model.Config.Strategy == project.Microbatch {
 		return r.buildBatches(ctx, model)
 	}
@@ -163,6 +166,26 @@ func (r *run) compilation(ctx context.Context) project.Compilation {
 		Vars: r.vars, FullRefresh: r.options.FullRefresh,
 		Query:    func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
 		Relation: r.relation,
+		Deferred: r.options.deferral(r.selected, func(model *project.Model) bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			_, isThere := r.relations[model.Table()]
+			return isThere || r.building[model.Name]
+		}),
+	}
+}
+
+// deferral says which of the deferred relations a model has, as dbt decides; nil
+// where there are none.
+func (o *Options) deferral(selected map[string]bool, isThere func(*project.Model) bool) func(*project.Model) string {
+	if len(o.Deferred) == 0 {
+		return nil
+	}
+	return func(model *project.Model) string {
+		if o.FavorState && !selected[model.ID] || !isThere(model) {
+			return o.Deferred[model.ID]
+		}
+		return ""
 	}
 }
 

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,18 +50,39 @@ func (r *Runner) compile(ctx context.Context, options Options, wanted func(*proj
 	if err != nil {
 		return nil, err
 	}
-	relations, err := r.warehouse.relations(ctx, nil, 1)
+	of, relations, err := r.overPublished(ctx, options, selected)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoWarehouse, err)
+		return nil, err
 	}
 	isThere := func(model *project.Model) bool {
 		found, exists := relations[model.Table()]
 		return exists && !found.isView && !options.FullRefresh && model.Config.Materialized == project.Incremental
 	}
 	chosen := func(resource *project.Resource) bool { return selected[resource.ID] && wanted(resource) }
-	return compile(r.project, chosen, project.Compilation{
-		Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) }, FullRefresh: options.FullRefresh, Which: "compile",
-	}, isThere)
+	return compile(r.project, chosen, of, isThere)
+}
+
+// CompileInline renders a query of the command line over the published relations.
+func (r *Runner) CompileInline(ctx context.Context, source string, options Options) (string, error) {
+	of, _, err := r.overPublished(ctx, options, nil)
+	if err != nil {
+		return "", err
+	}
+	return r.project.CompileInline(source, of)
+}
+
+// overPublished is for what is compiled over the published relations, which it
+// returns, too.
+func (r *Runner) overPublished(ctx context.Context, options Options, selected map[string]bool) (project.Compilation, map[string]stored, error) {
+	relations, err := r.warehouse.relations(ctx, nil, 1)
+	if err != nil {
+		return project.Compilation{}, nil, fmt.Errorf("%w: %w", ErrNoWarehouse, err)
+	}
+	return project.Compilation{
+		Query:       func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
+		FullRefresh: options.FullRefresh, Which: cmp.Or(options.Command, "compile"),
+		Deferred: options.deferral(selected, func(model *project.Model) bool { _, found := relations[model.Table()]; return found }),
+	}, relations, nil
 }
 
 func compile(p *project.Project, wanted func(*project.Resource) bool, c project.Compilation, isThere func(*project.Model) bool) ([]Compiled, error) {
@@ -74,7 +96,11 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Compiled{model.ID, model.Name, model.Package + "/" + model.Within(), compiled.SQL})
+		path := model.Package + "/" + model.Within()
+		if model.Type == project.TypeSnapshot { // a file may have several
+			path += "/" + model.Name + ".sql"
+		}
+		all = append(all, Compiled{model.ID, model.Name, path, compiled.SQL})
 	}
 	c.Incremental = false
 	for _, test := range p.Tests {

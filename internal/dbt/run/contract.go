@@ -64,6 +64,11 @@ func differences(model *project.Model, given []project.Column, contract bool) er
 	return errors.Join(found...)
 }
 
+// ColumnsOf returns the columns that a query gives, without running it.
+func (r *Runner) ColumnsOf(ctx context.Context, sql string) ([]project.Column, error) {
+	return r.warehouse.columnsOf(ctx, sql)
+}
+
 // columnsOf returns the columns that a query gives, without running it.
 func (w *warehouse) columnsOf(ctx context.Context, sql string) ([]project.Column, error) {
 	job, err := w.dryRun(ctx, "select *\nfrom (\n"+strings.TrimSpace(sql)+"\n)\nlimit 0")

@@ -94,7 +94,8 @@ func (r *run) runRunHooks(ctx context.Context, hooks []project.Hook) error {
 	for _, hook := range hooks {
 		text, err := r.project.RenderHook(nil, hook, project.Compilation{
 			Vars: r.vars, FullRefresh: r.options.FullRefresh,
-			Query: func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
+			Query:   func(sql string) ([]map[string]any, error) { return r.warehouse.query(ctx, sql) },
+			Results: r.report.results(),
 		})
 		if err == nil && text != "" {
 			err = r.send(ctx, text)

@@ -68,7 +68,7 @@ func basics(model *project.Model, ends time.Time) (update bigquery.TableMetadata
 // that was only made in another form keeps those that it had.
 func (r *run) dress(ctx context.Context, model *project.Model, done building, isRemade bool, before stored) error {
 	o, digest := model.Config.Options, optionsDigest(model)
-	isMade := model.Config.Materialized != project.Incremental || done.status == created
+	isMade := !model.KeepsRows() || done.status == created
 	isOther := digest != r.known.Models[model.Name].Options
 	if !isMade && !isRemade && !o.DescribesRelation && !o.DescribesColumns {
 		return nil

@@ -134,6 +134,9 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 	case keepsHistory:
 		return touched, nil, nil
 	case done.merged && !isDoubtful:
+		if model.Config.Materialized == project.SnapshotTable {
+			return []string{snapshotMerging(relation, r.project.RelationOf(r.newOf(model)), model, done.written)}, nil, nil
+		}
 		return []string{merging(relation, r.project.RelationOf(r.newOf(model)), model, done.written)}, nil, nil
 	case isDoubtful || done.status == created || done.touched == everything:
 		return []string{whole}, nil, nil
@@ -144,7 +147,7 @@ func (r *run) publication(model *project.Model, done building) (statements []str
 func (r *run) viewPublication(model *project.Model) ([]string, func(context.Context) error, error) {
 	sql := r.asPublished(r.built[model.Name].sql)
 	if !r.built[model.Name].asked { // the answers were about what is published from now on
-		compiled, err := r.project.Compile(model, project.Compilation{Vars: r.vars, Query: r.compilation(context.Background()).Query})
+		compiled, err := r.project.Compile(model, r.publishedCompilation())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -159,6 +162,13 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 			model: model, isView: true, statement: viewCreation(r.project.Relation(model), sql), definition: definition, ends: r.endOf(model),
 		})
 	}, nil
+}
+
+// publishedCompilation has models read each other as they are published.
+func (r *run) publishedCompilation() project.Compilation {
+	c := r.compilation(context.Background())
+	c.FullRefresh, c.Relation = false, nil
+	return c
 }
 
 // reshapeAsNext makes a published table again with the definition of its next
@@ -200,7 +210,8 @@ func (r *run) rowsAs(ctx context.Context, model *project.Model, found stored) (s
 			values[i] = fmt.Sprintf("cast(null as %s) as %s", column.Type, quoted(column.Name))
 		}
 	}
-	rows := "select " + strings.Join(values, ", ") + " from " + entire(model, r.project.Relation(model))
+	// Within parentheses, because the name of a table hides a column of that name.
+	rows := "select " + strings.Join(values, ", ") + " from (select * from " + entire(model, r.project.Relation(model)) + ")"
 	if strings.EqualFold(found.partitioned, partitionOf(model)) {
 		return rows, nil
 	}

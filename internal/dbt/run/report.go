@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -50,6 +51,46 @@ type TestReport struct {
 	Message  string `json:"message,omitempty"`
 
 	result artifact.Result
+}
+
+// A UnitReport says what a unit test came to.
+type UnitReport struct {
+	Test *project.UnitTest
+	SQL  string
+	Diff string // "" for none
+	Err  error  // why it could not be run
+	Took time.Duration
+}
+
+// check runs the unit tests of a model, and says what keeps it from being built:
+// "" for nothing.
+func (r *run) check(ctx context.Context, model *project.Model) (cause string) {
+	if r.options.Check == nil || ctx.Err() != nil {
+		return ""
+	}
+	var reports []UnitReport
+	if err := guarded(func() error { reports = r.options.Check(ctx, model, r.compilation(ctx)); return nil }); err != nil {
+		return "running its unit tests: " + err.Error()
+	}
+	for _, one := range reports {
+		entry := TestReport{Name: one.Test.Name, Status: project.Pass, Message: one.Diff, TookMS: one.Took.Milliseconds()}
+		if one.Err != nil {
+			entry.Message = fmt.Sprintf("running unit test %s: %v", one.Test.Name, one.Err)
+		}
+		if entry.Message != "" {
+			entry.Status, entry.Failures, cause = failed, 1, "its unit test "+one.Test.Name+" failed"
+		}
+		entry.result = artifact.Result{ID: one.Test.ID, Started: time.Now().Add(-one.Took), Failures: &entry.Failures, SQL: one.SQL, IsFailure: one.Diff != ""}
+		r.mu.Lock()
+		r.noteOutage(one.Err)
+		if r.report.TestsRun++; entry.Status == failed {
+			r.report.Tests = append(r.report.Tests, entry)
+		} else {
+			r.report.passed = append(r.report.passed, entry)
+		}
+		r.mu.Unlock()
+	}
+	return cause
 }
 
 // Failed is the report of a run that did not start.
@@ -114,17 +155,12 @@ var dbtStatus = map[string]string{
 	project.Pass: "pass", warned: "warn",
 }
 
-// Artifacts are dbt's manifest.json and run_results.json of the run, by name.
-func (r *Report) Artifacts(p *project.Project) map[string][]byte {
-	compiled := map[string]string{}
-	var results []artifact.Result
+// outcomes are those of models and tests, in dbt's words.
+func (r *Report) outcomes() (results []artifact.Result) {
 	add := func(result artifact.Result, status, message string, tookMS int64) {
 		result.Status, result.Message, result.Took = dbtStatus[status], message, time.Duration(tookMS)*time.Millisecond
-		if result.Failures != nil && status == failed && message == "" {
+		if result.Failures != nil && status == failed && (message == "" || result.IsFailure) {
 			result.Status = "fail"
-		}
-		if result.SQL != "" {
-			compiled[result.ID] = result.SQL
 		}
 		results = append(results, result)
 	}
@@ -134,6 +170,29 @@ func (r *Report) Artifacts(p *project.Project) map[string][]byte {
 	for _, tests := range [][]TestReport{r.passed, r.Tests} {
 		for _, test := range tests {
 			add(test.result, test.Status, test.Message, test.TookMS)
+		}
+	}
+	return results
+}
+
+// results are what hooks are told of the outcomes. What is unchanged is a success
+// to them, as dbt builds it again.
+func (r *Report) results() (all []project.RunResult) {
+	for _, one := range r.outcomes() {
+		if one.Status == dbtStatus[unchanged] {
+			one.Status = dbtStatus[replaced]
+		}
+		all = append(all, project.RunResult{ID: one.ID, Status: one.Status, Message: one.Message, Seconds: one.Took.Seconds(), Failures: one.Failures})
+	}
+	return all
+}
+
+// Artifacts are dbt's manifest.json and run_results.json of the run, by name.
+func (r *Report) Artifacts(p *project.Project) map[string][]byte {
+	compiled, results := map[string]string{}, r.outcomes()
+	for _, result := range results {
+		if result.SQL != "" {
+			compiled[result.ID] = result.SQL
 		}
 	}
 	now := time.Now()

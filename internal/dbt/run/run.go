@@ -43,24 +43,6 @@ type Runner struct {
 	plans map[string]*plan // by hours; see planOf
 }
 
-// Options of a run.
-type Options struct {
-	FullRefresh bool // make every table again from what staging retains
-	// Select and Exclude are dbt's selectors; none selects everything.
-	Select, Exclude []string
-	// Types are the types of resources to build, models or seeds; none is both.
-	Types []string
-	// Always builds what is selected, whether or not something changed.
-	Always bool
-	// NoTests builds without testing, NoModels tests what is published.
-	NoTests, NoModels bool
-	// Until is when to stop waiting for a run in progress; zero is not to wait.
-	Until time.Time
-	// Waiting is called for each other run that holds the lease, with when it
-	// expires unless that run renews it; nil for nobody.
-	Waiting func(expires time.Time)
-}
-
 // run is one run in progress.
 type run struct {
 	*Runner
@@ -184,11 +166,19 @@ func (r *run) carryOut(ctx context.Context) (err error) {
 }
 
 // testAlone tests what is published.
-func (r *run) testAlone(ctx context.Context) error {
+func (r *run) testAlone(ctx context.Context) (err error) {
+	if len(r.options.Deferred) > 0 {
+		if r.relations, err = r.warehouse.relations(ctx, nil, 1); err != nil {
+			return err
+		}
+	}
 	if err := r.runRunHooks(ctx, r.project.OnRunStart); err != nil {
 		return err
 	}
 	r.test(ctx)
+	for _, model := range r.project.Models {
+		r.check(ctx, model)
+	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -263,6 +253,11 @@ func (r *run) execute(ctx context.Context) (err error) {
 			r.testGroup(ctx, t.tests)
 		}
 	})
+	for _, model := range r.project.Models {
+		if !r.wants(model) {
+			r.check(ctx, model)
+		}
+	}
 	return r.outage
 }
 
@@ -311,6 +306,13 @@ func (r *run) buildOne(ctx context.Context, model *project.Model) {
 		return
 	case !needed:
 		r.note(model, building{status: unchanged, model: model}, 0)
+		return
+	}
+	if cause := r.check(ctx, model); cause != "" {
+		r.mu.Lock()
+		r.block(model.ID, cause)
+		r.mu.Unlock()
+		r.note(model, building{status: skipped, err: errors.New(cause)}, time.Since(start))
 		return
 	}
 	var done building

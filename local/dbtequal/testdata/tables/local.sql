@@ -29,7 +29,11 @@
   {% set gone = (remove_columns or []) | map(attribute='name') | list %}
   {% for c in adapter.get_columns_in_relation(relation) if c.name not in gone %}{% do columns.append(c.quoted) %}{% endfor %}
   {% for c in add_columns or [] %}{% do columns.append('cast(null as ' ~ c.data_type ~ ') as ' ~ c.quoted) %}{% endfor %}
-  {% do run_query(create_table_as(False, relation, 'select ' ~ columns | join(', ') ~ ' from ' ~ relation)) %}
+  {% do run_query(create_table_as(False, relation, 'select ' ~ columns | join(', ') ~ ' from (select * from ' ~ relation ~ ')')) %}
+{% endmacro %}
+
+{% macro bigquery__create_columns(relation, columns) %}
+  {% if columns %}{% do bigquery__alter_relation_add_remove_columns(relation, columns, none) %}{% endif %}
 {% endmacro %}
 
 {% macro bigquery__load_csv_rows(model, agate_table) %}
