@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
@@ -42,22 +43,36 @@ func readCorpus(t testing.TB, file string) []small {
 	return cases
 }
 
-// write puts the project into a folder, with what each has.
-func (c small) write(t testing.TB) string {
-	t.Helper()
-	folder := t.TempDir()
+// all are the files of the project, with those that each has.
+func (c small) all() map[string]string {
 	files := map[string]string{
 		"dbt_project.yml": "name: p\nversion: 1.0.0\nconfig-version: 2\nprofile: p\n",
 		"profiles.yml": "p:\n  target: prod\n  outputs:\n    prod: {type: bigquery, method: oauth-secrets, token: t, project: proj, dataset: d, threads: 1}\n" +
 			"config: {send_anonymous_usage_stats: false}\n",
 	}
 	maps.Copy(files, c.files)
-	for name, content := range files {
+	return files
+}
+
+// write puts the project into a folder.
+func (c small) write(t testing.TB) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, content := range c.all() {
 		path := filepath.Join(folder, filepath.FromSlash(name))
 		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		check(t, os.WriteFile(path, []byte(content), 0o644))
 	}
 	return folder
+}
+
+// mapFS holds the project in memory.
+func (c small) mapFS() fstest.MapFS {
+	files := fstest.MapFS{}
+	for name, content := range c.all() {
+		files[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return files
 }
 
 // A node is what both say of a model, seed, source or test.

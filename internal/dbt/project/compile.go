@@ -76,7 +76,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	for key, value := range model.over {
 		configure(r.config, key, value)
 	}
-	config, err := parseConfig(r.config)
+	config, err := parseConfig(model.Type, r.config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", model.Path, err)
 	}
@@ -191,8 +191,12 @@ func configure(config map[string]any, key string, value any) {
 		value = mergeGrants(config[key], value)
 	case "meta", "docs", "contract", "column_types":
 		fields, ok := value.(map[string]any)
-		known, _ := config[key].(map[string]any)
-		if ok && known != nil {
+		before, there := config[key]
+		known, wasDict := before.(map[string]any)
+		switch {
+		case there && !wasDict:
+			return // of the wrong type, which dbt refuses, whatever comes after it
+		case ok && there:
 			merged := maps.Clone(known)
 			maps.Copy(merged, fields)
 			value = merged
@@ -243,7 +247,7 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.
-func cteOf(model *Model) string { return ephemeralPrefix + model.Name }
+func cteOf(model *Model) string { return ephemeralPrefix + model.Table() }
 
 const ephemeralPrefix = "__dbt__cte__"
 

@@ -70,9 +70,12 @@ type Config struct {
 	All map[string]any
 }
 
-func parseConfig(settings map[string]any) (Config, error) {
+func parseConfig(kind string, settings map[string]any) (Config, error) {
 	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings}
 	for key, value := range settings {
+		if err := checkType(kind+" config", key, value); err != nil {
+			return Config{}, fmt.Errorf("config %w", err)
+		}
 		if value == nil || supportOf("model config", key).status == nothing {
 			continue
 		}

@@ -29,6 +29,7 @@ type Test struct {
 	// OfChanges (meta.looks_at is "changes"): what it finds is found in the
 	// partitions that have it, so those that do not change need no look.
 	OfChanges bool
+	Config    map[string]any // as it was written
 
 	// Code is the file's, or what dbt makes of a generic test's entry; Kwargs
 	// are the arguments of its macro, as they are written.
@@ -37,6 +38,7 @@ type Test struct {
 	Kwargs map[string]any
 
 	in        *pkg
+	attached  *Model // that a generic test is declared at; nil for others
 	asWritten writtenConfig
 	compile   func(*rendering) (string, error)
 }
@@ -47,7 +49,7 @@ const Singular = "singular"
 // readTests makes the tests of all yml files and of tests/.
 func (l *loader) readTests() error {
 	for _, model := range l.Models {
-		subject := subject{name: model.Name, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
+		subject := subject{name: model.Name, model: model, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
 			return r.ref(texts(model.Name))
 		}}
 		for _, c := range model.checks {
@@ -58,7 +60,7 @@ func (l *loader) readTests() error {
 	}
 	for _, source := range l.Sources {
 		reference := "source('" + source.SourceName + "', '" + source.Name + "')"
-		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, relation: func(r *rendering) (jinja.Value, error) {
+		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, tags: source.own, relation: func(r *rendering) (jinja.Value, error) {
 			return r.source(texts(source.SourceName, source.Name))
 		}}
 		for _, c := range source.checks {
@@ -196,8 +198,15 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	if test.asWritten.called == nil {
 		test.asWritten.called = r.called
 	}
+	test.Config = r.config
 	enabled := true
 	for key, value := range r.config {
+		if err := checkType("test config", key, value); err != nil {
+			return fmt.Errorf("%s: the test %s: config %w", test.Path, test.Name, err)
+		}
+		if value == nil {
+			continue
+		}
 		if key == "enabled" {
 			enabled = value != false
 			continue
@@ -206,10 +215,15 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 			return fmt.Errorf("%s: the test %s: %w", test.Path, test.Name, err)
 		}
 	}
-	if enabled {
-		l.Tests = append(l.Tests, test)
+	if !enabled {
+		return nil
 	}
-	return nil
+	l.Tests = append(l.Tests, test)
+	custom, _ := r.config["alias"].(string)
+	if custom == "" && test.Alias != test.Name {
+		custom = test.Alias // of a long name
+	}
+	return l.nameTest(test, custom)
 }
 
 func (t *Test) configure(key string, value any) error {

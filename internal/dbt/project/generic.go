@@ -21,6 +21,7 @@ type check struct {
 	column    string
 	arguments *jinja.Dict
 	config    map[string]ast.Node
+	tags      []string // of the column, and of the source
 	// configured are the names in config that may only stand there, in their order.
 	configured []string
 }
@@ -32,6 +33,8 @@ type subject struct {
 	// reference is the call that gives its relation, as dbt notes it.
 	reference string
 	relation  func(*rendering) (jinja.Value, error)
+	model     *Model   // nil for a source
+	tags      []string // of a source, which its tests have, too
 }
 
 // addChecks reads the tests of an entry of a yml file.
@@ -174,11 +177,19 @@ func (l *loader) addGeneric(of subject, c check) error {
 		}
 	}
 	in := c.doc.in
-	test := &Test{Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
+	test := &Test{attached: of.model, Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
 		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
 	test.ID += "." + c.hash(of, namespace, kind, name)
 	if err := l.noteTest(test, of, c, own, config); err != nil {
 		return c.doc.fail(c.node, "%w", err)
+	}
+	if tags := slices.Concat(of.tags, c.tags); len(tags) > 0 {
+		config = maps.Clone(config)
+		all := anyList(tags)
+		if own := config["tags"]; own != nil {
+			all = append(all, asList(own)...)
+		}
+		config["tags"] = all
 	}
 	where, _ := config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {

@@ -41,7 +41,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 			}
 		}
 	}
-	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks} {
+	for _, step := range []func() error{l.discoverAll, l.readTests, l.checkAccess, l.readDocuments, l.describe, l.checkExecution, l.checkHooks} {
 		if err := step(); err != nil {
 			return nil, err
 		}

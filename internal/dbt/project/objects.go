@@ -3,6 +3,8 @@ package project
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
@@ -100,6 +102,8 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 		given = dict
 	case len(a.Positional) > 0:
 		return nil, errors.New("it takes named arguments or one dict, not both")
+	case given.Len() == 0:
+		return nil, errors.New("it configures nothing, and dbt refuses that: leave the call out")
 	}
 	for _, key := range given.Keys() {
 		name, ok := key.(string)
@@ -191,10 +195,10 @@ func (c *configObject) find(name jinja.Value) (v jinja.Value, found bool, err er
 	if value, ok := c.r.model.Config.All[key]; ok {
 		return jinja.ValueOf(value), true, nil
 	}
-	if key == "materialized" {
-		return c.r.model.Config.Materialized, true, nil
+	if value, ok := unset[key]; ok {
+		return jinja.ValueOf(value), true, nil
 	}
-	if supportOf("model config", key).status != "" {
+	if slices.Contains(unknownUnset, key) {
 		return nil, false, fmt.Errorf("%s is not set: what dbt has for it by itself is not supported: set it", key)
 	}
 	return nil, false, nil
@@ -204,26 +208,32 @@ func (c *configObject) find(name jinja.Value) (v jinja.Value, found bool, err er
 func (r *rendering) modelObject() jinja.Value {
 	m := r.model
 	relation := relationOf(r.project.Relation(m))
-	config := jinja.NewDict()
-	if all, ok := jinja.ValueOf(m.Config.All).(*jinja.Dict); ok {
-		config = all
-	}
+	config := maps.Clone(unset)
+	maps.Copy(config, m.Config.All)
 	entries := map[string]jinja.Value{
 		"name": m.Name, "alias": m.Table(), "unique_id": m.ID, "resource_type": m.Type, "package_name": m.Package,
 		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Within(),
 		"fqn": jinja.ValueOf(m.FQN), "tags": jinja.ValueOf(m.Tags), "description": m.Description,
 	}
 	entries["batch"] = r.batchObject()
-	if config.Len() > 0 {
-		entries["config"] = &refuser{"model.config", entriesOf(config)}
+	known := map[string]jinja.Value{}
+	for key, value := range config {
+		if value != nil && !slices.Contains(unknownUnset, key) {
+			known[key] = jinja.ValueOf(value)
+		}
 	}
+	entries["config"] = &refuser{"model.config", known}
 	return &refuser{"model", entries}
 }
 
-func entriesOf(d *jinja.Dict) map[string]jinja.Value {
-	entries := map[string]jinja.Value{}
-	for _, key := range d.Keys() {
-		entries[key.(string)], _ = d.Get(key)
-	}
-	return entries
+// unset is what dbt has for the settings of a model that nobody sets. Those of
+// BigQuery alone are not there, then.
+var unset = map[string]any{
+	"enabled": true, "alias": nil, "schema": nil, "database": nil, "tags": []any{}, "meta": map[string]any{}, "group": nil, "static_analysis": nil,
+	"materialized": View, "incremental_strategy": nil, "batch_size": nil, "lookback": 1, "begin": nil, "persist_docs": map[string]any{},
+	"column_types": map[string]any{}, "full_refresh": nil, "unique_key": nil, "on_schema_change": IgnoreChange, "grants": map[string]any{},
+	"packages": []any{}, "event_time": nil, "concurrent_batches": nil, "freshness": nil, "on_error": nil,
 }
+
+// unknownUnset are those that dbt has as objects of its own.
+var unknownUnset = []string{"pre_hook", "post_hook", "pre-hook", "post-hook", "docs", "contract", "access", "on_configuration_change", "quoting", "latest_version_pointer"}

@@ -120,6 +120,7 @@ type Source struct {
 	WrittenDatabase, WrittenSchema string
 
 	checks    []check
+	own       []string // tags, without those of config
 	enabled   bool
 	freshness bool // a yml entry names it
 	asWritten writtenConfig

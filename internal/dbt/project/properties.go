@@ -103,7 +103,11 @@ func (l *loader) string(doc *document, node ast.Node, field, fallback string) (s
 	if text == "" {
 		return fallback, nil
 	}
-	return l.context(doc).text(doc.file, lineOfNode(doc.field(node, field)), text)
+	value, err := l.context(doc).value(doc.file, lineOfNode(doc.field(node, field)), text)
+	if rendered, ok := value.(string); ok || err != nil {
+		return rendered, err
+	}
+	return "", doc.fail(doc.field(node, field), "%s is %v, and dbt takes a text only: write it as a text", field, value)
 }
 
 func (l *loader) addSource(folder string, doc *document, node ast.Node) error {
@@ -150,7 +154,7 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 	}
 	source := &Source{
 		Resource:   doc.in.resource(TypeSource, sourceName+"."+name, doc.file, append(doc.in.fqn(folder, doc.file, sourceName), name)),
-		SourceName: sourceName, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(doc.text(table, "description")),
+		SourceName: sourceName, Relation: relation(database, schema, identifier), Description: doc.text(table, "description"),
 	}
 	source.Name = name
 	source.asWritten = l.writtenOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
@@ -181,10 +185,13 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 func (l *loader) configureSource(doc *document, source *Source, of, table ast.Node) (err error) {
 	source.enabled = true
 	own, over := l.settingsOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
+	delete(own, "tags") // those of the yml file take their place in dbt, even none
+	delete(own, "meta")
 	if err := source.configure(own); err != nil {
 		return err
 	}
 	defer func() {
+		slices.Sort(source.Tags)
 		if err == nil {
 			err = source.configure(over)
 		}
@@ -193,7 +200,7 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 		if node == nil {
 			continue
 		}
-		for _, field := range []string{"enabled", "tags"} {
+		for _, field := range []string{"enabled", "tags", "meta"} {
 			at := doc.field(node, field)
 			if at == nil {
 				continue
@@ -202,10 +209,17 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 			if err != nil {
 				return err
 			}
-			if field == "tags" {
+			if err := checkType("source config", field, value); err != nil {
+				return doc.fail(at, "source config %w", err)
+			}
+			switch field {
+			case "tags":
 				source.Tags, _ = stringList(addTags(anyList(source.Tags), value))
-			} else if source.enabled, _ = value.(bool); value != true && value != false {
-				return doc.fail(at, "enabled is true or false")
+				if node == of || node == table {
+					source.own, _ = stringList(addTags(anyList(source.own), value))
+				}
+			case "enabled":
+				source.enabled, _ = value.(bool)
 			}
 		}
 		if at := doc.text(node, "event_time"); at != "" {
@@ -221,11 +235,14 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 // configure takes over settings of dbt_project.yml.
 func (s *Source) configure(settings map[string]any) error {
 	for key, value := range settings {
+		if err := checkType("source config", key, value); err != nil {
+			return fmt.Errorf("%s: sources: %w", settingsFile, err)
+		}
 		switch key {
 		case "enabled":
-			s.enabled = value != false
+			s.enabled = value == true
 		case "tags":
-			s.Tags, _ = stringList(addTags(anyList(s.Tags), value))
+			s.Tags, _ = stringList(value)
 		case "freshness", "loaded_at_field":
 			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
 		}
@@ -307,11 +324,16 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	}
 	model.patched = doc.file
 	model.asWritten.doc, model.asWritten.entry = doc, node
-	model.Description = strings.TrimSpace(doc.text(node, "description"))
+	model.Description = doc.text(node, "description")
 	l.described[model.Name] = lineOfNode(doc.field(node, "description"))
-	if at := doc.field(node, "config"); at != nil {
-		if model.declared, err = l.declaredConfig(doc, at); err != nil {
-			return err
+	if model.declared, err = l.declaredConfig(doc, doc.field(node, "config")); err != nil {
+		return err
+	}
+	for _, key := range []string{"meta", "docs", "group", "access"} { // dbt moves them
+		if at := doc.field(node, key); at != nil {
+			if model.declared[key], err = rendered(doc, at, l.context(doc)); err != nil {
+				return err
+			}
 		}
 	}
 	checks, err := checksOf(doc, node)
@@ -356,7 +378,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 			}
 		}
 		declared := Column{
-			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: strings.TrimSpace(doc.text(node, "description")),
+			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: doc.text(node, "description"),
 			Quoted: doc.text(node, "quote") == "true",
 		}
 		constraints, err := doc.items(doc.field(node, "constraints"))
@@ -391,7 +413,12 @@ func checksOf(doc *document, node ast.Node) ([]check, error) {
 			name = "`" + name + "`"
 		}
 		if err = doc.check("column", column); err == nil {
+			before := len(checks)
 			checks, err = addChecks(checks, doc, name, column)
+			tags, _ := written(doc, doc.field(column, "tags"))
+			for i := before; i < len(checks); i++ {
+				checks[i].tags, _ = stringList(tags)
+			}
 		}
 	}
 	return checks, err

@@ -312,6 +312,24 @@ func (d *document) check(place string, node ast.Node) error {
 		if err := supported(place, keyOf(entry)); err != nil {
 			return d.fail(entry, "%w", err)
 		}
+		if strings.HasSuffix(place, " config") {
+			continue // the types are those of the rendered values
+		}
+		if err := d.checkType(place, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkType refuses a value of the wrong type.
+func (d *document) checkType(place string, entry *ast.MappingValueNode) error {
+	value, err := written(d, entry.Value)
+	if err == nil {
+		err = checkType(place, keyOf(entry), value)
+	}
+	if err != nil {
+		return d.fail(entry, "%s %w", place, err)
 	}
 	return nil
 }
