@@ -107,7 +107,7 @@ var sourceValues = map[string][]string{
 }
 
 func (w *projectWriter) value(of map[string][]string, key string) string {
-	if w.IntN(400) == 0 {
+	if key != "alias" && w.IntN(400) == 0 {
 		return w.one("3", "'text'", "['a', 1]", "{'z': 1}", "true", "''", "-1.5", "[]")
 	}
 	return strings.ReplaceAll(w.one(of[key]...), "ALIAS", "'"+w.name+"_alias_"+w.one("a", "b", "c", "d", "e")+"'")
@@ -172,7 +172,7 @@ func (w *projectWriter) expression() string {
 		"{% if target.name == 'prod' %}1{% else %}2{% endif %}", "{% if is_incremental() %}1{% else %}0{% endif %}", "{% if execute %}1{% else %}0{% endif %}",
 		"{{ var('"+name+"_l') | join(', ') }}", "{% raw %}{{ raw }}{% endraw %}", "{# a comment #}1", "{{ \"it's\" | replace(\"'\", '') }}", "{{ lib.shared(1) }}", "{{ dispatched(2) }}",
 		"{{ adapter.quote('n') }}", "'{{ model.fqn | join('.') }}'", "'{{ model.config.materialized }}'", "{{ model.tags | length }}",
-		"'{{ model.original_file_path }}'", "{{ flags.FULL_REFRESH }}", "{{ local_md5('x') }}", "{{ tojson({'a': [1]}) }}", 
+		"'{{ model.original_file_path }}'", "{{ flags.FULL_REFRESH }}", "{{ local_md5('x') }}", "{{ tojson({'a': [1]}) }}",
 		"{{ config.require('materialized') }}", "'{{ model.description }}'", "'{{ project_name }}'")
 }
 

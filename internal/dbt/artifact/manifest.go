@@ -173,18 +173,18 @@ func testNode(p *project.Project, test *project.Test, compiled map[string]string
 	if test.Warn {
 		severity = "warn"
 	}
-	config := fields{}
+	config := fields{"tags": []any{}}
 	maps.Copy(config, test.Config)
 	maps.Copy(config, fields{
-		"enabled": true, "materialized": "test", "severity": severity, "tags": out["tags"],
+		"enabled": true, "materialized": "test", "severity": severity,
 		"warn_if": orDefault(test.WarnIf, "!= 0"), "error_if": orDefault(test.ErrorIf, "!= 0"), "fail_calc": orDefault(test.FailCalc, "count(*)"),
 	})
 	maps.Copy(out, fields{
-		"checksum": checksum(test.File), "raw_code": test.Code, "unrendered_config": test.Written(), "schema": p.Target().Dataset + "_dbt_test__audit",
+		"alias": test.Alias, "checksum": checksum(test.File), "raw_code": test.Code, "unrendered_config": test.Written(), "schema": p.Target().Dataset + "_dbt_test__audit",
 		"config": config,
 	})
 	if test.Kind != project.Singular {
-		out["path"], out["alias"] = test.Alias+".sql", test.Alias
+		out["path"] = test.Short + ".sql"
 		out["column_name"] = orNull(test.Column)
 		out["checksum"] = fields{"name": "none", "checksum": ""}
 		out["test_metadata"] = fields{"name": test.Kind, "kwargs": test.Kwargs, "namespace": orNull(test.Namespace)}

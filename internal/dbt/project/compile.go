@@ -181,8 +181,12 @@ func (m *Model) written() map[string]any {
 func configure(config map[string]any, key string, value any) {
 	key = strings.ReplaceAll(key, "-", "_")
 	switch key {
-	case "tags":
-		value = addTags(config[key], value)
+	case "tags": // dbt keeps those that come twice
+		if before, there := config[key]; there {
+			value = slices.Concat(asList(before), asList(value))
+		} else {
+			value = asList(value)
+		}
 	case "pre_hook", "post_hook":
 		if before, there := config[key]; there && value != nil {
 			value = slices.Concat(asList(before), asList(value))

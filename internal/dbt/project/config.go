@@ -100,7 +100,7 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	case "alias":
 		c.Alias, ok = value.(string)
 	case "tags":
-		c.Tags, ok = stringList(value)
+		c.Tags, ok = stringList(addTags(nil, value))
 	case "incremental_strategy":
 		c.Strategy, ok = value.(string)
 	case "unique_key":

@@ -19,7 +19,8 @@ type Test struct {
 	Kind          string // singular, or the name of the generic test
 	Namespace     string // package that a yml file names before the generic test; "" for none
 	Column        string // of a generic test; "" for none
-	Alias         string // its name, short enough for a file or a table
+	Alias         string // of the table of its failures
+	Short         string // its name, short enough for a file
 	Warn          bool   // severity warn: failures are reported and fail nothing
 	WarnIf        string // condition on the number of failures, such as "> 10"
 	ErrorIf       string
@@ -114,7 +115,7 @@ func (l *loader) addSingular(of *pkg, folder, file string) error {
 	if !of.isRoot() {
 		parsed = parsed.Lenient()
 	}
-	test := &Test{Kind: Singular, Alias: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
+	test := &Test{Kind: Singular, Short: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
 	test.compile = func(r *rendering) (string, error) { return r.render(parsed) }
 	test.Code, test.File = strings.TrimSpace(string(content)), asText(content)
 	test.asWritten = l.writtenOf(of, test.FQN, testTree)
@@ -173,7 +174,7 @@ func texts(of ...string) *jinja.Arguments {
 // configured.
 func (l *loader) addTest(test *Test, declared map[string]any) error {
 	config, over := l.settingsOf(test.in, test.FQN, testTree)
-	if enabled, given := declared["enabled"]; given && enabled == false {
+	if test.Kind != Singular && declared["enabled"] == false { // nothing wins over it
 		return nil
 	}
 	apply := func() {
@@ -220,8 +221,9 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	}
 	l.Tests = append(l.Tests, test)
 	custom, _ := r.config["alias"].(string)
-	if custom == "" && test.Alias != test.Name {
-		custom = test.Alias // of a long name
+	if custom == "" && test.Short != test.Name {
+		custom = test.Short // of a long name
+		r.config["alias"] = custom
 	}
 	return l.nameTest(test, custom)
 }
@@ -253,7 +255,7 @@ func (t *Test) configure(key string, value any) error {
 	case "store_failures":
 		t.StoreFailures, ok = value.(bool)
 	case "tags":
-		t.Tags, ok = stringList(value)
+		t.Tags, ok = stringList(addTags(anyList(t.Tags), value))
 	case "meta":
 		fields, _ := value.(map[string]any)
 		t.OfChanges = fields["looks_at"] == "changes"

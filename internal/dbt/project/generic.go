@@ -177,20 +177,13 @@ func (l *loader) addGeneric(of subject, c check) error {
 		}
 	}
 	in := c.doc.in
-	test := &Test{attached: of.model, Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
+	test := &Test{attached: of.model, Kind: kind, Namespace: namespace, Column: c.column, Short: alias, in: in,
 		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
 	test.ID += "." + c.hash(of, namespace, kind, name)
 	if err := l.noteTest(test, of, c, own, config); err != nil {
 		return c.doc.fail(c.node, "%w", err)
 	}
-	if tags := slices.Concat(of.tags, c.tags); len(tags) > 0 {
-		config = maps.Clone(config)
-		all := anyList(tags)
-		if own := config["tags"]; own != nil {
-			all = append(all, asList(own)...)
-		}
-		config["tags"] = all
-	}
+	test.Tags = slices.Concat(of.tags, c.tags)
 	where, _ := config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {
 		relation, err := of.relation(r)

@@ -69,10 +69,7 @@ var beside = regexp.MustCompile(`^(.+)__(?:next|new|wider|table)(?:_\d+_[a-z0-9]
 // is what the runner keeps beside another.
 func (l *loader) checkRelations() error {
 	paths := map[string]string{}
-	for _, model := range l.Models {
-		if model.Config.Materialized == Ephemeral {
-			continue
-		}
+	for _, model := range l.Models { // dbt counts ephemeral ones, too
 		if other, twice := paths[model.Table()]; twice {
 			return fmt.Errorf("%s: %s makes the same relation %s: give one of them another alias", model.Path, other, model.Table())
 		}

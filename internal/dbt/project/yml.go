@@ -1,11 +1,13 @@
 package project
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -33,6 +35,7 @@ func readYAML(files fs.FS, name string) (*document, error) {
 }
 
 func parseYAML(name string, content []byte) (*document, error) {
+	content = bytes.TrimRightFunc(content, unicode.IsSpace) // as dbt does: a block at the end has no line end
 	parsed, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
