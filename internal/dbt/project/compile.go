@@ -78,7 +78,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	}
 	config, err := parseConfig(model.Type, r.config)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", model.Path, err)
+		return nil, placed(model.Path, err)
 	}
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err

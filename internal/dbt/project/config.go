@@ -72,7 +72,13 @@ type Config struct {
 
 func parseConfig(kind string, settings map[string]any) (Config, error) {
 	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings}
+	if err := applies(settings); err != nil {
+		return Config{}, err
+	}
 	for key, value := range settings {
+		if _, unread := value.(unsupported); unread {
+			continue // the model is disabled
+		}
 		if err := checkType(kind+" config", key, value); err != nil {
 			return Config{}, fmt.Errorf("config %w", err)
 		}

@@ -199,9 +199,15 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	if test.asWritten.called == nil {
 		test.asWritten.called = r.called
 	}
+	if err := applies(r.config); err != nil {
+		return err
+	}
 	test.Config = r.config
 	enabled := true
 	for key, value := range r.config {
+		if _, unread := value.(unsupported); unread {
+			continue // the test is disabled
+		}
 		if err := checkType("test config", key, value); err != nil {
 			return fmt.Errorf("%s: the test %s: config %w", test.Path, test.Name, err)
 		}

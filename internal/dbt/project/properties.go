@@ -234,6 +234,9 @@ func (l *loader) configureSource(doc *document, source *Source, of, table ast.No
 
 // configure takes over settings of dbt_project.yml.
 func (s *Source) configure(settings map[string]any) error {
+	if err := applies(settings); err != nil {
+		return err
+	}
 	for key, value := range settings {
 		if err := checkType("source config", key, value); err != nil {
 			return fmt.Errorf("%s: sources: %w", settingsFile, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -312,6 +313,9 @@ func (d *document) check(place string, node ast.Node) error {
 		return err
 	}
 	for _, entry := range entries {
+		if d.readsPast(place, keyOf(entry)) {
+			continue
+		}
 		if err := supported(place, keyOf(entry)); err != nil {
 			return d.fail(entry, "%w", err)
 		}
@@ -323,6 +327,13 @@ func (d *document) check(place string, node ast.Node) error {
 		}
 	}
 	return nil
+}
+
+// readsPast reports whether a name of a package's yml file is one that dbt does
+// not know, and reads past with a warning: it is most likely misspelt, and not
+// the project's to mend.
+func (d *document) readsPast(place, name string) bool {
+	return d.in != nil && !d.in.isRoot() && supportOf(place, name).status == "" && slices.Contains([]string{"model", "seed", "table", "column"}, place)
 }
 
 // checkType refuses a value of the wrong type.
