@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import traceback
 
 from dbt.adapters.bigquery import BigQueryAdapter
 from dbt.artifacts.resources.v1.config import TestConfig
@@ -48,6 +49,7 @@ def select(of, include, exclude):
     try:
         return sorted(selector.get_selected(parse_difference(tuple(include), tuple(exclude)), warn_on_no_nodes=False))
     except Exception as fault:
+        traceback.print_exception(fault)
         return f"{type(fault).__name__}: {fault}"
 
 

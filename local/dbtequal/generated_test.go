@@ -306,7 +306,7 @@ func TestGenerated_ProjectsAreAsByDbtCore(t *testing.T) {
 var noCase = regexp.MustCompile(`(?s)\[\d+:\d+\].*|[\w/]*case\d+[\w/.]*|:\d+|\d+`)
 
 // whenBuilt are errors that dbt-core, or BigQuery, has when a model is built.
-var whenBuilt = []string{"needs partition_by", "exclude each other", "BigQuery"}
+var whenBuilt = []string{"needs partition_by", "exclude each other", "BigQuery", "of the wrong type"}
 
 // A refusal is a case that the runner refuses.
 type refusal struct {

@@ -196,7 +196,7 @@ func writeCase(random *rand.Rand, name string) generated {
 	if w.IntN(3) == 0 {
 		w.addSeed(name + "_s")
 	}
-	for i := range 1 + w.IntN(4) {
+	for i := range 1 + w.IntN(3) {
 		w.addModel(name + "_" + string(rune('a'+i)))
 	}
 	w.all = append(append([]string{}, w.models...), w.seeds...)

@@ -1,9 +1,12 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,12 +63,8 @@ func (l *loader) readTests() error {
 		}
 	}
 	for _, source := range l.Sources {
-		reference := "source('" + source.SourceName + "', '" + source.Name + "')"
-		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, tags: source.own, relation: func(r *rendering) (jinja.Value, error) {
-			return r.source(texts(source.SourceName, source.Name))
-		}}
 		for _, c := range source.checks {
-			if err := l.addGeneric(subject, c); err != nil {
+			if err := l.addGeneric(subjectOf(source), c); err != nil {
 				return err
 			}
 		}
@@ -75,12 +74,47 @@ func (l *loader) readTests() error {
 			return err
 		}
 	}
+	return l.checkNames()
+}
+
+// subjectOf is what the tests of a source look at.
+func subjectOf(source *Source) subject {
+	reference := "source('" + source.SourceName + "', '" + source.Name + "')"
+	return subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, tags: source.own, relation: func(r *rendering) (jinja.Value, error) {
+		return r.source(texts(source.SourceName, source.Name))
+	}}
+}
+
+// checkNames refuses two tests of one name, those of disabled sources too.
+func (l *loader) checkNames() error {
 	names := map[string]string{}
-	for _, test := range l.Tests {
+	note := func(test *Test) error {
 		if other, twice := names[test.ID]; twice {
 			return fmt.Errorf("%s: %s already has a test named %s: give one of them a name", test.Path, other, test.Name)
 		}
 		names[test.ID] = test.Path
+		return nil
+	}
+	for _, test := range l.Tests {
+		if err := note(test); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.sources)) {
+		source := l.sources[key]
+		for _, c := range source.checks {
+			if source.enabled {
+				continue
+			}
+			of := subjectOf(source)
+			test, err := l.newGeneric(&of, c)
+			if err == nil {
+				err = note(test)
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -185,8 +219,12 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	if test.Kind == Singular { // its own config() wins over the yml entry
 		apply()
 	}
-	r := &rendering{project: l.Project, in: test.in, config: config, file: test.Path}
-	if _, err := test.compile(r); err != nil {
+	r := &rendering{project: l.Project, in: test.in, config: config, file: test.Path, ofTest: true}
+	switch _, err := test.compile(r); {
+	case errors.Is(err, errDisabled):
+		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: the test %s reads what is disabled: it does not run", test.Path, test.Name))
+		return nil
+	case err != nil:
 		return placed(test.Path, err)
 	}
 	if test.Kind != Singular { // the yml entry wins over the config() of the test's definition

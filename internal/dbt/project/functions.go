@@ -12,6 +12,8 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
+var errDisabled = errors.New("it is disabled")
+
 // A rendering is what dbt's functions know while one file is rendered.
 type rendering struct {
 	project     *Project
@@ -25,6 +27,7 @@ type rendering struct {
 	macros      []string               // ids of those that were found
 	ephemeral   []*Model               // read, in the order of first use
 	extra       map[string]jinja.Value // further names
+	ofTest      bool                   // a test, which is not there when what it reads is disabled
 	ymlOnly     bool                   // a value of a yml file: it knows variables only
 	asked       bool
 	results     map[string]jinja.Value // of statements, by name
@@ -185,6 +188,9 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 	if model == nil || len(names) == 2 && names[0] != model.Package {
 		return nil, fmt.Errorf("there is no model %q", strings.Join(names, "."))
 	}
+	if r.ofTest && !model.Config.Enabled {
+		return nil, errDisabled
+	}
 	r.note(model.ID)
 	if model.Config.Materialized == Ephemeral {
 		if !slices.Contains(r.ephemeral, model) {
@@ -209,6 +215,9 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 	source := r.sourceNamed(names[0] + "." + names[1])
 	if source == nil {
 		return nil, fmt.Errorf("no yml file declares %s.%s", names[0], names[1])
+	}
+	if !source.enabled && r.ofTest {
+		return nil, errDisabled
 	}
 	if !source.enabled {
 		return nil, fmt.Errorf("the source %s.%s is disabled", names[0], names[1])

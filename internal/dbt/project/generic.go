@@ -147,7 +147,6 @@ func (l *loader) addGeneric(of subject, c check) error {
 	own, namespace, kind := l.genericOf(c)
 	query := builtin[c.kind]
 	if namespace != "" {
-		of.prefix = namespace + "_" + of.prefix
 		if from := l.named(namespace); from != nil && from.broken["test_"+kind] != nil {
 			return c.doc.fail(c.node, "the test %s cannot be used: %w", c.kind, from.broken["test_"+kind])
 		}
@@ -169,17 +168,11 @@ func (l *loader) addGeneric(of subject, c check) error {
 		}
 		config[key] = value
 	}
-	name, alias := c.name, c.name
-	if name == "" {
-		var err error
-		if name, alias, err = nameOfTest(of.prefix+kind, of.name, c.arguments); err != nil {
-			return c.doc.fail(c.node, "%w", err)
-		}
+	test, err := l.newGeneric(&of, c)
+	if err != nil {
+		return err
 	}
-	in := c.doc.in
-	test := &Test{attached: of.model, Kind: kind, Namespace: namespace, Column: c.column, Short: alias, in: in,
-		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
-	test.ID += "." + c.hash(of, namespace, kind, name)
+	name := test.Name
 	if err := l.noteTest(test, of, c, own, config); err != nil {
 		return c.doc.fail(c.node, "%w", err)
 	}
@@ -200,6 +193,26 @@ func (l *loader) addGeneric(of subject, c check) error {
 		return sql, nil
 	}
 	return l.addTest(test, config)
+}
+
+// newGeneric is the test of a check, with its names.
+func (l *loader) newGeneric(of *subject, c check) (*Test, error) {
+	_, namespace, kind := l.genericOf(c)
+	if namespace != "" {
+		of.prefix = namespace + "_" + of.prefix
+	}
+	name, short := c.name, c.name
+	if name == "" {
+		var err error
+		if name, short, err = nameOfTest(of.prefix+kind, of.name, c.arguments); err != nil {
+			return nil, c.doc.fail(c.node, "%w", err)
+		}
+	}
+	in := c.doc.in
+	test := &Test{attached: of.model, Kind: kind, Namespace: namespace, Column: c.column, Short: short, in: in,
+		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
+	test.ID += "." + c.hash(*of, namespace, kind, name)
+	return test, nil
 }
 
 // A genericQuery writes the query of a declared test over a relation.
