@@ -96,7 +96,7 @@ func public(t *testing.T, repository string, parts ...string) map[string]string 
 
 // Public projects compile to the SQL that dbt-core compiles them to, or name
 // the construct that the runner does not have.
-func TestPublicProjects_CompileAsByDbtCore(t *testing.T) {
+func TestPublic_CompileAsByDbtCore(t *testing.T) {
 	python(t)
 	ga4, err := project.ParseVars("{ga4: {property_ids: [1234], source_project: proj, start_date: '20230101', static_incremental_days: 3}}")
 	check(t, err)

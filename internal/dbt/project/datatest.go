@@ -209,7 +209,7 @@ func texts(of ...string) *jinja.Arguments {
 func (l *loader) addTest(test *Test, declared map[string]any) error {
 	config, over := l.settingsOf(test.in, test.FQN, testTree)
 	if test.Kind != Singular && declared["enabled"] == false { // nothing wins over it
-		return nil
+		return (&Test{Resource: test.Resource}).configureAll(declared)
 	}
 	apply := func() {
 		for key, value := range declared {
@@ -241,27 +241,8 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 		return err
 	}
 	test.Config = r.config
-	enabled := true
-	for key, value := range r.config {
-		if _, unread := value.(unsupported); unread {
-			continue // the test is disabled
-		}
-		if err := checkType("test config", key, value); err != nil {
-			return fmt.Errorf("%s: the test %s: config %w", test.Path, test.Name, err)
-		}
-		if value == nil {
-			continue
-		}
-		if key == "enabled" {
-			enabled = value != false
-			continue
-		}
-		if err := test.configure(key, value); err != nil {
-			return fmt.Errorf("%s: the test %s: %w", test.Path, test.Name, err)
-		}
-	}
-	if !enabled {
-		return nil
+	if err := test.configureAll(r.config); err != nil || r.config["enabled"] == false {
+		return err
 	}
 	l.Tests = append(l.Tests, test)
 	custom, _ := r.config["alias"].(string)
@@ -270,6 +251,25 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 		r.config["alias"] = custom
 	}
 	return l.nameTest(test, custom)
+}
+
+// configureAll takes settings.
+func (t *Test) configureAll(config map[string]any) error {
+	for key, value := range config {
+		if _, unread := value.(unsupported); unread {
+			continue // the test is disabled
+		}
+		if err := checkType("test config", key, value); err != nil {
+			return fmt.Errorf("%s: the test %s: config %w", t.Path, t.Name, err)
+		}
+		if value == nil || key == "enabled" {
+			continue
+		}
+		if err := t.configure(key, value); err != nil {
+			return fmt.Errorf("%s: the test %s: %w", t.Path, t.Name, err)
+		}
+	}
+	return nil
 }
 
 func (t *Test) configure(key string, value any) error {
