@@ -175,6 +175,8 @@ func differencesOf(core, native map[string]node) []string {
 			found = append(found, name+": "+firstDifference(want.SQL, got.SQL))
 		case want.Relation != got.Relation && want.Materialized != "test":
 			found = append(found, fmt.Sprintf("%s is %s, the runner's %s", name, want.Relation, got.Relation))
+		case want.Alias != got.Alias && want.Materialized == "test":
+			found = append(found, fmt.Sprintf("the failures of %s are %s, the runner's %s", name, want.Alias, got.Alias))
 		case want.Materialized != got.Materialized:
 			found = append(found, fmt.Sprintf("%s is a %s, the runner's a %s", name, want.Materialized, got.Materialized))
 		case want.Severity != got.Severity && want.Materialized == "test":

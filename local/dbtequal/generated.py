@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-import traceback
 
 from dbt.adapters.bigquery import BigQueryAdapter
 from dbt.artifacts.resources.v1.config import TestConfig
@@ -47,9 +46,8 @@ def select(of, include, exclude):
     linker.link_graph(manifest)
     selector = NodeSelector(graph=Graph(linker.graph), manifest=manifest, selectors={})
     try:
-        return sorted(selector.get_selected(parse_difference(tuple(include), tuple(exclude)), warn_on_no_nodes=False))
+        return sorted(selector.get_selected(parse_difference(tuple(include), tuple(exclude or ())), warn_on_no_nodes=False))
     except Exception as fault:
-        traceback.print_exception(fault)
         return f"{type(fault).__name__}: {fault}"
 
 

@@ -51,6 +51,7 @@ type Compiled struct {
 	reads  []string
 	macros []string
 	called map[string]any // what the calls of config came to
+	dicts  []orderedSetting
 }
 
 // Compile renders a model. The same project, compilation and answers of Query
@@ -83,7 +84,7 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, dicts: r.dicts, Asked: r.asked}, nil
 }
 
 // labelled is SQL whose texts name what it reads by their names in dbt, and not

@@ -295,7 +295,8 @@ func (t *Test) configure(key string, value any) error {
 		number, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
 		t.Limit, ok = number, err == nil
 	case "fail_calc":
-		t.FailCalc, ok = value.(string)
+		t.FailCalc, _ = value.(string)
+		ok = t.FailCalc != ""
 	case "store_failures":
 		t.StoreFailures, ok = value.(bool)
 	case "tags":

@@ -23,6 +23,7 @@ type rendering struct {
 	file        string
 	config      map[string]any
 	called      map[string]any // what the calls of config came to
+	dicts       []orderedSetting
 	reads       []string
 	macros      []string               // ids of those that were found
 	ephemeral   []*Model               // read, in the order of first use

@@ -123,6 +123,7 @@ func (l *loader) discover(model *Model) error {
 	}
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
 	model.asWritten.called, model.Macros = compiled.called, compiled.macros
+	model.dicts = append(model.dicts, compiled.dicts...)
 	if model.Type == TypeModel {
 		model.asWritten.source, model.asWritten.isModel = model.RawSQL, true
 	}

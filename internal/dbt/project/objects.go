@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -123,6 +124,7 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 			c.r.called = map[string]any{}
 		}
 		configure(c.r.called, name, plain)
+		c.r.keepOrder(name, value)
 	}
 	return "", nil
 }
@@ -193,7 +195,8 @@ func (c *configObject) find(name jinja.Value) (v jinja.Value, found bool, err er
 		return nil, false, errors.New("the config of a test is not supported here")
 	}
 	if value, ok := c.r.model.Config.All[key]; ok {
-		return jinja.ValueOf(value), true, nil
+		v, err := c.r.model.inOrder(key, value)
+		return v, true, err
 	}
 	if value, ok := unset[key]; ok {
 		return jinja.ValueOf(value), true, nil
@@ -202,6 +205,37 @@ func (c *configObject) find(name jinja.Value) (v jinja.Value, found bool, err er
 		return nil, false, fmt.Errorf("%s is not set: what dbt has for it by itself is not supported: set it", key)
 	}
 	return nil, false, nil
+}
+
+// keepOrder notes names with values as they are written: a configuration has
+// them without an order.
+func (r *rendering) keepOrder(key string, value jinja.Value) {
+	if dict, ok := value.(*jinja.Dict); ok && r.model != nil {
+		r.dicts = append(r.dicts, orderedSetting{key, dict})
+	}
+}
+
+// An orderedSetting is one setting with names and values in their order.
+type orderedSetting struct {
+	key  string
+	dict *jinja.Dict
+}
+
+// inOrder is a setting, its names in the order in which they were written.
+func (m *Model) inOrder(key string, value any) (jinja.Value, error) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return jinja.ValueOf(value), nil
+	}
+	for _, one := range m.dicts {
+		if plain, err := jinja.Go(one.dict); err == nil && one.key == key && reflect.DeepEqual(plain, value) {
+			return one.dict, nil
+		}
+	}
+	if len(fields) > 1 {
+		return nil, fmt.Errorf("the config %s comes from dbt_project.yml, or from more than one place, and what order its names have is not supported: write it in one place", key)
+	}
+	return jinja.ValueOf(value), nil
 }
 
 // modelObject is the variable model.
@@ -218,8 +252,11 @@ func (r *rendering) modelObject() jinja.Value {
 	entries["batch"] = r.batchObject()
 	known := map[string]jinja.Value{}
 	for key, value := range config {
-		if value != nil && !slices.Contains(unknownUnset, key) {
-			known[key] = jinja.ValueOf(value)
+		if value == nil || slices.Contains(unknownUnset, key) {
+			continue
+		}
+		if v, err := m.inOrder(key, value); err == nil {
+			known[key] = v
 		}
 	}
 	entries["config"] = &refuser{"model.config", known}

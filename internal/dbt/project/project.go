@@ -92,6 +92,7 @@ type Model struct {
 	over      map[string]any // config of the project's dbt_project.yml for a model of a package
 	template  *template      // nil for a seed
 	rows      string         // a seed's rows as a query
+	dicts     []orderedSetting
 	checks    []check
 	patched   string // yml file with its entry
 }

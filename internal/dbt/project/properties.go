@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // The yml files next to the models. Each name in them is honoured, means
@@ -329,12 +331,12 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	model.asWritten.doc, model.asWritten.entry = doc, node
 	model.Description = doc.text(node, "description")
 	l.described[model.Name] = lineOfNode(doc.field(node, "description"))
-	if model.declared, err = l.declaredConfig(doc, doc.field(node, "config")); err != nil {
+	if model.declared, err = l.declaredConfig(doc, model, doc.field(node, "config")); err != nil {
 		return err
 	}
 	for _, key := range []string{"meta", "docs", "group", "access"} { // dbt moves them
 		if at := doc.field(node, key); at != nil {
-			if model.declared[key], err = rendered(doc, at, l.context(doc)); err != nil {
+			if model.declared[key], err = l.declared(doc, model, key, at); err != nil {
 				return err
 			}
 		}
@@ -349,7 +351,7 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 
 // declaredConfig is the config of a yml entry; its hooks are rendered when they
 // run.
-func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, error) {
+func (l *loader) declaredConfig(doc *document, model *Model, at ast.Node) (map[string]any, error) {
 	entries, err := doc.entries(at)
 	config := map[string]any{}
 	for _, entry := range entries {
@@ -359,10 +361,25 @@ func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, err
 		if slices.Contains(hookKeys, keyOf(entry)) {
 			config[keyOf(entry)], err = written(doc, entry.Value)
 		} else {
-			config[keyOf(entry)], err = rendered(doc, entry.Value, l.context(doc))
+			config[keyOf(entry)], err = l.declared(doc, model, keyOf(entry), entry.Value)
 		}
 	}
 	return config, err
+}
+
+// declared is one setting of a yml entry, its texts rendered.
+func (l *loader) declared(doc *document, model *Model, key string, node ast.Node) (any, error) {
+	value, err := doc.value(node)
+	if err == nil {
+		value, err = renderedIn(doc, node, value, l.context(doc))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if dict, ok := value.(*jinja.Dict); ok {
+		model.dicts = append(model.dicts, orderedSetting{key, dict})
+	}
+	return jinja.Go(value)
 }
 
 func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
