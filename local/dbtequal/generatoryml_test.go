@@ -157,7 +157,8 @@ func (w *projectWriter) selection() [2][]string {
 		name := names[w.IntN(len(names))]
 		text := w.one(name, name, w.name, w.name+".sub", "p."+w.name, "tag:x", "tag:y", "path:models/"+w.name, "path:models/"+w.name+"/sub", "models/"+w.name+"/sub", "resource_type:model", "resource_type:test",
 			"config.materialized:table", "config.materialized:view", "test_type:generic", "test_type:singular", "test_name:unique", "source:"+w.name+"_raw", "source:"+w.name+"_raw.one", "file:"+name+".sql",
-			name+".sql", w.name+"_*", "*", "fqn:p."+w.name+".*", "tag:"+w.one("s", "t", "all"), "source:*")
+			name+".sql", w.name+"_*", "*", "fqn:p."+w.name+".*", "tag:"+w.one("s", "t", "all"), "source:*", "path:models/"+w.name+"/y.yml", "path:models/*/sub", "path:models/**/*.sql", "file:"+name, "tag:[xy]", "tag:[!x]*", "p.*.sub", name[:len(name)-1]+"?",
+			"test_name:*few", w.name+".*", "source:p."+w.name+"_raw.t*", "config.materialized:ephemeral")
 		switch w.IntN(6) {
 		case 0:
 			return w.one("+", "1+", "2+") + text
