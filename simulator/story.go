@@ -5,8 +5,9 @@ import "time"
 // A Story sets a network apart from one in which every day is like another.
 // The zero Story tells nothing, and draws nothing.
 type Story struct {
-	// Weekend multiplies the passengers of Saturdays and Sundays; 0 leaves
-	// them as they are.
+	// Weekend is how many of a weekday's passengers Saturdays and Sundays have.
+	// They have no rush then, in trains or passengers, and are fullest in the
+	// afternoon. 0 leaves them like other days.
 	Weekend   float64
 	Delays    []Delay
 	Incidents []PlannedIncident
@@ -34,8 +35,8 @@ type PlannedIncident struct {
 const mostDelayed = 0.7
 
 // Demo returns a network with a story that has got to its middle on a day,
-// given as its midnight: a main station and ever smaller ones, quiet weekends,
-// trains to the West that are often late and, day by day, a little less so, and
+// given as its midnight: a main station and ever smaller ones, weekends with
+// fewer passengers and no rush, trains to the West that are often late and, day by day, a little less so, and
 // from that day on an incident at Station C in the morning's rush.
 func Demo(day time.Time) Plan {
 	return Plan{
@@ -52,12 +53,33 @@ func Demo(day time.Time) Plan {
 	}
 }
 
-// crowd is what a day multiplies the passengers by.
+// atWeekend reports whether a moment is in a weekend that differs.
+func (s *Story) atWeekend(at time.Time) bool {
+	day := at.Weekday()
+	return s.Weekend > 0 && (day == time.Saturday || day == time.Sunday)
+}
+
+// rush reports whether a local moment lies in the rush of its day.
+func (s *Story) rush(at time.Time) bool { return peak(at) && !s.atWeekend(at) }
+
+// weekendMeans are the passengers of a train at weekends, on average, by hour of
+// the day. With the trains of a day without rush they are as many as on a
+// weekday, for which Weekend is 1.
+var weekendMeans = [24]float64{
+	8, 8, 8, 8, 8, 8, 8, 12, 19, 31, 42, 50,
+	54, 58, 61, 61, 58, 54, 46, 38, 31, 23, 15, 8,
+}
+
+// crowd is how many passengers a train has then, on average, at a station whose
+// traffic is 1.
 func (s *Story) crowd(at time.Time) float64 {
-	if day := at.Weekday(); s.Weekend > 0 && (day == time.Saturday || day == time.Sunday) {
-		return s.Weekend
+	switch {
+	case s.atWeekend(at):
+		return s.Weekend * weekendMeans[at.Hour()]
+	case peak(at):
+		return passengersPeakMean
 	}
-	return 1
+	return passengersMean
 }
 
 // share is how many of the trains that begin their run then are late.

@@ -16,7 +16,7 @@ func TestDemo_TellsItsStory(t *testing.T) {
 	today := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) // a Friday
 	n := simulator.New(simulator.Config{Seed: 1, Start: today.AddDate(0, 0, -20), Plan: simulator.Demo(today)})
 	type count struct{ all, late float64 }
-	entered, hours := map[string]float64{}, map[int]float64{}
+	entered, hours, atWeekends := map[string]float64{}, map[int]float64{}, map[int]float64{}
 	weekdays, weekends := 0.0, 0.0
 	west, others, first, last := count{}, count{}, count{}, count{}
 	rush := map[bool]int{} // trains at Station C from 08:10 to 09:25, on the day and before
@@ -29,10 +29,11 @@ func TestDemo_TellsItsStory(t *testing.T) {
 			switch e.Topic {
 			case "passenger_flow":
 				entered[r.Station] += float64(r.Entered)
-				hours[e.Time.Hour()] += float64(r.Entered)
 				if day := e.Time.Weekday(); day == time.Saturday || day == time.Sunday {
+					atWeekends[e.Time.Hour()] += float64(r.Entered)
 					weekends += float64(r.Entered) / 6
 				} else {
+					hours[e.Time.Hour()] += float64(r.Entered)
 					weekdays += float64(r.Entered) / 15
 				}
 			case "train_arrivals":
@@ -62,8 +63,11 @@ func TestDemo_TellsItsStory(t *testing.T) {
 	if hours[8] < 3*hours[12] || hours[17] < 3*hours[12] {
 		t.Errorf("entered by hour: %v, want rushes at 8 and 17", hours)
 	}
-	if weekends > 0.75*weekdays {
+	if weekends > 0.7*weekdays || weekends < 0.5*weekdays {
 		t.Errorf("%v passengers a day at weekends, %v else", weekends, weekdays)
+	}
+	if atWeekends[8] > atWeekends[14]/2 || atWeekends[14] < 1.1*atWeekends[10] || atWeekends[14] > 2*atWeekends[11] || atWeekends[17] > atWeekends[14] {
+		t.Errorf("entered by hour at weekends: %v, want no rush, and most in the afternoon", atWeekends)
 	}
 	if west.late/west.all < 2*others.late/others.all {
 		t.Errorf("late to the West %+v, elsewhere %+v", west, others)

@@ -7,7 +7,7 @@ import (
 )
 
 // The timetable: trains of each direction call at a station every second
-// step, and every step in peak hours. They run along the line from one end to
+// step, and every step in the rush. They run along the line from one end to
 // the other, a step from station to station.
 const (
 	hop       = StepLength
@@ -45,7 +45,7 @@ func (n *Network) runTimetable(s *station) {
 			distance = n.length - 1 - s.position
 		}
 		begun := due.Add(-time.Duration(distance) * hop)
-		if !peak(due) && begun.Minute()/int(StepLength.Minutes())%2 == 1 {
+		if !n.story.rush(due) && begun.Minute()/int(StepLength.Minutes())%2 == 1 {
 			continue
 		}
 		c := n.call(s, d, begun, due)

@@ -33,11 +33,7 @@ func (n *Network) arrive(c call) {
 	if c.station.troubled(at) {
 		return
 	}
-	mean := passengersMean
-	if peak(at) {
-		mean = passengersPeakMean
-	}
-	passengers := n.chance.poisson(mean * c.station.Traffic * n.story.crowd(at))
+	passengers := n.chance.poisson(n.story.crowd(at) * c.station.Traffic)
 	changing := n.chance.some(passengers, changingShare)
 	accepted := n.chance.some(passengers, acceptedShare)
 	rejected := n.chance.some(passengers-accepted, rejectedShare)

@@ -335,6 +335,10 @@ func parseOnlyDbt(_ context.Context, c *dbtCall) error {
 	if err := c.writeManifest(loaded, nil); err != nil {
 		return err
 	}
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"models": len(loaded.Models), "tests": len(loaded.Tests), "sources": len(loaded.Sources),
+			"manifest": filepath.Join(c.target, artifact.ManifestName)})
+	}
 	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
 	return nil
 }

@@ -28,7 +28,7 @@ func depsDbt(_ context.Context, c *dbtCall) error {
 	if err != nil {
 		return err
 	}
-	d := &deps{call: c, root: root, into: filepath.Join(root, filepath.FromSlash(settings.Packages)), done: map[string]string{}}
+	d := &deps{call: c, root: root, into: filepath.Join(root, filepath.FromSlash(settings.Packages)), done: map[string]string{}, told: []packageJSON{}}
 	if err := os.MkdirAll(d.into, 0o755); err != nil {
 		return err
 	}
@@ -40,7 +40,12 @@ func depsDbt(_ context.Context, c *dbtCall) error {
 		return fmt.Errorf("not installed, as only local packages are: %s: run dbt deps of dbt-core once, or put each folder into %s", strings.Join(d.missing, ", "), d.into)
 	}
 	if len(d.lock) > direct { // what packages need themselves dbt counts from here
-		return os.WriteFile(filepath.Join(root, "package-lock.yml"), []byte("packages:\n"+strings.Join(d.lock, "")), 0o644)
+		if err := os.WriteFile(filepath.Join(root, "package-lock.yml"), []byte("packages:\n"+strings.Join(d.lock, "")), 0o644); err != nil {
+			return err
+		}
+	}
+	if c.asJSON {
+		return printJSON(c.streams.Out, map[string]any{"packages": d.told})
 	}
 	return nil
 }
@@ -52,6 +57,21 @@ type deps struct {
 	done       map[string]string // folders by the package's name
 	lock       []string          // lines of package-lock.yml
 	missing    []string
+	told       []packageJSON
+}
+
+// A packageJSON is one package as --json prints it.
+type packageJSON struct {
+	Name string `json:"name"`
+	From string `json:"from"`
+}
+
+// tell says what is installed, and from where.
+func (d *deps) tell(name, from, text string) {
+	d.told = append(d.told, packageJSON{name, from})
+	if !d.call.asJSON {
+		fmt.Fprintln(d.call.streams.Out, text)
+	}
 }
 
 // install installs what the project or package in a folder names, and counts it.
@@ -86,7 +106,7 @@ func (d *deps) elsewhere(one project.Dependency) {
 	for _, candidate := range []string{name, strings.ReplaceAll(name, "-", "_")} {
 		if _, err := os.Stat(filepath.Join(d.into, candidate, "dbt_project.yml")); err == nil {
 			d.lock = append(d.lock, fmt.Sprintf("- package: %s\n  name: %s\n", one.Name, candidate))
-			fmt.Fprintf(d.call.streams.Out, "%s is installed\n", one.Name)
+			d.tell(candidate, one.Name, one.Name+" is installed")
 			return
 		}
 	}
@@ -126,7 +146,7 @@ func (d *deps) link(one project.Dependency, from string) error {
 		return err
 	}
 	d.lock = append(d.lock, fmt.Sprintf("- local: %s\n  name: %s\n", one.Local, name))
-	fmt.Fprintf(d.call.streams.Out, "installed %s from %s\n", name, one.Local)
+	d.tell(name, one.Local, "installed "+name+" from "+one.Local)
 	_, err = d.install(from)
 	return err
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +43,16 @@ func TestDbtDeps(t *testing.T) {
 		}
 		if code, out, errs := dbt(t, "parse --project-dir p"); code != 0 || !strings.Contains(out, "1 models") {
 			t.Errorf("%d %s %s", code, out, errs)
+		}
+		for line, want := range map[string]string{
+			"deps --project-dir p --json":  `{"packages":[{"name":"lib","from":"../lib"},{"name":"base","from":"../base"}]}`,
+			"parse --project-dir p --json": `{"manifest":"target/manifest.json","models":1,"sources":0,"tests":0}`,
+		} {
+			code, out, errs := dbt(t, line)
+			var printed bytes.Buffer
+			if err := json.Compact(&printed, []byte(out)); code != 0 || err != nil || strings.TrimSpace(printed.String()) != want {
+				t.Errorf("%s: %d %v %s %s, want %s", line, code, err, out, errs, want)
+			}
 		}
 	}
 	for line, want := range map[string]string{

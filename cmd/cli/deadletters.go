@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/bridge/outlet"
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
@@ -24,7 +25,8 @@ list shows the batches that were given up and wait in the dead letter
 subscription, show one of them with its attributes and records; neither takes
 any away. resend sends them on their way again, all of them or those named by
 message or event id, and takes away what has arrived: a person who interrupts it
-loses nothing, and a batch sent twice counts once. discard takes them away for
+loses nothing, and a batch sent twice counts once. What is not a batch stays, for
+ingest never takes it; --force sends it all the same. discard takes them away for
 ever, and writes a line of JSON about each, with the reason, for a log.
 GOOGLE_CLOUD_PROJECT names the project.
 
@@ -44,6 +46,7 @@ type deadLettersCall struct {
 	subscription string
 	wait         time.Duration
 	all          bool
+	force        bool // resend what ingest cannot take, too
 	url          string
 	reason       string
 	asJSON       bool
@@ -116,6 +119,7 @@ func (c *deadLettersCall) parse(args []string, deployment terraform.Deployment) 
 	}
 	if c.verb == "resend" {
 		flags.StringVar(&c.url, "url", "", urlUsage)
+		flags.BoolVar(&c.force, "force", false, "send again, too, what is not a batch and comes back")
 	}
 	if err := c.streams.parse(flags, args, deadLettersUsage+"\n"); err != nil {
 		return err
@@ -178,6 +182,11 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		if !chosen.has(l) {
 			return false, nil
 		}
+		if err := neverTaken(l); err != nil && !c.force {
+			refused = append(refused, fmt.Errorf("dead letter %s stays where it is, because ingest never takes it: %w: take it away, "+
+				"which keeps it in the lake, by stationflow deadletters discard --reason TEXT %[1]s, or send it all the same by resend --force", l.ID, err))
+			return false, nil
+		}
 		if err := send.send(ctx, l); err != nil {
 			err = fmt.Errorf("sending dead letter %s again, which stays where it is: %w", l.ID, err)
 			if hopeless(err) {
@@ -189,9 +198,6 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		sent = append(sent, jsonOf(l))
 		chosen.done(l)
 		c.sayf("sent again: %s  %s  %s\n", l.ID, l.Event(), l.From())
-		if _, err := l.Batch(); err != nil {
-			fmt.Fprintf(c.streams.Err, "%s will come back, for ingest takes no such event: discard it instead, which keeps it in the lake\n", l.ID)
-		}
 		return true, nil
 	})
 	c.sayf("%d dead letters sent again\n", len(sent))
@@ -200,4 +206,14 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		return err
 	}
 	return chosen.none(len(sent))
+}
+
+// neverTaken says why ingest refuses a dead letter however often it comes; nil
+// where it may take it.
+func neverTaken(l *mailbox.Letter) error {
+	b, err := l.Batch()
+	if err == nil && b.Topic != event.CanaryTopic {
+		err = event.CheckTopic(b.Topic)
+	}
+	return err
 }

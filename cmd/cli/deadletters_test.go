@@ -160,11 +160,29 @@ func TestDeadLetters(t *testing.T) {
 	}
 	m.mustSay(0, list, "2 dead letters with 2 records")
 
-	m.mustSay(0, []string{"resend", "--wait", "1s", "--all"}, "2 dead letters sent again", "m2 will come back")
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "1 dead letters sent again", "dead letter m2 stays where it is, because ingest never takes it",
+		"stationflow deadletters discard --reason TEXT m2")
+	m.mustSay(1, []string{"resend", "--wait", "1s", "m2"}, "0 dead letters sent again", "because ingest never takes it")
+	m.mustSay(0, []string{"resend", "--wait", "1s", "--force", "m2"}, "1 dead letters sent again")
 	if got := m.resent(); len(got) != 3 || !(proto.Equal(got[1], first) && proto.Equal(got[2], foreign) || proto.Equal(got[2], first) && proto.Equal(got[1], foreign)) {
 		t.Errorf("sent %v", got)
 	}
 	m.mustSay(0, list, "no dead letters")
+}
+
+// A batch of a topic that has no kind of events comes back, however often it is
+// sent.
+func TestDeadLetters_ResendRefusesStrangeTopics(t *testing.T) {
+	m := newMail(t)
+	m.bury(20, nil)
+	b := &batch.Batch{ClusterID: "c", Topic: "lifts", TopicID: topicID, Lane: batch.BothLanes, Records: []batch.Record{{Partition: 3, Offset: 1, Value: []byte("v")}}}
+	e, err := b.Event(time.Unix(1, 0), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.publish(&pubsubpb.PubsubMessage{Data: e.Data(), Attributes: batch.Attributes(e)})
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "1 dead letters sent again", `there is no topic "lifts"`, "deadletters discard --reason TEXT")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "lifts 3:1", "1 dead letters with 1 records")
 }
 
 // Pub/Sub may answer a pull with nothing although messages wait, at the

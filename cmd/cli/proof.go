@@ -34,6 +34,14 @@ func (p *proofFlags) define(flags *flag.FlagSet) error {
 	return nil
 }
 
+// tellScan prints what would be read as JSON; for people it was said.
+func (p *proofFlags) tellScan(streams *Streams, scan ledger.Scan) error {
+	if !p.asJSON {
+		return nil
+	}
+	return printJSON(streams.Out, map[string]any{"dry_run": true, "to_read": scan})
+}
+
 // A proof is all that verify and trace look at. It is to be closed.
 type proof struct {
 	*ledger.Clients

@@ -36,9 +36,10 @@ func (c *quarantineCommand) list(ctx context.Context, table *quarantine.Table) e
 		return nil
 	}
 	out := tabwriter.NewWriter(c.streams.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "TOPIC\tREASON\tRECORDS\tFIRST\tLAST")
+	fmt.Fprintln(out, "TOPIC\tREASON\tRECORDS\tFIRST\tLAST\tLAST TRIED")
 	for _, g := range groups {
-		fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\n", g.Topic, g.Reason, g.Records, g.First.UTC().Format(time.RFC3339), g.Last.UTC().Format(time.RFC3339))
+		fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\t%s\n", g.Topic, g.Reason, g.Records,
+			g.First.UTC().Format(time.RFC3339), g.Last.UTC().Format(time.RFC3339), g.Tried.UTC().Format(time.RFC3339))
 		for _, e := range g.Examples {
 			fmt.Fprintf(out, "  %s/%d/%d  %s\n", g.Topic, e.Partition, e.Offset, oneLine(e.Detail.StringVal))
 		}
@@ -55,9 +56,10 @@ type groupJSON struct {
 	Topic    string        `json:"topic"`
 	Reason   string        `json:"reason"`
 	Records  int64         `json:"records"`
-	First    time.Time     `json:"first"` // when the first of them was refused last
-	Last     time.Time     `json:"last"`
-	Examples []exampleJSON `json:"examples"` // the newest first
+	First    time.Time     `json:"first"`      // when the first of them came into quarantine
+	Last     time.Time     `json:"last"`       // when the last of them did
+	Tried    time.Time     `json:"last_tried"` // when one of them was refused last, as by a retry
+	Examples []exampleJSON `json:"examples"`   // the newest first
 }
 
 type exampleJSON struct {
@@ -68,7 +70,7 @@ type exampleJSON struct {
 func groupsJSON(groups []quarantine.Group) []groupJSON {
 	all := make([]groupJSON, len(groups))
 	for i, g := range groups {
-		all[i] = groupJSON{g.Topic, g.Reason, g.Records, g.First.UTC(), g.Last.UTC(), []exampleJSON{}}
+		all[i] = groupJSON{g.Topic, g.Reason, g.Records, g.First.UTC(), g.Last.UTC(), g.Tried.UTC(), []exampleJSON{}}
 		for _, e := range g.Examples {
 			place := quarantine.Place{Topic: g.Topic, Partition: int32(e.Partition), Offset: e.Offset}
 			all[i].Examples = append(all[i].Examples, exampleJSON{place.String(), e.Detail.StringVal})

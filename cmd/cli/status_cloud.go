@@ -49,8 +49,9 @@ func (c *statusCall) cloud(ctx context.Context) (status.Status, []byte, error) {
 	s.Alerts, s.Transform.Models, s.Transform.Findings, s.Refused.Topics = []status.Alert{}, []status.Model{}, []status.Finding{}, []status.Refusals{}
 	order := []status.Hop{status.Kafka, status.Bridge, status.Transport, status.Staging, status.TransformRuns}
 	for i, name := range []string{"Kafka", "Bridge", "Pub/Sub", "Staging", "Transform"} {
-		s.hops[order[i]] = &status.OfHop{Hop: order[i], Name: name, Health: status.Health{State: status.Flowing}}
+		s.hops[order[i]] = &status.OfHop{Hop: order[i], Name: name, Unit: status.Records, Health: status.Health{State: status.Flowing}}
 	}
+	s.hops[status.TransformRuns].Unit = status.Rows
 	for _, look := range []func(context.Context) error{s.kafka, s.letters, s.warehouse, s.transform, s.alerts} {
 		if err := look(ctx); err != nil {
 			s.faults = append(s.faults, err)
@@ -59,7 +60,7 @@ func (c *statusCall) cloud(ctx context.Context) (status.Status, []byte, error) {
 	for _, hop := range order {
 		s.Hops = append(s.Hops, *s.hops[hop])
 	}
-	s.Overall = status.Overall(s.Hops)
+	s.Overall, s.CountNote = status.Overall(s.Hops), status.CountNote(s.Hops)
 	return s.Status, nil, errors.Join(s.faults...)
 }
 

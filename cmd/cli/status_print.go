@@ -18,7 +18,7 @@ func printStatus(out io.Writer, now status.Status, width int) {
 	}
 	fmt.Fprint(out, "\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "HOP\tSTATE\tRECORDS\tA SECOND\tWAITING\tRETRIES\tFAILURES")
+	fmt.Fprintln(table, "HOP\tSTATE\tCOUNT\tA SECOND\tWAITING\tRETRIES\tFAILURES")
 	for _, hop := range now.Hops {
 		waiting, rate := "-", "-"
 		if hop.Waiting != nil {
@@ -27,7 +27,7 @@ func printStatus(out io.Writer, now status.Status, width int) {
 		if hop.PerSecond != nil {
 			rate = fmt.Sprintf("%.1f", *hop.PerSecond)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", hop.Name, hop.State, hop.Records, rate, waiting, count(hop.Retries), count(hop.Failures))
+		fmt.Fprintf(table, "%s\t%s\t%d %s\t%s\t%s\t%s\t%s\n", hop.Name, hop.State, hop.Records, hop.Unit, rate, waiting, count(hop.Retries), count(hop.Failures))
 	}
 	_ = table.Flush() // out's errors are seen below
 	fmt.Fprintln(out)
@@ -38,6 +38,9 @@ func printStatus(out io.Writer, now status.Status, width int) {
 	}
 	line := func(name, format string, args ...any) {
 		fmt.Fprint(out, broken(fmt.Sprintf("%-13s ", name), fmt.Sprintf(format, args...), width))
+	}
+	if now.CountNote != "" {
+		line("count", "%s", now.CountNote)
 	}
 	line("freshness", "%s", freshText(now.Freshness))
 	line("transform", "%s", transformText(now.Transform))

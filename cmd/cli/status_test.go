@@ -16,11 +16,11 @@ import (
 
 func aStatus() status.Status {
 	at := time.Date(2026, 11, 22, 7, 30, 12, 0, time.UTC)
-	hop := func(hop status.Hop, name string, records int64) status.OfHop {
-		return status.OfHop{Hop: hop, Name: name, Health: status.Health{State: status.Flowing}, Records: records}
+	hop := func(hop status.Hop, name string, records int64, unit string) status.OfHop {
+		return status.OfHop{Hop: hop, Name: name, Health: status.Health{State: status.Flowing}, Records: records, Unit: unit}
 	}
 	s := status.Status{
-		At: at, Hops: []status.OfHop{hop(status.Kafka, "Kafka", 1200), hop(status.Bridge, "Bridge", 1100), hop(status.TransformRuns, "Transform", 21)},
+		At: at, Hops: []status.OfHop{hop(status.Kafka, "Kafka", 1200, status.Records), hop(status.Bridge, "Bridge", 1100, status.Records), hop(status.TransformRuns, "Transform", 21, status.Models)},
 		Quarantined: 3, QuarantinedShare: new(0.0025), DeadLetters: 1,
 		Freshness: status.Freshness{Records: 9, P50: new(0.42), P99: new(1.31)},
 		Transform: status.Transform{LastFinished: new(at.Add(-9 * time.Second)), LastTook: new(2.3), LastStatus: new("ok"), Changed: 2, TestsRun: 16, Next: new(at.Add(48 * time.Second))},
@@ -33,12 +33,24 @@ func aStatus() status.Status {
 	return s
 }
 
+// After a replay hops count more than Kafka, and status says why.
+func TestPrintStatus_SaysWhyHopsCountMore(t *testing.T) {
+	now := aStatus()
+	now.Hops[1].Records = 2600
+	now.CountNote = status.CountNote(now.Hops)
+	var out strings.Builder
+	printStatus(&out, now, 80)
+	if said := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(said, "count Bridge counts more records than Kafka holds. Records that were sent again, by a replay,") {
+		t.Error(out.String())
+	}
+}
+
 const wantStatus = `07:30:12 behind
 
-HOP        STATE    RECORDS  A SECOND  WAITING    RETRIES  FAILURES
-Kafka      flowing  1200     561.4     -          -        -
-Bridge     behind   1100     -         100, 60 s  4        0
-Transform  flowing  21       -         -          -        -
+HOP        STATE    COUNT         A SECOND  WAITING    RETRIES  FAILURES
+Kafka      flowing  1200 records  561.4     -          -        -
+Bridge     behind   1100 records  -         100, 60 s  4        0
+Transform  flowing  21 models     -         -          -        -
 
 Bridge: 100 records wait, the oldest for 60 s. It catches up once the load falls
         or the transport takes more; more CPU helps.

@@ -67,10 +67,11 @@ func trace(ctx context.Context, args []string, streams *Streams) error {
 	t.seek.Location, t.seek.Prod = proof.location, proof.config.BigQuery.ProdDataset
 	var found []*ledger.Trace
 	var more bool
+	var toRead ledger.Scan
 	err = streams.during("looking for the record", func() (err error) {
 		found, more, err = ledger.Find(ctx, proof.Sources, t.seek, func(scan ledger.Scan) error {
 			fmt.Fprintf(streams.Err, "to read: %s of BigQuery, and the objects of the record's batch\n", ledger.Size(scan.BigQueryBytes))
-			if t.dry {
+			if toRead = scan; t.dry {
 				return errEnough
 			}
 			return nil
@@ -78,7 +79,7 @@ func trace(ctx context.Context, args []string, streams *Streams) error {
 		return err
 	})
 	if errors.Is(err, errEnough) {
-		return nil
+		return t.tellScan(streams, toRead)
 	}
 	if err != nil {
 		return err

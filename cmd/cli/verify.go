@@ -69,7 +69,7 @@ func verify(ctx context.Context, args []string, streams *Streams) error {
 	defer func() { _ = check.Close() }()
 	fmt.Fprintf(streams.Err, "to read: %s\n", check.Scan)
 	if v.dry {
-		return nil
+		return v.tellScan(streams, check.Scan)
 	}
 	var report *ledger.Report
 	err = streams.during("reading and comparing", func() (err error) {

@@ -17,7 +17,25 @@ type books struct {
 	repeated            Spans
 	rows                int64
 	lake                Spans
+	objects             []held // of the lake
 	letters             []letter
+}
+
+// A held is what an object has of a place.
+type held struct {
+	object  string
+	offsets Spans
+}
+
+// fromLake is how to put offsets that are in the lake back.
+func (b *books) fromLake(offsets Spans) string {
+	var objects []string
+	for _, one := range b.objects {
+		if len(one.offsets.And(offsets)) > 0 {
+			objects = append(objects, one.object)
+		}
+	}
+	return fromLake(b.place, objects)
 }
 
 // A letter is what a dead letter has of a place.
@@ -80,6 +98,14 @@ func (j *judge) problem(kind Kind, place Place, offsets Spans, in, text, remedy 
 
 func (j *judge) note(kind Kind, place Place, offsets Spans, text string) int64 {
 	return j.add(&j.notes, kind, place, offsets, "", text, "")
+}
+
+// remedy is that of offsets; "" where there are none.
+func remedy(how func(Place, Spans) string, place Place, offsets Spans) string {
+	if len(offsets) == 0 {
+		return ""
+	}
+	return how(place, offsets)
 }
 
 // add returns how many offsets there are; without any there is no finding.
@@ -196,14 +222,14 @@ func (j *judge) lacking(ctx context.Context, b *books, a *Account, rest Spans) e
 	a.InFlight = j.note(InFlight, b.place, young, "in flight")
 	if !j.byName && !j.noTables {
 		only := rest.And(b.lake)
-		a.OnlyInLake = j.problem(OnlyInLake, b.place, only, "", "in the lake, and neither in staging nor in quarantine", fromLake)
+		a.OnlyInLake = j.problem(OnlyInLake, b.place, only, "", "in the lake, and neither in staging nor in quarantine", b.fromLake(only))
 		rest = rest.Not(only)
 	}
 	held, err := j.records(ctx, b.place, rest)
 	if err != nil {
 		return err
 	}
-	a.Missing = j.problem(Missing, b.place, held, "", "in Kafka, and in "+j.nowhere, fromKafka)
+	a.Missing = j.problem(Missing, b.place, held, "", "in Kafka, and in "+j.nowhere, remedy(fromKafka, b.place, held))
 	none := rest.Not(held)
 	if a.NoRecords = none.Count(); a.NoRecords > 0 {
 		f := of(NoRecords, b.place, none, fmt.Sprintf("%d offsets hold no record: markers of transactions, aborted or compacted records", none.Count()), "")
@@ -242,7 +268,8 @@ func (j *judge) past(b *books, a *Account, gone, landed Spans) {
 			}
 			j.note(Expired, b.place, expired, "in the lake; staging keeps them no longer")
 		}
-		a.OnlyInLake += j.problem(OnlyInLake, b.place, lake.Not(expired), "", "in the lake, and neither in staging nor in quarantine; Kafka holds them no more", fromLake)
+		only := lake.Not(expired)
+		a.OnlyInLake += j.problem(OnlyInLake, b.place, only, "", "in the lake, and neither in staging nor in quarantine; Kafka holds them no more", b.fromLake(only))
 	}
 	all := known.Or(lake)
 	next := all[len(all)-1].Next
@@ -308,6 +335,6 @@ func (j *judge) againstLake(ctx context.Context, b *books, a *Account, scope Spa
 		}
 		j.note(InFlight, b.place, young, "in staging, and in flight to the lake")
 	}
-	a.NotInLake = j.problem(NotInLake, b.place, lacks, "", "in staging and not in the lake", intoLake)
+	a.NotInLake = j.problem(NotInLake, b.place, lacks, "", "in staging and not in the lake", remedy(intoLake, b.place, lacks))
 	return nil
 }

@@ -371,6 +371,7 @@ func (c *Check) books(j *judge, h harvest) map[Place]*books {
 			place = known(all, place)
 			at(place)
 			inLake[place] = append(inLake[place], spans...)
+			all[place].objects = append(all[place].objects, held{f.object.Name, spans})
 		}
 	}
 	for place, spans := range inLake {
@@ -422,7 +423,7 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 	for i := range h.letters {
 		switch l := &h.letters[i]; {
 		case l.Topic == "":
-			j.problems = append(j.problems, Finding{Kind: BadLetter, In: l.ID, Text: "dead letter " + l.ID + " is not a batch: nobody can say which records it has"})
+			j.notes = append(j.notes, Finding{Kind: BadLetter, In: l.ID, Text: "dead letter " + l.ID + " is not a batch of this pipeline: nobody can say which records it has, if any", Remedy: fmt.Sprintf(lookAtIt, l.ID)})
 		case !j.outstanding[l] && !c.leftOut(l.Topic) && !j.bounded && c.options.To.IsZero():
 			j.notes = append(j.notes, Finding{Kind: Settled, In: l.ID, Text: "dead letter " + l.ID + ": all its records have arrived", Remedy: discardOnly})
 		}

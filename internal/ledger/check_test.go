@@ -168,7 +168,7 @@ func TestCheck_NamesWhatIsTamperedWith(t *testing.T) {
 			w.letters = []DeadLetter{letterOf("17", zero, 0, 99, false, true)}
 		}, "dead_letter incidents/0 0-6, 9-99 in 17", ""},
 		{"a dead letter that has arrived", func(w *world) { w.letters = []DeadLetter{letterOf("17", zero, 0, 99, true, false)} }, "", "settled in 17"},
-		{"a dead letter that is no batch", func(w *world) { w.letters = []DeadLetter{{ID: "17"}} }, "bad_letter in 17", ""},
+		{"a dead letter that is no batch", func(w *world) { w.letters = []DeadLetter{{ID: "17"}} }, "", "bad_letter in 17"},
 		{"a topic id that Kafka does not have", func(w *world) {
 			old := place("incidents", older, 0)
 			w.runs = append(w.runs, run("incidents", old, 0, 3), run("incidents", old, 6, 9))
@@ -272,6 +272,33 @@ func TestCheck_NamesWhatIsTamperedWith(t *testing.T) {
 }
 
 var equateEmpty = cmp.Transformer("list", func(all []string) string { return fmt.Sprint(len(all), strings.Join(all, "; ")) })
+
+// What is missing comes with the command that brings it back.
+func TestCheck_NamesTheCommand(t *testing.T) {
+	hours := func(w *world) {
+		w.finds[0] = object("raw/incidents/dt=2026-11-20/hour=07/incidents-0f9b3c52-1.parquet", zero, Span{0, 7}, Span{9, 50})
+		w.finds = append(w.finds, object("raw/incidents/dt=2026-11-20/hour=23/incidents-0f9b3c52-2.parquet", zero, Span{50, 90}),
+			object("raw/incidents/dt=2026-11-25/hour=01/incidents-0f9b3c52-3.parquet", zero, Span{90, 100}))
+	}
+	for _, c := range []struct {
+		name   string
+		tamper func(w *world)
+		want   string
+	}{
+		{"in no place", func(w *world) { w.without("quarantine", zero, 8) }, "stationflow replay kafka --topic incidents --partition 0 --offsets 8-8"},
+		{"rows of an hour", func(w *world) { hours(w); w.without("incidents", zero, 20) }, "stationflow replay lake --topic incidents --from 2026-11-20T07:00 --to 2026-11-20T08:00"},
+		{"rows over midnight", func(w *world) { hours(w); w.without("incidents", zero, 20); w.without("incidents", zero, 70) },
+			"stationflow replay lake --topic incidents --from 2026-11-20T07:00 --to 2026-11-21T00:00"},
+		{"an object", func(w *world) { w.finds = w.finds[1:] }, "stationflow replay kafka --topic incidents --partition 0 --offsets 0-99 writes what the lake lacks"},
+	} {
+		w := newWorld()
+		c.tamper(w)
+		report := w.check(t)
+		if len(report.Problems) != 1 || !strings.HasSuffix(report.Problems[0].Remedy, c.want) {
+			t.Errorf("%s: %v, want %s", c.name, report.Problems, c.want)
+		}
+	}
+}
 
 // What is there adds up, place by place.
 func TestCheck_Accounts(t *testing.T) {

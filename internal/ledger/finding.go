@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/stationflow/stationflow/internal/lake"
 )
 
 // A Kind is what is wrong, or worth to be known.
@@ -20,7 +23,6 @@ const (
 	WrongTable   Kind = "wrong_table"    // a table has rows of another topic
 	NotInKafka   Kind = "not_in_kafka"   // rows that say they are of records which Kafka never had
 	BadObject    Kind = "bad_object"     // an object cannot be read, or is somebody else's
-	BadLetter    Kind = "bad_letter"     // a dead letter that is no batch
 	UnreadTopic  Kind = "unread_topic"   // Kafka does not tell of a topic
 	InFlight     Kind = "in_flight"      // from here on notes: young records that have not arrived everywhere
 	Duplicates   Kind = "duplicates"     // rows beyond one for each record, which readers drop
@@ -31,6 +33,7 @@ const (
 	Expired      Kind = "expired"        // the lake has what staging keeps no longer
 	Unfinished   Kind = "unfinished"     // a transaction is open
 	Settled      Kind = "settled"        // a dead letter whose records have arrived
+	BadLetter    Kind = "bad_letter"     // a dead letter that is no batch; what is missing is found out without it
 	SetAside     Kind = "set_aside"      // the lake has the bytes of records that no file could hold
 	NotCompared  Kind = "not_compared"   // values of too many records were to be compared
 	LakeByName   Kind = "lake_by_name"   // the contents of objects were not read
@@ -97,13 +100,44 @@ func sortFindings(all []Finding) {
 
 // What to do, by command. docs/runbooks.md says more.
 const (
-	fromKafka   = "Replay them from Kafka: docs/runbooks.md, Replay"
-	fromLake    = "Replay them from the lake: docs/runbooks.md, Replay"
-	intoLake    = "Replay them from Kafka, which writes what the lake lacks: docs/runbooks.md, Replay"
 	sendAgain   = "Send it again: stationflow deadletters resend %s"
 	seeValues   = "Somebody changed one of them: stationflow trace shows the row and the object, and Kafka has what was sent: docs/runbooks.md, Is all there?"
 	seeBridge   = "See whether the bridge runs and what its /healthz says: docs/runbooks.md, lag"
 	deleteRows  = "Find out who wrote them, and delete them from %s: they are no rows of that topic"
 	moveObject  = "Find out who wrote it, move it away, and replay its records from Kafka: docs/runbooks.md, Replay"
 	discardOnly = "Send it again to be rid of it: that adds rows which readers drop"
+	lookAtIt    = "Look at it: stationflow deadletters show %[1]s; take it away: stationflow deadletters discard --reason \"not a batch\" %[1]s"
 )
+
+// fromKafka is how to send what Kafka holds to ingest again. What lies between
+// several ranges is sent, too, which does no harm.
+func fromKafka(place Place, offsets Spans) string {
+	return fmt.Sprintf("Send them again from Kafka: stationflow replay kafka --topic %s --partition %d --offsets %d-%d",
+		place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
+}
+
+// intoLake is how to write what the lake lacks.
+func intoLake(place Place, offsets Spans) string {
+	return fromKafka(place, offsets) + " writes what the lake lacks"
+}
+
+// fromLake is how to put what the objects hold back into staging: the events of
+// their hours. Without objects it is left to a person which hours these are.
+func fromLake(place Place, objects []string) string {
+	var first, last time.Time
+	for _, name := range objects {
+		hour, ok := lake.FolderHour(name)
+		if ok && (first.IsZero() || hour.Before(first)) {
+			first = hour
+		}
+		if ok && hour.After(last) {
+			last = hour
+		}
+	}
+	from, to := "TIME", "TIME"
+	if !first.IsZero() {
+		const form = "2006-01-02T15:04"
+		from, to = first.Format(form), last.Add(time.Hour).Format(form)
+	}
+	return fmt.Sprintf("Put them back from the lake: stationflow replay lake --topic %s --from %s --to %s", place.Topic, from, to)
+}

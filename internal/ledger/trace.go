@@ -463,7 +463,7 @@ func (t *tracer) judge(one *Trace, extent *Extent) (state, text string) {
 	case buried >= 0:
 		return InDeadLetter, "it is in a dead letter. " + fmt.Sprintf(sendAgain, one.DeadLetters[buried].ID)
 	case len(one.Lake) > 0:
-		return InLakeOnly, "it is in the lake, and neither in staging nor in quarantine. " + fromLake
+		return InLakeOnly, "it is in the lake, and neither in staging nor in quarantine. " + fromLake(one.Place, names(one.Lake))
 	case extent == nil:
 		return IsUnknown, "Kafka has no such topic id or partition, and no table has the record"
 	case one.Offset < extent.Begin:
@@ -479,5 +479,12 @@ func (t *tracer) judge(one *Trace, extent *Extent) (state, text string) {
 	case one.Offset >= extent.Committed:
 		return IsWaiting, "it waits in Kafka: the bridge has not handed it on. " + seeBridge
 	}
-	return IsMissing, "it is in Kafka, and in no table, object or dead letter. " + fromKafka
+	return IsMissing, "it is in Kafka, and in no table, object or dead letter. " + fromKafka(one.Place, Of(Span{one.Offset, one.Offset + 1}))
+}
+
+func names(objects []AtObject) (all []string) {
+	for _, object := range objects {
+		all = append(all, object.Name)
+	}
+	return all
 }

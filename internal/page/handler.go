@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"io/fs"
+	"mime"
 	"net/http"
 	"time"
 
@@ -24,7 +25,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Handler serves the page at / and
 //
-//	/api/view       the answer to one question (view.Ask), or 400 with an error
+//	/api/view       the answer to one question (view.Ask), or 400 with view.Refusal
 //	/api/view.csv   one chart of it, named by chart, as comma-separated values
 //	/api/dashboard  the figures, metric by metric (Figures)
 //	/api/tables     the five dashboard tables, row by row
@@ -61,7 +62,7 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(http.StatusBadRequest)
-		writeJSON(w, map[string]string{"error": err.Error()})
+		writeJSON(w, p.View.Refuse(err))
 		return
 	}
 	writeJSON(w, answer)
@@ -74,12 +75,12 @@ func (p *Page) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.URL.Query().Get("chart")
-	for _, chart := range answer.Charts {
-		if chart.ID == id {
+	for i := range answer.Charts {
+		if chart := &answer.Charts[i]; chart.ID == id {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-			w.Header().Set("Content-Disposition", `attachment; filename="`+id+`.csv"`)
+			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": answer.FileName(chart)}))
 			w.Header().Set("Cache-Control", "no-store")
-			_ = chart.WriteCSV(w) // an error means that the client went away
+			_ = answer.WriteCSV(w, chart) // an error means that the client went away
 			return
 		}
 	}

@@ -91,9 +91,10 @@ type Group struct {
 	Topic    string    `bigquery:"kafka_topic"`
 	Reason   string    `bigquery:"reason"`
 	Records  int64     `bigquery:"records"`
-	First    time.Time `bigquery:"first"`
-	Last     time.Time `bigquery:"last"`
-	Examples []Example `bigquery:"-"` // the newest, newest first
+	First    time.Time `bigquery:"first"` // when the first of them came into quarantine
+	Last     time.Time `bigquery:"last"`  // when the last of them did
+	Tried    time.Time `bigquery:"tried"` // when the newest of them was refused last: by a retry, or when it came
+	Examples []Example `bigquery:"-"`     // the newest, newest first
 }
 
 // An Example is one record of a group.
@@ -109,9 +110,16 @@ type Example struct {
 // with so many examples. It reads neither keys nor values.
 func (t *Table) Groups(ctx context.Context, f Filter, examples int) (groups []Group, err error) {
 	at := make(map[[2]string]int) // by topic and reason
-	statement := t.held(f) + `
-select kafka_topic, reason, count(*) as records, min(ingested_at) as first, max(ingested_at) as last
+	statement := t.held(f) + `,
+arrivals as (
+  select kafka_topic_id, kafka_partition, kafka_offset, min(ingested_at) as arrived_at
+  from ` + t.name + `
+  where reason != 'accepted'
+  group by kafka_topic_id, kafka_partition, kafka_offset
+)
+select kafka_topic, reason, count(*) as records, min(arrived_at) as first, max(arrived_at) as last, max(ingested_at) as tried
 from held
+join arrivals using (kafka_topic_id, kafka_partition, kafka_offset)
 where ` + f.condition() + `
 group by kafka_topic, reason
 order by records desc, kafka_topic, reason`

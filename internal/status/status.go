@@ -14,6 +14,7 @@ type Status struct {
 	View       int64      `json:"view"`        // counts readings of the typed marts
 	ComputedAt *time.Time `json:"computed_at"` // of the newest figures
 	WaitingFor string     `json:"waiting_for"` // empty once there are figures
+	CountNote  string     `json:"count_note"`  // why hops count more records than Kafka; "" where none does
 	TimeZone   string     `json:"time_zone"`   // of all times: the network's
 
 	Simulation *Simulation `json:"simulation"` // null where the stations are real
@@ -85,7 +86,8 @@ type OfHop struct {
 	Hop  Hop    `json:"hop"`
 	Name string `json:"name"`
 	Health
-	Records   int64    `json:"records"` // that have passed; of prod the rows of the dashboard tables
+	Records   int64    `json:"records"` // that have passed; of what Unit says
+	Unit      string   `json:"unit"`    // records, models or rows
 	PerSecond *float64 `json:"per_second"`
 	Waiting   *Lag     `json:"waiting"`
 	Retries   *int64   `json:"retries"`

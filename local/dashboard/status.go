@@ -82,11 +82,11 @@ func statusOf(p Pipeline, s *page.Snapshot, sizes map[string]int64, now time.Tim
 		flow := p.flow(hop, s)
 		v.Hops = append(v.Hops, HopStatus{
 			Hop: hop, Name: p.name(hop), Health: judged[hop],
-			Records: flow.Records, PerSecond: flow.PerSecond, Waiting: flow.Waiting.status(),
+			Records: flow.Records, Unit: unit(hop), PerSecond: flow.PerSecond, Waiting: flow.Waiting.status(),
 			Retries: flow.Retries, Failures: flow.Failures,
 		})
 	}
-	v.Overall = status.Overall(v.Hops)
+	v.Overall, v.CountNote = status.Overall(v.Hops), status.CountNote(v.Hops)
 	return v
 }
 
@@ -99,6 +99,17 @@ func (p *Pipeline) flow(hop Hop, s *page.Snapshot) Flow {
 		return Flow{Records: int64(len(s.Rows))}
 	}
 	return p.Flows[hop]
+}
+
+// unit is what a hop counts.
+func unit(hop Hop) string {
+	switch hop {
+	case TransformRuns:
+		return status.Models
+	case Prod:
+		return status.Rows
+	}
+	return status.Records
 }
 
 // name is what people call a hop.

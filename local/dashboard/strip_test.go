@@ -317,12 +317,14 @@ setTimeout(() => {
     if (e.closest(".scroll")) continue // which shows the rest when it is scrolled, but for the lists below
     if (box.right > root.clientWidth + 0.5 || (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)) clipped += e.textContent.slice(0, 40) + "; "
   }
-  for (const list of document.querySelectorAll("#now .scroll, #alerts .scroll, #freshness .scroll")) {
+  for (const list of document.querySelectorAll(root.clientWidth <= 400 ? ".scroll" : "#now .scroll, #alerts .scroll, #freshness .scroll")) {
     if (list.scrollWidth > list.clientWidth) clipped += list.ariaLabel + " is " + list.scrollWidth + " wide in " + list.clientWidth + "; "
   }
   for (const canvas of document.querySelectorAll("canvas")) {
     const [box, room] = [canvas.getBoundingClientRect(), canvas.parentElement.getBoundingClientRect()]
     if (canvas.offsetParent && (box.right > room.right + 0.5 || box.width < room.width - 1)) clipped += "a chart of " + box.width + " in " + room.width + "; "
+    for (const tick of Chart.getChart(canvas)?.scales.y.ticks ?? []) if (canvas.offsetParent && [tick.label].flat().some((l) => String(l).endsWith("…"))) clipped += "the label " + [tick.label].flat().join(" ") + "; "
+    if (canvas.closest("[data-chart=entered_by_hour]") && Chart.getChart(canvas)?.data.labels.length > 0 && !Chart.getChart(canvas).scales.x.ticks[0]?.label.endsWith(":00")) clipped += "the hours below a chart; "
   }
   Object.assign(root.dataset, { contrast: least.toFixed(2), of, clipped, width: root.clientWidth, dark: matchMedia("(prefers-color-scheme: dark)").matches })
 }, 5000)

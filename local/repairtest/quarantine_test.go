@@ -49,6 +49,8 @@ func TestQuarantine(t *testing.T) {
 		Groups  []struct {
 			Topic, Reason string
 			Records       int64
+			First, Last   time.Time
+			Tried         time.Time `json:"last_tried"`
 			Examples      []struct{ Place, Detail string }
 		}
 	}
@@ -85,6 +87,13 @@ func TestQuarantine(t *testing.T) {
 	}
 	l.must("quarantine show incidents/0/1", "accepted when it was tried again")
 	l.must("quarantine retry --all", "26 records chosen: 17 accepted, 9 still refused (not_json 9)")
+	// A retry is no new arrival: the records are as long in quarantine as before.
+	before := list.Groups[1]
+	l.mustJSON("quarantine list", &list)
+	if after := list.Groups[0]; !after.First.Equal(before.First) || !after.Last.Equal(before.Last) || !after.Tried.After(before.Last) {
+		t.Errorf("not_json was listed as %+v, and after the retry as %+v", before, after)
+	}
+	l.must("quarantine list", "FIRST", "LAST TRIED", before.First.UTC().Format(time.RFC3339))
 	if got := l.counted(); got.staged != 21 || got.quarantined != 9 || got.inBoth != 0 || got.missing != 0 {
 		t.Errorf("the ledger after the retry: %+v", got)
 	}

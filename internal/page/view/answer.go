@@ -27,6 +27,7 @@ type Answer struct {
 	// Until is the hour before which today's hours are complete, and up to
 	// which earlier periods are compared; null where today is not asked for.
 	Until    *int      `json:"until"`
+	ToCome   bool      `json:"to_come"`  // none of the hours that were asked for has begun
 	Stations []Station `json:"stations"` // all there are, in their order
 	Unknown  []string  `json:"unknown"`  // stations that were asked for and are not there
 
@@ -50,8 +51,27 @@ type Figure struct {
 	Label    string     `json:"label"`
 	Unit     string     `json:"unit"`
 	Value    *float64   `json:"value"`    // so far, where today is asked for
-	Until    *float64   `json:"until"`    // of the complete hours alone, which is what is compared
-	Compared []*float64 `json:"compared"` // for each further period
+	Until    *float64   `json:"until"`    // of the complete hours alone
+	Compared []Compared `json:"compared"` // for each further period; none of hours to come
+}
+
+// A Refusal is the document of a question that cannot be answered, with what can
+// be asked.
+type Refusal struct {
+	Error    string     `json:"error"` // a sentence for the person who asks
+	Oldest   civil.Date `json:"oldest"`
+	Today    civil.Date `json:"today"`
+	Stations []Station  `json:"stations"`
+}
+
+// Refuse makes the document of an error of Answer.
+func (s *Store) Refuse(why error) Refusal {
+	today := s.today()
+	r := Refusal{Error: why.Error(), Oldest: today.AddDays(1 - Days), Today: today, Stations: []Station{}}
+	for _, name := range s.last.Load().stations {
+		r.Stations = append(r.Stations, Station{Name: name})
+	}
+	return r
 }
 
 // A question is an Ask with what it is asked of.
@@ -60,7 +80,12 @@ type question struct {
 	*content
 	today   civil.Date
 	until   int64 // hours before this one are over today
+	hour    int64 // of now
 	periods []Period
+	order   map[string]int     // the place of each station
+	sets    map[[2]int]hourSet // by evidence and period
+	pairs   map[[2]int]*pair   // likewise
+	sums    map[int]*tally     // by period
 }
 
 // Answer answers a question. A question that cannot be understood is an error
@@ -74,7 +99,8 @@ func (s *Store) Answer(values url.Values) (*Answer, error) {
 		return nil, err
 	}
 	s.asking()
-	q := &question{Ask: ask, content: s.last.Load(), today: today}
+	q := &question{Ask: ask, content: s.last.Load(), today: today, hour: int64(now.Hour()),
+		order: map[string]int{}, sets: map[[2]int]hourSet{}, pairs: map[[2]int]*pair{}, sums: map[int]*tally{}}
 	q.until = q.complete(moment, now)
 	q.periods = q.Ask.periods(today)
 	a := &Answer{
@@ -90,9 +116,10 @@ func (s *Store) Answer(values url.Values) (*Answer, error) {
 	if q.To == today {
 		a.Until = new(int(min(q.until, int64(q.End))))
 	}
+	a.ToCome = q.toCome()
 	known := map[string]bool{}
-	for _, name := range q.stations {
-		known[name] = true
+	for i, name := range q.stations {
+		known[name], q.order[name] = true, i
 		a.Stations = append(a.Stations, Station{name, len(q.Stations) > 0 && q.chosen(name)})
 	}
 	for _, name := range q.Stations {
@@ -138,7 +165,7 @@ func (q *question) complete(moment Moment, now time.Time) int64 {
 // window is the whole of a period, or only the part of it that can be
 // compared: its last day up to where today's hours are complete.
 func (q *question) window(p Period, compared bool) window {
-	w := window{p.From, p.To, int64(q.First), int64(q.End), 24}
+	w := window{from: p.From, to: p.To, first: int64(q.First), end: int64(q.End), lastEnd: 24}
 	if compared && q.To == q.today {
 		w.lastEnd = q.until
 	}
@@ -164,27 +191,27 @@ func zero(t *tally, s sum) *float64 {
 func (q *question) figures() (all []Figure, estimated bool) {
 	values := []struct {
 		id, label, unit string
+		evidence        evidence
 		of              func(*tally) *float64
 	}{
-		{"entered", "Entered", "passengers", func(t *tally) *float64 { return t.entered.figure() }},
-		{"exited", "Exited", "passengers", func(t *tally) *float64 { return t.exited.figure() }},
-		{"waiting", "Mean waiting time", "minutes", func(t *tally) *float64 { return t.waiting.over(t.flowRecords) }},
-		{"rejection_rate", "Tickets rejected", "share", (*tally).rejection},
-		{"arrivals", "Arrivals", "trains", func(t *tally) *float64 { return zero(t, t.arrivals) }},
-		{"punctuality_rate", "Punctuality", "share", (*tally).punctuality},
-		{"delay", "Mean delay", "minutes", (*tally).delay},
-		{"incidents", "Incidents", "incidents", func(t *tally) *float64 { return zero(t, t.incidents) }},
-		{"failures", "Equipment failures", "failures", func(t *tally) *float64 { return zero(t, t.failures) }},
+		{"entered", "Entered", "passengers", enteredKnown, func(t *tally) *float64 { return t.entered.figure() }},
+		{"exited", "Exited", "passengers", exitedKnown, func(t *tally) *float64 { return t.exited.figure() }},
+		{"waiting", "Mean waiting time", "minutes", flowKnown, func(t *tally) *float64 { return t.waiting.over(t.flowRecords) }},
+		{"rejection_rate", "Tickets rejected", "share", ticketsKnown, (*tally).rejection},
+		{"arrivals", "Arrivals", "trains", trainsKnown, func(t *tally) *float64 { return zero(t, t.arrivals) }},
+		{"punctuality_rate", "Punctuality", "share", trainsKnown, (*tally).punctuality},
+		{"delay", "Mean delay", "minutes", trainsKnown, (*tally).delay},
+		{"incidents", "Incidents", "incidents", anythingKnown, func(t *tally) *float64 { return zero(t, t.incidents) }},
+		{"failures", "Equipment failures", "failures", anythingKnown, func(t *tally) *float64 { return zero(t, t.failures) }},
 	}
 	whole := q.total(q.window(q.periods[0], false))
-	var compared []*tally
-	for _, p := range q.periods {
-		compared = append(compared, q.total(q.window(p, true)))
-	}
 	for _, v := range values {
-		f := Figure{ID: v.id, Label: v.label, Unit: v.unit, Value: v.of(whole), Until: v.of(compared[0]), Compared: []*float64{}}
-		for _, t := range compared[1:] {
-			f.Compared = append(f.Compared, v.of(t))
+		f := Figure{ID: v.id, Label: v.label, Unit: v.unit, Compared: []Compared{}}
+		if !q.toCome() {
+			f.Value, f.Until = v.of(whole), v.of(q.upTo(0))
+			for i := 1; i < len(q.periods); i++ {
+				f.Compared = append(f.Compared, q.compare(v.evidence, i, v.of))
+			}
 		}
 		all = append(all, f)
 	}

@@ -37,12 +37,12 @@ func ParseAsk(values url.Values, today civil.Date) (Ask, error) {
 		a.To = today.AddDays(-named.ago)
 		a.From = a.To.AddDays(1 - named.days)
 	} else if a.Range != "dates" {
-		return a, fmt.Errorf("range is %q: use today, yesterday, 7d, 28d, or dates with from and to", a.Range)
+		return a, fmt.Errorf("the days (range) are %q: use today, yesterday, 7d, 28d, or dates with from and to", a.Range)
 	} else if err := a.dates(values, today); err != nil {
 		return a, err
 	}
 	if !slices.Contains([]string{"both", "before", "week", "none"}, a.Compare) {
-		return a, fmt.Errorf("compare is %q: use both, before, week or none", a.Compare)
+		return a, fmt.Errorf("the comparison (compare) is %q: use both, before, week or none", a.Compare)
 	}
 	if hours := values.Get("hours"); hours != "" {
 		first, end, _ := strings.Cut(hours, "-")
@@ -50,7 +50,7 @@ func ParseAsk(values url.Values, today civil.Date) (Ask, error) {
 		a.First, faulty[0] = strconv.Atoi(first)
 		a.End, faulty[1] = strconv.Atoi(end)
 		if faulty[0] != nil || faulty[1] != nil || a.First < 0 || a.End > 24 || a.First >= a.End {
-			return a, fmt.Errorf("hours is %q: use two hours of the day from 0 to 24, the first and the one before which it ends, such as 6-12", hours)
+			return a, fmt.Errorf("the hours (hours) are %q: use two hours of the day from 0 to 24, such as 6-12 from 06:00 to 12:00", hours)
 		}
 	}
 	for _, station := range values["station"] {
@@ -63,23 +63,26 @@ func ParseAsk(values url.Values, today civil.Date) (Ask, error) {
 
 func (a *Ask) dates(values url.Values, today civil.Date) error {
 	for _, one := range []struct {
-		name string
-		into *civil.Date
-	}{{"from", &a.From}, {"to", &a.To}} {
+		name, of string
+		into     *civil.Date
+	}{{"from", "first", &a.From}, {"to", "last", &a.To}} {
 		text := values.Get(one.name)
 		date, err := civil.ParseDate(text)
-		if err != nil {
-			return fmt.Errorf("%s is %q: use a date such as %s", one.name, text, today)
+		switch {
+		case text == "":
+			return fmt.Errorf("the %s day (%s) is missing: choose a date, such as %s", one.of, one.name, today)
+		case err != nil:
+			return fmt.Errorf("the %s day (%s) is %q, which is not a date: choose one such as %s", one.of, one.name, text, today)
 		}
 		*one.into = date
 	}
 	switch oldest := today.AddDays(1 - Days); {
 	case a.To.Before(a.From):
-		return fmt.Errorf("from is %s and to is %s: the first must not be later than the second", a.From, a.To)
+		return fmt.Errorf("the first day (from), %s, is later than the last (to), %s: exchange them or choose others", a.From, a.To)
 	case a.From.Before(oldest):
-		return fmt.Errorf("from is %s: the page knows the last %d days, from %s on", a.From, Days, oldest)
+		return fmt.Errorf("the first day (from), %s, is too long ago: the page has the last %d days, so choose %s or later", a.From, Days, oldest)
 	case a.To.After(today):
-		return fmt.Errorf("to is %s: today, %s, is the last day there is", a.To, today)
+		return fmt.Errorf("the last day (to), %s, is still to come: choose %s, which is today, or earlier", a.To, today)
 	}
 	return nil
 }

@@ -18,6 +18,10 @@ type Chart struct {
 	By     string   `json:"by"`   // what a row is
 	Series []Series `json:"series"`
 	Rows   []Row    `json:"rows"`
+
+	// From and To are its days where they are not those that were asked for.
+	From civil.Date `json:"-"`
+	To   civil.Date `json:"-"`
 }
 
 // A Series is one column of values.
@@ -25,10 +29,12 @@ type Series struct {
 	Label string `json:"label"`
 	Unit  string `json:"unit"`  // share is 0..1; "" for text
 	Color string `json:"color"` // a station's name; row for each row's own; earlier, earliest or a colour of the page; hidden
+
+	Period Period `json:"-"` // that it is of, where a chart has several
 }
 
-// A Row is one name with a value for each series: a number, a text, or null
-// for what nobody knows.
+// A Row is one name with a value for each series: a number, a text, null for
+// what nobody knows, or "to come" for what nobody can know yet.
 type Row struct {
 	Name   string `json:"name"`
 	Values []any  `json:"values"`
@@ -50,37 +56,42 @@ func cell(figure *float64) any {
 	return *figure
 }
 
-// byPeriod is a chart with a series for each period. Where several are
-// compared they end with the last complete hour.
-func byPeriod[K comparable](q *question, c Chart, unit string, key func(*place) K, names []K, name func(K) string, of func(*tally) *float64) Chart {
-	var sums []map[K]*tally
-	for i, p := range q.periods {
-		c.Series = append(c.Series, Series{p.Label, unit, periodColor(c.By, i)})
-		sums = append(sums, tallies(q.content, q.window(p, len(q.periods) > 1), q.chosen, key))
+// A notYet stands for the value of an hour that has not begun.
+type notYet struct{}
+
+// MarshalJSON writes it as a text.
+func (notYet) MarshalJSON() ([]byte, error) { return []byte(`"to come"`), nil }
+
+// byPeriod is a chart with a series for each period that can be compared, and a
+// row for each name. Sum adds up a window by name, and of makes a figure of it.
+func byPeriod[T any](q *question, c Chart, unit string, e evidence, names []string, sum func(window) map[string]T, of func(T) *float64) Chart {
+	shown := q.beside(e)
+	var sums []map[string]T
+	for i, period := range shown.periods {
+		p := q.periods[period]
+		c.Series = append(c.Series, Series{Label: p.Label, Unit: unit, Color: periodColor(c.By, period), Period: p})
+		sums = append(sums, sum(shown.windows[i]))
 	}
-	for _, n := range names {
-		row := Row{Name: name(n)}
+	whole := sum(shown.whole)
+	for _, name := range names {
+		row, common := Row{Name: name}, false
 		for _, s := range sums {
 			value := any(nil)
-			if t := s[n]; t != nil {
-				value = cell(of(t))
+			if t, known := s[name]; known {
+				value, common = cell(of(t)), true
 			}
 			row.Values = append(row.Values, value)
 		}
+		switch t, known := whole[name]; {
+		case q.toCome():
+			row.Values[0] = notYet{}
+		case known && !common:
+			row.Values[0] = cell(of(t))
+		}
 		c.Rows = append(c.Rows, row)
 	}
-	if len(q.periods) > 1 {
-		c.Note = strings.TrimSpace(c.Note + " " + q.cut())
-	}
+	c.Note = strings.TrimSpace(c.Note + " " + shown.note)
 	return c
-}
-
-// cut says where periods end that are compared with today.
-func (q *question) cut() string {
-	if q.To != q.today || q.until >= int64(q.End) {
-		return ""
-	}
-	return fmt.Sprintf("Each until %s, when the last complete hour ended.", hour(q.until))
 }
 
 // periodColor is each row's own in a chart of stations or directions.
@@ -101,21 +112,23 @@ func (q *question) wanted() []string {
 	return slices.DeleteFunc(slices.Clone(q.stations), func(s string) bool { return !q.chosen(s) })
 }
 
-func (q *question) byStation(id, title, unit string, of func(*tally) *float64) Chart {
-	return byPeriod(q, Chart{ID: id, Title: title, Kind: "bars", By: "Station"}, unit,
-		func(p *place) string { return p.Station }, q.wanted(), func(s string) string { return s }, of)
+func (q *question) byStation(id, title, unit string, e evidence, of func(*tally) *float64) Chart {
+	sum := func(w window) map[string]*tally {
+		return tallies(q.content, w, q.chosen, func(p *place) string { return p.Station })
+	}
+	return byPeriod(q, Chart{ID: id, Title: title, Kind: "bars", By: "Station"}, unit, e, q.wanted(), sum, of)
 }
 
 func (q *question) passengersByStation() Chart {
-	return q.byStation("entered_by_station", "Passengers entered by station", "passengers", func(t *tally) *float64 { return t.entered.figure() })
+	return q.byStation("entered_by_station", "Passengers entered by station", "passengers", enteredKnown, func(t *tally) *float64 { return t.entered.figure() })
 }
 
 func (q *question) punctualityByStation() Chart {
-	return q.byStation("punctuality_by_station", "Punctuality by station", "share", (*tally).punctuality)
+	return q.byStation("punctuality_by_station", "Punctuality by station", "share", trainsKnown, (*tally).punctuality)
 }
 
 func (q *question) rejectionByStation() Chart {
-	return q.byStation("rejection_by_station", "Tickets rejected by station", "share", (*tally).rejection)
+	return q.byStation("rejection_by_station", "Tickets rejected by station", "share", ticketsKnown, (*tally).rejection)
 }
 
 // mostLines is how many stations one chart of lines shows.
@@ -125,60 +138,63 @@ const mostLines = 8
 // and else for each station.
 func (q *question) passengersByHour() Chart {
 	c := Chart{ID: "entered_by_hour", Title: "Passengers entered by hour", Kind: "lines", By: "Hour"}
-	type lineAt struct {
-		line int
-		hour int64
-	}
-	sums, days := map[lineAt]sum{}, map[lineAt]int{}
-	add := func(line int, p Period, chosen func(string) bool) {
-		w := q.window(p, false)
-		q.each(w, func(date civil.Date, d *day) {
-			end := int64(24) // of a mean today counts in the hours that are over
-			if w.from != w.to && date == q.today {
-				end = q.until
-			}
-			for h := range end {
-				days[lineAt{line, h}]++
-			}
-			rows(d.flow, w, chosen, func(f *flow) {
-				if f.Hour < end {
-					s := sums[lineAt{line, f.Hour}]
-					s.add(f.Entered)
-					sums[lineAt{line, f.Hour}] = s
-				}
-			})
-		})
+	var lines []map[int64]float64
+	add := func(p Period, station, color string) {
+		lines = append(lines, means(q.knownIn(p, station), func(f *flow) int64 { return f.Hour }))
+		label := p.Label
+		if color == station && len(q.wanted()) > 1 {
+			label = station
+		}
+		c.Series = append(c.Series, Series{Label: label, Unit: "passengers", Color: color, Period: p})
 	}
 	if wanted := q.wanted(); len(wanted) == 1 {
 		for i, p := range q.periods {
-			c.Series = append(c.Series, Series{p.Label, "passengers", []string{wanted[0], "earlier", "earliest"}[i]})
-			add(i, p, q.chosen)
+			add(p, wanted[0], []string{wanted[0], "earlier", "earliest"}[i])
 		}
 	} else {
-		for i, station := range wanted[:min(len(wanted), mostLines)] {
-			c.Series = append(c.Series, Series{station, "passengers", station})
-			add(i, q.periods[0], func(s string) bool { return s == station })
+		for _, station := range wanted[:min(len(wanted), mostLines)] {
+			add(q.periods[0], station, station)
 		}
 		if len(wanted) > mostLines {
 			c.Note = fmt.Sprintf("The first %d of %d stations; choose others above.", mostLines, len(wanted))
 		}
 	}
 	if q.From != q.To {
-		c.Note = strings.TrimSpace("Mean of a day. " + c.Note)
+		c.Note = strings.TrimSpace("Mean of the days that have data for the hour. " + c.Note)
 	}
-	if q.From == q.To && q.To == q.today && q.until < int64(q.End) && q.until >= int64(q.First) {
-		c.Note = strings.TrimSpace(c.Note + " The hour from " + hour(q.until) + " is not over.")
+	if q.From == q.today && q.until <= q.hour && q.hour < int64(q.End) && q.hour >= int64(q.First) {
+		c.Note = strings.TrimSpace(c.Note + " The hour from " + hour(q.hour) + " is not over.")
 	}
 	for _, h := range q.hours() {
 		row := Row{Name: hour(h)}
-		for line := range c.Series {
-			s := sums[lineAt{line, h}]
-			s.value /= float64(max(days[lineAt{line, h}], 1))
-			row.Values = append(row.Values, cell(s.figure()))
+		for i, line := range lines {
+			mean, known := line[h]
+			switch {
+			case known:
+				row.Values = append(row.Values, mean)
+			case c.Series[i].Period == q.periods[0] && q.ahead(h):
+				row.Values = append(row.Values, notYet{})
+			default:
+				row.Values = append(row.Values, nil)
+			}
 		}
 		c.Rows = append(c.Rows, row)
 	}
 	return c
+}
+
+// knownIn are the hours of a period in which a station reported who entered. Of
+// several days today has only the hours that are over.
+func (q *question) knownIn(p Period, station string) (all []*flow) {
+	w := q.window(p, false)
+	q.each(w, func(date civil.Date, d *day) {
+		rows(d.flow, w, func(s string) bool { return s == station }, func(f *flow) {
+			if f.Entered.Valid && (p.From == p.To || date != q.today || f.Hour < q.until) {
+				all = append(all, f)
+			}
+		})
+	})
+	return all
 }
 
 // hours are the hours of the day that were asked for, from the first to the

@@ -2,23 +2,29 @@ package view
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"cloud.google.com/go/civil"
 )
 
 // WriteCSV writes a chart as comma-separated values with a line of names. What
-// nobody knows is empty. A name that a spreadsheet would take for a formula
+// nobody knows, or nobody can know yet, is empty. The last columns say the same
+// in every line: of which days, hours and stations the values are, in which time
+// zone, and the chart's note. A name that a spreadsheet would take for a formula
 // begins with an apostrophe there, as spreadsheets write texts.
-func (c *Chart) WriteCSV(to io.Writer) error {
+func (a *Answer) WriteCSV(to io.Writer, c *Chart) error {
 	w := csv.NewWriter(to)
 	head := []string{c.By}
 	for _, s := range c.Series {
-		label := s.Label
-		if s.Unit != "" && !strings.EqualFold(s.Unit, label) {
-			label += " (" + s.Unit + ")"
-		}
-		head = append(head, plain(label))
+		head = append(head, plain(s.named()))
+	}
+	context := a.context(c)
+	for _, one := range context {
+		head = append(head, one[0])
 	}
 	_ = w.Write(head) // Error has the first fault
 	for _, row := range c.Rows {
@@ -33,10 +39,100 @@ func (c *Chart) WriteCSV(to io.Writer) error {
 				line = append(line, "")
 			}
 		}
+		for _, one := range context {
+			line = append(line, plain(one[1]))
+		}
 		_ = w.Write(line)
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// named is a series with its dates and its unit.
+func (s *Series) named() string {
+	label := s.Label
+	if s.Period.ID != "" && !strings.Contains(label, dates(s.Period.From, s.Period.To, " to ")) {
+		label += " " + dates(s.Period.From, s.Period.To, " to ")
+	}
+	if s.Unit != "" && !strings.EqualFold(s.Unit, label) {
+		label += " (" + s.Unit + ")"
+	}
+	return label
+}
+
+// context says what a chart's values are of, as names and values.
+func (a *Answer) context(c *Chart) [][2]string {
+	from, to := a.days(c)
+	return [][2]string{
+		{"From date", from.String()}, {"To date", to.String()},
+		{"Hours", hour(int64(a.Hours[0])) + " to " + hour(int64(a.Hours[1]))},
+		{"Stations", strings.Join(a.chosenStations(), ", ")},
+		{"Time zone", a.TimeZone}, {"Note", c.Note},
+	}
+}
+
+// days are the first and the last of what a chart is of.
+func (a *Answer) days(c *Chart) (from, to civil.Date) {
+	if c.From.IsValid() {
+		return c.From, c.To
+	}
+	return a.Periods[0].From, a.Periods[0].To
+}
+
+func (a *Answer) chosenStations() (names []string) {
+	for _, s := range a.Stations {
+		if s.Chosen {
+			names = append(names, s.Name)
+		}
+	}
+	if names == nil {
+		return []string{"all"}
+	}
+	return names
+}
+
+// mostNamed is how many stations a file's name has; more are counted.
+const mostNamed = 3
+
+// FileName is the name of a chart's file: the chart, its days and hours, the
+// stations, and the days that it is compared with.
+func (a *Answer) FileName(c *Chart) string {
+	from, to := a.days(c)
+	parts := []string{c.ID, dates(from, to, "_to_")}
+	if a.Hours != [2]int{0, 24} {
+		parts = append(parts, fmt.Sprintf("%02d-%02dh", a.Hours[0], a.Hours[1]))
+	}
+	switch names := a.chosenStations(); {
+	case len(names) > mostNamed:
+		parts = append(parts, fmt.Sprintf("%d-stations", len(names)))
+	case names[0] == "all":
+		parts = append(parts, "all-stations")
+	default:
+		for _, name := range names {
+			parts = append(parts, hyphened(name))
+		}
+	}
+	word := "compared-with"
+	for _, s := range c.Series {
+		if s.Period.ID != "" && s.Period.ID != "this" {
+			parts = append(parts, word, dates(s.Period.From, s.Period.To, "_to_"))
+			word = "and"
+		}
+	}
+	return strings.Join(parts, "_") + ".csv"
+}
+
+// dates writes a span of days.
+func dates(from, to civil.Date, between string) string {
+	if from == to {
+		return from.String()
+	}
+	return from.String() + between + to.String()
+}
+
+// hyphened keeps letters and digits of a name, with hyphens for all else.
+func hyphened(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), "-")
 }
 
 func plain(text string) string {

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,60 +38,79 @@ func (q *question) completeDays() map[civil.Date]*day {
 	return of(q.today.AddDays(-heatDays), q.today.AddDays(-1))
 }
 
-// means are the passengers who entered in an hour of a weekday, of complete
-// days alone. A day without any passenger in an hour counts as 0.
-func means(days map[civil.Date]*day, chosen func(string) bool) map[slot]float64 {
-	sums, of := map[slot]float64{}, map[time.Weekday]float64{}
-	for date, d := range days {
-		of[date.Weekday()]++
-		for i := range d.flow {
-			if f := &d.flow[i]; chosen(f.Station) && f.Entered.Valid {
-				sums[slot{date.Weekday(), f.Hour}] += f.Entered.Float64
-			}
-		}
+// means are the passengers who entered at one station, by what key makes of the
+// hour. An hour of a day that has no figure counts in no mean: it is a gap, not
+// 0.
+func means[K comparable](flows []*flow, key func(*flow) K) map[K]float64 {
+	sums, of := map[K]float64{}, map[K]float64{}
+	for _, f := range flows {
+		sums[key(f)] += f.Entered.Float64
+		of[key(f)]++
 	}
-	for at := range sums {
-		sums[at] /= of[at.weekday]
+	for k := range sums {
+		sums[k] /= of[k]
 	}
 	return sums
 }
 
+// knownAt are the hours of some days in which a station reported who entered.
+func knownAt(days map[civil.Date]*day, station string) (all []*flow) {
+	for _, d := range days {
+		for i := range d.flow {
+			if f := &d.flow[i]; f.Station == station && f.Entered.Valid {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+func weekly(f *flow) slot { return slot{f.Date.In(time.UTC).Weekday(), f.Hour} }
+
 func (q *question) heatNote(days map[civil.Date]*day) string {
+	from, to := span(days)
 	if len(days) == 0 {
 		return "No day is complete yet."
 	}
-	dates := make([]civil.Date, 0, len(days))
-	for date := range days {
-		dates = append(dates, date)
-	}
-	slices.SortFunc(dates, civil.Date.Compare)
-	span := q.label(dates[0], dates[len(dates)-1], q.today)
+	label := q.label(from, to, q.today)
 	if len(days) == 1 {
-		return fmt.Sprintf("Of one complete day, %s.", span)
+		return fmt.Sprintf("One complete day, %s.", label)
 	}
-	return fmt.Sprintf("Means of %d complete days, %s.", len(days), span)
+	return fmt.Sprintf("Mean of %d complete days, %s. An hour without data does not count.", len(days), label)
 }
 
-// heat says which hours of the week are the fullest.
+// span is the first and the last of some days; zero dates for none.
+func span(days map[civil.Date]*day) (from, to civil.Date) {
+	dates := slices.SortedFunc(maps.Keys(days), civil.Date.Compare)
+	if len(dates) == 0 {
+		return from, to
+	}
+	return dates[0], dates[len(dates)-1]
+}
+
+// heat says which hours of the week are the fullest: the sum of the stations'
+// means.
 func (q *question) heat() Chart {
 	days := q.completeDays()
-	c := Chart{ID: "entered_by_weekday_and_hour", Title: "Passengers entered by weekday and hour", Kind: "heat", By: "Weekday", Note: q.heatNote(days)}
-	hours, sums, has := q.hours(), means(days, q.chosen), map[time.Weekday]bool{}
-	for date := range days {
-		has[date.Weekday()] = true
+	c := Chart{ID: "entered_by_weekday_and_hour", Title: "Passengers entered by weekday and hour", Kind: "heat", By: "Weekday", Note: q.heatNote(days) + " Empty: no data."}
+	c.From, c.To = span(days)
+	hours, sums := q.hours(), map[slot]*float64{}
+	for _, station := range q.wanted() {
+		for at, mean := range means(knownAt(days, station), weekly) {
+			if sums[at] == nil {
+				sums[at] = new(float64)
+			}
+			*sums[at] += mean
+		}
 	}
 	for _, h := range hours {
-		c.Series = append(c.Series, Series{fmt.Sprintf("%02d", h), "passengers", "first"})
+		c.Series = append(c.Series, Series{Label: fmt.Sprintf("%02d", h), Unit: "passengers", Color: "first"})
 	}
 	for n := range 7 {
 		weekday := time.Weekday((n + 1) % 7) // Monday first
 		row := Row{Name: weekday.String()}
 		for _, h := range hours {
-			value := any(nil)
-			if has[weekday] {
-				value = sums[slot{weekday, h}]
-			}
-			row.Values = append(row.Values, value)
+			row.Values = append(row.Values, cell(sums[slot{weekday, h}]))
 		}
 		c.Rows = append(c.Rows, row)
 	}
@@ -101,21 +121,20 @@ func (q *question) heat() Chart {
 func (q *question) peaks() Chart {
 	days := q.completeDays()
 	c := Chart{ID: "peak_hours", Title: "Peak hours by station", Kind: "table", By: "Station", Note: q.heatNote(days), Series: []Series{
-		{"Peak hour", "", ""}, {"Entered in it", "passengers", ""}, {"Next", "", ""}, {"Entered in it", "passengers", ""}, {"Fullest in the week", "", ""}, {"Entered in it", "passengers", ""},
+		{Label: "Peak hour"}, {Label: "Entered then", Unit: "passengers"}, {Label: "Second peak"}, {Label: "Entered then", Unit: "passengers"},
+		{Label: "Fullest hour of the week"}, {Label: "Entered then", Unit: "passengers"},
 	}}
+	c.From, c.To = span(days)
 	for _, station := range q.wanted() {
-		sums := means(days, func(s string) bool { return s == station })
+		known := knownAt(days, station)
+		daily, sums := means(known, func(f *flow) int64 { return f.Hour }), means(known, weekly)
 		type peak struct {
 			name string
 			mean float64
 		}
 		var hours, slots []peak
 		for _, h := range q.hours() {
-			whole := 0.0
-			for date := range days {
-				whole += sums[slot{date.Weekday(), h}]
-			}
-			hours = append(hours, peak{hour(h), whole / float64(max(len(days), 1))})
+			hours = append(hours, peak{hour(h), daily[h]})
 			for n := range 7 {
 				weekday := time.Weekday((n + 1) % 7)
 				slots = append(slots, peak{weekday.String() + " " + hour(h), sums[slot{weekday, h}]})

@@ -18,7 +18,8 @@ type zoned struct{ incidents, minutes, failures float64 }
 // platforms lists the places with most incidents.
 func (q *question) platforms() Chart {
 	c := Chart{ID: "platforms", Title: "Platforms with most incidents", Kind: "bars", By: "Place", Series: []Series{
-		{"Incidents", "incidents", "bad"}, {"Equipment failures", "failures", "second"}, {"Minutes of incidents", "minutes", "hidden"},
+		{Label: "Incidents", Unit: "incidents", Color: "bad"}, {Label: "Equipment failures", Unit: "failures", Color: "second"},
+		{Label: "Minutes of incidents", Unit: "minutes", Color: "hidden"},
 	}}
 	zones, w := map[string]*zoned{}, q.window(q.periods[0], false)
 	at := func(e *events) *zoned {
@@ -50,27 +51,28 @@ func (q *question) platforms() Chart {
 // incidentsByType compares what happened with earlier periods.
 func (q *question) incidentsByType() Chart {
 	c := Chart{ID: "incidents_by_type", Title: "Incidents by type", Kind: "bars", By: "Type"}
-	kinds, sums := map[string]bool{}, make([]map[string]float64, len(q.periods))
-	for i, p := range q.periods {
-		c.Series = append(c.Series, Series{p.Label, "incidents", periodColor(c.By, i)})
-		sums[i] = map[string]float64{}
-		w := q.window(p, len(q.periods) > 1)
-		q.each(w, func(_ civil.Date, d *day) {
-			rows(d.incidents, w, q.chosen, func(e *events) {
-				kinds[e.What] = true
-				sums[i][e.What] += float64(e.Count)
-			})
-		})
-	}
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		row := Row{Name: kind}
-		for _, s := range sums {
-			row.Values = append(row.Values, s[kind])
+	kinds := map[string]bool{}
+	for _, p := range q.periods {
+		for kind := range q.kinds(q.window(p, len(q.periods) > 1)) {
+			kinds[kind] = true
 		}
-		c.Rows = append(c.Rows, row)
 	}
-	if len(q.periods) > 1 {
-		c.Note = q.cut()
+	names := slices.Sorted(maps.Keys(kinds))
+	sum := func(w window) map[string]float64 {
+		counts := q.kinds(w)
+		for _, kind := range names { // a type that did not happen is 0
+			counts[kind] += 0
+		}
+		return counts
 	}
-	return c
+	return byPeriod(q, c, "incidents", anythingKnown, names, sum, func(n float64) *float64 { return &n })
+}
+
+// kinds counts the incidents of a window by type.
+func (q *question) kinds(w window) map[string]float64 {
+	counts := map[string]float64{}
+	q.each(w, func(_ civil.Date, d *day) {
+		rows(d.incidents, w, q.chosen, func(e *events) { counts[e.What] += float64(e.Count) })
+	})
+	return counts
 }

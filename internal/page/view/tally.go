@@ -8,12 +8,13 @@ import (
 // A window is the hours of some days.
 type window struct {
 	from, to   civil.Date
-	first, end int64 // hours of the day, from first up to, not including, end
-	lastEnd    int64 // the same for the last day
+	first, end int64             // hours of the day, from first up to, not including, end
+	lastEnd    int64             // the same for the last day
+	only       func(*place) bool // these hours alone; nil for all
 }
 
 func (w window) holds(p *place) bool {
-	return p.Hour >= w.first && p.Hour < w.end && (p.Date != w.to || p.Hour < w.lastEnd)
+	return p.Hour >= w.first && p.Hour < w.end && (p.Date != w.to || p.Hour < w.lastEnd) && (w.only == nil || w.only(p))
 }
 
 // A sum is NULL until something is added that is not.

@@ -58,7 +58,7 @@ func headings[K comparable](q *question, w window, key func(civil.Date, string) 
 // punctualityByDay says whether it is getting better: all directions, and
 // each.
 func (q *question) punctualityByDay() Chart {
-	c := Chart{ID: "punctuality_by_day", Title: "Punctuality day by day", Kind: "lines", By: "Date", Series: []Series{{"All", "share", "text"}}}
+	c := Chart{ID: "punctuality_by_day", Title: "Punctuality day by day", Kind: "lines", By: "Date", Series: []Series{{Label: "All", Unit: "share", Color: "text"}}}
 	from := q.From
 	if least := q.To.AddDays(1 - trendDays); from.After(least) {
 		from = least
@@ -67,6 +67,7 @@ func (q *question) punctualityByDay() Chart {
 	if first := q.first(q.today); from.Before(first) {
 		from = first
 	}
+	c.From, c.To = from, q.To
 	w := q.window(Period{From: from, To: q.To}, false)
 	type at struct {
 		date      civil.Date
@@ -76,7 +77,7 @@ func (q *question) punctualityByDay() Chart {
 	each := headings(q, w, func(date civil.Date, direction string) at { return at{date, direction} })
 	directions := q.directions()
 	for i, direction := range directions {
-		c.Series = append(c.Series, Series{spoken(direction), "share", fmt.Sprintf("line-%d", i)})
+		c.Series = append(c.Series, Series{Label: spoken(direction), Unit: "share", Color: fmt.Sprintf("line-%d", i)})
 	}
 	for date := from; !date.After(q.To); date = date.AddDays(1) {
 		row := Row{Name: date.String(), Values: []any{punctual(all[date])}}
@@ -98,26 +99,22 @@ func punctual(t *tally) any {
 // punctualityByDirection says which directions are late.
 func (q *question) punctualityByDirection() Chart {
 	c := Chart{ID: "punctuality_by_direction", Title: "Punctuality by direction", Kind: "bars", By: "Direction"}
-	var sums []map[string]*tally
-	for i, p := range q.periods {
-		c.Series = append(c.Series, Series{p.Label, "share", periodColor(c.By, i)})
-		sums = append(sums, headings(q, q.window(p, len(q.periods) > 1), func(_ civil.Date, direction string) string { return direction }))
+	sum := func(w window) map[string]*tally {
+		return headings(q, w, func(_ civil.Date, direction string) string { return spoken(direction) })
 	}
-	c.Series = append(c.Series, Series{"Mean delay, " + q.periods[0].Label, "minutes", "hidden"})
+	var names []string
 	for _, direction := range q.directions() {
-		row := Row{Name: spoken(direction)}
-		for _, s := range sums {
-			row.Values = append(row.Values, punctual(s[direction]))
-		}
+		names = append(names, spoken(direction))
+	}
+	c = byPeriod(q, c, "share", trainsKnown, names, sum, (*tally).punctuality)
+	c.Series = append(c.Series, Series{Label: "Mean delay, " + q.periods[0].Label, Unit: "minutes", Color: "hidden", Period: q.periods[0]})
+	delays := sum(q.window(q.periods[0], false))
+	for i := range c.Rows {
 		delay := any(nil)
-		if t := sums[0][direction]; t != nil {
+		if t := delays[c.Rows[i].Name]; t != nil {
 			delay = cell(t.delay())
 		}
-		row.Values = append(row.Values, delay)
-		c.Rows = append(c.Rows, row)
-	}
-	if len(q.periods) > 1 {
-		c.Note = q.cut()
+		c.Rows[i].Values = append(c.Rows[i].Values, delay)
 	}
 	return c
 }
@@ -129,7 +126,8 @@ const mostTrains = 15
 // number from day to day.
 func (q *question) lateTrains() Chart {
 	c := Chart{ID: "late_trains", Title: "Trains that are late", Kind: "table", By: "Train", Series: []Series{
-		{"Direction", "", ""}, {"Late arrivals", "trains", ""}, {"Mean delay when late", "minutes", ""}, {"Days", "days", ""}, {"Where", "", ""},
+		{Label: "Direction"}, {Label: "Late arrivals", Unit: "trains"}, {Label: "Mean delay of these", Unit: "minutes"},
+		{Label: "Days with delay", Unit: "days"}, {Label: "Stations"},
 	}}
 	type train struct {
 		number, direction string
@@ -158,7 +156,7 @@ func (q *question) lateTrains() Chart {
 		return cmp.Or(cmp.Compare(sums[b].late.value, sums[a].late.value), cmp.Compare(sums[b].minutes.value, sums[a].minutes.value),
 			cmp.Compare(a.number, b.number), cmp.Compare(a.direction, b.direction))
 	})
-	c.Note = "Numbers are kept of late trains alone; all others are counted by direction."
+	c.Note = "Only late trains are listed by their number; all others are counted by direction."
 	if len(trains) > mostTrains {
 		c.Note = fmt.Sprintf("The %d that were late most often, of %d. %s", mostTrains, len(trains), c.Note)
 	}

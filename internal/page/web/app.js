@@ -32,8 +32,11 @@ async function show() {
   const answer = await reply.json()
   if (question !== asked().toString()) return
   page.asked = { question, version: answer.version, at: Date.now() }
-  if (answer.error) return drawRefusal(answer.error)
   document.body.dataset.today = answer.today
+  if (answer.error) {
+    $("#answers").hidden = true
+    return drawRefusal(answer)
+  }
   $("#answers").hidden = page.pipeline.waiting_for !== "" // a chart is drawn in the room that it sees
   drawAnswer(answer)
 }

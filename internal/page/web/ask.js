@@ -37,8 +37,9 @@ function toControls(question) {
   const range = question.get("range") ?? "today"
   for (const radio of form.querySelectorAll("[name=range]")) radio.checked = radio.value === range
   form.querySelector(".dates").hidden = range !== "dates"
-  form.from.value = question.get("from") ?? ""
-  form.to.value = question.get("to") ?? ""
+  for (const input of [form.from, form.to]) {
+    if (input !== document.activeElement) input.value = question.get(input.name) ?? ""
+  }
   const [first, end] = (question.get("hours") ?? "0-24").split("-")
   form.first.value = first
   form.end.value = end
@@ -47,14 +48,29 @@ function toControls(question) {
   for (const box of form.querySelectorAll("[name=station]")) box.checked = stations.includes(box.value)
 }
 
+// dateIn is the date of a control; today's where none was chosen yet, and a word
+// that the server refuses where something else was written.
+function dateIn(input) {
+  return input.value || (input.validity.badInput ? "not a date" : input.max)
+}
+
+// fixed is the address of what is asked, of dates that do not move with the day.
+export function fixed(from, to) {
+  const question = asked()
+  question.set("range", "dates")
+  question.set("from", from)
+  question.set("to", to)
+  return `?${question}`
+}
+
 // fromControls leaves out what goes without saying.
 function fromControls() {
   const question = new URLSearchParams()
   const range = form.querySelector("[name=range]:checked")?.value ?? "today"
   if (range !== "today") question.set("range", range)
   if (range === "dates") {
-    question.set("from", form.from.value || form.from.max)
-    question.set("to", form.to.value || form.to.max)
+    question.set("from", dateIn(form.from))
+    question.set("to", dateIn(form.to))
   }
   const first = Number(form.first.value)
   const end = Math.max(Number(form.end.value), first + 1)

@@ -113,7 +113,7 @@ function options(canvas, { upright, stacked, series, lines, percent }) {
     stacked,
     grid: { display: false },
     border: { color: color("line") },
-    ticks: { color: color("muted"), autoSkip: upright, maxRotation: 0, callback: shortened },
+    ticks: { color: color("muted"), autoSkip: upright, maxRotation: 0, callback: upright ? named : wrapped },
   }
   const value = {
     stacked,
@@ -145,12 +145,31 @@ function tooltip({ bars, series }, { datasetIndex, dataIndex }) {
   return `${s.label}: ${value == null ? NO_DATA : parts(s.id, value, s.unit).join(" ")}`
 }
 
-// shortened keeps long names from taking the chart's room; tooltip and table
-// have them whole.
-function shortened(value) {
+function named(value) {
+  return this.getLabelForValue(value)
+}
+
+const MOST_LINES = 3
+
+// wrapped writes a long name in lines, so that it does not take the chart's room.
+// What does not fit is in the tooltip and the table.
+function wrapped(value) {
   const label = this.getLabelForValue(value)
-  const room = Math.floor(this.chart.width / 20)
-  return label.length > room ? `${label.slice(0, room - 1)}…` : label
+  const room = Math.max(12, Math.floor(this.chart.width / 20))
+  const lines = label.split(" / ").flatMap((part) => filled(part, room))
+  if (lines.length > MOST_LINES) lines.splice(MOST_LINES - 1, lines.length, `${lines[MOST_LINES - 1].slice(0, room - 1)}…`)
+  return lines
+}
+
+// filled puts words into lines of so many letters; a longer word is cut.
+function filled(text, room) {
+  const lines = []
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`
+    if (lines.length > 0 && longer.length <= room) lines[lines.length - 1] = longer
+    else lines.push(word.length > room ? `${word.slice(0, room - 1)}…` : word)
+  }
+  return lines
 }
 
 function takeColors() {

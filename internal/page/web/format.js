@@ -1,6 +1,7 @@
 // How values are written. NULL is "no data", which is not 0.
 
 export const NO_DATA = "no data"
+export const TO_COME = "to come" // of hours that have not begun; the server says it so too
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 })
 const oneDigit = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
@@ -31,6 +32,22 @@ export function entry(head, cells) {
     return cell
   })
   return as("row", make("tr", "", what, ...rest))
+}
+
+// stacked makes a table one whose rows become entries where the screen is narrow.
+// Rows come from entry.
+export function stacked(table, title, heads, rows) {
+  const as = (role, element) => {
+    element.setAttribute("role", role)
+    return element
+  }
+  const head = heads.map((text) => as("columnheader", Object.assign(make("th", "", text), { scope: "col" })))
+  as("table", table).classList.add("stack")
+  table.replaceChildren(
+    make("caption", "unseen", title),
+    as("rowgroup", make("thead", "", as("row", make("tr", "", ...head)))),
+    as("rowgroup", make("tbody", "", ...rows)),
+  )
 }
 
 // count writes a count; null is one that is not known yet.

@@ -1,18 +1,33 @@
 // Means by weekday and hour, as a table whose cells are the darker the more
-// there is in them.
+// there is in them. A cell without data is empty, and 0 is written.
 
-import { count, make, NO_DATA } from "./format.js"
+import { count, make, NO_DATA, tick } from "./format.js"
+
+const narrow = matchMedia("(max-width: 34rem)")
+let shown = null
 
 export function drawHeat(table, chart) {
-  const most = Math.max(1, ...chart.rows.flatMap((row) => row.values.map((value) => value ?? 0)))
+  shown = { table, chart }
   if (!chart.series.length) {
     table.replaceChildren(make("caption", "unseen", chart.title), make("tbody", "", make("tr", "", make("td", "", NO_DATA))))
     return
   }
-  const head = make("tr", "", header(chart.by, "col"), ...chart.series.map((s) => header(s.label, "col")))
-  const body = chart.rows.map((row) => make("tr", "", header(row.name, "row"), ...row.values.map((value) => cell(value, most))))
+  const most = Math.max(1, ...chart.rows.flatMap((row) => row.values.map((value) => value ?? 0)))
+  const { corner, heads, rows } = narrow.matches ? hoursDown(chart) : hoursAcross(chart)
+  const head = make("tr", "", header(corner, "col"), ...heads.map((text) => header(text, "col")))
+  const body = rows.map(({ name, values }) => make("tr", "", header(name, "row"), ...values.map((value) => cell(value, most))))
   table.classList.add("heat")
   table.replaceChildren(make("caption", "unseen", `${chart.title}. ${chart.note}`), make("thead", "", head), make("tbody", "", ...body))
+}
+
+function hoursAcross({ by, series, rows }) {
+  return { corner: by, heads: series.map((s) => s.label), rows }
+}
+
+// hoursDown is for a phone, which has room for seven columns.
+function hoursDown({ series, rows }) {
+  const hours = series.map((s, i) => ({ name: s.label, values: rows.map((row) => row.values[i]) }))
+  return { corner: "Hour", heads: rows.map((row) => row.name.slice(0, 3)), rows: hours }
 }
 
 function header(text, scope) {
@@ -20,8 +35,14 @@ function header(text, scope) {
 }
 
 function cell(value, most) {
-  const td = make("td", "", value == null ? "–" : count(value))
-  if (value == null) td.title = NO_DATA
-  else td.style.setProperty("--heat", (value / most).toFixed(3))
+  if (value == null) {
+    const td = make("td", "gap", make("span", "unseen", NO_DATA))
+    td.title = NO_DATA
+    return td
+  }
+  const td = make("td", "", narrow.matches && value >= 1000 ? tick(value) : count(value))
+  td.style.setProperty("--heat", (value / most).toFixed(3))
   return td
 }
+
+narrow.addEventListener("change", () => shown && drawHeat(shown.table, shown.chart))

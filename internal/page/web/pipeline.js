@@ -188,7 +188,7 @@ function drawFact(item, name, text, level) {
   $("dd", fact).dataset.level = level
 }
 
-function drawMeasures({ at, freshness, valid, quarantined, quarantined_share, dead_letters, transform, rate_window_seconds }) {
+function drawMeasures({ at, freshness, valid, quarantined, quarantined_share, dead_letters, transform, rate_window_seconds, count_note }) {
   measure("p50", seconds(freshness.p50_seconds))
   measure("p99", seconds(freshness.p99_seconds))
   measure("fresh-over", freshness.records > 0 ? `over ${count(freshness.records)} records` : "Kafka to staging")
@@ -201,7 +201,7 @@ function drawMeasures({ at, freshness, valid, quarantined, quarantined_share, de
   measure("last-status", transform.last_finished ? `${transform.last_status}, took ${seconds(transform.last_took_seconds)}` : "none yet", transform.last_status === "failed" ? "bad" : "")
   measure("next", running ? "running" : clock(transform.next))
   measure("next-in", running ? `for ${seconds(age(running, at))}` : untilNext(transform.next, at))
-  measure("window", rate_window_seconds > 0 ? `Rates are means over the last ${seconds(rate_window_seconds)}. Waiting: how many records wait in front of a hop, and since when the oldest. Retries and failures count since the start.` : "")
+  measure("window", rate_window_seconds > 0 ? `Rates are means over the last ${seconds(rate_window_seconds)}. Waiting: how many records wait in front of a hop, and since when the oldest. Retries and failures count since the start. ${count_note}`.trim() : "")
 }
 
 function untilNext(next, at) {

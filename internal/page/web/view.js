@@ -1,10 +1,10 @@
 // The answer to what is asked: what goes on now, headline numbers, charts, and
 // how fresh all that is.
 
-import { asked, lineColor, offer } from "./ask.js"
+import { asked, fixed, lineColor, offer } from "./ask.js"
 import { drawHeat } from "./heat.js"
 import { drawChart } from "./charts.js"
-import { clock, count, entry, make, name, NO_DATA, parts, seconds } from "./format.js"
+import { clock, count, entry, make, name, NO_DATA, parts, seconds, stacked, TO_COME } from "./format.js"
 
 const $ = (selector, within = document) => within.querySelector(selector)
 const MOST_BARS = 12
@@ -28,26 +28,44 @@ export function drawAnswer(answer) {
   }
 }
 
-// drawRefusal says why a question cannot be answered.
-export function drawRefusal(reason) {
+// drawRefusal says why a question cannot be answered. The figures of another
+// question are taken away: they could be taken for the answer.
+export function drawRefusal(refusal) {
+  offer(refusal)
   const said = $("#asked")
-  said.textContent = reason
+  said.textContent = `${refusal.error[0].toUpperCase()}${refusal.error.slice(1)}.`
   said.dataset.state = "failing"
+  $("#share").hidden = true
 }
 
-function drawAsked({ periods, hours, until, stations, unknown, reading }) {
+function drawAsked(answer) {
+  const { periods, hours, until, to_come, figures, stations, unknown, reading } = answer
   const [first, ...others] = periods
   const chosen = stations.filter((station) => station.chosen).map((station) => name(station.name))
   const span = hours[0] > 0 || hours[1] < 24 ? `, ${oclock(hours[0])} to ${oclock(hours[1])}` : ""
   const where = chosen.length > 0 ? chosen.join(", ") : "all stations"
-  const compared = others.length > 0 ? `, compared with ${others.map((p) => p.label).join(" and ")}` : ""
-  const cut = others.length > 0 && until != null && until < hours[1] ? ` until ${oclock(until)}` : ""
-  const missing = unknown.length > 0 ? ` There is no ${unknown.join(", ")}.` : ""
+  const isCompared = others.length > 0 && (until == null || until > hours[0] || first.from !== first.to)
+  const compared = isCompared ? `, compared with ${others.map((p) => p.label).join(" and ")}` : ""
+  const cut = isCompared && until != null && until < hours[1] ? ` until ${oclock(until)}, the end of the last full hour that is counted` : ""
+  const gaps = figures.some((figure) => figure.compared.some((c) => c.value != null && c.note !== "")) ? " Changes (▲ ▼) are worked out only from hours for which both periods have data." : ""
+  const ahead = to_come ? " These hours are still to come." : ""
+  const missing = unknown.length > 0 ? ` There is no station ${unknown.join(", ")}.` : ""
   const said = $("#asked")
   const waits = stations.length === 0 && reading ? " The figures are being read." : ""
-  const text = `Shown: ${first.label}${span}, ${where}${compared}${cut}.${missing}${waits}`
+  const text = `Shown: ${first.label}${span}, ${where}${compared}${cut}.${gaps}${ahead}${missing}${waits}`
   if (said.textContent !== text) said.textContent = text
   delete said.dataset.state
+  drawShare(first)
+}
+
+// drawShare offers an address that goes on showing these dates, where the one
+// that is shown moves with the day.
+function drawShare({ from, to }) {
+  const share = $("#share")
+  share.hidden = asked().get("range") === "dates"
+  const link = $("a", share)
+  link.href = fixed(from, to)
+  link.textContent = from === to ? `link to ${from}` : `link to ${from} – ${to}`
 }
 
 function oclock(hour) {
@@ -57,8 +75,8 @@ function oclock(hour) {
 function drawUnread({ failure, read_at }) {
   const line = $("#unread")
   line.hidden = failure === ""
-  const since = read_at ? `The figures below are of ${clock(read_at)}.` : ""
-  line.textContent = failure === "" ? "" : `The marts could not be read: ${failure}. ${since}`
+  const since = read_at ? `Below are those of ${clock(read_at)}.` : ""
+  line.textContent = failure === "" ? "" : `New figures could not be read: ${failure}. ${since}`
 }
 
 function drawOpen({ open }) {
@@ -73,8 +91,8 @@ function openRow({ kind, what, station, place, severity, age_seconds, ends_at })
   return entry(what, [
     ["", mark],
     ["", `${name(station)}, ${place}`],
-    ["For", seconds(age_seconds)],
-    ["Until", until(ends_at)],
+    ["Open for", seconds(age_seconds)],
+    ["Expected until", until(ends_at)],
   ])
 }
 
@@ -89,46 +107,52 @@ function drawFreshness({ freshness }) {
       mark.dataset.state = state === "fresh" ? "flowing" : "idle"
       return entry(about, [
         ["", mark],
-        ["Newest record", `${seconds(age_seconds)} ago`],
-        ["Summed at", clock(computed_at)],
+        ["Last record", `${seconds(age_seconds)} ago`],
+        ["Figures of", clock(computed_at)],
       ])
     }),
   )
 }
 
 // headline is one number, and what it was before.
-function headline(figure, { periods, until, hours }) {
+function headline(figure, { periods, until, hours, to_come }) {
   const id = figure.unit === "share" ? "a_rate" : figure.id
-  const [number, unit] = parts(id, figure.value, figure.unit)
-  const value = make("span", number === NO_DATA ? "value no-data" : "value", number)
+  const [number, unit] = to_come ? [TO_COME, ""] : parts(id, figure.value, figure.unit)
+  const value = make("span", number === NO_DATA || to_come ? "value no-data" : "value", number)
   const main = make("dd", "", value, " ", make("span", "unit", unit))
   main.dataset.figure = figure.id
   const short = (figured) => parts(id, figured, figure.unit).slice(0, figure.unit === "minutes" ? 2 : 1).join(" ").trim()
   const lines = figure.compared.map((before, i) => {
-    const line = make("dd", "compared", `${periods[i + 1].label} ${short(before)} `, make("b", "", change(figure, before)))
+    const { label } = periods[i + 1]
+    const line = make("dd", "compared", ...(before.value == null && before.note ? [`${label}: ${before.note}`] : [`${label} ${short(before.value)} `, make("b", "", change(figure.unit, before)), note(before)]))
     line.dataset.compared = `${figure.id} ${periods[i + 1].id}`
     return line
   })
   if (lines.length > 0 && until != null && until < hours[1] && figure.until !== figure.value) {
-    const line = make("dd", "compared", `until ${oclock(until)} ${short(figure.until)}`)
+    const line = make("dd", "compared", `until ${oclock(until)}: ${short(figure.until)}`)
     line.dataset.until = figure.id
     lines.unshift(line)
   }
   return make("div", "", make("dt", "", figure.label), main, ...lines)
 }
 
-// change is how much the complete hours differ from before: in percent, rates
-// in points.
-function change({ until, unit }, before) {
-  if (until == null || before == null) return ""
-  if (unit === "share") return signed((until - before) * 100, 1, " points")
-  if (unit === "minutes") return signed(until - before, 1, " min")
-  return before === 0 ? "" : signed(((until - before) / before) * 100, 0, " %")
+// note says of which hours the change is, where these are not all.
+function note({ note }) {
+  return note === "" ? "" : ` (${note})`
+}
+
+// change is how much the hours that both periods have differ: in percent, rates
+// in percentage points.
+function change(unit, { this: now, before }) {
+  if (now == null || before == null) return ""
+  if (unit === "share") return signed((now - before) * 100, 1, " points")
+  if (unit === "minutes") return signed(now - before, 1, " min")
+  return before === 0 ? "" : signed(((now - before) / before) * 100, 0, " %")
 }
 
 function signed(number, digits, unit) {
   const text = Math.abs(number).toFixed(digits)
-  if (Number(text) === 0) return "="
+  if (Number(text) === 0) return "no change"
   return `${number > 0 ? "▲" : "▼"} ${text}${unit}`
 }
 
@@ -143,9 +167,10 @@ function figureIn(place, id) {
 }
 
 function drawFigure(figure, chart, answer) {
-  figure.classList.toggle("wide", chart.kind === "heat")
+  figure.classList.toggle("wide", chart.kind === "heat" || chart.kind === "table")
   $(".title", figure).textContent = chart.title
-  $(".rest", figure).textContent = chart.note ? ` ${chart.note}` : ""
+  const cut = chart.kind === "bars" && chart.rows.length > MOST_BARS ? `The first ${MOST_BARS} of ${chart.rows.length}; the table has all.` : ""
+  $(".rest", figure).textContent = [" ", chart.note, cut].filter(Boolean).join(" ").trimEnd()
   if (!$("table", figure)) build(figure, chart)
   $(".csv", figure).href = `api/view.csv?${asked()}&chart=${chart.id}`
   const table = $("table", figure)
@@ -161,7 +186,7 @@ function build(figure, chart) {
   scroll.setAttribute("role", "region")
   scroll.setAttribute("aria-label", chart.title)
   const csv = make("a", "csv", "CSV")
-  csv.download = `${chart.id}.csv`
+  csv.download = "" // the server names the file
   csv.setAttribute("aria-label", `${chart.title} as CSV`)
   if (chart.kind === "heat" || chart.kind === "table") {
     figure.append(scroll, make("p", "tools", csv))
@@ -180,12 +205,13 @@ function drawCanvas(figure, canvas, chart, answer) {
     const { label, unit, color } = chart.series[i]
     return { id: unit === "share" ? "a_rate" : chart.id, label: name(label), unit, color: places.get(color) ?? color }
   })
-  const rows = chart.rows.map((row, r) => ({ name: name(row.name), color: places.get(row.name) ?? lineColor(r), values: drawn.map((i) => row.values[i]) }))
+  const rows = chart.rows.map((row, r) => ({ name: name(row.name), color: places.get(row.name) ?? lineColor(r), values: drawn.map((i) => (row.values[i] === TO_COME ? null : row.values[i])) }))
   const lines = chart.kind === "lines"
   const bars = lines ? rows : rows.slice(0, MOST_BARS)
   const shown = { by: chart.by, series, rows, bars, upright: lines, lines, percent: chart.series[0]?.unit === "share", stacked: false }
   $(".nothing", figure).hidden = rows.some((row) => row.values.some((value) => value != null))
-  if (!lines) $(".canvas", figure).style.height = `${Math.round(80 + bars.length * (13 + 14 * series.length))}px`
+  $(".nothing", figure).textContent = answer.to_come ? TO_COME : NO_DATA
+  if (!lines) $(".canvas", figure).style.height = `${Math.round(80 + bars.length * Math.max(13 + 14 * series.length, 48))}px`
   drawChart(canvas, shown)
   canvas.setAttribute("aria-label", `${chart.title}: ${spoken(shown)}`)
 }
@@ -206,9 +232,6 @@ function written(series, value) {
 }
 
 function drawTable(table, chart) {
-  const head = make("tr", "", ...[chart.by, ...chart.series.map((s) => name(s.label))].map((text) => Object.assign(make("th", "", text), { scope: "col" })))
-  const body = chart.rows.map((row) =>
-    make("tr", "", Object.assign(make("th", "", name(row.name)), { scope: "row" }), ...chart.series.map((s, i) => make("td", "", written(s, row.values[i])))),
-  )
-  table.replaceChildren(make("caption", "unseen", chart.title), make("thead", "", head), make("tbody", "", ...body))
+  const rows = chart.rows.map((row) => entry(name(row.name), chart.series.map((s, i) => [name(s.label), written(s, row.values[i])])))
+  stacked(table, chart.title, [chart.by, ...chart.series.map((s) => name(s.label))], rows)
 }
