@@ -154,7 +154,8 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	case "post_hook":
 		c.PostHooks, err = hooksOf(key, value)
 		ok = true
-	case "column_types", "quote_columns", "delimiter": // of a seed, which reads them itself
+	case "column_types", "quote_columns", "delimiter", // of a seed, which reads them itself
+		"group", "access": // which are looked at when all models are known
 		ok = true
 	default:
 		var known bool

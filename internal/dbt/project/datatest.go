@@ -304,6 +304,7 @@ func (t *Test) configure(key string, value any) error {
 	case "meta":
 		fields, _ := value.(map[string]any)
 		t.OfChanges = fields["looks_at"] == "changes"
+	case "alias", "group": // read when the test is named, and when all models are known
 	case "where": // belongs to generic tests, which read it themselves
 	default:
 		return supported("test config", key)
