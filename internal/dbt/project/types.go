@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 //go:embed types.txt
@@ -74,4 +76,23 @@ func isOf(kind string, value any) (ok bool) {
 		ok = slices.Contains(strings.Split(kind, "|"), text)
 	}
 	return ok
+}
+
+// readsPast reports whether a name of a package's yml file is one that dbt does
+// not know, and reads past with a warning: it is most likely misspelt, and not
+// the project's to mend.
+func (d *document) readsPast(place, name string) bool {
+	return d.in != nil && !d.in.isRoot() && supportOf(place, name).status == "" && slices.Contains([]string{"model", "seed", "table", "column"}, place)
+}
+
+// checkType refuses a value of the wrong type.
+func (d *document) checkType(place string, entry *ast.MappingValueNode) error {
+	value, err := written(d, entry.Value)
+	if err == nil {
+		err = checkType(place, keyOf(entry), value)
+	}
+	if err != nil {
+		return d.fail(entry, "%s %w", place, err)
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -325,25 +324,6 @@ func (d *document) check(place string, node ast.Node) error {
 		if err := d.checkType(place, entry); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// readsPast reports whether a name of a package's yml file is one that dbt does
-// not know, and reads past with a warning: it is most likely misspelt, and not
-// the project's to mend.
-func (d *document) readsPast(place, name string) bool {
-	return d.in != nil && !d.in.isRoot() && supportOf(place, name).status == "" && slices.Contains([]string{"model", "seed", "table", "column"}, place)
-}
-
-// checkType refuses a value of the wrong type.
-func (d *document) checkType(place string, entry *ast.MappingValueNode) error {
-	value, err := written(d, entry.Value)
-	if err == nil {
-		err = checkType(place, keyOf(entry), value)
-	}
-	if err != nil {
-		return d.fail(entry, "%s %w", place, err)
 	}
 	return nil
 }
