@@ -238,7 +238,9 @@ func comparable(key string, value any) any {
 		return hooks
 	case "docs", "contract":
 		if fields, ok := value.(facts); ok {
-			maps.DeleteFunc(fields, func(name string, _ any) bool { return !slices.Contains([]string{"show", "node_color", "enforced", "alias_types"}, name) })
+			maps.DeleteFunc(fields, func(name string, _ any) bool {
+				return !slices.Contains([]string{"show", "node_color", "enforced", "alias_types"}, name)
+			})
 		}
 		if fields, ok := value.(facts); ok {
 			return joined(facts{"docs": facts{"show": true, "node_color": nil}, "contract": facts{"enforced": false, "alias_types": true}}[key].(facts), fields)
@@ -318,7 +320,7 @@ func compareGenerated(t *testing.T, seed, first, last int) {
 var noCase = regexp.MustCompile(`(?s)\[\d+:\d+\].*|[\w/]*case\d+[\w/.]*|:\d+|\d+`)
 
 // whenBuilt are errors that dbt-core, or BigQuery, has when a model is built.
-var whenBuilt = []string{"needs partition_by", "exclude each other", "BigQuery", "of the wrong type"}
+var whenBuilt = []string{"needs partition_by", "exclude each other", "BigQuery", "of the wrong type", "it is warn or error"}
 
 // A refusal is a case that the runner refuses.
 type refusal struct {

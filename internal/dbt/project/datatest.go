@@ -53,11 +53,8 @@ const Singular = "singular"
 // readTests makes the tests of all yml files and of tests/.
 func (l *loader) readTests() error {
 	for _, model := range l.Models {
-		subject := subject{name: model.Name, model: model, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
-			return r.ref(texts(model.Name))
-		}}
 		for _, c := range model.checks {
-			if err := l.addGeneric(subject, c); err != nil {
+			if err := l.addGeneric(l.subjectOfModel(model), c); err != nil {
 				return err
 			}
 		}
@@ -85,7 +82,7 @@ func subjectOf(source *Source) subject {
 	}}
 }
 
-// checkNames refuses two tests of one name, those of disabled sources too.
+// checkNames refuses two tests of one name, those of what is disabled, too.
 func (l *loader) checkNames() error {
 	names := map[string]string{}
 	note := func(test *Test) error {
@@ -100,14 +97,13 @@ func (l *loader) checkNames() error {
 			return err
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(l.sources)) {
-		source := l.sources[key]
-		for _, c := range source.checks {
-			if source.enabled {
+	noteAll := func(of subject, checks []check) error {
+		for _, c := range checks {
+			if at := c.config["enabled"]; at != nil && at.String() == "false" {
 				continue
 			}
-			of := subjectOf(source)
-			test, err := l.newGeneric(&of, c)
+			named := of
+			test, err := l.newGeneric(&named, c)
 			if err == nil {
 				err = note(test)
 			}
@@ -115,8 +111,30 @@ func (l *loader) checkNames() error {
 				return err
 			}
 		}
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.sources)) {
+		if source := l.sources[key]; !source.enabled {
+			if err := noteAll(subjectOf(source), source.checks); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.models)) {
+		if model := l.models[name]; !model.Config.Enabled {
+			if err := noteAll(l.subjectOfModel(model), model.checks); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// subjectOfModel is what the tests of a model look at.
+func (l *loader) subjectOfModel(model *Model) subject {
+	return subject{name: model.Name, model: model, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
+		return r.ref(texts(model.Name))
+	}}
 }
 
 func (l *loader) readTestFiles(of *pkg) error {
