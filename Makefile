@@ -18,10 +18,10 @@ LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClo
 EMULATED = -e /engine -e /cmd/ -e /e2e
 TEST_LOCAL = $(GO) test -count=1 -timeout 25m -skip '$(LONG)'
 
-.PHONY: help demo up screenshots bench build check test dbt projects tables faults topic advice clients race kafka registry format vet lint generate release clean
+.PHONY: help demo up screenshots bench bench-peers build check test dbt projects tables faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## the whole system with simulated stations and a dashboard page, on this machine
 	@bin/stationflow demo $(ARGS)
@@ -35,6 +35,10 @@ screenshots: ## pictures of the page for docs/, desktop, dark and phone; of=URL 
 bench: build ## how fast the pipeline is, as a whole and stage by stage
 	@bin/stationflow bench $(ARGS)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 100ms ./event/... ./batch ./bridge ./functions/ingest ./simulator
+
+bench-peers: build ## the same events through others, by turns: those in local/bench/peers that install here (Python; Java 17 and Maven)
+	@STATIONFLOW_KAFKA="$${STATIONFLOW_KAFKA-$$(command -v mvn >/dev/null && command -v javac >/dev/null && echo scripts/kafka.sh)}" \
+		bin/stationflow bench --peers local/bench/peers $(ARGS)
 
 build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/functions
 	@mkdir -p bin

@@ -211,7 +211,7 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	}
 	// Once ctx is done a broker that does not answer must not keep the process
 	// from ending for longer than it takes to drain.
-	client, err := b.config.Kafka.Connect(ctx, b.config.sarama(), b.config.DrainTimeout)
+	client, err := b.config.Kafka.Connect(ctx, b.config.Sarama(), b.config.DrainTimeout)
 	if err != nil {
 		return err
 	}

@@ -149,8 +149,8 @@ func start(r *env.Reader) Start {
 	}
 }
 
-// sarama is the library's configuration for consuming in a group.
-func (c Config) sarama() *sarama.Config {
+// Sarama is the library's configuration for consuming in a group.
+func (c Config) Sarama() *sarama.Config {
 	s := c.Kafka.Sarama("stationflow-bridge")
 	// A claim that ends waits for the fetch in progress.
 	s.Consumer.MaxWaitTime = 250 * time.Millisecond

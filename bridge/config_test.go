@@ -36,7 +36,7 @@ func TestFromEnv_Defaults(t *testing.T) {
 	if topic := c.topicName(c.PubSubTopic); topic != "projects/p/topics/stationflow-records" {
 		t.Errorf("publishes to %s", topic)
 	}
-	if err := c.sarama().Validate(); err != nil {
+	if err := c.Sarama().Validate(); err != nil {
 		t.Error(err)
 	}
 }

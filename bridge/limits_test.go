@@ -118,7 +118,7 @@ func FuzzFromEnv(f *testing.F) {
 			if err := c.validate(); err != nil {
 				t.Errorf("what was read is refused: %v", err)
 			}
-			if err := c.sarama().Validate(); err != nil {
+			if err := c.Sarama().Validate(); err != nil {
 				t.Errorf("the library refuses it: %v", err)
 			}
 			return

@@ -29,6 +29,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	internal "github.com/stationflow/stationflow/internal/lake"
 )
 
 // A Function ingests batches. Its clients and streams are shared by all
@@ -145,7 +146,7 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 // harm; nor does the failure of one stop the other, which leaves less to do
 // again. It leaves out what is done, and notes what it has done.
 func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decoded, s *summary, done *progress) error {
-	good := &rows.Batch{Batch: b, Table: t.table, Set: d.good, All: t.all}
+	good := &rows.Batch{Batch: b, Table: t.table, Set: d.good, All: t.all, Digest: digestOf(b)}
 	var filed rows.Stored
 	var inLake error
 	var archiving sync.WaitGroup
@@ -167,7 +168,12 @@ func (f *Function) store(ctx context.Context, t *topic, b *batch.Batch, d *decod
 	if err := errors.Join(inLake, elsewhere); err != nil || !b.Retry {
 		return err
 	}
-	return f.release(ctx, b, d.rejections)
+	return f.release(ctx, b, d.rejections, good.Digest)
+}
+
+// digestOf returns what works the digest of the records out, once.
+func digestOf(b *batch.Batch) func() uint64 {
+	return sync.OnceValue(func() uint64 { return internal.Digest(b) })
 }
 
 // archive is what store does for the sinks of the lane lake. Records that these
@@ -193,7 +199,7 @@ func (f *Function) storeRows(ctx context.Context, good *rows.Batch, d *decoded, 
 		done.refuse(good.Batch, d, stored.Refused)
 	}
 	if good.Lane.Serves(f.sinks.laneOfQuarantine()) && !done.quarantined {
-		if err := f.quarantine(ctx, good.Batch, d.rejections); err != nil {
+		if err := f.quarantine(ctx, good.Batch, d.rejections, good.Digest); err != nil {
 			return err
 		}
 		done.quarantined = true

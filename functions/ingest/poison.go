@@ -89,7 +89,7 @@ func (q *search) batchOf(p part) *rows.Batch {
 	own := *q.whole.Batch
 	own.Records = own.Records[p.records.from:p.records.to]
 	some := *q.whole
-	some.Batch, some.Own = &own, some.Own[p.rows.from:p.rows.to]
+	some.Batch, some.Own, some.Digest = &own, some.Own[p.rows.from:p.rows.to], digestOf(&own)
 	return &some
 }
 

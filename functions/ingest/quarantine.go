@@ -24,7 +24,8 @@ const (
 // the quarantine; what is too large for a row goes to the lake first. A record
 // that is refused even here is an error once the others are durable: the
 // delivery then fails, and the batch ends in the dead letter with all its bytes.
-func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection) error {
+// digest is that of the batch.
+func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []rejection, digest func() uint64) error {
 	if len(rejections) == 0 {
 		return nil
 	}
@@ -35,7 +36,8 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 		return err
 	}
 	keeper := f.sinks.ofQuarantine()
-	stored, err := keeper.storeWhatGoes(ctx, &rows.Batch{Batch: b, Table: f.quarantined, Set: refused, All: f.allQuarantined}, true)
+	all := &rows.Batch{Batch: b, Table: f.quarantined, Set: refused, All: f.allQuarantined, Digest: digest}
+	stored, err := keeper.storeWhatGoes(ctx, all, true)
 	if err != nil {
 		return err
 	}
@@ -52,7 +54,7 @@ func (f *Function) quarantine(ctx context.Context, b *batch.Batch, rejections []
 // but the rejected. Everything of the batch is durable by then. A crash before
 // leaves records that are both in quarantine and accepted; a further retry ends
 // that.
-func (f *Function) release(ctx context.Context, b *batch.Batch, rejections []rejection) error {
+func (f *Function) release(ctx context.Context, b *batch.Batch, rejections []rejection, digest func() uint64) error {
 	refused := make(map[int]bool, len(rejections))
 	for i := range rejections {
 		refused[rejections[i].record] = true
@@ -63,7 +65,7 @@ func (f *Function) release(ctx context.Context, b *batch.Batch, rejections []rej
 			accepted = append(accepted, rejection{record: i, reason: event.Accepted})
 		}
 	}
-	return f.quarantine(ctx, b, accepted)
+	return f.quarantine(ctx, b, accepted, digest)
 }
 
 // quarantineRows returns the rows of rejected records, but for those whose bytes

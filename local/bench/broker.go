@@ -26,7 +26,7 @@ type broker struct {
 // topics that are missing. The run's group is set to begin where the topics
 // end now: what they hold already is not this run's.
 func startBroker(ctx context.Context, address string) (b *broker, err error) {
-	b = &broker{addresses: []string{address}, group: fmt.Sprintf("stationflow-bench-%08x", rand.Uint32())}
+	b = &broker{addresses: []string{address}, group: newGroup()}
 	if address == "" {
 		b.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ClusterID("stationflow-bench"),
 			kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
@@ -40,6 +40,20 @@ func startBroker(ctx context.Context, address string) (b *broker, err error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// newGroup names a consumer group that nobody used before.
+func newGroup() string { return fmt.Sprintf("stationflow-bench-%08x", rand.Uint32()) }
+
+// regroup has the run read all once more, as another group.
+func (b *broker) regroup(ctx context.Context) (err error) {
+	config := kafka.Config{Brokers: b.addresses}
+	client, err := config.Connect(ctx, config.Sarama("stationflow-bench"), 0)
+	if err != nil {
+		return err
+	}
+	b.group = newGroup()
+	return errors.Join(b.commit(client), client.Close())
 }
 
 func (b *broker) prepare(ctx context.Context) (err error) {

@@ -24,6 +24,9 @@ func Command(self string) cli.Command {
 			if o.Bill {
 				return compare(ctx, self, o, streams)
 			}
+			if o.Peers != "" {
+				return measurePeers(ctx, o, streams)
+			}
 			if o.Against != "" {
 				return measureAgainst(ctx, self, o, streams)
 			}

@@ -94,6 +94,17 @@ func (l *ledger) durable(at place, first, last, millis int64) {
 	}
 }
 
+// again has nothing durable yet, of all that was sent.
+func (l *ledger) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left, l.done = 0, make(chan struct{})
+	l.each(func(_ place, _ int64, e *entry) {
+		e.durable = 0
+		l.left++
+	})
+}
+
 // progress returns how many records are not durable yet.
 func (l *ledger) progress() (left int) {
 	l.mu.Lock()

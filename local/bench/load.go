@@ -44,6 +44,7 @@ type load struct {
 	events   []simulator.Event
 	next     int // network that has its turn
 	made     int
+	clean    bool // without bad messages
 }
 
 // newLoad returns a load for so many messages, of noon of a day.
@@ -79,7 +80,7 @@ func (l *load) take(n int) ([]message, error) {
 	for i := range messages {
 		e := &l.events[i]
 		messages[i] = message{topic: e.Topic, key: []byte(e.Key), value: e.Value}
-		if l.made++; l.made%badEvery == 0 {
+		if l.made++; !l.clean && l.made%badEvery == 0 {
 			spoil(&messages[i], l.made/badEvery)
 		}
 	}

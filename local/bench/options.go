@@ -27,6 +27,10 @@ type Options struct {
 	Against string // another build's bin/stationflow, or a result, to compare with
 	Pairs   int    // of runs, with Against
 
+	Peers  string // the folder of recipes to measure with, by turns
+	Rounds int    // of all of them, with Peers
+	Docs   string // page to write the table of Peers to; "" writes none
+
 	Bill bool          // measure what the local system uses instead of how fast the programs are
 	For  time.Duration // of that
 
@@ -56,6 +60,7 @@ Examples:
   stationflow bench
   stationflow bench --rate 2000 --json result.json
   stationflow bench --sinks lake --against ../before/bin/stationflow
+  stationflow bench --peers local/bench/peers --events 1000000 --rounds 5
 
 `
 
@@ -69,6 +74,9 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	flags.IntVar(&o.Rate, "rate", 0, "send `N` events a second while they are read, to measure freshness\n(default: send all before, and measure throughput)")
 	flags.StringVar(&o.Against, "against", "", "measure another build by turns with this one, by its own bench, and print the ratios:\n`BIN`, its bin/stationflow, or a result that --json wrote")
 	flags.IntVar(&o.Pairs, "pairs", 5, "with --against: how many pairs of runs, `N`")
+	flags.StringVar(&o.Peers, "peers", "", "measure others by turns with these programs, into the lake alone, and print the ratios: `DIR`\nhas a folder with a recipe for each; STATIONFLOW_KAFKA names a program that runs Apache Kafka")
+	flags.IntVar(&o.Rounds, "rounds", 3, "with --peers: how often each reads all events, `N`")
+	flags.StringVar(&o.Docs, "docs", "", "with --peers: write the table to the page `FILE`, between its markers")
 	flags.BoolVar(&o.Bill, "bill", false, "instead run the local system at --rate, with events of the present hour, and print what\na month of that would cost beside what stationflow cost says")
 	flags.DurationVar(&o.For, "for", 10*time.Minute, "with --bill: measure for `DURATION`, after a minute of warming up")
 	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
@@ -99,6 +107,15 @@ func (o *Options) complete() error {
 	}
 	if o.Against != "" && o.Pairs < 1 {
 		fault("--pairs is %d: use a number above 0", o.Pairs)
+	}
+	if o.Peers != "" {
+		if o.Bill || o.Against != "" || o.Rate > 0 {
+			fault("--peers reads a backlog: leave out --bill, --against and --rate")
+		}
+		if o.Rounds < 1 {
+			fault("--rounds is %d: use a number above 0", o.Rounds)
+		}
+		o.Sinks = lakeOnly
 	}
 	if o.Bill && o.Kafka != "" {
 		fault("--bill starts a broker of its own: leave out --kafka")

@@ -112,32 +112,39 @@ const clockTicks = 100
 // from the process's resource usage, which on Linux begins with the memory of
 // the program that started it.
 func (p *process) usage() (usage, error) {
-	folder := fmt.Sprintf("/proc/%d/", p.command.Process.Pid)
+	u, err := usageOf(p.command.Process.Pid)
+	if err != nil {
+		return usage{}, fmt.Errorf("measuring %s: %w", p.name, err)
+	}
+	return u, nil
+}
+
+func usageOf(pid int) (u usage, err error) {
+	folder := fmt.Sprintf("/proc/%d/", pid)
 	stat, err := os.ReadFile(folder + "stat")
 	if err != nil {
-		return usage{}, fmt.Errorf("measuring %s: %w (this needs Linux)", p.name, err)
+		return u, fmt.Errorf("%w (this needs Linux)", err)
 	}
 	// The second field, the name, is in parentheses and may hold blanks; user
 	// and system time are fields 14 and 15 (proc_pid_stat(5)).
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(fields) < 13 {
-		return usage{}, fmt.Errorf("measuring %s: it has ended", p.name)
+		return u, errors.New("it has ended")
 	}
-	var u usage
 	for _, ticks := range fields[11:13] {
 		n, err := strconv.ParseInt(ticks, 10, 64)
 		if err != nil {
-			return usage{}, fmt.Errorf("measuring %s: %w", p.name, err)
+			return u, err
 		}
 		u.cpu += time.Duration(n) * time.Second / clockTicks
 	}
 	status, err := os.ReadFile(folder + "status")
 	if err != nil {
-		return usage{}, fmt.Errorf("measuring %s: %w", p.name, err)
+		return u, err
 	}
 	_, rest, _ := strings.Cut(string(status), "VmHWM:")
 	if _, err := fmt.Sscanf(rest, "%d kB", &u.peakRSS); err != nil {
-		return usage{}, fmt.Errorf("measuring %s: no peak of its memory: %w", p.name, err)
+		return u, fmt.Errorf("no peak of its memory: %w", err)
 	}
 	u.peakRSS *= 1024
 	return u, nil

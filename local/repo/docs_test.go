@@ -11,7 +11,7 @@ func docsFaults(t *testing.T, pages []page) []string {
 	in := listed(t)
 	faults := linkFaults(in, pages)
 	faults = append(faults, fileFaults(in, pages)...)
-	faults = append(faults, variableFaults(read(t, "docs/settings.md"), pages)...)
+	faults = append(faults, variableFaults(read(t, "docs/settings.md")+peerVariables(t), pages)...)
 	faults = append(faults, settingFaults(read(t, "terraform/variables.tf")+read(t, "terraform/variables_kafka.tf"), pages)...)
 	faults = append(faults, flagFaults(t, pages)...)
 	return append(faults, commandFaults(programs(t), toolCommands(), pages)...)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // written are files that docs name and no repository holds: programs and
@@ -70,6 +71,15 @@ func variableFaults(settings string, pages []page) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// peerVariables are those that recipes of peers are given, as the table of
+// settings would name them.
+func peerVariables(t *testing.T) (names string) {
+	for _, m := range regexp.MustCompile(`"(PEER_[A-Z]+)=`).FindAllStringSubmatch(read(t, "local/bench/recipe.go"), -1) {
+		names += "`" + m[1] + "`"
+	}
+	return names
 }
 
 var setting = regexp.MustCompile(`^(bridge|ingest|transform|kafka|lake|warehouse)\.(\w+)$`)

@@ -58,7 +58,7 @@ func (*Sink) Close() error { return nil }
 // for all where the rows have no event time. It refuses none. After an error
 // some objects may exist; the next delivery finds them.
 func (s *Sink) Store(ctx context.Context, b *rows.Batch) (rows.Stored, error) {
-	digest := lake.Digest(b.Batch)
+	digest := b.Digest()
 	if b.Table.Timestamp < 0 {
 		duplicate, err := s.archive(ctx, s.target(b, lake.QuarantineBatch), b.Batch, digest, b.Set)
 		if duplicate {

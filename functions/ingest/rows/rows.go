@@ -28,6 +28,8 @@ type Batch struct {
 	// All returns the rows that the records of a batch, this one or a part of
 	// it, have in the table, also those of records that it does not get.
 	All func(context.Context, *batch.Batch) (Set, error)
+	// Digest returns lake.Digest of the records, worked out once for all tables.
+	Digest func() uint64
 }
 
 // A Set is rows of one table and one batch. It holds once what all of them
