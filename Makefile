@@ -11,14 +11,14 @@ VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
 # The tests that wait for leases and time limits, by name.
-LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestTables_|TestPublic_)
+LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestTables_|TestPublic_|TestGenerated_)
 
 # Packages that link the emulator, which the race detector would take too long
 # to compile.
 EMULATED = -e /engine -e /cmd/ -e /e2e
 TEST_LOCAL = $(GO) test -count=1 -timeout 25m -skip '$(LONG)'
 
-.PHONY: help demo up screenshots bench bench-peers build check test dbt tables faults topic advice clients race kafka registry format vet lint generate release clean
+.PHONY: help demo up screenshots bench bench-peers build check test dbt projects tables faults topic advice clients race kafka registry format vet lint generate release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,8 +62,11 @@ endif
 dbt: build ## the corpus, and 10,000 random templates and values against dbt-core: DBT_PYTHON names its Python
 	cd local && STATIONFLOW_CASES=10000 $(GO) test -count=1 -timeout 25m -run 'TestJinja_|TestValues_|TestCorpus_|TestSupport_' ./dbtequal
 
-tables: build ## small projects and public ones, built by dbt-core and by the runner: STATIONFLOW_DBT and DBT_PYTHON name dbt-core
-	cd local && $(GO) test -count=1 -timeout 25m -run 'TestTables_|TestPublic_' ./dbtequal
+projects: ## 10,000 random projects against dbt-core: DBT_PYTHON names its Python; STATIONFLOW_SEED others
+	cd local && STATIONFLOW_CASES=$${STATIONFLOW_CASES:-10000} $(GO) test -count=1 -timeout 60m -v -run 'TestGenerated_' ./dbtequal
+
+tables: build ## small projects, public ones and 500 random ones, by dbt-core and by the runner: STATIONFLOW_DBT and DBT_PYTHON name dbt-core
+	cd local && $(GO) test -count=1 -timeout 25m -run 'TestTables_|TestPublic_|TestGenerated_' ./dbtequal
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e

@@ -103,13 +103,9 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 		columns[column.Name] = fields{"name": column.Name, "description": column.Description, "data_type": orNull(column.Declared), "meta": fields{}, "tags": []any{}, "constraints": []any{}}
 	}
 	written := model.Written()
-	access, ok := written["access"].(string)
-	if !ok {
-		access = "protected"
-	}
 	maps.Copy(out, fields{
 		"alias": model.Table(), "checksum": sumOf(model), "config": config,
-		"unrendered_config": written, "access": access, "description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
+		"unrendered_config": written, "access": model.Access(), "description": model.Description, "columns": columns, "raw_code": model.RawSQL, "relation_name": p.Relation(model),
 	})
 	if model.Config.Materialized == project.Ephemeral {
 		out["relation_name"] = nil
@@ -117,6 +113,7 @@ func modelNode(p *project.Project, model *project.Model, compiled map[string]str
 	if model.Type == project.TypeSeed {
 		delete(out, "language")
 		delete(out, "access")
+		out["raw_code"] = "" // dbt keeps no rows there
 	} else {
 		out["contract"] = fields{"enforced": model.Config.Contract, "alias_types": true, "checksum": orNull(contractSum(model))}
 	}
@@ -173,15 +170,18 @@ func testNode(p *project.Project, test *project.Test, compiled map[string]string
 	if test.Warn {
 		severity = "warn"
 	}
+	config := fields{"tags": []any{}}
+	maps.Copy(config, test.Config)
+	maps.Copy(config, fields{
+		"enabled": true, "materialized": "test", "severity": severity,
+		"warn_if": orDefault(test.WarnIf, "!= 0"), "error_if": orDefault(test.ErrorIf, "!= 0"), "fail_calc": orDefault(test.FailCalc, "count(*)"),
+	})
 	maps.Copy(out, fields{
-		"checksum": checksum(test.File), "raw_code": test.Code, "unrendered_config": test.Written(), "schema": p.Target().Dataset + "_dbt_test__audit",
-		"config": fields{
-			"enabled": true, "materialized": "test", "severity": severity, "tags": out["tags"],
-			"warn_if": orDefault(test.WarnIf, "!= 0"), "error_if": orDefault(test.ErrorIf, "!= 0"), "fail_calc": orDefault(test.FailCalc, "count(*)"),
-		},
+		"alias": test.Alias, "checksum": checksum(test.File), "raw_code": test.Code, "unrendered_config": test.Written(), "schema": p.Target().Dataset + "_dbt_test__audit",
+		"config": config,
 	})
 	if test.Kind != project.Singular {
-		out["path"], out["alias"] = test.Alias+".sql", test.Alias
+		out["path"] = test.Short + ".sql"
 		out["column_name"] = orNull(test.Column)
 		out["checksum"] = fields{"name": "none", "checksum": ""}
 		out["test_metadata"] = fields{"name": test.Kind, "kwargs": test.Kwargs, "namespace": orNull(test.Namespace)}

@@ -85,6 +85,7 @@ type Compiled struct {
 	reads  []string
 	macros []string
 	called map[string]any // what the calls of config came to
+	dicts  []orderedSetting
 
 	asksIncremental bool
 }
@@ -112,14 +113,14 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	for key, value := range model.over {
 		configure(r.config, key, value)
 	}
-	config, err := parseConfig(r.config)
+	config, err := parseConfig(model.Type, r.config)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", model.Path, err)
+		return nil, placed(model.Path, err)
 	}
 	if sql, err = p.withEphemeral(sql, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, Asked: r.asked, asksIncremental: r.asksIncremental}, nil
+	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, dicts: r.dicts, Asked: r.asked, asksIncremental: r.asksIncremental}, nil
 }
 
 // CompileInline renders a query of the command line, which may use all that a
@@ -235,8 +236,12 @@ func (m *Model) written() map[string]any {
 func configure(config map[string]any, key string, value any) {
 	key = strings.ReplaceAll(key, "-", "_")
 	switch key {
-	case "tags":
-		value = addTags(config[key], value)
+	case "tags": // dbt keeps those that come twice
+		if before, there := config[key]; there {
+			value = slices.Concat(asList(before), asList(value))
+		} else {
+			value = asList(value)
+		}
 	case "pre_hook", "post_hook":
 		if before, there := config[key]; there && value != nil {
 			value = slices.Concat(asList(before), asList(value))
@@ -245,8 +250,12 @@ func configure(config map[string]any, key string, value any) {
 		value = mergeGrants(config[key], value)
 	case "meta", "docs", "contract", "column_types":
 		fields, ok := value.(map[string]any)
-		known, _ := config[key].(map[string]any)
-		if ok && known != nil {
+		before, there := config[key]
+		known, wasDict := before.(map[string]any)
+		switch {
+		case there && !wasDict:
+			return // of the wrong type, which dbt refuses, whatever comes after it
+		case ok && there:
 			merged := maps.Clone(known)
 			maps.Copy(merged, fields)
 			value = merged
@@ -302,7 +311,7 @@ func WithTables(sql string, parts []string) string {
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.
-func cteOf(model *Model) string { return ephemeralPrefix + model.Name }
+func cteOf(model *Model) string { return ephemeralPrefix + model.Table() }
 
 const ephemeralPrefix = "__dbt__cte__"
 

@@ -74,9 +74,18 @@ type Config struct {
 	All map[string]any
 }
 
-func parseConfig(settings map[string]any) (Config, error) {
+func parseConfig(kind string, settings map[string]any) (Config, error) {
 	config := Config{Materialized: View, Enabled: true, Strategy: Merge, OnSchemaChange: IgnoreChange, Lookback: 1, All: settings, Snapshot: newSnapshot()}
+	if err := applies(settings); err != nil {
+		return Config{}, err
+	}
 	for key, value := range settings {
+		if _, unread := value.(unsupported); unread {
+			continue // the model is disabled
+		}
+		if err := checkType(kind+" config", key, value); err != nil {
+			return Config{}, fmt.Errorf("config %w", err)
+		}
 		if value == nil || supportOf("model config", key).status == nothing {
 			continue
 		}
@@ -101,7 +110,7 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	case "alias":
 		c.Alias, ok = value.(string)
 	case "tags":
-		c.Tags, ok = stringList(value)
+		c.Tags, ok = stringList(addTags(nil, value))
 	case "incremental_strategy":
 		c.Strategy, ok = value.(string)
 	case "unique_key":
@@ -149,7 +158,8 @@ func (c *Config) set(key string, value any) (ok bool, err error) {
 	case "post_hook":
 		c.PostHooks, err = hooksOf(key, value)
 		ok = true
-	case "column_types", "quote_columns", "delimiter": // of a seed, which reads them itself
+	case "column_types", "quote_columns", "delimiter", // of a seed, which reads them itself
+		"group", "access": // which are looked at when all models are known
 		ok = true
 	default:
 		var known bool

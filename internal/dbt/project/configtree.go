@@ -78,12 +78,14 @@ func (t *configTree) written(fqn []string) map[string]any {
 }
 
 // addTags joins two values of the setting tags, each a text or a list.
-func addTags(values ...any) any {
-	var all []any
-	for _, value := range values {
-		list, _ := stringList(value)
-		for _, tag := range list {
-			if !slices.Contains(all, any(tag)) {
+func addTags(known, more any) any {
+	all := []any{}
+	if known == nil {
+		known = all
+	}
+	for _, value := range []any{known, more} {
+		for _, tag := range asList(value) { // of any type: who reads them refuses what is no text
+			if text, ok := tag.(string); !ok || !slices.Contains(all, any(text)) {
 				all = append(all, tag)
 			}
 		}

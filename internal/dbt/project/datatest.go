@@ -1,9 +1,12 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +22,8 @@ type Test struct {
 	Kind          string // singular, or the name of the generic test
 	Namespace     string // package that a yml file names before the generic test; "" for none
 	Column        string // of a generic test; "" for none
-	Alias         string // its name, short enough for a file or a table
+	Alias         string // of the table of its failures
+	Short         string // its name, short enough for a file
 	Warn          bool   // severity warn: failures are reported and fail nothing
 	WarnIf        string // condition on the number of failures, such as "> 10"
 	ErrorIf       string
@@ -29,6 +33,7 @@ type Test struct {
 	// OfChanges (meta.looks_at is "changes"): what it finds is found in the
 	// partitions that have it, so those that do not change need no look.
 	OfChanges bool
+	Config    map[string]any // as it was written
 
 	// Code is the file's, or what dbt makes of a generic test's entry; Kwargs
 	// are the arguments of its macro, as they are written.
@@ -37,6 +42,7 @@ type Test struct {
 	Kwargs map[string]any
 
 	in        *pkg
+	attached  *Model // that a generic test is declared at; nil for others
 	asWritten writtenConfig
 	compile   func(*rendering) (string, error)
 }
@@ -47,22 +53,15 @@ const Singular = "singular"
 // readTests makes the tests of all yml files and of tests/.
 func (l *loader) readTests() error {
 	for _, model := range l.Models {
-		subject := subject{name: model.Name, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
-			return r.ref(texts(model.Name))
-		}}
 		for _, c := range model.checks {
-			if err := l.addGeneric(subject, c); err != nil {
+			if err := l.addGeneric(l.subjectOfModel(model), c); err != nil {
 				return err
 			}
 		}
 	}
 	for _, source := range l.Sources {
-		reference := "source('" + source.SourceName + "', '" + source.Name + "')"
-		subject := subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, relation: func(r *rendering) (jinja.Value, error) {
-			return r.source(texts(source.SourceName, source.Name))
-		}}
 		for _, c := range source.checks {
-			if err := l.addGeneric(subject, c); err != nil {
+			if err := l.addGeneric(subjectOf(source), c); err != nil {
 				return err
 			}
 		}
@@ -72,14 +71,70 @@ func (l *loader) readTests() error {
 			return err
 		}
 	}
+	return l.checkNames()
+}
+
+// subjectOf is what the tests of a source look at.
+func subjectOf(source *Source) subject {
+	reference := "source('" + source.SourceName + "', '" + source.Name + "')"
+	return subject{name: source.SourceName + "_" + source.Name, prefix: "source_", reference: reference, tags: source.own, relation: func(r *rendering) (jinja.Value, error) {
+		return r.source(texts(source.SourceName, source.Name))
+	}}
+}
+
+// checkNames refuses two tests of one name, those of what is disabled, too.
+func (l *loader) checkNames() error {
 	names := map[string]string{}
-	for _, test := range l.Tests {
+	note := func(test *Test) error {
 		if other, twice := names[test.ID]; twice {
 			return fmt.Errorf("%s: %s already has a test named %s: give one of them a name", test.Path, other, test.Name)
 		}
 		names[test.ID] = test.Path
+		return nil
+	}
+	for _, test := range l.Tests {
+		if err := note(test); err != nil {
+			return err
+		}
+	}
+	noteAll := func(of subject, checks []check) error {
+		for _, c := range checks {
+			if at := c.config["enabled"]; at != nil && at.String() == "false" {
+				continue
+			}
+			named := of
+			test, err := l.newGeneric(&named, c)
+			if err == nil {
+				err = note(test)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.sources)) {
+		if source := l.sources[key]; !source.enabled {
+			if err := noteAll(subjectOf(source), source.checks); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.models)) {
+		if model := l.models[name]; !model.Config.Enabled {
+			if err := noteAll(l.subjectOfModel(model), model.checks); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// subjectOfModel is what the tests of a model look at.
+func (l *loader) subjectOfModel(model *Model) subject {
+	return subject{name: model.Name, model: model, reference: "ref('" + model.Name + "')", relation: func(r *rendering) (jinja.Value, error) {
+		return r.ref(texts(model.Name))
+	}}
 }
 
 func (l *loader) readTestFiles(of *pkg) error {
@@ -112,7 +167,7 @@ func (l *loader) addSingular(of *pkg, folder, file string) error {
 	if !of.isRoot() {
 		parsed = parsed.Lenient()
 	}
-	test := &Test{Kind: Singular, Alias: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
+	test := &Test{Kind: Singular, Short: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
 	test.compile = func(r *rendering) (string, error) { return r.render(parsed) }
 	test.Code, test.File = strings.TrimSpace(string(content)), asText(content)
 	test.asWritten = l.writtenOf(of, test.FQN, testTree)
@@ -171,8 +226,8 @@ func texts(of ...string) *jinja.Arguments {
 // configured.
 func (l *loader) addTest(test *Test, declared map[string]any) error {
 	config, over := l.settingsOf(test.in, test.FQN, testTree)
-	if enabled, given := declared["enabled"]; given && enabled == false {
-		return nil
+	if test.Kind != Singular && declared["enabled"] == false { // nothing wins over it
+		return (&Test{Resource: test.Resource}).configureAll(declared)
 	}
 	apply := func() {
 		for key, value := range declared {
@@ -182,8 +237,12 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	if test.Kind == Singular { // its own config() wins over the yml entry
 		apply()
 	}
-	r := &rendering{project: l.Project, in: test.in, config: config, file: test.Path}
-	if _, err := test.compile(r); err != nil {
+	r := &rendering{project: l.Project, in: test.in, config: config, file: test.Path, ofTest: true}
+	switch _, err := test.compile(r); {
+	case errors.Is(err, errDisabled):
+		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: the test %s reads what is disabled: it does not run", test.Path, test.Name))
+		return nil
+	case err != nil:
 		return placed(test.Path, err)
 	}
 	if test.Kind != Singular { // the yml entry wins over the config() of the test's definition
@@ -196,18 +255,37 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 	if test.asWritten.called == nil {
 		test.asWritten.called = r.called
 	}
-	enabled := true
-	for key, value := range r.config {
-		if key == "enabled" {
-			enabled = value != false
+	if err := applies(r.config); err != nil {
+		return err
+	}
+	test.Config = r.config
+	if err := test.configureAll(r.config); err != nil || r.config["enabled"] == false {
+		return err
+	}
+	l.Tests = append(l.Tests, test)
+	custom, _ := r.config["alias"].(string)
+	if custom == "" && test.Short != test.Name {
+		custom = test.Short // of a long name
+		r.config["alias"] = custom
+	}
+	return l.nameTest(test, custom)
+}
+
+// configureAll takes settings.
+func (t *Test) configureAll(config map[string]any) error {
+	for key, value := range config {
+		if _, unread := value.(unsupported); unread {
+			continue // the test is disabled
+		}
+		if err := checkType("test config", key, value); err != nil {
+			return fmt.Errorf("%s: the test %s: config %w", t.Path, t.Name, err)
+		}
+		if value == nil || key == "enabled" {
 			continue
 		}
-		if err := test.configure(key, value); err != nil {
-			return fmt.Errorf("%s: the test %s: %w", test.Path, test.Name, err)
+		if err := t.configure(key, value); err != nil {
+			return fmt.Errorf("%s: the test %s: %w", t.Path, t.Name, err)
 		}
-	}
-	if enabled {
-		l.Tests = append(l.Tests, test)
 	}
 	return nil
 }
@@ -235,14 +313,16 @@ func (t *Test) configure(key string, value any) error {
 		number, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
 		t.Limit, ok = number, err == nil
 	case "fail_calc":
-		t.FailCalc, ok = value.(string)
+		t.FailCalc, _ = value.(string)
+		ok = t.FailCalc != ""
 	case "store_failures":
 		t.StoreFailures, ok = value.(bool)
 	case "tags":
-		t.Tags, ok = stringList(value)
+		t.Tags, ok = stringList(addTags(anyList(t.Tags), value))
 	case "meta":
 		fields, _ := value.(map[string]any)
 		t.OfChanges = fields["looks_at"] == "changes"
+	case "alias", "group": // read when the test is named, and when all models are known
 	case "where": // belongs to generic tests, which read it themselves
 	default:
 		return supported("test config", key)

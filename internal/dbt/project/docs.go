@@ -13,19 +13,13 @@ import (
 // docsBlock is a text of a .md file that descriptions name by doc().
 var docsBlock = regexp.MustCompile(`(?s)\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}`)
 
-// describe renders the descriptions that persist_docs gives to BigQuery.
+// describe renders descriptions, which persist_docs gives to BigQuery.
 func (l *loader) describe() error {
 	var blocks map[[2]string]string
 	for _, model := range l.Models {
-		o := model.Config.Options
 		texts, names := []*string{&model.Description}, []string{model.Name}
-		if !o.DescribesRelation {
-			texts, names = nil, nil
-		}
 		for i := range model.Columns {
-			if o.DescribesColumns {
-				texts, names = append(texts, &model.Columns[i].Description), append(names, model.Name+"."+model.Columns[i].Name)
-			}
+			texts, names = append(texts, &model.Columns[i].Description), append(names, model.Name+"."+model.Columns[i].Name)
 		}
 		for i, text := range texts {
 			if !strings.Contains(*text, "{{") && !strings.Contains(*text, "{%") {
@@ -43,7 +37,7 @@ func (l *loader) describe() error {
 			if err != nil {
 				return fmt.Errorf("the description of %s: %w", model.Name, placed(model.patched, err))
 			}
-			*text = strings.TrimSpace(rendered)
+			*text = rendered
 		}
 	}
 	return nil

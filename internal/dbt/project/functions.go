@@ -12,6 +12,8 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
+var errDisabled = errors.New("it is disabled")
+
 // A rendering is what dbt's functions know while one file is rendered.
 type rendering struct {
 	project     *Project
@@ -21,10 +23,12 @@ type rendering struct {
 	file        string
 	config      map[string]any
 	called      map[string]any // what the calls of config came to
+	dicts       []orderedSetting
 	reads       []string
 	macros      []string               // ids of those that were found
 	ephemeral   []*Model               // read, in the order of first use
 	extra       map[string]jinja.Value // further names
+	ofTest      bool                   // a test, which is not there when what it reads is disabled
 	ymlOnly     bool                   // a value of a yml file: it knows variables only
 	asked       bool
 
@@ -202,6 +206,9 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 	if model == nil || len(names) == 2 && names[0] != model.Package {
 		return nil, fmt.Errorf("there is no model %q", strings.Join(names, "."))
 	}
+	if r.ofTest && !model.Config.Enabled {
+		return nil, errDisabled
+	}
 	r.note(model.ID)
 	if v, err := r.input(model.ID, "ref('"+name+"')"); v != nil || err != nil {
 		return v, err
@@ -229,6 +236,9 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 	source := r.sourceNamed(names[0] + "." + names[1])
 	if source == nil {
 		return nil, fmt.Errorf("no yml file declares %s.%s", names[0], names[1])
+	}
+	if !source.enabled && r.ofTest {
+		return nil, errDisabled
 	}
 	if !source.enabled {
 		return nil, fmt.Errorf("the source %s.%s is disabled", names[0], names[1])

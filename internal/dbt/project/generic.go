@@ -21,6 +21,7 @@ type check struct {
 	column    string
 	arguments *jinja.Dict
 	config    map[string]ast.Node
+	tags      []string // of the column, and of the source
 	// configured are the names in config that may only stand there, in their order.
 	configured []string
 }
@@ -32,6 +33,8 @@ type subject struct {
 	// reference is the call that gives its relation, as dbt notes it.
 	reference string
 	relation  func(*rendering) (jinja.Value, error)
+	model     *Model   // nil for a source
+	tags      []string // of a source, which its tests have, too
 }
 
 // addChecks reads the tests of an entry of a yml file.
@@ -144,7 +147,6 @@ func (l *loader) addGeneric(of subject, c check) error {
 	own, namespace, kind := l.genericOf(c)
 	query := builtin[c.kind]
 	if namespace != "" {
-		of.prefix = namespace + "_" + of.prefix
 		if from := l.named(namespace); from != nil && from.broken["test_"+kind] != nil {
 			return c.doc.fail(c.node, "the test %s cannot be used: %w", c.kind, from.broken["test_"+kind])
 		}
@@ -166,20 +168,15 @@ func (l *loader) addGeneric(of subject, c check) error {
 		}
 		config[key] = value
 	}
-	name, alias := c.name, c.name
-	if name == "" {
-		var err error
-		if name, alias, err = nameOfTest(of.prefix+kind, of.name, c.arguments); err != nil {
-			return c.doc.fail(c.node, "%w", err)
-		}
+	test, err := l.newGeneric(&of, c)
+	if err != nil {
+		return err
 	}
-	in := c.doc.in
-	test := &Test{Kind: kind, Namespace: namespace, Column: c.column, Alias: alias, in: in,
-		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
-	test.ID += "." + c.hash(of, namespace, kind, name)
+	name := test.Name
 	if err := l.noteTest(test, of, c, own, config); err != nil {
 		return c.doc.fail(c.node, "%w", err)
 	}
+	test.Tags = slices.Concat(of.tags, c.tags)
 	where, _ := config["where"].(string)
 	test.compile = func(r *rendering) (string, error) {
 		relation, err := of.relation(r)
@@ -196,6 +193,26 @@ func (l *loader) addGeneric(of subject, c check) error {
 		return sql, nil
 	}
 	return l.addTest(test, config)
+}
+
+// newGeneric is the test of a check, with its names.
+func (l *loader) newGeneric(of *subject, c check) (*Test, error) {
+	_, namespace, kind := l.genericOf(c)
+	if namespace != "" {
+		of.prefix = namespace + "_" + of.prefix
+	}
+	name, short := c.name, c.name
+	if name == "" {
+		var err error
+		if name, short, err = nameOfTest(of.prefix+kind, of.name, c.arguments); err != nil {
+			return nil, c.doc.fail(c.node, "%w", err)
+		}
+	}
+	in := c.doc.in
+	test := &Test{attached: of.model, Kind: kind, Namespace: namespace, Column: c.column, Short: short, in: in,
+		Resource: in.resource(TypeTest, name, c.doc.file, in.fqn(in.settings.rootOf(c.doc.file), c.doc.file, name))}
+	test.ID += "." + c.hash(*of, namespace, kind, name)
+	return test, nil
 }
 
 // A genericQuery writes the query of a declared test over a relation.

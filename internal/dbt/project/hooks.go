@@ -60,6 +60,9 @@ func hooksOf(of string, value any) ([]Hook, error) {
 				break
 			}
 		}
+		if _, there := dict["sql"]; ok && there && strings.TrimSpace(hook.SQL) == "" {
+			continue // dbt runs no empty one
+		}
 		if !ok || hook.SQL == "" {
 			return nil, fmt.Errorf("config %s is %v: it is SQL, or a dict with sql and transaction, or a list of these", of, item)
 		}

@@ -42,7 +42,7 @@ func Load(files fs.FS, target Target) (*Project, error) {
 			}
 		}
 	}
-	for _, step := range []func() error{l.discoverAll, l.readTests, l.readDocuments, l.describe, l.checkExecution, l.checkHooks} {
+	for _, step := range []func() error{l.discoverAll, l.readTests, l.checkAccess, l.readDocuments, l.describe, l.checkExecution, l.checkHooks} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -125,6 +125,7 @@ func (l *loader) discover(model *Model) error {
 	model.Config, model.Reads, model.Tags = compiled.Config, compiled.reads, compiled.Config.Tags
 	model.asksIncremental = compiled.asksIncremental
 	model.asWritten.called, model.Macros = compiled.called, compiled.macros
+	model.dicts = append(model.dicts, compiled.dicts...)
 	if model.Type == TypeModel {
 		model.asWritten.source, model.asWritten.isModel = model.RawSQL, true
 	}

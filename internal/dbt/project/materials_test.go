@@ -173,12 +173,12 @@ func TestDescriptions_AreRendered(t *testing.T) {
 		"models/docs.md": "# x\n{% docs raw %}\n It's raw.\n{% enddocs %}{% docs other %}o{% enddocs %}",
 		"models/t.yml":   "models: [{name: raw, description: \"{{ doc('raw') }} In {{ target.schema }}\", config: {persist_docs: {relation: true}},\n columns: [{name: n,\n description: \"{{ doc('x') }}\"}]}]",
 	}
-	p := load(t, with)
-	if got := p.Model("raw").Description; got != "It's raw. In d" {
-		t.Errorf("described as %q", got)
-	}
-	with["models/t.yml"] = strings.Replace(with["models/t.yml"], "relation: true", "columns: true", 1)
 	if _, err := Load(files(with), Target{Project: "p", Dataset: "d"}); err == nil || !strings.Contains(err.Error(), `models/t.yml:3: doc: there is no docs block "x"`) {
 		t.Errorf("a block that is not there: %v", err)
+	}
+	with["models/t.yml"] = strings.Replace(with["models/t.yml"], "doc('x')", "doc('other')", 1)
+	p := load(t, with)
+	if got := p.Model("raw"); got.Description != "It's raw. In d" || got.Columns[0].Description != "o" {
+		t.Errorf("described as %q, its column as %q", got.Description, got.Columns[0].Description)
 	}
 }

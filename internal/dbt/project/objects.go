@@ -3,6 +3,9 @@ package project
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/stationflow/stationflow/internal/dbt/jinja"
@@ -103,6 +106,8 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 		given = dict
 	case len(a.Positional) > 0:
 		return nil, errors.New("it takes named arguments or one dict, not both")
+	case given.Len() == 0:
+		return nil, errors.New("it configures nothing, and dbt refuses that: leave the call out")
 	}
 	for _, key := range given.Keys() {
 		name, ok := key.(string)
@@ -122,6 +127,7 @@ func (c *configObject) Call(a *jinja.Arguments) (jinja.Value, error) {
 			c.r.called = map[string]any{}
 		}
 		configure(c.r.called, name, plain)
+		c.r.keepOrder(name, value)
 	}
 	return "", nil
 }
@@ -195,41 +201,82 @@ func (c *configObject) find(name jinja.Value) (v jinja.Value, found bool, err er
 		return nil, false, errors.New("the config of a test is not supported here")
 	}
 	if value, ok := c.r.model.Config.All[key]; ok {
+		v, err := c.r.model.inOrder(key, value)
+		return v, true, err
+	}
+	if value, ok := unset[key]; ok {
 		return jinja.ValueOf(value), true, nil
 	}
-	if key == "materialized" {
-		return c.r.model.Config.Materialized, true, nil
-	}
-	if supportOf("model config", key).status != "" {
+	if slices.Contains(unknownUnset, key) {
 		return nil, false, fmt.Errorf("%s is not set: what dbt has for it by itself is not supported: set it", key)
 	}
 	return nil, false, nil
+}
+
+// keepOrder notes names with values as they are written: a configuration has
+// them without an order.
+func (r *rendering) keepOrder(key string, value jinja.Value) {
+	if dict, ok := value.(*jinja.Dict); ok && r.model != nil {
+		r.dicts = append(r.dicts, orderedSetting{key, dict})
+	}
+}
+
+// An orderedSetting is one setting with names and values in their order.
+type orderedSetting struct {
+	key  string
+	dict *jinja.Dict
+}
+
+// inOrder is a setting, its names in the order in which they were written.
+func (m *Model) inOrder(key string, value any) (jinja.Value, error) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return jinja.ValueOf(value), nil
+	}
+	for _, one := range m.dicts {
+		if plain, err := jinja.Go(one.dict); err == nil && one.key == key && reflect.DeepEqual(plain, value) {
+			return one.dict, nil
+		}
+	}
+	if len(fields) > 1 {
+		return nil, fmt.Errorf("the config %s comes from dbt_project.yml, or from more than one place, and what order its names have is not supported: write it in one place", key)
+	}
+	return jinja.ValueOf(value), nil
 }
 
 // modelObject is the variable model.
 func (r *rendering) modelObject() jinja.Value {
 	m := r.model
 	relation := relationOf(r.project.Relation(m))
-	config := jinja.NewDict()
-	if all, ok := jinja.ValueOf(m.Config.All).(*jinja.Dict); ok {
-		config = all
-	}
+	config := maps.Clone(unset)
+	maps.Copy(config, m.Config.All)
 	entries := map[string]jinja.Value{
 		"name": m.Name, "alias": m.Table(), "unique_id": m.ID, "resource_type": m.Type, "package_name": m.Package,
 		"database": relation.Database, "schema": relation.Schema, "original_file_path": m.Within(),
 		"fqn": jinja.ValueOf(m.FQN), "tags": jinja.ValueOf(m.Tags), "description": m.Description,
 	}
 	entries["batch"] = r.batchObject()
-	if config.Len() > 0 {
-		entries["config"] = &refuser{"model.config", entriesOf(config)}
+	known := map[string]jinja.Value{}
+	for key, value := range config {
+		if value == nil || slices.Contains(unknownUnset, key) {
+			continue
+		}
+		if v, err := m.inOrder(key, value); err == nil {
+			known[key] = v
+		}
 	}
+	entries["config"] = &refuser{"model.config", known}
 	return &refuser{"model", entries}
 }
 
-func entriesOf(d *jinja.Dict) map[string]jinja.Value {
-	entries := map[string]jinja.Value{}
-	for _, key := range d.Keys() {
-		entries[key.(string)], _ = d.Get(key)
-	}
-	return entries
+// unset is what dbt has for the settings of a model that nobody sets. Those of
+// BigQuery alone are not there, then.
+var unset = map[string]any{
+	"enabled": true, "alias": nil, "schema": nil, "database": nil, "tags": []any{}, "meta": map[string]any{}, "group": nil, "static_analysis": nil,
+	"materialized": View, "incremental_strategy": nil, "batch_size": nil, "lookback": 1, "begin": nil, "persist_docs": map[string]any{},
+	"column_types": map[string]any{}, "full_refresh": nil, "unique_key": nil, "on_schema_change": IgnoreChange, "grants": map[string]any{},
+	"packages": []any{}, "event_time": nil, "concurrent_batches": nil, "freshness": nil, "on_error": nil,
 }
+
+// unknownUnset are those that dbt has as objects of its own.
+var unknownUnset = []string{"pre_hook", "post_hook", "pre-hook", "post-hook", "docs", "contract", "access", "on_configuration_change", "quoting", "latest_version_pointer"}

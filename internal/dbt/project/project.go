@@ -95,6 +95,7 @@ type Model struct {
 	over      map[string]any // config of the project's dbt_project.yml for a model of a package
 	template  *template      // nil for a seed
 	rows      string         // a seed's rows as a query
+	dicts     []orderedSetting
 	checks    []check
 	patched   string // yml file with its entry
 
@@ -125,6 +126,7 @@ type Source struct {
 	WrittenDatabase, WrittenSchema string
 
 	checks    []check
+	own       []string // tags, without those of config
 	enabled   bool
 	freshness bool // a yml entry names it
 	asWritten writtenConfig

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stationflow/stationflow/internal/dbt/jinja"
 )
 
 // The yml files next to the models. Each name in them is honoured, means
@@ -104,179 +106,11 @@ func (l *loader) string(doc *document, node ast.Node, field, fallback string) (s
 	if text == "" {
 		return fallback, nil
 	}
-	return l.context(doc).text(doc.file, lineOfNode(doc.field(node, field)), text)
-}
-
-func (l *loader) addSource(folder string, doc *document, node ast.Node) error {
-	name, err := doc.named(node)
-	if err != nil {
-		return err
+	value, err := l.context(doc).value(doc.file, lineOfNode(doc.field(node, field)), text)
+	if rendered, ok := value.(string); ok || err != nil {
+		return rendered, err
 	}
-	config := doc.field(node, "config")
-	if err := errors.Join(doc.check("source", node), doc.check("source config", config)); err != nil {
-		return err
-	}
-	database, err := l.string(doc, node, "database", l.target.Project)
-	if err != nil {
-		return err
-	}
-	schema, err := l.string(doc, node, "schema", name)
-	if err != nil {
-		return err
-	}
-	tables, err := doc.items(doc.field(node, "tables"))
-	for _, table := range tables {
-		if err := l.addTable(folder, doc, node, table, name, database, schema); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sourceName, database, schema string) error {
-	name, err := doc.named(table)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(doc.check("table", table), doc.check("source config", doc.field(table, "config"))); err != nil {
-		return err
-	}
-	identifier, err := l.string(doc, table, "identifier", name)
-	if err != nil {
-		return err
-	}
-	key := doc.in.name + "." + sourceName + "." + name
-	if l.sources[key] != nil {
-		return doc.fail(table, "%s already declares the source %s", l.sources[key].Path, sourceName+"."+name)
-	}
-	source := &Source{
-		Resource:   doc.in.resource(TypeSource, sourceName+"."+name, doc.file, append(doc.in.fqn(folder, doc.file, sourceName), name)),
-		SourceName: sourceName, Relation: relation(database, schema, identifier), Description: strings.TrimSpace(doc.text(table, "description")),
-	}
-	source.Name = name
-	source.asWritten = l.writtenOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
-	source.asWritten.doc, source.entries = doc, []ast.Node{of, table}
-	source.WrittenDatabase, source.WrittenSchema = doc.text(of, "database"), doc.text(of, "schema")
-	if err := l.configureSource(doc, source, of, table); err != nil {
-		return err
-	}
-	if source.checks, err = checksOf(doc, table); err != nil {
-		return err
-	}
-	columns, err := doc.items(doc.field(table, "columns"))
-	if err != nil {
-		return err
-	}
-	for _, column := range columns {
-		source.columns = append(source.columns, Column{Name: doc.text(column, "name"), Quoted: doc.text(column, "quote") == "true"})
-	}
-	l.sources[key] = source
-	if source.enabled {
-		l.Sources = append(l.Sources, source)
-	}
-	return nil
-}
-
-// configureSource reads tags, freshness and whether the source is enabled: of
-// dbt_project.yml, the source, and its table; the later win.
-func (l *loader) configureSource(doc *document, source *Source, of, table ast.Node) (err error) {
-	source.enabled = true
-	own, over := l.settingsOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
-	if err := source.configure(own); err != nil {
-		return err
-	}
-	defer func() {
-		if err == nil {
-			err = source.configure(over)
-		}
-	}()
-	for _, node := range []ast.Node{of, doc.field(of, "config"), table, doc.field(table, "config")} {
-		if node == nil {
-			continue
-		}
-		for _, field := range []string{"enabled", "tags"} {
-			at := doc.field(node, field)
-			if at == nil {
-				continue
-			}
-			value, err := rendered(doc, at, l.context(doc))
-			if err != nil {
-				return err
-			}
-			if field == "tags" {
-				source.Tags, _ = stringList(addTags(anyList(source.Tags), value))
-			} else if source.enabled, _ = value.(bool); value != true && value != false {
-				return doc.fail(at, "enabled is true or false")
-			}
-		}
-		if at := doc.text(node, "event_time"); at != "" {
-			source.eventTime = at
-		}
-		if err := l.limit(doc, source, node); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// configure takes over settings of dbt_project.yml.
-func (s *Source) configure(settings map[string]any) error {
-	for key, value := range settings {
-		switch key {
-		case "enabled":
-			s.enabled = value != false
-		case "tags":
-			s.Tags, _ = stringList(addTags(anyList(s.Tags), value))
-		case "freshness", "loaded_at_field":
-			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
-		}
-	}
-	return nil
-}
-
-func anyList(texts []string) []any {
-	out := []any{}
-	for _, text := range texts {
-		out = append(out, text)
-	}
-	return out
-}
-
-// limit reads the freshness of a source from one of its entries; null takes
-// the limits away.
-func (l *loader) limit(doc *document, source *Source, node ast.Node) error {
-	text, err := l.string(doc, node, "loaded_at_field", source.LoadedAt)
-	if err != nil {
-		return err
-	}
-	source.LoadedAt = text
-	limits := doc.field(node, "freshness")
-	if limits == nil {
-		return nil
-	}
-	source.freshness = true
-	if _, isNull := limits.(*ast.NullNode); isNull {
-		source.Warn, source.Error = nil, nil
-		return nil
-	}
-	if err := doc.check("freshness", limits); err != nil {
-		return err
-	}
-	var read struct {
-		Warn   *Age   `yaml:"warn_after"`
-		Error  *Age   `yaml:"error_after"`
-		Filter string `yaml:"filter"`
-	}
-	if err := doc.decode(limits, &read); err != nil {
-		return err
-	}
-	source.Warn, source.Error, source.Filter = read.Warn, read.Error, read.Filter
-	for _, age := range []*Age{source.Warn, source.Error} {
-		if age != nil && age.Duration() == 0 {
-			return doc.fail(limits, "freshness: %d %q is no age: write a count and a period of minute, hour or day", age.Count, age.Period)
-		}
-	}
-	return nil
+	return "", doc.fail(doc.field(node, field), "%s is %v, and dbt takes a text only: write it as a text", field, value)
 }
 
 // addPatch reads what a yml file says of a model or seed.
@@ -308,11 +142,16 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 	}
 	model.patched = doc.file
 	model.asWritten.doc, model.asWritten.entry = doc, node
-	model.Description = strings.TrimSpace(doc.text(node, "description"))
+	model.Description = doc.text(node, "description")
 	l.described[model.Name] = lineOfNode(doc.field(node, "description"))
-	if at := doc.field(node, "config"); at != nil {
-		if model.declared, err = l.declaredConfig(doc, at); err != nil {
-			return err
+	if model.declared, err = l.declaredConfig(doc, model, doc.field(node, "config")); err != nil {
+		return err
+	}
+	for _, key := range []string{"meta", "docs", "group", "access"} { // dbt moves them
+		if at := doc.field(node, key); at != nil {
+			if model.declared[key], err = l.declared(doc, model, key, at); err != nil {
+				return err
+			}
 		}
 	}
 	checks, err := checksOf(doc, node)
@@ -325,7 +164,7 @@ func (l *loader) addPatch(doc *document, kind string, node ast.Node) error {
 
 // declaredConfig is the config of a yml entry; its hooks are rendered when they
 // run.
-func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, error) {
+func (l *loader) declaredConfig(doc *document, model *Model, at ast.Node) (map[string]any, error) {
 	entries, err := doc.entries(at)
 	config := map[string]any{}
 	for _, entry := range entries {
@@ -335,10 +174,25 @@ func (l *loader) declaredConfig(doc *document, at ast.Node) (map[string]any, err
 		if slices.Contains(hookKeys, keyOf(entry)) {
 			config[keyOf(entry)], err = written(doc, entry.Value)
 		} else {
-			config[keyOf(entry)], err = rendered(doc, entry.Value, l.context(doc))
+			config[keyOf(entry)], err = l.declared(doc, model, keyOf(entry), entry.Value)
 		}
 	}
 	return config, err
+}
+
+// declared is one setting of a yml entry, its texts rendered.
+func (l *loader) declared(doc *document, model *Model, key string, node ast.Node) (any, error) {
+	value, err := doc.value(node)
+	if err == nil {
+		value, err = renderedIn(doc, node, value, l.context(doc))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if dict, ok := value.(*jinja.Dict); ok {
+		model.dicts = append(model.dicts, orderedSetting{key, dict})
+	}
+	return jinja.Go(value)
 }
 
 func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
@@ -357,7 +211,7 @@ func (l *loader) addColumns(doc *document, model *Model, node ast.Node) error {
 			}
 		}
 		declared := Column{
-			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: strings.TrimSpace(doc.text(node, "description")),
+			Name: name, Type: strings.ToLower(doc.text(node, "data_type")), Declared: doc.text(node, "data_type"), Description: doc.text(node, "description"),
 			Quoted: doc.text(node, "quote") == "true",
 		}
 		constraints, err := doc.items(doc.field(node, "constraints"))
@@ -392,7 +246,12 @@ func checksOf(doc *document, node ast.Node) ([]check, error) {
 			name = "`" + name + "`"
 		}
 		if err = doc.check("column", column); err == nil {
+			before := len(checks)
 			checks, err = addChecks(checks, doc, name, column)
+			tags, _ := written(doc, doc.field(column, "tags"))
+			for i := before; i < len(checks); i++ {
+				checks[i].tags, _ = stringList(tags)
+			}
 		}
 	}
 	return checks, err

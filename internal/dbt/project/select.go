@@ -195,12 +195,15 @@ func matcher(method, value string) (match, error) {
 	case "fqn":
 		return func(_ *Project, r *Resource) bool { return matchesName(r, value) }, nil
 	case "path":
-		value = strings.TrimSuffix(value, "/")
-		return func(_ *Project, r *Resource) bool {
-			return matchesText(value, r.Path) || strings.HasPrefix(r.Path, value+"/")
+		return func(p *Project, r *Resource) bool {
+			model := p.byID(r.ID)
+			return matchesPath(value, r.Path) || model != nil && model.patched != "" && matchesParts(strings.Split(value, "/"), strings.Split(model.patched, "/"))
 		}, nil
 	case "file":
-		return func(_ *Project, r *Resource) bool { return matchesText(value, path.Base(r.Path)) }, nil
+		return func(_ *Project, r *Resource) bool {
+			name := path.Base(r.Path)
+			return matchesText(value, name) || matchesText(value, strings.TrimSuffix(name, path.Ext(name)))
+		}, nil
 	case "tag":
 		return func(_ *Project, r *Resource) bool {
 			return slices.ContainsFunc(r.Tags, func(tag string) bool { return matchesText(value, tag) })
@@ -229,7 +232,7 @@ func matcher(method, value string) (match, error) {
 	case "test_name":
 		return func(p *Project, r *Resource) bool {
 			test := p.test(r.ID)
-			return test != nil && matchesText(value, test.Kind)
+			return test != nil && test.Kind != Singular && matchesText(value, test.Kind)
 		}, nil
 	case "state":
 		if !slices.Contains(States, value) {
@@ -243,31 +246,4 @@ func matcher(method, value string) (match, error) {
 		}, nil
 	}
 	return nil, fmt.Errorf("there is no method %q: use fqn, path, file, tag, source, resource_type, test_type, test_name, unit_test, state or config.materialized", method)
-}
-
-// matchesName takes a name, or a folder or a project with dots between.
-func matchesName(r *Resource, value string) bool {
-	if matchesText(value, r.Name) {
-		return r.Type != TypeSource
-	}
-	steps := strings.Split(value, ".")
-	for _, fqn := range [][]string{r.FQN, r.FQN[1:]} {
-		if r.Type == TypeSource || len(steps) > len(fqn) {
-			continue
-		}
-		same := true
-		for i, step := range steps {
-			same = same && matchesText(step, fqn[i])
-		}
-		if same {
-			return true
-		}
-	}
-	return false
-}
-
-// matchesText compares with a pattern of *, ? and [sets].
-func matchesText(pattern, text string) bool {
-	matched, err := path.Match(pattern, text)
-	return pattern == text || err == nil && matched
 }

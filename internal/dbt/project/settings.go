@@ -135,6 +135,20 @@ func ParseVars(text string) (map[string]any, error) {
 	return vars, err
 }
 
+// unsupported is a setting that the runner refuses, as soon as it applies to
+// something.
+type unsupported struct{ error }
+
+// applies reports what is wrong in settings that apply to something.
+func applies(settings map[string]any) error {
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if refused, ok := settings[key].(unsupported); ok && settings["enabled"] != false {
+			return refused.error
+		}
+	}
+	return nil
+}
+
 // readTree reads the configuration by folder: texts in it are rendered, and
 // know variables of the command line only, as in dbt.
 func (l *loader) readTree(doc *document, node ast.Node, place string) (map[string]any, error) {
@@ -152,7 +166,8 @@ func (l *loader) readTree(doc *document, node ast.Node, place string) (map[strin
 			continue
 		}
 		if err := supported(place, strings.TrimPrefix(key, "+")); err != nil {
-			return nil, doc.fail(entry, "%w", err)
+			root[key] = unsupported{doc.fail(entry, "%w", err)}
+			continue
 		}
 		if slices.Contains(hookKeys, strings.ReplaceAll(strings.TrimPrefix(key, "+"), "-", "_")) { // rendered when they run
 			if root[key], err = written(doc, entry.Value); err != nil {
@@ -254,6 +269,9 @@ func checkVersion(doc *document) error {
 
 // checkQuoting refuses names without quotes: BigQuery's are always quoted.
 func checkQuoting(doc *document) error {
+	if !doc.in.isRoot() {
+		return nil // dbt asks the project alone
+	}
 	entries, err := doc.entries(doc.field(doc.root, "quoting"))
 	for _, entry := range entries {
 		if b, ok := entry.Value.(*ast.BoolNode); !ok || !b.Value {

@@ -21,7 +21,8 @@ Each name that dbt-core 1.12 knows, by the place where a project writes it. What
 what a project writes and dbt does not know is one, too. "Nothing" changes no row or verdict in BigQuery, and is read past.
 
 Besides these names the runner refuses: printing, joining or calling what is undefined, where dbt prints nothing (in a package it prints nothing here, too); whole numbers beyond 64 bits;
-models in Python; .dbtignore; two models of one name in two packages; and a selector that is the default. Its target is named prod.
+models in Python; .dbtignore; two models of one name in two packages; values whose type dbt-core finds wrong only when it builds; and a selector that is the default. Its target is named prod.
+A setting of dbt_project.yml is refused where it applies to something that is enabled. In a package, names of a yml file that dbt does not know are read past, as dbt does.
 
 The runner builds each model beside its published table, tests it there, and publishes all that passed together. Where dbt's order differs from that:
 

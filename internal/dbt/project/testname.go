@@ -59,8 +59,8 @@ func (l *loader) noteTest(test *Test, of subject, c check, own *pkg, config map[
 		macro = test.Namespace + "." + macro
 	}
 	noted := maps.Clone(config)
-	if noted["alias"] == nil && test.Alias != test.Name {
-		noted["alias"] = test.Alias
+	if noted["alias"] == nil && test.Short != test.Name {
+		noted["alias"] = test.Short
 	}
 	if test.Code, err = testCode(macro, noted, c.configured); err != nil {
 		return err

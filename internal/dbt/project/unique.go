@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -30,17 +31,35 @@ func (l *loader) nameByMacros(model *Model) error {
 			return fmt.Errorf("%s: the macro %s puts the model into %s, and all models land in %s: let it give the target's own", model.Path, macro, name, want)
 		}
 	}
-	of := definesIn("generate_alias_name", model.in, l.packages[0])
+	var err error
+	model.Config.Alias, err = l.aliasOf(r, model.Config.Alias, node)
+	return err
+}
+
+// nameTest names the table of a test's failures as dbt does.
+func (l *loader) nameTest(test *Test, custom string) error {
+	node := &refuser{"node", map[string]jinja.Value{
+		"name": test.Name, "unique_id": test.ID, "resource_type": test.Type, "package_name": test.Package, "original_file_path": test.Within(),
+		"fqn": jinja.ValueOf(test.FQN), "tags": jinja.ValueOf(test.Tags), "database": l.target.Project,
+	}}
+	alias, err := l.aliasOf(&rendering{project: l.Project, in: test.in, compilation: Compilation{Execute: true}, file: test.Path}, custom, node)
+	test.Alias = cmp.Or(alias, test.Name)
+	return err
+}
+
+// aliasOf is the alias that a project's macro gives, or else the one that is
+// configured.
+func (l *loader) aliasOf(r *rendering, configured string, node jinja.Value) (string, error) {
+	of := definesIn("generate_alias_name", r.in, l.packages[0])
 	if of == nil {
-		return nil
+		return configured, nil
 	}
 	var custom jinja.Value
-	if model.Config.Alias != "" {
-		custom = model.Config.Alias
+	if configured != "" {
+		custom = configured
 	}
 	name, err := r.call(of, "generate_alias_name", custom, node)
-	model.Config.Alias = strings.TrimSpace(name)
-	return err
+	return strings.TrimSpace(name), err
 }
 
 // beside matches the names of what the runner keeps beside a relation.
@@ -50,10 +69,7 @@ var beside = regexp.MustCompile(`^(.+)__(?:next|new|wider|table)(?:_\d+_[a-z0-9]
 // is what the runner keeps beside another.
 func (l *loader) checkRelations() error {
 	paths := map[string]string{}
-	for _, model := range l.Models {
-		if model.Config.Materialized == Ephemeral {
-			continue
-		}
+	for _, model := range l.Models { // dbt counts ephemeral ones, too
 		if other, twice := paths[model.Table()]; twice {
 			return fmt.Errorf("%s: %s makes the same relation %s: give one of them another alias", model.Path, other, model.Table())
 		}

@@ -1,11 +1,13 @@
 package project
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -33,6 +35,7 @@ func readYAML(files fs.FS, name string) (*document, error) {
 }
 
 func parseYAML(name string, content []byte) (*document, error) {
+	content = bytes.TrimRightFunc(content, unicode.IsSpace) // as dbt does: a block at the end has no line end
 	parsed, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -309,8 +312,17 @@ func (d *document) check(place string, node ast.Node) error {
 		return err
 	}
 	for _, entry := range entries {
+		if d.readsPast(place, keyOf(entry)) {
+			continue
+		}
 		if err := supported(place, keyOf(entry)); err != nil {
 			return d.fail(entry, "%w", err)
+		}
+		if strings.HasSuffix(place, " config") {
+			continue // the types are those of the rendered values
+		}
+		if err := d.checkType(place, entry); err != nil {
+			return err
 		}
 	}
 	return nil

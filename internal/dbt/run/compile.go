@@ -113,7 +113,7 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 		}
 		path := test.Package + "/" + test.Within()
 		if test.Kind != project.Singular {
-			path += "/" + test.Alias + ".sql"
+			path += "/" + test.Short + ".sql"
 		}
 		all = append(all, Compiled{test.ID, test.Name, path, sql})
 	}
