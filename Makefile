@@ -16,7 +16,12 @@ LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClo
 # Packages that link the emulator, which the race detector would take too long
 # to compile.
 EMULATED = -e /engine -e /cmd/ -e /e2e
-TEST_LOCAL = $(GO) test -count=1 -timeout 25m -skip '$(LONG)'
+
+# Many tests wait for others' clocks: two packages more than there are cores.
+# The longest begin first.
+AT_ONCE = -p $$(($$(getconf _NPROCESSORS_ONLN) + 2))
+LONGEST = ./transformtest ./e2e ./dbtequal ./deploytest ./bridgetest
+TEST_LOCAL = $(GO) test $(AT_ONCE) -count=1 -timeout 25m -skip '$(LONG)'
 
 .PHONY: help demo up screenshots bench bench-peers build check test dbt projects tables faults topic advice clients race kafka registry format vet lint generate release clean
 
@@ -54,7 +59,7 @@ check: format ## while you work: format, vet, lint and tests of what is deployed
 
 test: build vet ## every test but the long ones; needs nothing but Go, git and make
 	$(GO) test $(RACE) ./...
-	cd local && $(TEST_LOCAL) $(RACE) $(if $(RACE),$$($(GO) list ./... | grep -v $(EMULATED)),./...)
+	cd local && $(TEST_LOCAL) $(RACE) $(if $(RACE),$$($(GO) list $(LONGEST) ./... | grep -v $(EMULATED)),$(LONGEST) ./...)
 ifdef RACE
 	cd local && $(TEST_LOCAL) $$($(GO) list ./... | grep $(EMULATED))
 endif

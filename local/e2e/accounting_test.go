@@ -34,6 +34,7 @@ func (m message) coordinate() coordinate {
 // Every good record is in staging once, with its values, and every bad one in
 // quarantine with its bytes, its coordinates and the reason.
 func TestAccounting(t *testing.T) {
+	t.Parallel()
 	good := 50_000
 	if testing.Short() {
 		good = 5_000

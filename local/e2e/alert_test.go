@@ -70,6 +70,7 @@ func (p *pager) texts() (texts []string) {
 }
 
 func testAlert(t *testing.T, transport string) {
+	t.Parallel()
 	p := &pager{}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)

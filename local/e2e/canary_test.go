@@ -11,6 +11,7 @@ import (
 // A canary goes through all hops to the table beside the marts, with a run of
 // the transform that has something to do, and is in none of the figures.
 func TestUp_Canary(t *testing.T) {
+	t.Parallel()
 	l := up(t, []string{"BRIDGE_LAKE_AGE=500ms", "LAKE_BUCKET=", "KAFKA_TOPICS="}, "--canary")
 	const arrived = "select count(*) from staging_data.stationflow_canary where kafka_topic = 'stationflow_canary' and kafka_partition = 0"
 	eventually(t, "a canary is in staging", func() error {

@@ -13,6 +13,7 @@ import (
 // Pub/Sub, loses nothing and doubles nothing: the next one goes on from the
 // last commit.
 func TestKilledBridge(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil, "--without", "bridge")
 	way := newValve(t, system.PubSub)
 	environment := system.environment("BRIDGE_ADDR="+freeAddress(t), "BRIDGE_COMMIT_INTERVAL=10ms", "PUBSUB_EMULATOR_HOST="+way.address())
@@ -23,6 +24,7 @@ func TestKilledBridge(t *testing.T) {
 // loses nothing and doubles nothing: what it had not acknowledged is
 // delivered again.
 func TestKilledFunction(t *testing.T) {
+	t.Parallel()
 	address := freeAddress(t)
 	system := up(t, nil, "--without", "functions", "--functions", "http://"+address)
 	way := newValve(t, system.BigQueryGRPC)

@@ -19,6 +19,7 @@ import (
 // computed from the same events by other code, after the first transform and
 // after one with late events.
 func TestFigures(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil)
 	system.checkFigures(producer(t, system.Kafka))
 	system.stop()

@@ -22,6 +22,7 @@ import (
 // the peak hours, the worst platforms, the late trains and directions, what
 // goes on now, and how fresh that is.
 func TestManager(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	sent := mornings(t, today, 0, 1, 2, 7, 8)

@@ -20,6 +20,7 @@ import (
 // warehouse: rows in staging and quarantine, the rows of every model, and all
 // headline figures.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil)
 	sent, reasons := mix(t, recentEvents(t), 60)
 	send(t, producer(t, system.Kafka), sent)

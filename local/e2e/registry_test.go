@@ -188,6 +188,7 @@ func (s *switchboard) badnesses(t *testing.T) []badness {
 // in quarantine with its reason and its schema, nothing is a dead letter, and the
 // figures are those of the same events in JSON.
 func TestFaults_RegistryWithEveryFraming(t *testing.T) {
+	t.Parallel()
 	schemas, err := localregistry.Open("")
 	if err != nil {
 		t.Fatal(err)

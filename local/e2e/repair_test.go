@@ -25,6 +25,7 @@ func (l *local) says(args string) string {
 // killed; then everything is replayed from Kafka. Each record is in staging, and
 // the sum at the end counts it once.
 func TestFaults_RepairOverPubSub(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil)
 	var messages []message
 	for i := range 90 {

@@ -52,6 +52,7 @@ func (l *local) fallAsleep() {
 // With --idle stop the bridge ends while nothing comes, wakes for a record, and
 // what came meanwhile arrives, each time.
 func TestSleep(t *testing.T) {
+	t.Parallel()
 	system := up(t, []string{"SCALE_IDLE_AFTER=1s", "SCALE_DAILY_RUN=0s"}, "--idle", "stop")
 	client := producer(t, system.Kafka)
 	sent, reasons := mix(t, goodEvents(t, 40), 0)

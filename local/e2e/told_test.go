@@ -26,6 +26,7 @@ import (
 // deleted makes up for nothing of the new one. Meanwhile the page says that
 // the topic is gone, and not the broker.
 func TestClosingSum(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil)
 	client := producer(t, system.Kafka)
 	transactional := producer(t, system.Kafka, kgo.TransactionalID("closing"))
@@ -126,6 +127,7 @@ func (l *local) awaitHop(hop dashboard.Hop, state dashboard.State, note string, 
 // A program that is frozen is not to be started, one that is gone is; the page
 // tells them apart, although nothing comes.
 func TestFrozenOrKilled(t *testing.T) {
+	t.Parallel()
 	address := freeAddress(t)
 	system := up(t, nil, "--without", "bridge", "--without", "functions", "--functions", "http://"+address)
 	host, port, _ := net.SplitHostPort(address)
@@ -154,6 +156,7 @@ func TestFrozenOrKilled(t *testing.T) {
 // A broker that is frozen is not to be started either, and it keeps nobody
 // from ending the system in time.
 func TestFrozenKafka(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
@@ -176,6 +179,7 @@ func TestFrozenKafka(t *testing.T) {
 
 // A warehouse that does not answer is not idle because nothing comes.
 func TestFrozenWarehouse(t *testing.T) {
+	t.Parallel()
 	system := up(t, nil)
 	system.awaitHop(dashboard.Staging, dashboard.NothingYet, "")
 	for _, child := range engines(t, system.cmd.Process.Pid) {

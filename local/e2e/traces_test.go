@@ -78,6 +78,7 @@ func checkSpans(topic string, spans []waterfall.Span) error {
 // The programs that are deployed send their spans to any collector, over http
 // as well, and what the bridge has not sent it sends when it stops.
 func TestFaults_TracesOfThePrograms(t *testing.T) {
+	t.Parallel()
 	collector := tracestest.Start(t)
 	address := freeAddress(t)
 	host, port, _ := net.SplitHostPort(address)

@@ -83,6 +83,7 @@ func (l *local) awaitComplete(records int) {
 // Each way in which a ledger was tampered with is named, with topic, partition
 // and offsets, and nothing else is.
 func TestFaults_VerifyNamesTampering(t *testing.T) {
+	t.Parallel()
 	system := up(t, []string{"BRIDGE_LAKE_AGE=1s", "BRIDGE_COMMIT_INTERVAL=50ms"})
 	sent, reasons := mix(t, goodEvents(t, 3000), 60)
 	send(t, producer(t, system.Kafka), sent)
