@@ -3,6 +3,7 @@ package view
 import (
 	"encoding/csv"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -108,5 +109,39 @@ func TestAnswer_ColumnsOfFiles(t *testing.T) {
 			}
 			seen[name] = true
 		}
+	}
+}
+
+// The page says what late is, as the dbt project has it.
+func TestCharts_SayWhatLateIs(t *testing.T) {
+	t.Parallel()
+	project, err := os.ReadFile("../../../dbt/dbt_project.yml")
+	if err != nil || !strings.Contains(string(project), "punctuality_threshold_minutes: 5\n") || !strings.HasPrefix(lateMeans, "Late: more than 5 minutes ") {
+		t.Errorf("%v: the dbt project has another threshold than %q", err, lateMeans)
+	}
+	m := &marts{}
+	for i := range mostTrains + 2 {
+		m.late = append(m.late, late{place: at(0, 8, "A"), Train: fmt.Sprint("T", i), Late: 1, Scheduled: 1, MinutesLate: float(float64(10 + i))})
+	}
+	a := ask(t, looked(t, m), "")
+	if note := chart(t, a, "punctuality_by_day").Note; !strings.HasPrefix(note, lateMeans) {
+		t.Errorf("day by day the page says %q", note)
+	}
+	c := chart(t, a, "late_trains")
+	if !strings.HasPrefix(c.Note, "15 of 17 late trains. Those that were late most often, then those with the longest delays.") || c.Rows[0].Name != "T16" {
+		t.Errorf("of late trains the page says %q, and %s is the first", c.Note, c.Rows[0].Name)
+	}
+}
+
+// Of many places the worst are shown, and how many there are is said.
+func TestCharts_SomePlaces(t *testing.T) {
+	t.Parallel()
+	m := &marts{}
+	for i := range 20 {
+		m.incidents = append(m.incidents, events{place: at(0, 8, "A"), Zone: fmt.Sprintf("A / Dock %d", i), What: "fire", Count: int64(i + 1)})
+	}
+	c := chart(t, ask(t, looked(t, m), ""), "platforms")
+	if c.Note != "12 of 20 places, those with most incidents." || c.Rows[0].Name != "A / Dock 19" {
+		t.Errorf("of places the page says %q, and %s is the first", c.Note, c.Rows[0].Name)
 	}
 }
