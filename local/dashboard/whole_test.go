@@ -42,9 +42,13 @@ func TestPage_SaysWhatIsNotWhole(t *testing.T) {
 	m["disturbances"] = append(m["disturbances"], map[string]any{"kind": "incident", "what": "fire", "station": "Bercy", "zone": "Bercy / Dock 1",
 		"began_at": noon.Add(-2 * time.Hour), "ends_at": noon.Add(-10 * time.Minute)})
 	page := open(t, showing(t, m).Handler(), "?station=Bercy&hours=6-10")
-	const want = "3 of 4 hours compared: 269, yesterday 268 no change (without 09:00, for which Bercy has no passenger records today; incident "
-	if got := textOf(t, page, "data-compared", "entered before"); !strings.HasPrefix(got, want) || !strings.Contains(got, "); yesterday with the other hours: 284") {
+	const want = "3 of 4 hours compared: 269, yesterday 268 ▲ under 1 %; yesterday with the other hours: 284"
+	if got := textOf(t, page, "data-compared", "entered before"); got != want {
 		t.Errorf("the page says %q, want %q", got, want)
+	}
+	const why = "Entered, Exited, Mean waiting time compared without 09:00, for which Bercy has no passenger records today; incident from the hour of 08:00 on."
+	if got := textOf(t, page, "class", "muted gaps"); got != why {
+		t.Errorf("of the missing hour the page says %q, want %q", got, why)
 	}
 	if got := textOf(t, page, "data-compared", "incidents before"); strings.Contains(got, "%") || !strings.Contains(got, "▲ 1") {
 		t.Errorf("of one incident the page says %q", got)

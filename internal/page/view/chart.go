@@ -45,7 +45,12 @@ type Row struct {
 }
 
 // notOver marks a value of an hour or day that goes on.
-const notOver, hollow = "not over", "What is hollow is not over yet."
+const notOver = "not over"
+
+// hollow says what the page draws so.
+func (q *question) hollow() string {
+	return "Today is complete until " + hour(q.until) + ": what is hollow is not over yet."
+}
 
 // mark says why the nth value is not whole.
 func (r *Row) mark(n int, why string) {
@@ -200,7 +205,7 @@ func (q *question) passengersByHour() Chart {
 		c.Rows = append(c.Rows, row)
 	}
 	if slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Marks != nil }) {
-		c.Note = strings.TrimSpace(c.Note + " " + hollow)
+		c.Note = strings.TrimSpace(c.Note + " " + q.hollow())
 	}
 	return c
 }

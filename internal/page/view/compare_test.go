@@ -305,7 +305,7 @@ func TestCharts_MarkWhatIsNotOver(t *testing.T) {
 	if got := marked(a, "punctuality_by_day"); !cmp.Equal(got, []string{"2026-11-29[not over not over]"}) {
 		t.Errorf("by day %q is marked", got)
 	}
-	if note := chart(t, a, "entered_by_hour").Note; !strings.Contains(note, hollow) {
+	if note := chart(t, a, "entered_by_hour").Note; !strings.Contains(note, "Today is complete until 10:00: what is hollow is not over yet.") {
 		t.Errorf("by hour the page says %q", note)
 	}
 	if note := chart(t, ask(t, s, "compare=none"), "entered_by_station").Note; note != "Today so far." {

@@ -91,7 +91,7 @@ func (q *question) punctualityByDay() Chart {
 			for i := range row.Values {
 				row.mark(i, notOver)
 			}
-			c.Note += " " + hollow
+			c.Note += " " + q.hollow()
 		}
 		c.Rows = append(c.Rows, row)
 	}

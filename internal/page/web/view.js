@@ -19,7 +19,9 @@ export function drawAnswer(answer) {
   $("#estimated").hidden = !answer.estimated
   for (const list of document.querySelectorAll("[data-figures]")) {
     const ids = list.dataset.figures.split(" ")
-    list.replaceChildren(...ids.map((id) => headline(answer.figures.find((f) => f.id === id), answer)))
+    const figures = ids.map((id) => answer.figures.find((f) => f.id === id))
+    list.replaceChildren(...figures.map((figure) => headline(figure, answer)))
+    drawGaps(list.nextElementSibling, figures)
   }
   for (const place of document.querySelectorAll("[data-charts]")) {
     for (const id of place.dataset.charts.split(" ")) {
@@ -151,10 +153,20 @@ function comparison(label, compared, unit, short) {
   const { value, this: now, before, shared, note } = compared
   if (value == null && note) return [`${label}: ${note}`]
   const arrow = make("b", "", change(unit, compared))
-  const why = note === "" ? "" : ` (${note})`
-  if (shared === "") return [`${label} ${short(value)} `, arrow, why]
+  if (shared === "") return [`${label} ${short(value)} `, arrow, note === "" ? "" : ` (${note})`]
   const rest = value === before ? "" : `; ${label} with the other hours: ${short(value)}`
-  return [`${shared} compared: ${short(now)}, ${label} ${short(before)} `, arrow, why, rest]
+  return [`${shared} compared: ${short(now)}, ${label} ${short(before)} `, arrow, rest]
+}
+
+// drawGaps names the hours that changes are worked out without, once for all
+// figures that miss the same.
+function drawGaps(line, figures) {
+  const labels = new Map()
+  for (const { label, compared } of figures) {
+    for (const { shared, note } of compared) if (shared && note) labels.set(note, new Set([...(labels.get(note) ?? []), label]))
+  }
+  line.hidden = labels.size === 0
+  line.textContent = [...labels].map(([note, of]) => `${[...of].join(", ")} compared ${note}.`).join(" ")
 }
 
 const FEW = 20 // percentages of fewer mislead
@@ -170,9 +182,9 @@ function change(unit, { this: now, before }) {
 }
 
 function signed(number, digits, unit) {
+  if (Math.abs(number) < 1e-9) return "no change"
   const text = Math.abs(number).toFixed(digits)
-  if (Number(text) === 0) return "no change"
-  return `${number > 0 ? "▲" : "▼"} ${text}${unit}`
+  return `${number > 0 ? "▲" : "▼"} ${Number(text) === 0 ? `under ${10 ** -digits}` : text}${unit}`
 }
 
 // figureIn returns the figure of a chart, made if need be.
