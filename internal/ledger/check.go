@@ -416,8 +416,7 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 	}
 	for _, f := range h.finds {
 		if f.broken != "" {
-			j.problems = append(j.problems, Finding{Kind: BadObject, In: f.object.Name, Remedy: moveObject,
-				Text: fmt.Sprintf("object %s of %s%s: %s", f.object.Name, f.object.Topic, ranges(f.object), f.broken)})
+			j.bad(f.object, f.broken)
 		}
 	}
 	for i := range h.letters {
@@ -432,6 +431,12 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 		j.notes = append(j.notes, Finding{Kind: LakeByName, Text: fmt.Sprintf("the lake's %d objects have %s: only their names and ranges were compared", len(c.objects), Size(size(c.objects)))})
 	}
 	j.strangers(c, all)
+}
+
+// bad notes that an object cannot be read.
+func (j *judge) bad(o Object, why string) {
+	j.problems = append(j.problems, Finding{Kind: BadObject, In: o.Name, Remedy: moveObject,
+		Text: fmt.Sprintf("object %s of %s%s: %s", o.Name, o.Topic, ranges(o), why)})
 }
 
 func ranges(o Object) string {
