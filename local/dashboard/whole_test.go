@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/stationflow/stationflow/internal/page/view"
 	"github.com/stationflow/stationflow/local/browser"
 	"github.com/stationflow/stationflow/local/dashboard"
 )
@@ -127,5 +128,24 @@ setTimeout(() => {
 	body := browser.Find(page, func(n *html.Node) bool { return n.Data == "body" })
 	if got := browser.Attribute(body, "data-paper"); got != "#answers,#asked | visible | rgb(255, 255, 255) | avoid" {
 		t.Errorf("on paper: %s", got)
+	}
+}
+
+// A day of simulated stations that is counted twice is compared with nothing,
+// and the page says why.
+func TestPage_SaysThatTodayIsCountedTwice(t *testing.T) {
+	t.Parallel()
+	shown := showing(t, noonMarts())
+	shown.View.Moment = func() view.Moment { return view.Moment{At: noon, Simulated: true, Over: true, Again: true} }
+	page := open(t, shown.Handler(), "")
+	const want = "Shown: today, all stations. Nothing is compared: the simulated stations have played hours of today more than once, and each time counts."
+	if got := textOf(t, page, "id", "asked"); got != want {
+		t.Errorf("the page says %q, want %q", got, want)
+	}
+	if line := browser.Find(page, browser.Has("data-compared", "entered before")); line != nil {
+		t.Errorf("it is compared: %q", browser.Text(line))
+	}
+	if file := get(t, shown.Handler(), "/api/view.csv?chart=entered_by_station"); !strings.Contains(file, ",Simulated\n") || !strings.Contains(file, ",yes\n") {
+		t.Errorf("the file does not say that it is simulated: %.300q", file)
 	}
 }
