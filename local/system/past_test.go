@@ -67,17 +67,21 @@ func TestStationClock(t *testing.T) {
 	}
 	morning := midnightAfter(now).Add(-18 * time.Hour)
 	clock.at.Store(&morning)
-	if m := clock.moment(time.UTC); !m.Simulated || m.Over || !m.At.Equal(morning) {
+	if m := clock.moment(time.UTC); !m.Simulated || m.Over || m.Again || !m.At.Equal(morning) {
 		t.Errorf("in the morning: %+v", m)
 	}
 	clock.laps.Store(1)
-	if m := clock.moment(time.UTC); !m.Over {
+	if m := clock.moment(time.UTC); !m.Over || !m.Again {
 		t.Errorf("in the second lap: %+v", m)
 	}
 	next := midnightAfter(now).Add(6 * time.Hour)
 	clock.at.Store(&next)
-	if m := clock.moment(time.UTC); !m.Over || m.At.Day() == next.Day() {
-		t.Errorf("at the end of a lap: %+v, want today", m)
+	if m := clock.moment(time.UTC); !m.Over || m.Again || m.At.Day() == next.Day() {
+		t.Errorf("at the end of the first lap: %+v, want today, counted once", m)
+	}
+	clock.laps.Store(2)
+	if m := clock.moment(time.UTC); !m.Again {
+		t.Errorf("at the end of the second lap: %+v", m)
 	}
 }
 

@@ -42,9 +42,9 @@ func (c *stationClock) moment(location *time.Location) view.Moment {
 	}
 	midnight := midnightAfter(now)
 	if !at.Before(midnight) {
-		return view.Moment{At: midnight.Add(-time.Second), Simulated: true, Over: true}
+		return view.Moment{At: midnight.Add(-time.Second), Simulated: true, Over: true, Again: c.laps.Load() > 1}
 	}
-	return view.Moment{At: *at, Simulated: true, Over: c.laps.Load() > 0}
+	return view.Moment{At: *at, Simulated: true, Over: c.laps.Load() > 0, Again: c.laps.Load() > 0}
 }
 
 // startStations begins to simulate into Kafka, and has clock tell the simulated

@@ -3,6 +3,8 @@ package view
 import (
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -20,6 +22,10 @@ type Answer struct {
 	Oldest   civil.Date `json:"oldest"`
 	Today    civil.Date `json:"today"`
 
+	Simulated  bool       `json:"simulated"`   // the stations are
+	Again      bool       `json:"again"`       // today is asked for and counted more than once: nothing is compared
+	ComputedAt *time.Time `json:"computed_at"` // of the newest figures; null without any
+
 	Range   string   `json:"range"`
 	Hours   [2]int   `json:"hours"`
 	Compare string   `json:"compare"`
@@ -29,12 +35,12 @@ type Answer struct {
 	Until    *int      `json:"until"`
 	ToCome   bool      `json:"to_come"`  // none of the hours that were asked for has begun
 	Stations []Station `json:"stations"` // all there are, in their order
-	Unknown  []string  `json:"unknown"`  // stations that were asked for and are not there
 
 	Figures   []Figure   `json:"figures"`
 	Charts    []Chart    `json:"charts"`
 	Open      []Open     `json:"open"` // what goes on now, at the chosen stations
 	Freshness []Fresh    `json:"freshness"`
+	Silent    []string   `json:"silent"`    // of stations that have not reported passengers for longer than others
 	Estimated bool       `json:"estimated"` // some of the passengers were not reported
 	FirstDay  civil.Date `json:"first_day"` // that has figures
 }
@@ -52,6 +58,8 @@ type Figure struct {
 	Unit     string     `json:"unit"`
 	Value    *float64   `json:"value"`    // so far, where today is asked for
 	Until    *float64   `json:"until"`    // of the complete hours alone
+	Days     int        `json:"days"`     // that have data for it, of those that were asked for
+	OfDays   int        `json:"of_days"`  // that were asked for
 	Compared []Compared `json:"compared"` // for each further period; none of hours to come
 }
 
@@ -79,8 +87,9 @@ type question struct {
 	Ask
 	*content
 	today   civil.Date
-	until   int64 // hours before this one are over today
-	hour    int64 // of now
+	now     time.Time // in the network
+	until   int64     // hours before this one are over today
+	hour    int64     // of now
 	periods []Period
 	order   map[string]int     // the place of each station
 	sets    map[[2]int]hourSet // by evidence and period
@@ -99,33 +108,38 @@ func (s *Store) Answer(values url.Values) (*Answer, error) {
 		return nil, err
 	}
 	s.asking()
-	q := &question{Ask: ask, content: s.last.Load(), today: today, hour: int64(now.Hour()),
+	q := &question{Ask: ask, content: s.last.Load(), today: today, now: now, hour: int64(now.Hour()),
 		order: map[string]int{}, sets: map[[2]int]hourSet{}, pairs: map[[2]int]*pair{}, sums: map[int]*tally{}}
 	q.until = q.complete(moment, now)
+	if err := q.known(); err != nil {
+		return nil, err
+	}
 	q.periods = q.Ask.periods(today)
+	again := moment.Again && q.To == today
+	if again {
+		q.periods = q.periods[:1]
+	}
 	a := &Answer{
 		Version: q.version, Reading: s.seen.Load() < s.runs.Load(), Failure: q.failure, TimeZone: s.Location.String(), Now: now,
 		Oldest: today.AddDays(1 - Days), Today: today, FirstDay: q.first(today),
+		Simulated: moment.Simulated, Again: again, Silent: q.silent(),
 		Range: q.Range, Hours: [2]int{q.First, q.End}, Compare: q.Compare, Periods: q.periods,
-		Stations: []Station{}, Unknown: []string{}, Open: q.open(now), Freshness: q.fresh(s.Now(), s.Location),
+		Stations: []Station{}, Open: q.open(now), Freshness: q.fresh(s.Now(), s.Location),
 	}
 	if !q.readAt.IsZero() {
 		at := q.readAt.In(s.Location)
 		a.ReadAt = &at
 	}
+	if at := s.Last().ComputedAt; !at.IsZero() {
+		a.ComputedAt = new(at.In(s.Location))
+	}
 	if q.To == today {
 		a.Until = new(int(min(q.until, int64(q.End))))
 	}
 	a.ToCome = q.toCome()
-	known := map[string]bool{}
 	for i, name := range q.stations {
-		known[name], q.order[name] = true, i
+		q.order[name] = i
 		a.Stations = append(a.Stations, Station{name, len(q.Stations) > 0 && q.chosen(name)})
-	}
-	for _, name := range q.Stations {
-		if !known[name] {
-			a.Unknown = append(a.Unknown, name)
-		}
 	}
 	a.Figures, a.Estimated = q.figures()
 	a.Charts = q.charts()
@@ -137,6 +151,31 @@ func (s *Store) Answer(values url.Values) (*Answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// known refuses stations that nothing is known of, once anything is known.
+func (q *question) known() error {
+	for _, name := range q.Stations {
+		if len(q.stations) > 0 && !slices.Contains(q.stations, name) {
+			return fmt.Errorf("there is no station (station) %q: use %s", name, listed(q.stations, "or"))
+		}
+	}
+	return nil
+}
+
+// mostListed is how many names one sentence has.
+const mostListed = 8
+
+// listed writes names as people do; the last is after a word such as "and".
+func listed(names []string, word string) string {
+	if more := len(names) - mostListed; more > 1 {
+		names = append(slices.Clone(names[:mostListed]), fmt.Sprintf("%d others", more))
+	}
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " " + word + " " + names[last]
 }
 
 // complete is the hour before which today's hours are complete: the sums have
@@ -206,7 +245,8 @@ func (q *question) figures() (all []Figure, estimated bool) {
 	}
 	whole := q.total(q.window(q.periods[0], false))
 	for _, v := range values {
-		f := Figure{ID: v.id, Label: v.label, Unit: v.unit, Compared: []Compared{}}
+		f := Figure{ID: v.id, Label: v.label, Unit: v.unit, OfDays: q.To.DaysSince(q.From) + 1, Compared: []Compared{}}
+		f.Days = q.daysHeard(v.evidence)
 		if !q.toCome() {
 			f.Value, f.Until = v.of(whole), v.of(q.upTo(0))
 			for i := 1; i < len(q.periods); i++ {

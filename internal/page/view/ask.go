@@ -13,7 +13,8 @@ import (
 )
 
 // An Ask is one question, as the address of the page has it: range=today,
-// yesterday, 7d, 28d or dates with from and to; hours=6-12, the first hour and
+// yesterday, 7d, 28d or dates with from and to, which alone mean dates too;
+// hours=6-12, the first hour and
 // the one before which it ends; a station for each that is wanted, none for
 // all; compare=both, before, week or none.
 type Ask struct {
@@ -32,8 +33,14 @@ var ranges = map[string]struct{ days, ago int }{"today": {1, 0}, "yesterday": {1
 // ParseAsk reads a question that is asked today. Its error is a sentence for
 // the person who wrote the address.
 func ParseAsk(values url.Values, today civil.Date) (Ask, error) {
-	a := Ask{Range: cmp.Or(values.Get("range"), "today"), Compare: cmp.Or(values.Get("compare"), "both"), End: 24}
-	if named, ok := ranges[a.Range]; ok {
+	between := values.Get("from") != "" || values.Get("to") != ""
+	a := Ask{Range: values.Get("range"), Compare: cmp.Or(values.Get("compare"), "both"), End: 24}
+	if a.Range == "" {
+		a.Range = map[bool]string{true: "dates", false: "today"}[between]
+	}
+	if named, ok := ranges[a.Range]; ok && between {
+		return a, fmt.Errorf("the days (range) are %q, but from and to choose others: leave out the one or the other", a.Range)
+	} else if ok {
 		a.To = today.AddDays(-named.ago)
 		a.From = a.To.AddDays(1 - named.days)
 	} else if a.Range != "dates" {
@@ -119,21 +126,22 @@ func (a *Ask) periods(today civil.Date) []Period {
 	return all
 }
 
-// label is what people call a span of days.
+// label is what people call a span of days. Who chose dates sees dates.
 func (a *Ask) label(from, to, today civil.Date) string {
 	day := func(d civil.Date) string {
 		at := d.In(time.UTC)
 		return strconv.Itoa(d.Day) + at.Format(" Jan")
 	}
-	switch {
-	case from != to:
+	if from != to {
 		return day(from) + " to " + day(to)
-	case from == today:
-		return "today"
-	case from == today.AddDays(-1):
-		return "yesterday"
-	case from == today.AddDays(-7):
-		return "a week ago"
 	}
-	return from.In(time.UTC).Format("Mon ") + day(from)
+	date := from.In(time.UTC).Format("Mon ") + day(from)
+	word := map[int]string{0: "today", 1: "yesterday", 7: "a week ago"}[today.DaysSince(from)]
+	switch {
+	case word == "":
+		return date
+	case a.Range == "dates":
+		return date + ", " + word
+	}
+	return word
 }

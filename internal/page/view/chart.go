@@ -31,6 +31,7 @@ type Series struct {
 	Color string `json:"color"` // a station's name; row for each row's own; earlier, earliest or a colour of the page; hidden
 
 	Period Period `json:"-"` // that it is of, where a chart has several
+	End    int    `json:"-"` // the hour before which the period's last day ends, where that is not as asked; 0 else
 }
 
 // A Row is one name with a value for each series: a number, a text, null for
@@ -38,6 +39,25 @@ type Series struct {
 type Row struct {
 	Name   string `json:"name"`
 	Values []any  `json:"values"`
+	// Marks say of each value why it is not whole, "" where it is: "not over", or
+	// how many stations it is of. None where all are whole.
+	Marks []string `json:"marks,omitempty"`
+}
+
+// notOver marks a value of an hour or day that goes on.
+const notOver = "not over"
+
+// hollow says what the page draws so.
+func (q *question) hollow() string {
+	return "Today is complete until " + hour(q.until) + ": what is hollow is not over yet."
+}
+
+// mark says why the nth value is not whole.
+func (r *Row) mark(n int, why string) {
+	for len(r.Marks) <= n {
+		r.Marks = append(r.Marks, "")
+	}
+	r.Marks[n] = why
 }
 
 func (q *question) charts() []Chart {
@@ -69,7 +89,11 @@ func byPeriod[T any](q *question, c Chart, unit string, e evidence, names []stri
 	var sums []map[string]T
 	for i, period := range shown.periods {
 		p := q.periods[period]
-		c.Series = append(c.Series, Series{Label: p.Label, Unit: unit, Color: periodColor(c.By, period), Period: p})
+		s := Series{Label: p.Label, Unit: unit, Color: periodColor(c.By, period), Period: p}
+		if q.unfinished() && len(shown.periods) > 1 {
+			s.End = int(q.until)
+		}
+		c.Series = append(c.Series, s)
 		sums = append(sums, sum(shown.windows[i]))
 	}
 	whole := sum(shown.whole)
@@ -162,9 +186,6 @@ func (q *question) passengersByHour() Chart {
 	if q.From != q.To {
 		c.Note = strings.TrimSpace("Mean of the days that have data for the hour. " + c.Note)
 	}
-	if q.From == q.today && q.until <= q.hour && q.hour < int64(q.End) && q.hour >= int64(q.First) {
-		c.Note = strings.TrimSpace(c.Note + " The hour from " + hour(q.hour) + " is not over.")
-	}
 	for _, h := range q.hours() {
 		row := Row{Name: hour(h)}
 		for i, line := range lines {
@@ -172,6 +193,9 @@ func (q *question) passengersByHour() Chart {
 			switch {
 			case known:
 				row.Values = append(row.Values, mean)
+				if q.From == q.today && c.Series[i].Period == q.periods[0] && h >= q.until {
+					row.mark(i, notOver)
+				}
 			case c.Series[i].Period == q.periods[0] && q.ahead(h):
 				row.Values = append(row.Values, notYet{})
 			default:
@@ -179,6 +203,9 @@ func (q *question) passengersByHour() Chart {
 			}
 		}
 		c.Rows = append(c.Rows, row)
+	}
+	if slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Marks != nil }) {
+		c.Note = strings.TrimSpace(c.Note + " " + q.hollow())
 	}
 	return c
 }

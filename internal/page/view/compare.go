@@ -86,13 +86,17 @@ func (q *question) heard(e evidence, period int) hourSet {
 // A basis are the hours that several periods all have data for, of those that
 // any of them has.
 type basis struct {
+	evidence  evidence
+	periods   []int
 	both      hourSet
 	hours, of int
+	span      int   // hours of the day and date, at whichever station
+	gaps      []int // slots that only some of the periods have
 }
 
 // basis compares the period that was asked for with others.
 func (q *question) basis(e evidence, periods ...int) basis {
-	b := basis{both: append(hourSet{}, q.heard(e, 0)...)}
+	b := basis{evidence: e, periods: append([]int{0}, periods...), both: append(hourSet{}, q.heard(e, 0)...)}
 	either := append(hourSet{}, b.both...)
 	for _, period := range periods {
 		for slot, known := range q.heard(e, period) {
@@ -100,12 +104,20 @@ func (q *question) basis(e evidence, periods ...int) basis {
 			either[slot] = either[slot] || known
 		}
 	}
+	last := -1
 	for slot := range either {
+		if !either[slot] {
+			continue
+		}
+		b.of++
 		if b.both[slot] {
 			b.hours++
+		} else {
+			b.gaps = append(b.gaps, slot)
 		}
-		if either[slot] {
-			b.of++
+		if at := slot / len(q.stations); at != last {
+			b.span++
+			last = at
 		}
 	}
 	return b
@@ -142,14 +154,16 @@ func (q *question) ahead(hour int64) bool {
 }
 
 // A Compared is a figure of an earlier period. A change is worked out of the
-// hours alone that both periods have data for.
+// hours alone that both periods have data for; but what is rare is counted in
+// all hours that are over, as an hour without records hides no incident.
 type Compared struct {
 	Value  *float64 `json:"value"`  // of the earlier period, up to the same hour
 	This   *float64 `json:"this"`   // of the period that was asked for, in the common hours; null without a comparison
 	Before *float64 `json:"before"` // of the earlier one, likewise
 	Hours  int      `json:"hours"`  // that are common, at each station
 	Of     int      `json:"of"`     // hours for which one of the two has data
-	Note   string   `json:"note"`   // what was compared, or why nothing; "" where all hours are common
+	Shared string   `json:"shared"` // the hours that are compared, where these are not all: "3 of 4 hours"
+	Note   string   `json:"note"`   // which hours are missing, or why nothing is compared; "" where all is said
 }
 
 // compare works out a figure of an earlier period.
@@ -172,22 +186,34 @@ func (q *question) compare(e evidence, period int, of func(*tally) *float64) Com
 	switch {
 	case !shared.enough():
 		c.Note = "no comparison: " + q.common(&shared.basis, "both")
-	case !shared.whole():
+	case shared.whole():
+	case e == anythingKnown:
 		c.Note = q.common(&shared.basis, "both")
+	default:
+		c.Shared, c.Note = q.counted(&shared.basis), q.missing(&shared.basis)
 	}
 	return c
 }
 
 // common says how many hours periods have in common.
 func (q *question) common(b *basis, periods string) string {
-	at := ""
-	if n := len(q.wanted()); n > 1 {
-		at = fmt.Sprintf(" at %d stations", n)
-	}
 	if b.hours == 0 {
 		return "no hour has data in " + periods
 	}
-	return fmt.Sprintf("%d of %d hours%s have data in %s", b.hours, b.of, at, periods)
+	return q.counted(b) + " have data in " + periods
+}
+
+// counted is how many hours periods have in common; those of several stations
+// count for each.
+func (q *question) counted(b *basis) string {
+	n, of := len(q.wanted()), ""
+	switch {
+	case n > 1 && b.of == b.span*n:
+		of = fmt.Sprintf(" (%d hours × %d stations)", b.span, n)
+	case n > 1:
+		of = fmt.Sprintf(" (at most %d hours × %d stations)", b.span, n)
+	}
+	return fmt.Sprintf("%d of %d hours%s", b.hours, b.of, of)
 }
 
 // A pair are the sums of the common hours of the period that was asked for and
@@ -201,7 +227,7 @@ func (q *question) pair(e evidence, period int) *pair {
 	key := [2]int{int(e), period}
 	if q.pairs[key] == nil {
 		b := q.basis(e, period)
-		if b.whole() {
+		if b.whole() || e == anythingKnown {
 			q.pairs[key] = &pair{b, q.upTo(0), q.upTo(period)}
 		} else {
 			q.pairs[key] = &pair{b, q.total(q.within(q.periods[0], &b)), q.total(q.within(q.periods[period], &b))}
@@ -245,6 +271,9 @@ func (q *question) beside(e evidence) beside {
 	s.whole = q.window(q.periods[0], len(s.periods) > 1)
 	if len(s.periods) == 1 {
 		s.windows = []window{s.whole}
+		if q.unfinished() && !q.toCome() {
+			notes = append(notes, "Today so far.")
+		}
 		s.note = strings.Join(notes, " ")
 		return s
 	}
@@ -252,12 +281,13 @@ func (q *question) beside(e evidence) beside {
 		notes = append(notes, cut)
 	}
 	b := q.basis(e, s.periods[1:]...)
-	if !b.whole() && b.hours > 0 {
-		notes = append(notes, fmt.Sprintf("Only hours that can be compared: %s.", q.common(&b, "all periods")))
+	partly := !b.whole() && b.hours > 0 && e != anythingKnown
+	if partly {
+		notes = append(notes, fmt.Sprintf("Only hours that can be compared: %s.", joined(q.common(&b, "all periods"), q.missing(&b))))
 	}
 	for _, i := range s.periods {
 		w := q.window(q.periods[i], true)
-		if b.hours > 0 && !b.whole() {
+		if partly {
 			w = q.within(q.periods[i], &b)
 		}
 		s.windows = append(s.windows, w)
@@ -268,7 +298,7 @@ func (q *question) beside(e evidence) beside {
 
 // cut says where periods end that are compared with today.
 func (q *question) cut() string {
-	if q.To != q.today || q.until >= int64(q.End) {
+	if !q.unfinished() {
 		return ""
 	}
 	return fmt.Sprintf("Each until %s: later hours of today are not over yet.", hour(q.until))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,7 +20,7 @@ func changed(a *Answer, id string, period int) string {
 				}
 				return fmt.Sprint(*value)
 			}
-			return strings.TrimSpace(show(c.Value) + ": " + show(c.This) + " " + show(c.Before) + " " + c.Note)
+			return strings.TrimSpace(show(c.Value) + ": " + show(c.This) + " " + show(c.Before) + " " + joined(c.Shared, c.Note))
 		}
 	}
 	return "there is no figure " + id
@@ -42,20 +43,20 @@ func TestCompare_HoursThatBothHave(t *testing.T) {
 		want string
 	}{
 		"whole":    {func(m *marts) { m.hourly(2, 0, 24, "A", 5) }, "120: 240 120"},
-		"a gap":    {func(m *marts) { m.hourly(2, 0, 18, "A", 5) }, "90: 180 90 18 of 24 hours have data in both"},
-		"half":     {func(m *marts) { m.hourly(2, 0, 12, "A", 5) }, "60: 120 60 12 of 24 hours have data in both"},
+		"a gap":    {func(m *marts) { m.hourly(2, 0, 18, "A", 5) }, "90: 180 90 18 of 24 hours"},
+		"half":     {func(m *marts) { m.hourly(2, 0, 12, "A", 5) }, "60: 120 60 12 of 24 hours"},
 		"3 hours":  {func(m *marts) { m.hourly(2, 0, 3, "A", 1) }, "3: - - no comparison: 3 of 24 hours have data in both"},
 		"nothing":  {func(*marts) {}, "-: - -"},
 		"measured": {func(m *marts) { m.hourly(2, 0, 24, "A", 0) }, "0: 240 0"},
 		"another station is away": {func(m *marts) {
 			m.hourly(2, 0, 24, "A", 5)
 			m.hourly(1, 0, 24, "B", 1000)
-		}, "120: 240 120 24 of 48 hours at 2 stations have data in both"},
+		}, "120: 240 120 24 of 48 hours (24 hours × 2 stations)"},
 		"both have gaps": {func(m *marts) {
 			m.flow = nil
 			m.hourly(1, 0, 20, "A", 10)
 			m.hourly(2, 4, 24, "A", 5)
-		}, "100: 160 80 16 of 24 hours have data in both"},
+		}, "100: 160 80 16 of 24 hours"},
 	} {
 		m := &marts{}
 		m.hourly(1, 0, 24, "A", 10)
@@ -85,7 +86,7 @@ func TestCompare_EachByItsOwnData(t *testing.T) {
 	for id, want := range map[string]string{
 		"entered":   "40: 40 40",
 		"incidents": "0: 1 0",
-		"arrivals":  "4: 4 4 2 of 4 hours have data in both",
+		"arrivals":  "4: 4 4 2 of 4 hours, without 07:00 and 09:00, for which A has no train records on Fri 27 Nov",
 	} {
 		if got := changed(a, id, 1); got != want {
 			t.Errorf("%s: %s, want %s", id, got, want)
@@ -103,7 +104,7 @@ func TestCharts_CompareHoursThatAllHave(t *testing.T) {
 	m.hourly(8, 0, 24, "B", 1)
 	s := looked(t, m)
 	c := chart(t, ask(t, s, "range=yesterday&compare=week"), "entered_by_station")
-	if diff := cmp.Diff([]string{"A[160 80]", "B[24 24]"}, written(c)); diff != "" || !strings.Contains(c.Note, "40 of 48 hours at 2 stations have data in all periods") {
+	if diff := cmp.Diff([]string{"A[160 80]", "B[24 24]"}, written(c)); diff != "" || !strings.Contains(c.Note, "40 of 48 hours (24 hours × 2 stations) have data in all periods") {
 		t.Errorf("%q (-want +got):\n%s", c.Note, diff)
 	}
 	m.flow = nil
@@ -111,7 +112,7 @@ func TestCharts_CompareHoursThatAllHave(t *testing.T) {
 	m.hourly(1, 0, 24, "B", 1)
 	m.hourly(8, 0, 3, "A", 5)
 	c = chart(t, ask(t, looked(t, m), "range=yesterday&compare=week"), "entered_by_station")
-	if diff := cmp.Diff([]string{"A[240]", "B[24]"}, written(c)); diff != "" || c.Note != "No comparison with Sat 21 Nov: 3 of 48 hours at 2 stations have data in both." {
+	if diff := cmp.Diff([]string{"A[240]", "B[24]"}, written(c)); diff != "" || c.Note != "No comparison with Sat 21 Nov: 3 of 48 hours (24 hours × 2 stations) have data in both." {
 		t.Errorf("%q (-want +got):\n%s", c.Note, diff)
 	}
 	m.hourly(8, 0, 24, "A", 10) // and B is away
@@ -202,5 +203,116 @@ func TestCharts_GapsAreNotZero(t *testing.T) {
 	week := ask(t, looked(t, m), "range=7d&compare=none&station=A")
 	if diff := cmp.Diff([]string{"08:00[15]", "09:00[30]", "10:00[7]"}, written(chart(t, week, "entered_by_hour"))); diff != "" {
 		t.Errorf("by hour (-want +got):\n%s", diff)
+	}
+}
+
+// The arrow's own numbers are there, and the hour that is not in them is named
+// with the station and the incident that emptied it.
+func TestCompare_NamesTheHoursThatAreMissing(t *testing.T) {
+	t.Parallel()
+	m := &marts{}
+	for _, h := range []int64{6, 7, 8} {
+		m.entered(0, h, "B", 100)
+	}
+	m.arrivals = []arrivals{{place: at(0, 9, "B"), Arrivals: 2}}
+	m.hourly(1, 6, 10, "B", 150)
+	m.hourly(7, 6, 9, "B", 50)
+	day := now.Truncate(24 * time.Hour)
+	m.going = []disturbance{{Kind: "incident", Station: "B", Zone: "B / Dock 1", BeganAt: day.Add(8*time.Hour + 15*time.Minute), EndsAt: day.Add(10*time.Hour + 24*time.Minute)}}
+	a := ask(t, looked(t, m), "station=B&hours=6-10")
+	const why = "without 09:00, for which B has no passenger records today; incident 08:15–10:24"
+	if got, want := changed(a, "entered", 1), "600: 300 450 3 of 4 hours, "+why; got != want {
+		t.Errorf("the page says %s, want %s", got, want)
+	}
+	if got, want := changed(a, "entered", 2), "150: 300 150"; got != want {
+		t.Errorf("of an hour that neither has the page says %s, want %s", got, want)
+	}
+	note := chart(t, a, "entered_by_station").Note
+	if !strings.Contains(note, why) || !strings.Contains(note, "without 09:00, for which B sent nothing at all a week ago") {
+		t.Errorf("by station the page says %q", note)
+	}
+	m.going = nil
+	m.incidents = []events{{place: at(1, 8, "B"), What: "fire", Count: 1, Minutes: float(90)}}
+	m.flow = nil
+	m.hourly(0, 6, 10, "B", 150)
+	m.hourly(1, 6, 9, "B", 150)
+	if got, want := changed(ask(t, looked(t, m), "station=B&hours=6-10&compare=before"), "entered", 1),
+		"450: 450 450 3 of 4 hours, without 09:00, for which B sent nothing at all yesterday; incident from the hour of 08:00 on"; got != want {
+		t.Errorf("the page says %s, want %s", got, want)
+	}
+}
+
+// Incidents are counted in all hours that are over: an hour without any other
+// record hides none.
+func TestCompare_CountsIncidentsInEveryHour(t *testing.T) {
+	t.Parallel()
+	m := &marts{}
+	m.hourly(1, 6, 20, "A", 10)
+	m.hourly(2, 6, 16, "A", 10)
+	m.incidents = []events{{place: at(1, 18, "A"), What: "fire", Count: 2}, {place: at(2, 3, "A"), What: "fire", Count: 1}}
+	a := ask(t, looked(t, m), "range=yesterday&compare=before")
+	if got, want := changed(a, "incidents", 1), "1: 2 1 10 of 15 hours have data in both"; got != want {
+		t.Errorf("the page says %s, want %s", got, want)
+	}
+	if got := written(chart(t, a, "incidents_by_type")); !cmp.Equal(got, []string{"fire[2 1]"}) {
+		t.Errorf("by type: %s", got)
+	}
+}
+
+// Days that simulated stations have played more than once are compared with
+// nothing; others are.
+func TestCompare_DayThatIsCountedTwice(t *testing.T) {
+	t.Parallel()
+	m := &marts{}
+	m.hourly(0, 6, 20, "A", 20)
+	m.hourly(1, 6, 20, "A", 10)
+	m.hourly(2, 6, 20, "A", 10)
+	s := New(Config{from: m, Now: func() time.Time { return now }, Moment: func() Moment { return Moment{At: now, Simulated: true, Over: true, Again: true} }})
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := ask(t, s, ""); !a.Again || len(a.Periods) != 1 || figure(a, "entered") != "280 280" {
+		t.Errorf("today is compared: %v, %s", a.Periods, figure(a, "entered"))
+	}
+	if a := ask(t, s, "range=yesterday&compare=before"); a.Again || changed(a, "entered", 1) != "140: 140 140" {
+		t.Errorf("yesterday is not compared: %s", changed(a, "entered", 1))
+	}
+}
+
+// What goes on is marked: the hours of today that are not over, and today among
+// days.
+func TestCharts_MarkWhatIsNotOver(t *testing.T) {
+	t.Parallel()
+	m := &marts{}
+	m.hourly(0, 6, 11, "A", 10)
+	m.hourly(1, 6, 22, "A", 5)
+	for daysAgo := range 3 {
+		m.arrivals = append(m.arrivals, arrivals{place: at(daysAgo, 8, "A"), Arrivals: 2, Scheduled: 2, OnTime: 1})
+	}
+	marked := func(a *Answer, id string) (all []string) {
+		for _, row := range chart(t, a, id).Rows {
+			if row.Marks != nil {
+				all = append(all, fmt.Sprint(row.Name, row.Marks))
+			}
+		}
+		return all
+	}
+	s := looked(t, m)
+	a := ask(t, s, "compare=before&station=A")
+	if got := marked(a, "entered_by_hour"); !cmp.Equal(got, []string{"10:00[not over]"}) {
+		t.Errorf("by hour %q is marked", got)
+	}
+	if got := marked(a, "punctuality_by_day"); !cmp.Equal(got, []string{"2026-11-29[not over not over]"}) {
+		t.Errorf("by day %q is marked", got)
+	}
+	if note := chart(t, a, "entered_by_hour").Note; !strings.Contains(note, "Today is complete until 10:00: what is hollow is not over yet.") {
+		t.Errorf("by hour the page says %q", note)
+	}
+	if note := chart(t, ask(t, s, "compare=none"), "entered_by_station").Note; note != "Today so far." {
+		t.Errorf("by station the page says %q", note)
+	}
+	a = ask(t, s, "range=yesterday")
+	if got := append(marked(a, "entered_by_hour"), marked(a, "punctuality_by_day")...); got != nil {
+		t.Errorf("of yesterday %q is marked", got)
 	}
 }

@@ -1,44 +1,51 @@
 package view
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"cloud.google.com/go/civil"
 )
 
-// WriteCSV writes a chart as comma-separated values with a line of names. What
-// nobody knows, or nobody can know yet, is empty. The last columns say the same
-// in every line: of which days, hours and stations the values are, in which time
-// zone, and the chart's note. A name that a spreadsheet would take for a formula
+// WriteCSV writes a chart as comma-separated values with a line of names, no two
+// of them the same. Values are rounded as the page shows them, shares in
+// percent. What nobody knows, or nobody can know yet, is empty. Remarks say
+// which values of a line are not whole. The columns after it say the same in
+// every line: of which days, hours and stations the values are, in which time
+// zone, the chart's note, and of when the figures are. A name that a spreadsheet would take for a formula
 // begins with an apostrophe there, as spreadsheets write texts.
 func (a *Answer) WriteCSV(to io.Writer, c *Chart) error {
 	w := csv.NewWriter(to)
 	head := []string{c.By}
 	for _, s := range c.Series {
-		head = append(head, plain(s.named()))
+		head = append(head, plain(a.named(&s)))
 	}
+	head = append(head, "Remarks")
 	context := a.context(c)
 	for _, one := range context {
 		head = append(head, one[0])
 	}
-	_ = w.Write(head) // Error has the first fault
+	_ = w.Write(unlike(head)) // Error has the first fault
 	for _, row := range c.Rows {
 		line := []string{plain(row.Name)}
-		for _, value := range row.Values {
+		for i, value := range row.Values {
 			switch v := value.(type) {
 			case float64:
-				line = append(line, strconv.FormatFloat(v, 'f', -1, 64))
+				line = append(line, rounded(v, c.Series[i].Unit))
 			case string:
 				line = append(line, plain(v))
 			default:
 				line = append(line, "")
 			}
 		}
+		line = append(line, plain(remarks(c, row)))
 		for _, one := range context {
 			line = append(line, plain(one[1]))
 		}
@@ -48,14 +55,57 @@ func (a *Answer) WriteCSV(to io.Writer, c *Chart) error {
 	return w.Error()
 }
 
-// named is a series with its dates and its unit.
-func (s *Series) named() string {
+// rounded writes a number as the page does.
+func rounded(value float64, unit string) string {
+	switch unit {
+	case "share":
+		return strconv.FormatFloat(100*value, 'f', 1, 64)
+	case "minutes":
+		return strconv.FormatFloat(value, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(math.Round(value), 'f', 0, 64)
+}
+
+// remarks say which values of a row are not whole, and why.
+func remarks(c *Chart, row Row) string {
+	var all []string
+	for i, why := range row.Marks {
+		if why != "" {
+			all = append(all, c.Series[i].Label+": "+why)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// unlike numbers names that are there already.
+func unlike(names []string) []string {
+	seen := map[string]bool{}
+	for i, name := range names {
+		for n := 2; seen[names[i]]; n++ {
+			names[i] = fmt.Sprintf("%s %d", name, n)
+		}
+		seen[names[i]] = true
+	}
+	return names
+}
+
+// named is a series with its dates, its hours where these end before those that
+// were asked for, and its unit.
+func (a *Answer) named(s *Series) string {
 	label := s.Label
 	if s.Period.ID != "" && !strings.Contains(label, dates(s.Period.From, s.Period.To, " to ")) {
 		label += " " + dates(s.Period.From, s.Period.To, " to ")
 	}
-	if s.Unit != "" && !strings.EqualFold(s.Unit, label) {
-		label += " (" + s.Unit + ")"
+	switch {
+	case s.End == 0:
+	case s.Period.From == s.Period.To:
+		label += " " + hour(int64(a.Hours[0])) + " to " + hour(int64(s.End))
+	default:
+		label += " until " + hour(int64(s.End))
+	}
+	unit := map[string]string{"share": "%"}[s.Unit]
+	if unit = cmp.Or(unit, s.Unit); unit != "" && !strings.EqualFold(unit, label) {
+		label += " (" + unit + ")"
 	}
 	return label
 }
@@ -63,11 +113,15 @@ func (s *Series) named() string {
 // context says what a chart's values are of, as names and values.
 func (a *Answer) context(c *Chart) [][2]string {
 	from, to := a.days(c)
+	computed, simulated := "", map[bool]string{true: "yes", false: "no"}[a.Simulated]
+	if a.ComputedAt != nil {
+		computed = a.ComputedAt.Format(time.RFC3339)
+	}
 	return [][2]string{
 		{"From date", from.String()}, {"To date", to.String()},
 		{"Hours", hour(int64(a.Hours[0])) + " to " + hour(int64(a.Hours[1]))},
 		{"Stations", strings.Join(a.chosenStations(), ", ")},
-		{"Time zone", a.TimeZone}, {"Note", c.Note},
+		{"Time zone", a.TimeZone}, {"Note", c.Note}, {"Figures of", computed}, {"Simulated", simulated},
 	}
 }
 

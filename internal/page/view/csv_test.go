@@ -3,6 +3,7 @@ package view
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -10,24 +11,27 @@ import (
 // A file says what it is of to somebody who has not seen the page.
 func TestAnswer_WriteCSV(t *testing.T) {
 	t.Parallel()
+	computed := now.Add(-time.Minute)
 	a := &Answer{
+		Simulated: true, ComputedAt: &computed,
 		Periods: []Period{{"this", "today", today, today}, {"before", "yesterday", today.AddDays(-1), today.AddDays(-1)}},
 		Hours:   [2]int{6, 12}, TimeZone: "Europe/Paris", Stations: []Station{{"Gare de l’Est", true}, {"B", false}},
 	}
 	c := Chart{ID: "entered_by_station", By: "Station", Note: "Each until 10:00.", Rows: []Row{
-		{"A, \"big\"", []any{1.5, notYet{}, "x"}}, {"=cmd()", []any{nil, 0.0, "-1"}},
+		{Name: "A, \"big\"", Values: []any{1.5, notYet{}, "x", 5. / 6}, Marks: []string{"not over"}}, {Name: "=cmd()", Values: []any{nil, 0.0, "-1", nil}},
 	}}
 	for _, p := range a.Periods {
-		c.Series = append(c.Series, Series{Label: p.Label, Unit: "passengers", Period: p})
+		c.Series = append(c.Series, Series{Label: p.Label, Unit: "passengers", Period: p, End: 10})
 	}
-	c.Series = append(c.Series, Series{Label: "Where"})
+	c.Series = append(c.Series, Series{Label: "Note"}, Series{Label: "On time", Unit: "share"})
 	var b strings.Builder
 	if err := a.WriteCSV(&b, &c); err != nil {
 		t.Fatal(err)
 	}
-	of := ",2026-11-29,2026-11-29,06:00 to 12:00,Gare de l’Est,Europe/Paris,Each until 10:00.\n"
-	want := "Station,today 2026-11-29 (passengers),yesterday 2026-11-28 (passengers),Where,From date,To date,Hours,Stations,Time zone,Note\n" +
-		"\"A, \"\"big\"\"\",1.5,,x" + of + "'=cmd(),,0,'-1" + of
+	of := ",2026-11-29,2026-11-29,06:00 to 12:00,Gare de l’Est,Europe/Paris,Each until 10:00.,2026-11-29T10:19:00Z,yes\n"
+	want := "Station,today 2026-11-29 06:00 to 10:00 (passengers),yesterday 2026-11-28 06:00 to 10:00 (passengers),Note,On time (%),Remarks," +
+		"From date,To date,Hours,Stations,Time zone,Note 2,Figures of,Simulated\n" +
+		"\"A, \"\"big\"\"\",2,,x,83.3,today: not over" + of + "'=cmd(),,0,'-1,," + of
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -94,13 +93,18 @@ func (q *question) heat() Chart {
 	days := q.completeDays()
 	c := Chart{ID: "entered_by_weekday_and_hour", Title: "Passengers entered by weekday and hour", Kind: "heat", By: "Weekday", Note: q.heatNote(days) + " Empty: no data."}
 	c.From, c.To = span(days)
-	hours, sums := q.hours(), map[slot]*float64{}
+	hours, sums, of, stations := q.hours(), map[slot]*float64{}, map[slot]int{}, 0
 	for _, station := range q.wanted() {
-		for at, mean := range means(knownAt(days, station), weekly) {
+		weeks := means(knownAt(days, station), weekly)
+		if len(weeks) > 0 {
+			stations++
+		}
+		for at, mean := range weeks {
 			if sums[at] == nil {
 				sums[at] = new(float64)
 			}
 			*sums[at] += mean
+			of[at]++
 		}
 	}
 	for _, h := range hours {
@@ -109,52 +113,17 @@ func (q *question) heat() Chart {
 	for n := range 7 {
 		weekday := time.Weekday((n + 1) % 7) // Monday first
 		row := Row{Name: weekday.String()}
-		for _, h := range hours {
-			row.Values = append(row.Values, cell(sums[slot{weekday, h}]))
+		for i, h := range hours {
+			at := slot{weekday, h}
+			row.Values = append(row.Values, cell(sums[at]))
+			if n := of[at]; n > 0 && n < stations {
+				row.mark(i, fmt.Sprintf("%d of %d stations", n, stations))
+			}
 		}
 		c.Rows = append(c.Rows, row)
 	}
-	return c
-}
-
-// peaks says of each station which hours are its peak.
-func (q *question) peaks() Chart {
-	days := q.completeDays()
-	c := Chart{ID: "peak_hours", Title: "Peak hours by station", Kind: "table", By: "Station", Note: q.heatNote(days), Series: []Series{
-		{Label: "Peak hour"}, {Label: "Entered then", Unit: "passengers"}, {Label: "Second peak"}, {Label: "Entered then", Unit: "passengers"},
-		{Label: "Fullest hour of the week"}, {Label: "Entered then", Unit: "passengers"},
-	}}
-	c.From, c.To = span(days)
-	for _, station := range q.wanted() {
-		known := knownAt(days, station)
-		daily, sums := means(known, func(f *flow) int64 { return f.Hour }), means(known, weekly)
-		type peak struct {
-			name string
-			mean float64
-		}
-		var hours, slots []peak
-		for _, h := range q.hours() {
-			hours = append(hours, peak{hour(h), daily[h]})
-			for n := range 7 {
-				weekday := time.Weekday((n + 1) % 7)
-				slots = append(slots, peak{weekday.String() + " " + hour(h), sums[slot{weekday, h}]})
-			}
-		}
-		fullest := func(a, b peak) int { return cmp.Compare(b.mean, a.mean) }
-		slices.SortStableFunc(hours, fullest)
-		slices.SortStableFunc(slots, fullest)
-		row := Row{Name: station}
-		for _, p := range append(append([]peak{}, hours[:min(2, len(hours))]...), slots[:min(1, len(slots))]...) {
-			if p.mean > 0 {
-				row.Values = append(row.Values, p.name, p.mean)
-			} else {
-				row.Values = append(row.Values, nil, nil)
-			}
-		}
-		for len(row.Values) < len(c.Series) {
-			row.Values = append(row.Values, nil)
-		}
-		c.Rows = append(c.Rows, row)
+	if slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Marks != nil }) {
+		c.Note += " Hatched: not all stations have data."
 	}
 	return c
 }

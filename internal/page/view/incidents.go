@@ -39,11 +39,11 @@ func (q *question) platforms() Chart {
 		return cmp.Or(cmp.Compare(zones[b].incidents, zones[a].incidents), cmp.Compare(zones[b].failures, zones[a].failures), cmp.Compare(a, b))
 	})
 	if len(names) > mostZones {
-		c.Note = fmt.Sprintf("The first %d of %d.", mostZones, len(names))
+		c.Note = fmt.Sprintf("%d of %d places, those with most incidents.", mostZones, len(names))
 	}
 	for _, name := range names[:min(len(names), mostZones)] {
 		z := zones[name]
-		c.Rows = append(c.Rows, Row{name, []any{z.incidents, z.failures, z.minutes}})
+		c.Rows = append(c.Rows, Row{Name: name, Values: []any{z.incidents, z.failures, z.minutes}})
 	}
 	return c
 }

@@ -16,18 +16,23 @@ type Open struct {
 	BeganAt  time.Time `json:"began_at"`
 	EndsAt   time.Time `json:"ends_at"`
 	Age      float64   `json:"age_seconds"`
+	Past     bool      `json:"past"` // its expected end, and nobody said that it is over
 }
 
+// pastEnd is for how long what is past its expected end is shown: the end is an
+// estimate.
+const pastEnd = time.Hour
+
 // open are the disturbances of the chosen stations at the moment now: Major
-// incidents first, then the newest.
+// incidents first, then the newest; at last those that are past their end.
 func (q *question) open(now time.Time) []Open {
 	all := []Open{}
 	for _, d := range q.disturbances {
-		if d.BeganAt.After(now) || !now.Before(d.EndsAt) || !q.chosen(d.Station) {
+		if d.BeganAt.After(now) || now.Sub(d.EndsAt) >= pastEnd || !q.chosen(d.Station) {
 			continue
 		}
 		one := Open{Kind: d.Kind, What: d.What, Station: d.Station, Place: placeIn(d.Station, d.Zone),
-			BeganAt: d.BeganAt.In(now.Location()), EndsAt: d.EndsAt.In(now.Location()), Age: now.Sub(d.BeganAt).Seconds()}
+			BeganAt: d.BeganAt.In(now.Location()), EndsAt: d.EndsAt.In(now.Location()), Age: now.Sub(d.BeganAt).Seconds(), Past: !now.Before(d.EndsAt)}
 		if d.Severity.Valid {
 			one.Severity = new(d.Severity.StringVal)
 		}
@@ -41,6 +46,8 @@ func (q *question) open(now time.Time) []Open {
 
 func (o *Open) weight() int {
 	switch {
+	case o.Past:
+		return -1
 	case o.Severity == nil:
 		return 0
 	case *o.Severity == "Major":

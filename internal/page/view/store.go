@@ -43,6 +43,9 @@ type Moment struct {
 	// Over says that today's last hour has been, though the time stands
 	// earlier: simulated stations play a day again.
 	Over bool
+	// Again says that hours of today were played more than once, so that its
+	// sums are too large to compare.
+	Again bool
 }
 
 // A Config says what a Store reads, and when it is.
@@ -203,7 +206,7 @@ func (s *Store) readInto(ctx context.Context, next *content) error {
 	}
 	if from == oldest || disturbed(next.freshness, fresh) {
 		// Simulated stations play today from its beginning again.
-		next.disturbances, err = s.from.disturbances(ctx, earlier(s.Moment().At, today.In(s.Location)))
+		next.disturbances, err = s.from.disturbances(ctx, earlier(s.Moment().At, today.In(s.Location)).Add(-pastEnd))
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,9 @@ import (
 // see where it goes.
 const trendDays = 14
 
+// lateMeans is the dbt project's punctuality_threshold_minutes.
+const lateMeans = "Late: more than 5 minutes after the schedule, where the dbt project was not told otherwise."
+
 // A heading is where trains go; "" where it is not known.
 func heading(a *arrivals) string { return a.Direction.StringVal }
 
@@ -58,11 +61,11 @@ func headings[K comparable](q *question, w window, key func(civil.Date, string) 
 // punctualityByDay says whether it is getting better: all directions, and
 // each.
 func (q *question) punctualityByDay() Chart {
-	c := Chart{ID: "punctuality_by_day", Title: "Punctuality day by day", Kind: "lines", By: "Date", Series: []Series{{Label: "All", Unit: "share", Color: "text"}}}
+	c := Chart{ID: "punctuality_by_day", Title: "Punctuality day by day", Note: lateMeans, Kind: "lines", By: "Date", Series: []Series{{Label: "All", Unit: "share", Color: "text"}}}
 	from := q.From
 	if least := q.To.AddDays(1 - trendDays); from.After(least) {
 		from = least
-		c.Note = fmt.Sprintf("The %d days until %s.", trendDays, q.label(q.To, q.To, q.today))
+		c.Note += fmt.Sprintf(" The %d days until %s.", trendDays, q.label(q.To, q.To, q.today))
 	}
 	if first := q.first(q.today); from.Before(first) {
 		from = first
@@ -83,6 +86,12 @@ func (q *question) punctualityByDay() Chart {
 		row := Row{Name: date.String(), Values: []any{punctual(all[date])}}
 		for _, direction := range directions {
 			row.Values = append(row.Values, punctual(each[at{date, direction}]))
+		}
+		if date == q.today && q.until < int64(q.End) {
+			for i := range row.Values {
+				row.mark(i, notOver)
+			}
+			c.Note += " " + q.hollow()
 		}
 		c.Rows = append(c.Rows, row)
 	}
@@ -156,14 +165,15 @@ func (q *question) lateTrains() Chart {
 		return cmp.Or(cmp.Compare(sums[b].late.value, sums[a].late.value), cmp.Compare(sums[b].minutes.value, sums[a].minutes.value),
 			cmp.Compare(a.number, b.number), cmp.Compare(a.direction, b.direction))
 	})
-	c.Note = "Only late trains are listed by their number; all others are counted by direction."
+	c.Note = "Those that were late most often, then those with the longest delays. " +
+		"Only late trains are listed by their number; all others are counted by direction."
 	if len(trains) > mostTrains {
-		c.Note = fmt.Sprintf("The %d that were late most often, of %d. %s", mostTrains, len(trains), c.Note)
+		c.Note = fmt.Sprintf("%d of %d late trains. %s", mostTrains, len(trains), c.Note)
 	}
 	for _, k := range trains[:min(len(trains), mostTrains)] {
 		t := sums[k]
 		where := slices.SortedFunc(maps.Keys(t.at), func(a, b string) int { return cmp.Or(cmp.Compare(t.at[b], t.at[a]), cmp.Compare(a, b)) })
-		c.Rows = append(c.Rows, Row{k.number, []any{spoken(k.direction), t.late.value, cell(t.minutes.over(t.scheduled)), float64(len(t.days)), strings.Join(where, ", ")}})
+		c.Rows = append(c.Rows, Row{Name: k.number, Values: []any{spoken(k.direction), t.late.value, cell(t.minutes.over(t.scheduled)), float64(len(t.days)), strings.Join(where, ", ")}})
 	}
 	return c
 }

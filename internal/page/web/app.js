@@ -13,6 +13,7 @@ const LONGEST_WAIT_MS = 30000
 const TIMEOUT_MS = 10000
 const ANSWER_MS = 15000 // ages grow while nothing changes
 const CALM_ANSWER_MS = 60000
+const SIMULATED_ANSWER_MS = 4000 // some minutes there
 
 const page = { pipeline: null, figures: null, asked: null }
 const $ = (selector) => document.querySelector(selector)
@@ -43,7 +44,8 @@ async function show() {
 
 function isOld({ view }) {
   const age = Date.now() - page.asked?.at
-  return page.asked?.version !== view || page.asked.question !== asked().toString() || age >= (isCalm() ? CALM_ANSWER_MS : ANSWER_MS)
+  const most = page.pipeline.simulation ? SIMULATED_ANSWER_MS : isCalm() ? CALM_ANSWER_MS : ANSWER_MS
+  return page.asked?.version !== view || page.asked.question !== asked().toString() || age >= most
 }
 
 // isCalm tells a page that only has figures, which change with a run, from one

@@ -34,7 +34,7 @@ function fillHours() {
 }
 
 function toControls(question) {
-  const range = question.get("range") ?? "today"
+  const range = question.get("range") ?? (question.has("from") || question.has("to") ? "dates" : "today")
   for (const radio of form.querySelectorAll("[name=range]")) radio.checked = radio.value === range
   form.querySelector(".dates").hidden = range !== "dates"
   for (const input of [form.from, form.to]) {

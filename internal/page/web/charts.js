@@ -6,6 +6,7 @@ import { NO_DATA, parts, share, tick } from "./format.js"
 const { Chart } = window
 const charts = new Map() // canvas → { chart, shown }; shown is what chartOf in figures.js returned
 const dark = matchMedia("(prefers-color-scheme: dark)")
+const paper = matchMedia("print")
 const calm = matchMedia("(prefers-reduced-motion: reduce)")
 
 // color reads one of the page's colours, which differ by light and dark.
@@ -72,7 +73,7 @@ export function drawChart(canvas, shown) {
   }
   drawn.shown = shown
   fill(drawn.chart.data, shown)
-  drawn.chart.update(calm.matches ? "none" : undefined)
+  drawn.chart.update(calm.matches || paper.matches ? "none" : undefined)
 }
 
 // fill puts what is shown into a chart's data, whose datasets it keeps: the
@@ -85,7 +86,7 @@ function fill(data, { bars, series, upright, stacked, lines }) {
     Object.assign(data.datasets[i], {
       label: s.label,
       data: bars.map((row) => row.values[i]),
-      ...(lines ? lineStyle(s) : barStyle(s, bars)),
+      ...(lines ? lineStyle(s, bars.map((row) => Boolean(row.marks?.[i]))) : barStyle(s, bars)),
       maxBarThickness: upright ? 28 : stacked || series.length === 1 ? 16 : 10,
       categoryPercentage: 0.84,
       barPercentage: 0.95,
@@ -102,10 +103,24 @@ function barStyle(series, bars) {
   return { backgroundColor: colors, hoverBackgroundColor: colors }
 }
 
-function lineStyle(series) {
+// lineStyle draws what is not over (hollow, by row) with hollow points and
+// dashes before them.
+function lineStyle(series, hollow) {
   const dashed = { earlier: [6, 4], earliest: [2, 3] }[series.color] ?? []
   const main = series.color === "text" ? 3 : 2
-  return { type: "line", borderColor: color(series.color), backgroundColor: color(series.color), borderWidth: main, borderDash: dashed, pointRadius: 2.5, tension: 0.25 }
+  const stroke = color(series.color)
+  return {
+    type: "line",
+    borderColor: stroke,
+    backgroundColor: stroke,
+    pointBackgroundColor: hollow.map((is) => (is ? color("card") : stroke)),
+    pointBorderWidth: hollow.map((is) => (is ? 2 : 1)),
+    pointRadius: hollow.map((is) => (is ? 4 : 2.5)),
+    segment: { borderDash: ({ p1DataIndex }) => (hollow[p1DataIndex] ? [2, 4] : undefined) },
+    borderWidth: main,
+    borderDash: dashed,
+    tension: 0.25,
+  }
 }
 
 function options(canvas, { upright, stacked, series, lines, percent }) {
@@ -142,7 +157,8 @@ function options(canvas, { upright, stacked, series, lines, percent }) {
 function tooltip({ bars, series }, { datasetIndex, dataIndex }) {
   const s = series[datasetIndex]
   const value = bars[dataIndex].values[datasetIndex]
-  return `${s.label}: ${value == null ? NO_DATA : parts(s.id, value, s.unit).join(" ")}`
+  const mark = bars[dataIndex].marks?.[datasetIndex]
+  return `${s.label}: ${value == null ? NO_DATA : parts(s.id, value, s.unit).join(" ")}${mark ? ` (${mark})` : ""}`
 }
 
 function named(value) {
@@ -181,3 +197,4 @@ function takeColors() {
 
 Chart.defaults.font.family = getComputedStyle(document.body).fontFamily
 dark.addEventListener("change", takeColors)
+paper.addEventListener("change", takeColors) // paper is light

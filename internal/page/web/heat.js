@@ -15,7 +15,7 @@ export function drawHeat(table, chart) {
   const most = Math.max(1, ...chart.rows.flatMap((row) => row.values.map((value) => value ?? 0)))
   const { corner, heads, rows } = narrow.matches ? hoursDown(chart) : hoursAcross(chart)
   const head = make("tr", "", header(corner, "col"), ...heads.map((text) => header(text, "col")))
-  const body = rows.map(({ name, values }) => make("tr", "", header(name, "row"), ...values.map((value) => cell(value, most))))
+  const body = rows.map(({ name, values, marks }) => make("tr", "", header(name, "row"), ...values.map((value, i) => cell(value, most, marks?.[i]))))
   table.classList.add("heat")
   table.replaceChildren(make("caption", "unseen", `${chart.title}. ${chart.note}`), make("thead", "", head), make("tbody", "", ...body))
 }
@@ -26,7 +26,7 @@ function hoursAcross({ by, series, rows }) {
 
 // hoursDown is for a phone, which has room for seven columns.
 function hoursDown({ series, rows }) {
-  const hours = series.map((s, i) => ({ name: s.label, values: rows.map((row) => row.values[i]) }))
+  const hours = series.map((s, i) => ({ name: s.label, values: rows.map((row) => row.values[i]), marks: rows.map((row) => row.marks?.[i]) }))
   return { corner: "Hour", heads: rows.map((row) => row.name.slice(0, 3)), rows: hours }
 }
 
@@ -34,7 +34,8 @@ function header(text, scope) {
   return Object.assign(make("th", "", text), { scope })
 }
 
-function cell(value, most) {
+// cell is hatched where a mark says of which stations its value is.
+function cell(value, most, mark) {
   if (value == null) {
     const td = make("td", "gap", make("span", "unseen", NO_DATA))
     td.title = NO_DATA
@@ -42,6 +43,11 @@ function cell(value, most) {
   }
   const td = make("td", "", narrow.matches && value >= 1000 ? tick(value) : count(value))
   td.style.setProperty("--heat", (value / most).toFixed(3))
+  if (mark) {
+    td.className = "part"
+    td.title = mark
+    td.append(make("span", "unseen", ` (${mark})`))
+  }
   return td
 }
 

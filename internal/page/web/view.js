@@ -19,7 +19,9 @@ export function drawAnswer(answer) {
   $("#estimated").hidden = !answer.estimated
   for (const list of document.querySelectorAll("[data-figures]")) {
     const ids = list.dataset.figures.split(" ")
-    list.replaceChildren(...ids.map((id) => headline(answer.figures.find((f) => f.id === id), answer)))
+    const figures = ids.map((id) => answer.figures.find((f) => f.id === id))
+    list.replaceChildren(...figures.map((figure) => headline(figure, answer)))
+    drawGaps(list.nextElementSibling, figures)
   }
   for (const place of document.querySelectorAll("[data-charts]")) {
     for (const id of place.dataset.charts.split(" ")) {
@@ -39,7 +41,7 @@ export function drawRefusal(refusal) {
 }
 
 function drawAsked(answer) {
-  const { periods, hours, until, to_come, figures, stations, unknown, reading } = answer
+  const { periods, hours, until, to_come, again, figures, stations, reading } = answer
   const [first, ...others] = periods
   const chosen = stations.filter((station) => station.chosen).map((station) => name(station.name))
   const span = hours[0] > 0 || hours[1] < 24 ? `, ${oclock(hours[0])} to ${oclock(hours[1])}` : ""
@@ -47,22 +49,22 @@ function drawAsked(answer) {
   const isCompared = others.length > 0 && (until == null || until > hours[0] || first.from !== first.to)
   const compared = isCompared ? `, compared with ${others.map((p) => p.label).join(" and ")}` : ""
   const cut = isCompared && until != null && until < hours[1] ? ` until ${oclock(until)}, the end of the last full hour that is counted` : ""
-  const gaps = figures.some((figure) => figure.compared.some((c) => c.value != null && c.note !== "")) ? " Changes (▲ ▼) are worked out only from hours for which both periods have data." : ""
+  const gaps = figures.some((figure) => figure.compared.some((c) => c.value != null && (c.shared !== "" || c.note !== ""))) ? " Changes (▲ ▼) are worked out only from hours for which both periods have data." : ""
   const ahead = to_come ? " These hours are still to come." : ""
-  const missing = unknown.length > 0 ? ` There is no station ${unknown.join(", ")}.` : ""
+  const twice = again ? " Nothing is compared: the simulated stations have played hours of today more than once, and each time counts." : ""
   const said = $("#asked")
   const waits = stations.length === 0 && reading ? " The figures are being read." : ""
-  const text = `Shown: ${first.label}${span}, ${where}${compared}${cut}.${gaps}${ahead}${missing}${waits}`
+  const text = `Shown: ${first.label}${span}, ${where}${compared}${cut}.${gaps}${ahead}${twice}${waits}`
   if (said.textContent !== text) said.textContent = text
   delete said.dataset.state
-  drawShare(first)
+  drawShare(first, answer.range)
 }
 
 // drawShare offers an address that goes on showing these dates, where the one
 // that is shown moves with the day.
-function drawShare({ from, to }) {
+function drawShare({ from, to }, range) {
   const share = $("#share")
-  share.hidden = asked().get("range") === "dates"
+  share.hidden = range === "dates"
   const link = $("a", share)
   link.href = fixed(from, to)
   link.textContent = from === to ? `link to ${from}` : `link to ${from} – ${to}`
@@ -85,14 +87,14 @@ function drawOpen({ open }) {
   $("#now tbody").replaceChildren(...open.map(openRow))
 }
 
-function openRow({ kind, what, station, place, severity, age_seconds, ends_at }) {
+function openRow({ kind, what, station, place, severity, age_seconds, ends_at, past }) {
   const mark = make("span", "state", severity ?? (kind === "incident" ? "–" : "failure"))
-  mark.dataset.state = severity === "Major" ? "failing" : severity === "Minor" ? "behind" : "idle"
+  mark.dataset.state = past ? "idle" : severity === "Major" ? "failing" : severity === "Minor" ? "behind" : "idle"
   return entry(what, [
     ["", mark],
     ["", `${name(station)}, ${place}`],
     ["Open for", seconds(age_seconds)],
-    ["Expected until", until(ends_at)],
+    ["Expected until", `${until(ends_at)}${past ? ": past its expected end, nobody said that it is over" : ""}`],
   ])
 }
 
@@ -100,7 +102,10 @@ function until(at) {
   return at.slice(0, 10) === document.body.dataset.today ? clock(at).slice(0, 5) : `${at.slice(0, 10)} ${clock(at).slice(0, 5)}`
 }
 
-function drawFreshness({ freshness }) {
+function drawFreshness({ freshness, silent }) {
+  $("#quiet").hidden = freshness.every(({ state }) => state !== "quiet")
+  $("#silent").hidden = silent.length === 0
+  $("#silent").replaceChildren(...silent.map((line) => make("li", "", `${line}.`)))
   $("#freshness tbody").replaceChildren(
     ...freshness.map(({ about, arrived_at, computed_at, age_seconds, state }) => {
       const mark = make("span", "state", state)
@@ -124,7 +129,7 @@ function headline(figure, { periods, until, hours, to_come }) {
   const short = (figured) => parts(id, figured, figure.unit).slice(0, figure.unit === "minutes" ? 2 : 1).join(" ").trim()
   const lines = figure.compared.map((before, i) => {
     const { label } = periods[i + 1]
-    const line = make("dd", "compared", ...(before.value == null && before.note ? [`${label}: ${before.note}`] : [`${label} ${short(before.value)} `, make("b", "", change(figure.unit, before)), note(before)]))
+    const line = make("dd", "compared", ...comparison(label, before, figure.unit, short))
     line.dataset.compared = `${figure.id} ${periods[i + 1].id}`
     return line
   })
@@ -133,27 +138,53 @@ function headline(figure, { periods, until, hours, to_come }) {
     line.dataset.until = figure.id
     lines.unshift(line)
   }
+  if (!to_come && figure.days > 0 && figure.days < figure.of_days) {
+    const line = make("dd", "compared", `${figure.days} of ${figure.of_days} days have data`)
+    line.dataset.days = figure.id
+    lines.unshift(line)
+  }
   return make("div", "", make("dt", "", figure.label), main, ...lines)
 }
 
-// note says of which hours the change is, where these are not all.
-function note({ note }) {
-  return note === "" ? "" : ` (${note})`
+// comparison says what a figure was before and how it has changed: always with
+// the two numbers that the change is worked out of. Where these are of a part of
+// the hours, what the earlier period has in all of them comes last, without one.
+function comparison(label, compared, unit, short) {
+  const { value, this: now, before, shared, note } = compared
+  if (value == null && note) return [`${label}: ${note}`]
+  const arrow = make("b", "", change(unit, compared))
+  if (shared === "") return [`${label} ${short(value)} `, arrow, note === "" ? "" : ` (${note})`]
+  const rest = value === before ? "" : `; ${label} with the other hours: ${short(value)}`
+  return [`${shared} compared: ${short(now)}, ${label} ${short(before)} `, arrow, rest]
 }
 
+// drawGaps names the hours that changes are worked out without, once for all
+// figures that miss the same.
+function drawGaps(line, figures) {
+  const labels = new Map()
+  for (const { label, compared } of figures) {
+    for (const { shared, note } of compared) if (shared && note) labels.set(note, new Set([...(labels.get(note) ?? []), label]))
+  }
+  line.hidden = labels.size === 0
+  line.textContent = [...labels].map(([note, of]) => `${[...of].join(", ")} compared ${note}.`).join(" ")
+}
+
+const FEW = 20 // percentages of fewer mislead
+
 // change is how much the hours that both periods have differ: in percent, rates
-// in percentage points.
+// in percentage points, and by how many where there are few.
 function change(unit, { this: now, before }) {
   if (now == null || before == null) return ""
   if (unit === "share") return signed((now - before) * 100, 1, " points")
   if (unit === "minutes") return signed(now - before, 1, " min")
-  return before === 0 ? "" : signed(((now - before) / before) * 100, 0, " %")
+  if (unit === "incidents" || unit === "failures" || before < FEW) return signed(now - before, 0, "")
+  return signed(((now - before) / before) * 100, 0, " %")
 }
 
 function signed(number, digits, unit) {
+  if (Math.abs(number) < 1e-9) return "no change"
   const text = Math.abs(number).toFixed(digits)
-  if (Number(text) === 0) return "no change"
-  return `${number > 0 ? "▲" : "▼"} ${text}${unit}`
+  return `${number > 0 ? "▲" : "▼"} ${Number(text) === 0 ? `under ${10 ** -digits}` : text}${unit}`
 }
 
 // figureIn returns the figure of a chart, made if need be.
@@ -205,7 +236,7 @@ function drawCanvas(figure, canvas, chart, answer) {
     const { label, unit, color } = chart.series[i]
     return { id: unit === "share" ? "a_rate" : chart.id, label: name(label), unit, color: places.get(color) ?? color }
   })
-  const rows = chart.rows.map((row, r) => ({ name: name(row.name), color: places.get(row.name) ?? lineColor(r), values: drawn.map((i) => (row.values[i] === TO_COME ? null : row.values[i])) }))
+  const rows = chart.rows.map((row, r) => ({ name: name(row.name), color: places.get(row.name) ?? lineColor(r), values: drawn.map((i) => (row.values[i] === TO_COME ? null : row.values[i])), marks: drawn.map((i) => row.marks?.[i] ?? "") }))
   const lines = chart.kind === "lines"
   const bars = lines ? rows : rows.slice(0, MOST_BARS)
   const shown = { by: chart.by, series, rows, bars, upright: lines, lines, percent: chart.series[0]?.unit === "share", stacked: false }
@@ -220,7 +251,7 @@ function drawCanvas(figure, canvas, chart, answer) {
 function spoken({ series, rows }) {
   const known = rows.filter((row) => row.values.some((value) => value != null)).slice(0, 3)
   if (known.length === 0) return NO_DATA
-  const said = known.map((row) => `${row.name} ${series.map((s, i) => `${s.label} ${written(s, row.values[i])}`).join(", ")}`)
+  const said = known.map((row) => `${row.name} ${series.map((s, i) => `${s.label} ${marked(written(s, row.values[i]), row.marks[i])}`).join(", ")}`)
   return `${said.join("; ")}. All values are in the table below.`
 }
 
@@ -231,7 +262,13 @@ function written(series, value) {
   return parts(series.unit === "share" ? "a_rate" : "", value, series.unit).join(" ").trim()
 }
 
+// marked says after a value why it is not whole; in tables the style does.
+function marked(text, mark) {
+  return mark ? `${text} (${mark})` : text
+}
+
 function drawTable(table, chart) {
   const rows = chart.rows.map((row) => entry(name(row.name), chart.series.map((s, i) => [name(s.label), written(s, row.values[i])])))
+  chart.rows.forEach(({ marks }, r) => marks?.forEach((mark, i) => mark && (rows[r].children[i + 1].dataset.mark = mark)))
   stacked(table, chart.title, [chart.by, ...chart.series.map((s) => name(s.label))], rows)
 }
