@@ -136,7 +136,9 @@ func TestSettings_AreAllThatIsAsked(t *testing.T) {
 		text, err := fs.ReadFile(tree, path)
 		sources.Write(text)
 		for _, match := range asks.FindAllSubmatch(text, -1) {
-			if name := string(match[1]); rows[name].readBy == nil && !slices.Contains(theirs, name) {
+			name := string(match[1])
+			recipes := strings.HasPrefix(name, "PEER_") // what is given to those who are measured: local/bench/peers/README.md
+			if rows[name].readBy == nil && !slices.Contains(theirs, name) && !recipes {
 				t.Errorf("%s asks for %s, which docs/settings.md does not have", path, name)
 			}
 		}
