@@ -33,7 +33,7 @@ Examples:
 `
 
 // errUntold ends the command when somebody was not told.
-var errUntold = errors.New("not everybody was told: the log of the function alert has each attempt")
+var errUntold = errors.New("not everybody was told; the log has each attempt: " + seeLog)
 
 type alertsCall struct {
 	streams  *Streams

@@ -127,7 +127,7 @@ func printCost(out io.Writer, w cost.Workload, bill cost.Bill) {
 	}
 	unread := slices.IndexFunc(bill.Items, func(i cost.BilledItem) bool { return i.Read == "" })
 	if unread >= 0 {
-		fmt.Fprint(out, "\nSome prices were never read at their source: stationflow cost --show-prices says which.\n")
+		fmt.Fprint(out, "\nSome prices were never read at their source. To see which: stationflow cost --show-prices\n")
 	}
 }
 

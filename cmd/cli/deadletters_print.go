@@ -74,7 +74,7 @@ func (c *deadLettersCall) list(ctx context.Context, box *mailbox.Mailbox) error 
 	if len(all) == 0 {
 		c.sayf("no dead letters\n")
 	} else {
-		c.sayf("\n%d dead letters with %d records\n", len(all), records)
+		c.sayf("\n%s with %s\n", counted(len(all), "dead letter"), counted(records, "record"))
 	}
 	return c.printJSON("dead_letters", all)
 }

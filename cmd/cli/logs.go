@@ -280,7 +280,7 @@ func (c *logsCall) gcloudRuns(ctx context.Context, words []string) error {
 	}
 	path, err := exec.LookPath(words[0])
 	if err != nil {
-		return program.Mistakef("gcloud is not on this machine: stationflow doctor says where to get it; the command is\n%s", strings.Join(words, " "))
+		return program.Mistakef("gcloud is not on this machine; the command is\n%s\nto see where to get gcloud: stationflow doctor", strings.Join(words, " "))
 	}
 	command := exec.CommandContext(ctx, path, words[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = c.streams.In, c.streams.Out, c.streams.Err

@@ -93,7 +93,7 @@ func (c *quarantineCommand) show(ctx context.Context, table *quarantine.Table) e
 		return err
 	}
 	if len(rows) == 0 {
-		return fmt.Errorf("%v is not in quarantine, and never was as far as it is kept: stationflow quarantine list counts what is", place)
+		return fmt.Errorf("%v is not in quarantine, and never was as far as it is kept; to see what is: stationflow quarantine list", place)
 	}
 	var shown []recordJSON
 	at := map[string]int{} // by topic id

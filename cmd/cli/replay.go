@@ -60,7 +60,7 @@ func (t replayTool) run(ctx context.Context, args []string, streams Streams) err
 	}
 	switch verb := c.request.Source; {
 	case isHelp(verb):
-		fmt.Fprint(streams.Out, replayUsage, "\nstationflow replay kafka --help, lake --help and deadletters --help list the flags.\n")
+		fmt.Fprint(streams.Out, replayUsage, "\nkafka, lake and deadletters each list their flags with --help.\n")
 		return flag.ErrHelp
 	case verb == "deadletters":
 		return deadLetters(t).run(ctx, append([]string{"resend"}, args[1:]...), streams)

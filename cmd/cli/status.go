@@ -170,7 +170,7 @@ func (c *statusCall) print(now status.Status, raw []byte) error {
 		return fmt.Errorf("%w: %s is %s", errUnwell, hopOf(now, s), s)
 	}
 	if slices.ContainsFunc(now.Alerts, func(a status.Alert) bool { return a.Trouble != "" }) {
-		return fmt.Errorf("%w: not everybody was told of an alert, stationflow alerts says why", errUnwell)
+		return fmt.Errorf("%w: not everybody was told of an alert; see why: stationflow alerts", errUnwell)
 	}
 	return nil
 }

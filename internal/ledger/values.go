@@ -234,6 +234,23 @@ func (c *Check) compareValues(ctx context.Context, report *Report) error {
 	return nil
 }
 
+// mostNamed is how many records a text names.
+const mostNamed = 5
+
+// recordsOf names records, the first of them where there are many.
+func recordsOf(place Place, offsets Spans) string {
+	var named []string
+	for _, span := range offsets {
+		for offset := span.First; offset < span.Next; offset++ {
+			if len(named) == mostNamed {
+				return fmt.Sprintf("%s and %d more", strings.Join(named, ", "), offsets.Count()-mostNamed)
+			}
+			named = append(named, fmt.Sprintf("%s/%d", place, offset))
+		}
+	}
+	return strings.Join(named, ", ")
+}
+
 func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error {
 	schema, known := event.SchemaOf(topic)
 	objects := slices.DeleteFunc(slices.Clone(c.objects), func(o Object) bool { return o.Topic != topic })
@@ -285,7 +302,8 @@ func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error 
 			}
 		}
 		slices.Sort(offsets)
-		j.problem(Different, place, Offsets(offsets), "", "with other values in the lake than in staging", seeValues)
+		differing := Offsets(offsets)
+		j.problem(Different, place, differing, "", "with other values in the lake than in staging: "+recordsOf(place, differing), remedy(compareBoth, place, differing))
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type SubscriptionStats struct {
 	OldestUnacked time.Duration // age of the oldest of them; 0 when there is none
 	Failure       string        // why the last push failed; "" when it worked
 	Failing       Failing
+	Untyped       []string // the ids of outstanding messages that are not CloudEvents, for they say no type; in order
 }
 
 // Failing are the messages that are not acknowledged and of which an attempt has failed. Others may be delivered
@@ -68,7 +69,11 @@ func (q *queue) stats(now time.Time) SubscriptionStats {
 	for _, e := range q.entries {
 		out.OldestUnacked = max(out.OldestUnacked, now.Sub(e.msg.pb.PublishTime.AsTime()))
 		out.Failing.note(e)
+		if e.msg.pb.Attributes["ce-type"] == "" {
+			out.Untyped = append(out.Untyped, e.msg.pb.MessageId)
+		}
 	}
+	slices.Sort(out.Untyped)
 	if out.Failing.Messages > 0 {
 		out.Failing.Of = q.policy.maxAttempts
 	}
