@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -27,7 +28,7 @@ func printStatus(out io.Writer, now status.Status, width int) {
 		if hop.PerSecond != nil {
 			rate = fmt.Sprintf("%.1f", *hop.PerSecond)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d %s\t%s\t%s\t%s\t%s\n", hop.Name, hop.State, hop.Records, hop.Unit, rate, waiting, count(hop.Retries), count(hop.Failures))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", hop.Name, hop.State, counted(int(hop.Records), strings.TrimSuffix(hop.Unit, "s")), rate, waiting, count(hop.Retries), count(hop.Failures))
 	}
 	_ = table.Flush() // out's errors are seen below
 	fmt.Fprintln(out)
@@ -123,7 +124,7 @@ func transformText(t status.Transform) string {
 		text += ", took " + ageText(*t.LastTook)
 	}
 	if t.LastStatus != nil {
-		text += fmt.Sprintf(", %d models built, %d tests", t.Changed, t.TestsRun)
+		text += fmt.Sprintf(", %s built, %s", counted(int(t.Changed), "model"), counted(int(t.TestsRun), "test"))
 	}
 	for _, m := range t.Models {
 		if m.Error != "" {

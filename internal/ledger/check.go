@@ -271,7 +271,7 @@ func (c *Check) outrun(ctx context.Context, runs []Run) error {
 	}
 	for place, extent := range c.kafka.extents {
 		if later := now.extents[place]; later != nil {
-			extent.End = max(extent.End, later.End)
+			extent.Later = later.End
 		}
 	}
 	return now.end()
@@ -416,8 +416,7 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 	}
 	for _, f := range h.finds {
 		if f.broken != "" {
-			j.problems = append(j.problems, Finding{Kind: BadObject, In: f.object.Name, Remedy: replayObject(f.object),
-				Text: fmt.Sprintf("object %s of %s%s: %s", f.object.Name, f.object.Topic, ranges(f.object), f.broken)})
+			j.problems = append(j.problems, badObject(f))
 		}
 	}
 	for i := range h.letters {
@@ -432,6 +431,11 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 		j.notes = append(j.notes, Finding{Kind: LakeByName, Text: fmt.Sprintf("the lake's %d objects have %s: only their names and ranges were compared", len(c.objects), Size(size(c.objects)))})
 	}
 	j.strangers(c, all)
+}
+
+func badObject(f find) Finding {
+	return Finding{Kind: BadObject, In: f.object.Name, Remedy: replayObject(f.object),
+		Text: fmt.Sprintf("object %s of %s%s: %s", f.object.Name, f.object.Topic, ranges(f.object), f.broken)}
 }
 
 func ranges(o Object) string {

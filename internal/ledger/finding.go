@@ -54,6 +54,14 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
+// Sentence is the finding without its place, in one line.
+func (f Finding) Sentence() string {
+	if f.Remedy == "" {
+		return f.Text
+	}
+	return f.Text + ". " + f.Remedy
+}
+
 // String is the finding in one line.
 func (f Finding) String() string {
 	line := f.Text

@@ -55,8 +55,11 @@ const separator, null = "\x1f", "\x1e"
 // mostMicro is how large a number may be whose millionths are compared.
 const mostMicro = 9e12
 
-// printSQL is the text of a row, and its fingerprint.
-func printSQL(columns []event.Column) string {
+// printSQL is the fingerprint of a row.
+func printSQL(columns []event.Column) string { return "farm_fingerprint(" + textSQL(columns) + ")" }
+
+// textSQL is the text of a row.
+func textSQL(columns []event.Column) string {
 	var all []string
 	for _, c := range columns {
 		text := map[event.Type]string{
@@ -67,7 +70,7 @@ func printSQL(columns []event.Column) string {
 		}[c.Type]
 		all = append(all, fmt.Sprintf("ifnull("+text+`, '\x1e')`, c.Name))
 	}
-	return "farm_fingerprint(concat(" + strings.Join(all, `, '\x1f', `) + "))"
+	return "concat(" + strings.Join(all, `, '\x1f', `) + ")"
 }
 
 // print is the fingerprint of a row of a Parquet file.

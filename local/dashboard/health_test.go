@@ -184,9 +184,9 @@ func check(t *testing.T, name string, hop Hop, got Health, want State, note stri
 func TestHealth_NoBatch(t *testing.T) {
 	t.Parallel()
 	for change, want := range map[*func(*Flow)]Health{
-		new(func(f *Flow) { f.NoBatch = 17 }): {Flowing, "17 deliveries were of messages that are not batches, and were refused.", "No record is lost by that: find who publishes them."},
-		new(func(f *Flow) { f.NoBatch, f.Fault = 1, "The warehouse is away" }): {Failing, "The warehouse is away. 1 delivery was of a message that is not a batch, and was refused.",
-			"Nothing is lost: the batch is delivered again; the log has each failure (batch failed).\nNo record is lost by that: find who publishes them."},
+		new(func(f *Flow) { f.NoBatch = 17 }): {State: Flowing, Note: "17 deliveries were of messages that are not batches, and were refused.", Remedy: "No record is lost by that: find who publishes them."},
+		new(func(f *Flow) { f.NoBatch, f.Fault = 1, "The warehouse is away" }): {State: Failing, Note: "The warehouse is away. 1 delivery was of a message that is not a batch, and was refused.",
+			Remedy: "Nothing is lost: the batch is delivered again; the log has each failure (batch failed).\nNo record is lost by that: find who publishes them."},
 	} {
 		p := well(on(Ingest, *change))
 		if got := p.health(fresh(), evening)[Ingest]; got != want {

@@ -210,10 +210,13 @@ func undeliverable(ingest pubsub.SubscriptionStats, url string) string {
 	case strings.Contains(failing.Cause, "connection refused"):
 		return "No answer from " + url + ": connection refused; " + attempts + " failed."
 	case failing.Messages == 1:
-		return "1 message is not taken by " + url + ", " + attempts + " failed: " + failing.Cause
+		return ended("1 message is not taken by " + url + ", " + attempts + " failed: " + failing.Cause)
 	}
-	return fmt.Sprintf("%d messages are not taken by %s, %s of one of them failed: %s", failing.Messages, url, attempts, failing.Cause)
+	return ended(fmt.Sprintf("%d messages are not taken by %s, %s of one of them failed: %s", failing.Messages, url, attempts, failing.Cause))
 }
+
+// ended ends a sentence with what others said.
+func ended(text string) string { return strings.TrimRight(text, ". ") + "." }
 
 // afterFailure says what becomes of a batch that ingest did not take, and what
 // a person can do.
@@ -247,7 +250,7 @@ func refusal(problem, url string) string {
 	if strings.Contains(problem, "connection refused") {
 		return "No answer from " + url + ": connection refused."
 	}
-	return "No batch is taken by " + url + ": " + problem
+	return ended("No batch is taken by " + url + ": " + problem)
 }
 
 // transform is the state of the transform: what the scheduler knows, and what

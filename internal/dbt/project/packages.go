@@ -75,7 +75,7 @@ func (l *loader) readInstalled() error {
 		}
 	}
 	if len(folders) != len(wanted) {
-		return fmt.Errorf("%s names %d packages, and %s has %d: run dbt deps for those of the hub or of git, and for local ones stationflow dbt deps --project-dir FOLDER",
+		return fmt.Errorf("%s names %d packages, and %s has %d: run stationflow dbt deps, or dbt deps for those of the hub or of git",
 			packagesFile(l.files), len(wanted), root.settings.packages, len(folders))
 	}
 	for _, folder := range folders {
