@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 
@@ -93,8 +94,9 @@ func (s *Streams) measuredRate(ctx context.Context) float64 {
 	if err != nil || now.Bill == nil {
 		return -1
 	}
-	fmt.Fprintf(s.Err, "%.3g records a second, as the local system at %s had over the last %s\n", now.Bill.RecordsPerSecond, s.system.Page, ageText(now.Bill.Over))
-	return now.Bill.RecordsPerSecond
+	rate := math.Round(now.Bill.RecordsPerSecond*100) / 100
+	fmt.Fprintf(s.Err, "%g records a second, as the local system at %s had over the last %s\n", rate, s.system.Page, ageText(now.Bill.Over))
+	return rate
 }
 
 func readPrices(file string) (cost.Prices, error) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/ledger"
@@ -38,7 +39,8 @@ func (s *Streams) spansOf(ctx context.Context, records []*ledger.Trace) [][]wate
 }
 
 // ownSpans leaves out the spans that write other objects than those with the
-// record, and rows of other tables, and counts them.
+// record, rows of other tables, and models that the record is not in, and counts
+// them.
 func ownSpans(of *ledger.Trace, traces []waterfall.Trace) (own []waterfall.Trace, others int) {
 	mine := map[string]bool{}
 	for _, object := range of.Lake {
@@ -50,6 +52,9 @@ func ownSpans(of *ledger.Trace, traces []waterfall.Trace) (own []waterfall.Trace
 	for _, one := range traces {
 		spans := slices.DeleteFunc(slices.Clone(one.Spans), func(s waterfall.Span) bool {
 			object, table := s.Attributes["stationflow.object"], path.Base(s.Attributes["stationflow.table"])
+			if model, is := strings.CutPrefix(s.Name, "model "); is && of.Marts != nil {
+				return !slices.Contains(of.Marts.Models, model)
+			}
 			return len(of.Lake) > 0 && object != "" && !mine[object] || len(of.Rows)+len(of.Quarantine) > 0 && table != "." && !mine[table]
 		})
 		others += len(one.Spans) - len(spans)

@@ -161,7 +161,7 @@ func (t *tracing) print(found []*ledger.Trace, spans [][]waterfall.Trace, more b
 			own, others := ownSpans(one, spans[i])
 			waterfall.Print(streams.Out, own)
 			if others > 0 {
-				fmt.Fprintf(streams.Out, "    and %d more, of other records of the batch: --json has all\n", others)
+				fmt.Fprintf(streams.Out, "    and %d more, of other records: --json has all\n", others)
 			}
 		}
 		if more {

@@ -417,11 +417,10 @@ func (t *tracer) atLake(ctx context.Context, one *Trace) ([]AtObject, error) {
 	return found, nil
 }
 
-// lacking adds that the lake should have the record, and has it neither in a file
-// nor as bytes.
+// lacking adds that the lake does not have the record, neither in a file nor as
+// bytes, and whether it is late.
 func (t *tracer) lacking(ctx context.Context, one *Trace, extent *Extent) error {
-	moving := extent != nil && (one.Offset >= extent.Settled || one.Offset >= extent.Committed)
-	if len(one.Rows) == 0 || len(one.Lake)+len(one.Problems) > 0 || moving {
+	if len(one.Rows) == 0 || len(one.Lake)+len(one.Problems) > 0 {
 		return nil
 	}
 	offsets := Of(Span{one.Offset, one.Offset + 1})
@@ -429,7 +428,16 @@ func (t *tracer) lacking(ctx context.Context, one *Trace, extent *Extent) error 
 	if err != nil || len(aside.And(offsets)) > 0 {
 		return err
 	}
-	one.Problems = append(one.Problems, of(NotInLake, one.Place, offsets, "in staging and not in the lake", intoLake(one.Place, offsets)))
+	f := of(NotInLake, one.Place, offsets, "in staging and not in the lake", intoLake(one.Place, offsets))
+	switch {
+	case extent == nil:
+	case one.Offset >= extent.Committed:
+		f = of(InFlight, one.Place, offsets, "the bridge has not handed it on for the lake", "")
+	case one.Offset >= extent.Settled:
+		f = of(InFlight, one.Place, offsets, "it may be on its way, being younger than --in-flight", "If it does not come, send it again from Kafka: "+
+			replayKafka(one.Topic, one.Partition, one.Offset, one.Offset))
+	}
+	one.Problems = append(one.Problems, f)
 	return nil
 }
 

@@ -26,7 +26,6 @@ type SubscriptionStats struct {
 	OldestUnacked time.Duration // age of the oldest of them; 0 when there is none
 	Failure       string        // why the last push failed; "" when it worked
 	Failing       Failing
-	Untyped       []string // the ids of outstanding messages that are not CloudEvents, for they say no type; in order
 }
 
 // Failing are the messages that are not acknowledged and of which an attempt has failed. Others may be delivered
@@ -56,6 +55,32 @@ func (b *broker) stats() Stats {
 	return out
 }
 
+// Untyped returns the ids of the messages that wait in a subscription, which is
+// named as Stats does, and are not CloudEvents: they say no type. In order.
+func (s *Server) Untyped(subscription string) (ids []string) {
+	b := s.broker
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, one := range b.subscriptions {
+		if one.name == subscription {
+			ids = append(ids, one.queue.untyped()...)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (q *queue) untyped() (ids []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range q.entries {
+		if e.msg.pb.Attributes["ce-type"] == "" {
+			ids = append(ids, e.msg.pb.MessageId)
+		}
+	}
+	return ids
+}
+
 func (q *queue) stats(now time.Time) SubscriptionStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -69,11 +94,7 @@ func (q *queue) stats(now time.Time) SubscriptionStats {
 	for _, e := range q.entries {
 		out.OldestUnacked = max(out.OldestUnacked, now.Sub(e.msg.pb.PublishTime.AsTime()))
 		out.Failing.note(e)
-		if e.msg.pb.Attributes["ce-type"] == "" {
-			out.Untyped = append(out.Untyped, e.msg.pb.MessageId)
-		}
 	}
-	slices.Sort(out.Untyped)
 	if out.Failing.Messages > 0 {
 		out.Failing.Of = q.policy.maxAttempts
 	}

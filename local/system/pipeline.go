@@ -32,7 +32,9 @@ func (s *System) pipeline() dashboard.Pipeline {
 		Alerts:      s.alerts.now(s.alertTime()),
 	}
 	letters := s.subscription(s.deployment.DeadLetterSubscription)
-	p.DeadLetters, p.ForeignLetters = letters.Outstanding, letters.Untyped
+	if p.DeadLetters = letters.Outstanding; p.DeadLetters > 0 {
+		p.ForeignLetters = s.pubsub.Untyped(letters.Name)
+	}
 	for _, hop := range []string{"staging", "lake", "marts"} {
 		if c, known := figures.Canaries[hop]; known {
 			p.Canaries = append(p.Canaries, dashboard.Canary{Hop: hop, At: c.At, Took: c.Age})
@@ -210,13 +212,10 @@ func undeliverable(ingest pubsub.SubscriptionStats, url string) string {
 	case strings.Contains(failing.Cause, "connection refused"):
 		return "No answer from " + url + ": connection refused; " + attempts + " failed."
 	case failing.Messages == 1:
-		return ended("1 message is not taken by " + url + ", " + attempts + " failed: " + failing.Cause)
+		return "1 message is not taken by " + url + ", " + attempts + " failed: " + failing.Cause
 	}
-	return ended(fmt.Sprintf("%d messages are not taken by %s, %s of one of them failed: %s", failing.Messages, url, attempts, failing.Cause))
+	return fmt.Sprintf("%d messages are not taken by %s, %s of one of them failed: %s", failing.Messages, url, attempts, failing.Cause)
 }
-
-// ended ends a sentence with what others said.
-func ended(text string) string { return strings.TrimRight(text, ". ") + "." }
 
 // afterFailure says what becomes of a batch that ingest did not take, and what
 // a person can do.
@@ -250,7 +249,7 @@ func refusal(problem, url string) string {
 	if strings.Contains(problem, "connection refused") {
 		return "No answer from " + url + ": connection refused."
 	}
-	return ended("No batch is taken by " + url + ": " + problem)
+	return "No batch is taken by " + url + ": " + problem
 }
 
 // transform is the state of the transform: what the scheduler knows, and what
