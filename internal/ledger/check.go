@@ -416,7 +416,7 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 	}
 	for _, f := range h.finds {
 		if f.broken != "" {
-			j.problems = append(j.problems, badObject(f))
+			j.bad(f.object, f.broken)
 		}
 	}
 	for i := range h.letters {
@@ -433,9 +433,11 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 	j.strangers(c, all)
 }
 
-func badObject(f find) Finding {
-	return Finding{Kind: BadObject, In: f.object.Name, Remedy: replayObject(f.object),
-		Text: fmt.Sprintf("object %s of %s%s: %s", f.object.Name, f.object.Topic, ranges(f.object), f.broken)}
+// bad notes that an object cannot be read.
+func (j *judge) bad(o Object, why string) { j.problems = append(j.problems, badObject(o, why)) }
+
+func badObject(o Object, why string) Finding {
+	return Finding{Kind: BadObject, In: o.Name, Remedy: replayObject(o), Text: fmt.Sprintf("object %s of %s%s: %s", o.Name, o.Topic, ranges(o), why)}
 }
 
 func ranges(o Object) string {

@@ -405,7 +405,7 @@ func (t *tracer) atLake(ctx context.Context, one *Trace) ([]AtObject, error) {
 			return nil, err
 		}
 		if f.broken != "" {
-			one.Problems = append(one.Problems, badObject(f))
+			one.Problems = append(one.Problems, badObject(f.object, f.broken))
 		}
 		if len(f.spans[one.Place].And(Of(Span{one.Offset, one.Offset + 1}))) > 0 {
 			found = append(found, AtObject{object.Name, object.Created.UTC(), object.Ranges})

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"cloud.google.com/go/bigquery"
+	"cloud.google.com/go/storage"
 	"github.com/dgryski/go-farm"
 	"github.com/parquet-go/parquet-go"
 	"golang.org/x/sync/errgroup"
@@ -184,15 +186,21 @@ func (w *Warehouse) prints(ctx context.Context, schema *event.Schema, in arrived
 	return all, nil
 }
 
-// prints reads the fingerprints of the records that objects of a topic hold. What
-// is wrong with an object is told elsewhere.
-func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Object) (prints, error) {
+// A damaged object is one of which some values cannot be read.
+type damaged struct {
+	Object
+	why error
+}
+
+// prints reads the fingerprints of the records that objects of a topic hold, and
+// says which objects are damaged. The error is an outage's.
+func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Object) (prints, []damaged, error) {
 	columns := printed(schema)
 	var names []string
 	for _, c := range columns {
 		names = append(names, c.Name)
 	}
-	found := make([]prints, len(objects))
+	found, faults := make([]prints, len(objects)), make([]error, len(objects))
 	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, object := range objects {
@@ -206,26 +214,42 @@ func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Objec
 			})
 			if err == nil {
 				found[i] = some
+				return nil
 			}
-			return reading.Err()
+			if reading.Err() != nil || lake.IsOutage(err) && !errors.Is(err, storage.ErrObjectNotExist) {
+				return fmt.Errorf("reading object %s: %w", object.Name, err)
+			}
+			faults[i] = err
+			return nil
 		})
 	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
 	all := prints{}
-	err := group.Wait()
-	for _, some := range found {
+	var broken []damaged
+	for i, some := range found {
+		if faults[i] != nil {
+			broken = append(broken, damaged{objects[i], faults[i]})
+		}
 		for place, records := range some {
 			for offset, one := range records {
 				all.add(place, offset, one)
 			}
 		}
 	}
-	return all, err
+	return all, broken, nil
 }
 
 // compareValues compares what lake and staging hold of the records that both
 // have, topic by topic.
 func (c *Check) compareValues(ctx context.Context, report *Report) error {
 	j := &judge{}
+	for _, p := range report.Problems {
+		if p.Kind == BadObject {
+			j.broken = append(j.broken, p.In)
+		}
+	}
 	for _, topic := range c.sources.Lake.Topics {
 		if err := c.compareTopic(ctx, topic, j); err != nil {
 			return err
@@ -269,9 +293,14 @@ func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error 
 	if err != nil {
 		return err
 	}
-	filed, err := c.sources.Lake.prints(ctx, schema, objects)
+	filed, broken, err := c.sources.Lake.prints(ctx, schema, objects)
 	if err != nil {
 		return fmt.Errorf("reading values of %s in the lake: %w", topic, err)
+	}
+	for _, one := range broken {
+		if !slices.Contains(j.broken, one.Name) { // by what was read to find out which records it has
+			j.bad(one.Object, "its values cannot be read: "+one.why.Error())
+		}
 	}
 	var differing []bucket
 	for at, sum := range filed.sums() {

@@ -169,8 +169,10 @@ func TestFaults_VerifyNamesTampering(t *testing.T) {
 		t.Fatal(err)
 	}
 	system.cut(bucket.Object(cut))
+	spoiled := system.objects("raw/equipment_failures/")[0] // its records can be counted, their values not be read
+	system.spoil(bucket.Object(spoiled))
 	system.write(bucket.Object("raw/incidents/notes.txt"), []byte("hello"), nil)
-	want = append(want, string(ledger.BadObject)+" "+cut, string(ledger.BadObject)+" raw/incidents/notes.txt")
+	want = append(want, string(ledger.BadObject)+" "+cut, string(ledger.BadObject)+" "+spoiled, string(ledger.BadObject)+" raw/incidents/notes.txt")
 
 	report := system.verify("--values", "--wait", "500ms")
 	got := []string{}
@@ -299,6 +301,20 @@ func (l *local) bucket() *storage.BucketHandle {
 // cut writes the first half of an object over it, with the metadata it has.
 func (l *local) cut(object *storage.ObjectHandle) {
 	l.t.Helper()
+	l.damage(object, func(content []byte) []byte { return content[:len(content)/2] })
+}
+
+// spoil writes over the first values of an object.
+func (l *local) spoil(object *storage.ObjectHandle) {
+	l.t.Helper()
+	l.damage(object, func(content []byte) []byte {
+		copy(content[4:], bytes.Repeat([]byte{0xa5}, 100))
+		return content
+	})
+}
+
+func (l *local) damage(object *storage.ObjectHandle, how func([]byte) []byte) {
+	l.t.Helper()
 	attrs, err := object.Attrs(l.t.Context())
 	if err != nil {
 		l.t.Fatal(err)
@@ -312,7 +328,7 @@ func (l *local) cut(object *storage.ObjectHandle) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.write(object, content[:len(content)/2], attrs.Metadata)
+	l.write(object, how(content), attrs.Metadata)
 }
 
 func (l *local) write(object *storage.ObjectHandle, content []byte, metadata map[string]string) {

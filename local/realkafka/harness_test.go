@@ -97,6 +97,13 @@ func (s *suite) addPartitions(t testing.TB, topic string, count int32) {
 	response, err := request.RequestWith(within(t), s.client)
 	ok(t, err, 0)
 	ok(t, nil, response.Topics[0].ErrorCode)
+	eventually(t, "the broker tells of the new partitions", func() bool {
+		request, named := kmsg.NewPtrMetadataRequest(), kmsg.NewMetadataRequestTopic()
+		named.Topic = &topic
+		request.Topics = append(request.Topics, named)
+		response, err := request.RequestWith(within(t), s.client)
+		return err == nil && len(response.Topics) == 1 && len(response.Topics[0].Partitions) == int(count)
+	})
 	s.client.ForceMetadataRefresh()
 }
 

@@ -1,6 +1,7 @@
 package transformtest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,36 @@ import (
 	"github.com/stationflow/stationflow/local/staged"
 	"github.com/stationflow/stationflow/sql"
 )
+
+// One record of thousands is put back as fast as one of a few.
+func TestReplay_OneOfThousands(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Truncate(time.Hour)
+	s := start(t, time.UTC, now)
+	g := staged.NewGenerator(32, staged.Within(now.Add(-2*time.Hour), now))
+	s.Append(now.Add(-time.Minute), g.Records(20_000)...)
+	const topic, count = "ticket_validations", "select count(*) from staging_data.ticket_validations"
+	all := fmt.Sprint(s.Query(count))
+	for _, statement := range []string{
+		"create table staging_data.ticket_validations_lake as select *, date(timestamp) as dt, format_timestamp('%H', timestamp) as hour from staging_data.ticket_validations",
+		"delete from staging_data.ticket_validations where kafka_offset = 7 and kafka_partition = 0",
+	} {
+		s.Query(statement)
+	}
+	view := &bigquery.TableMetadata{ViewQuery: sql.RecordsView(staged.Project + "." + staged.Staging + ".quarantine")}
+	check(t, s.Client.Dataset(staged.Staging).Table("quarantine_records").Create(t.Context(), view))
+	statement, _, err := sql.Replay(topic)
+	check(t, err)
+	query := s.Client.Query(statement)
+	query.Parameters = []bigquery.QueryParameter{{Name: "from_time", Value: now.Add(-72 * time.Hour)}, {Name: "to_time", Value: now}}
+	patience, cancel := context.WithTimeout(t.Context(), time.Minute) // all pairs of records would take longer
+	defer cancel()
+	_, err = query.Read(patience)
+	check(t, err)
+	if after := fmt.Sprint(s.Query(count)); after != all {
+		t.Errorf("%s rows after the replay, %s before", after, all)
+	}
+}
 
 // What staging has lost is put back from the lake, once, with its values, and
 // the dashboards then show all of it. Plain tables stand in for those over the

@@ -50,21 +50,14 @@ select
   lake.kafka_key,
   lake.schema_id
 from staging_data.passenger_flow_lake as lake
-left join (
-  select distinct kafka_topic_id, kafka_partition, kafka_offset
-  from (
-    select kafka_topic_id, kafka_partition, kafka_offset from staging_data.passenger_flow
-    union all
-    select kafka_topic_id, kafka_partition, kafka_offset from staging_data.quarantine_records where kafka_topic = 'passenger_flow'
-  )
-) as held
-  on held.kafka_topic_id = lake.kafka_topic_id
-  and held.kafka_partition = lake.kafka_partition
-  and held.kafka_offset = lake.kafka_offset
 where lake.dt between date(@from_time) and date(@to_time)
   and lake.timestamp >= @from_time
   and lake.timestamp < @to_time
-  and held.kafka_offset is null
+  and concat(lake.kafka_topic_id, '/', lake.kafka_partition, '/', lake.kafka_offset) not in (
+    select concat(kafka_topic_id, '/', kafka_partition, '/', kafka_offset) from staging_data.passenger_flow
+    union all
+    select concat(kafka_topic_id, '/', kafka_partition, '/', kafka_offset) from staging_data.quarantine_records where kafka_topic = 'passenger_flow'
+  )
 qualify row_number() over (
   partition by lake.kafka_topic_id, lake.kafka_partition, lake.kafka_offset
   order by lake.ingested_at
