@@ -121,12 +121,12 @@ const (
 // fromKafka is how to send what Kafka holds to ingest again. What lies between
 // several ranges is sent, too, which does no harm.
 func fromKafka(place Place, offsets Spans) string {
-	return "Send them again from Kafka: " + replayKafka(place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
+	return replayKafka("Send them again from Kafka", place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
 }
 
 // intoLake is how to write what the lake lacks.
 func intoLake(place Place, offsets Spans) string {
-	return "To write what the lake lacks, send them again from Kafka: " + replayKafka(place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
+	return replayKafka("To write what the lake lacks, send them again from Kafka", place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
 }
 
 // replayObject is how to have what an object that is taken away should hold
@@ -137,11 +137,12 @@ func replayObject(o Object) string {
 	if err != nil || len(ranges) != 1 { // of several, each is found missing then
 		return away + "Then see what is missing, each with its command: stationflow verify"
 	}
-	return away + "Then have its records written again from Kafka: " + replayKafka(o.Topic, int64(ranges[0].Partition), ranges[0].First, ranges[0].Last)
+	return replayKafka(away+"Then have its records written again from Kafka", o.Topic, int64(ranges[0].Partition), ranges[0].First, ranges[0].Last)
 }
 
-func replayKafka(topic string, partition, first, last int64) string {
-	return fmt.Sprintf("stationflow replay kafka --topic %s --partition %d --offsets %d-%d", topic, partition, first, last)
+// replayKafka is the command behind words.
+func replayKafka(words, topic string, partition, first, last int64) string {
+	return fmt.Sprintf("%s: stationflow replay kafka --topic %s --partition %d --offsets %d-%d", words, topic, partition, first, last)
 }
 
 // compareBoth is how to see what lake and staging have of the first of the

@@ -434,8 +434,8 @@ func (t *tracer) lacking(ctx context.Context, one *Trace, extent *Extent) error 
 	case one.Offset >= extent.Committed:
 		f = of(InFlight, one.Place, offsets, "the bridge has not handed it on for the lake", "")
 	case one.Offset >= extent.Settled:
-		f = of(InFlight, one.Place, offsets, "it may be on its way, being younger than --in-flight", "If it does not come, send it again from Kafka: "+
-			replayKafka(one.Topic, one.Partition, one.Offset, one.Offset))
+		f = of(InFlight, one.Place, offsets, "it may be on its way, being younger than --in-flight",
+			replayKafka("If it does not come, send it again from Kafka", one.Topic, one.Partition, one.Offset, one.Offset))
 	}
 	one.Problems = append(one.Problems, f)
 	return nil
