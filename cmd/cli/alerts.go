@@ -16,6 +16,7 @@ import (
 	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/status"
 )
 
 const alertsHelp = `usage: stationflow alerts [FLAGS]
@@ -23,7 +24,8 @@ const alertsHelp = `usage: stationflow alerts [FLAGS]
 Lists the alerts of the newest events, also of those that have ended: what they
 said, which channels took them and when, and why a channel did not. They are kept
 in the lake for 90 days. LAKE_BUCKET says where it is. It ends with 1 when a
-channel does not take one of them.
+channel does not take one of them: those come first, and all of them, however few
+-n asks for.
 
 Examples:
   stationflow alerts
@@ -33,7 +35,7 @@ Examples:
 `
 
 // errUntold ends the command when somebody was not told.
-var errUntold = errors.New("not everybody was told: the log of the function alert has each attempt")
+var errUntold = errors.New("not everybody was told; the log has each attempt: " + seeLog)
 
 type alertsCall struct {
 	streams  *Streams
@@ -42,6 +44,8 @@ type alertsCall struct {
 	from, to time.Time
 	n        int
 	asJSON   bool
+
+	simulated bool // events have the time of simulated stations
 }
 
 // runAlerts lists who was told of what.
@@ -54,6 +58,7 @@ func runAlerts(ctx context.Context, args []string, streams Streams) error {
 		return undecided(ctx, err)
 	}
 	var marks []alert.Mark
+	c.simulated = streams.isSimulated(ctx)
 	err := streams.during("reading the alerts", func() error {
 		client, err := storage.NewClient(ctx, storage.WithJSONReads())
 		if err != nil {
@@ -97,7 +102,7 @@ func (c *alertsCall) parse(args []string) error {
 func (c *alertsCall) print(marks []alert.Mark) error {
 	untold := slices.ContainsFunc(marks, func(m alert.Mark) bool { return len(m.Failed) > 0 })
 	if c.asJSON {
-		if err := printJSON(c.streams.Out, map[string]any{"alerts": append([]alert.Mark{}, marks...)}); err != nil {
+		if err := printJSON(c.streams.Out, map[string]any{"alerts": marksJSON(marks)}); err != nil {
 			return err
 		}
 	} else {
@@ -114,23 +119,42 @@ func (c *alertsCall) print(marks []alert.Mark) error {
 	return nil
 }
 
+// A markJSON is an alert as --json prints it; fields may be added.
+type markJSON struct {
+	alert.Mark
+	ClaimedUntil *time.Time `json:"claimed_until"` // null while no delivery sends it
+}
+
+func marksJSON(marks []alert.Mark) []markJSON {
+	all := []markJSON{}
+	for i := range marks {
+		all = append(all, markJSON{marks[i], status.Time(time.UTC, marks[i].ClaimedUntil)})
+	}
+	return all
+}
+
 // printOne writes what an alert said, and below who was told.
 func (c *alertsCall) printOne(out io.Writer, m *alert.Mark) {
 	n := &m.Notification
-	fmt.Fprintf(out, "%s  %s\n", n.BeganAt.In(c.location).Format("2006-01-02 15:04"), n.Text)
+	when := n.BeganAt.In(c.location).Format("2006-01-02 15:04 MST")
+	indent := strings.Repeat(" ", len(when)+2)
+	if c.simulated {
+		when += " (simulated)"
+	}
+	fmt.Fprintf(out, "%s  %s\n", when, n.Text)
 	var told []string
 	for _, channel := range slices.Sorted(maps.Keys(m.Sent)) {
-		told = append(told, channel+" at "+m.Sent[channel].In(c.location).Format("2006-01-02 15:04:05"))
+		told = append(told, channel+" at "+m.Sent[channel].In(c.location).Format("2006-01-02 15:04:05 MST"))
 	}
 	switch {
 	case len(told) > 0:
-		fmt.Fprintf(out, "                  told: %s\n", strings.Join(told, ", "))
+		fmt.Fprintf(out, indent+"told: %s\n", strings.Join(told, ", "))
 	case m.Done:
-		fmt.Fprintln(out, "                  told: nobody, because no channel is set")
+		fmt.Fprintln(out, indent+"told: nobody, because no channel is set")
 	case len(m.Failed) == 0:
-		fmt.Fprintln(out, "                  told: nobody yet")
+		fmt.Fprintln(out, indent+"told: nobody yet")
 	}
 	if trouble := m.Trouble(); trouble != "" {
-		fmt.Fprintf(out, "                  not told: %s\n", oneLine(trouble))
+		fmt.Fprintf(out, indent+"not told: %s\n", oneLine(trouble))
 	}
 }

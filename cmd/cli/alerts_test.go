@@ -24,17 +24,22 @@ func TestAlerts_Print(t *testing.T) {
 	var out strings.Builder
 	c := &alertsCall{streams: &Streams{Out: &out}, location: time.UTC}
 	err := c.print(marks)
-	if diff := cmp.Diff(`2026-11-22 07:30  Major incident at Station B: smoke
-                  told: topic at 2026-11-22 07:30:01, webhook at 2026-11-22 07:30:02
-2026-11-22 07:30  Escalator out of order
-                  told: topic at 2026-11-22 07:30:00
-                  not told: webhook: it answered 500
-2026-11-22 07:30  nobody listens
-                  told: nobody, because no channel is set
-2026-11-22 07:30  on its way
-                  told: nobody yet
+	if diff := cmp.Diff(`2026-11-22 07:30 UTC  Major incident at Station B: smoke
+                      told: topic at 2026-11-22 07:30:01 UTC, webhook at 2026-11-22 07:30:02 UTC
+2026-11-22 07:30 UTC  Escalator out of order
+                      told: topic at 2026-11-22 07:30:00 UTC
+                      not told: webhook: it answered 500
+2026-11-22 07:30 UTC  nobody listens
+                      told: nobody, because no channel is set
+2026-11-22 07:30 UTC  on its way
+                      told: nobody yet
 `, out.String()); diff != "" || !errors.Is(err, errUntold) {
 		t.Errorf("%v %s", err, diff)
+	}
+	out.Reset()
+	c.simulated = true
+	if _ = c.print(marks[2:3]); !strings.HasPrefix(out.String(), "2026-11-22 07:30 UTC (simulated)  nobody listens\n") {
+		t.Error(out.String())
 	}
 	out.Reset()
 	c.asJSON = true
@@ -42,6 +47,9 @@ func TestAlerts_Print(t *testing.T) {
 		t.Error(err)
 	}
 	var got struct{ Alerts []alert.Mark }
+	if !strings.Contains(out.String(), `"claimed_until": null`) {
+		t.Errorf("nobody sends it, and it says otherwise: %s", out.String())
+	}
 	if err := json.Unmarshal([]byte(out.String()), &got); err != nil || len(got.Alerts) != 1 || !got.Alerts[0].Sent["topic"].Equal(at.Add(time.Second)) {
 		t.Errorf("%v %s", err, out.String())
 	}

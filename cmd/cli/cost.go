@@ -7,17 +7,20 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 
 	"github.com/stationflow/stationflow/internal/cost"
 	"github.com/stationflow/stationflow/internal/program"
+	"github.com/stationflow/stationflow/internal/running"
 )
 
-const costHelp = `usage: stationflow cost --records-per-second N [FLAGS]
+const costHelp = `usage: stationflow cost [--records-per-second N] [FLAGS]
 
 Says what a deployed system costs in a month of 30 days, component by
-component, at list prices. It asks nothing and nobody: the prices are in a file
+component, at list prices, with the records a second that are given or that the
+local system has lately had. It asks nobody else: the prices are in a file
 of their own (--show-prices prints it, --prices FILE takes yours), and
 docs/costs.md has the formulas.
 
@@ -29,7 +32,7 @@ Examples:
 `
 
 // runCost prices a workload.
-func runCost(_ context.Context, args []string, streams Streams) error {
+func runCost(ctx context.Context, args []string, streams Streams) error {
 	w := cost.DefaultWorkload(-1)
 	flags := flag.NewFlagSet("stationflow cost", flag.ContinueOnError)
 	flags.Float64Var(&w.RecordsPerSecond, "records-per-second", -1, "records of all topics together, `N` a second; 0 for an idle system")
@@ -51,11 +54,14 @@ func runCost(_ context.Context, args []string, streams Streams) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
+		return program.Mistakef("unexpected argument %q: the command takes flags only, such as --records-per-second 20", flags.Arg(0))
 	}
 	if *show {
 		_, err := streams.Out.Write(cost.ListPricesFile())
 		return err
+	}
+	if w.RecordsPerSecond == -1 {
+		w.RecordsPerSecond = streams.measuredRate(ctx)
 	}
 	if w.RecordsPerSecond == -1 {
 		return program.Mistakef("say how many records come: --records-per-second N")
@@ -74,6 +80,23 @@ func runCost(_ context.Context, args []string, streams Streams) error {
 	}
 	printCost(streams.Out, w, bill)
 	return nil
+}
+
+// measuredRate is how many records a second the one local system that runs has
+// lately had, which it says; -1 where none runs that knows.
+func (s *Streams) measuredRate(ctx context.Context) float64 {
+	found, err := running.Find(ctx, s.Running)
+	if err != nil || len(found) != 1 {
+		return -1
+	}
+	s.system = &found[0]
+	now, _, err := s.askPage(ctx)
+	if err != nil || now.Bill == nil {
+		return -1
+	}
+	rate := math.Round(now.Bill.RecordsPerSecond*100) / 100
+	fmt.Fprintf(s.Err, "%g records a second, as the local system at %s had over the last %s\n", rate, s.system.Page, ageText(now.Bill.Over))
+	return rate
 }
 
 func readPrices(file string) (cost.Prices, error) {
@@ -127,7 +150,7 @@ func printCost(out io.Writer, w cost.Workload, bill cost.Bill) {
 	}
 	unread := slices.IndexFunc(bill.Items, func(i cost.BilledItem) bool { return i.Read == "" })
 	if unread >= 0 {
-		fmt.Fprint(out, "\nSome prices were never read at their source: stationflow cost --show-prices says which.\n")
+		fmt.Fprint(out, "\nSome prices were never read at their source. To see which: stationflow cost --show-prices\n")
 	}
 }
 

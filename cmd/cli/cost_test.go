@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stationflow/stationflow/internal/status"
 )
 
 func costs(args ...string) (out, said string, code int) {
@@ -47,6 +50,20 @@ func TestCost_JSONAddsUp(t *testing.T) {
 	}
 	if want := got.Total / (20 * 30 * 24 * 3600) * 1e6; math.Abs(got.PerMillion-want) > 1e-9 {
 		t.Errorf("a million records cost %v, want %v", got.PerMillion, want)
+	}
+}
+
+// Without a rate it is that of the local system which runs, and it says so.
+func TestCost_OfTheSystemThatRuns(t *testing.T) {
+	folder := t.TempDir()
+	page := announce(t, folder, 1, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(status.Status{Bill: &status.Bill{Over: 60, RecordsPerSecond: 20}})
+	}))
+	var out, errs strings.Builder
+	code := Main(t.Context(), []string{"cost"}, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &errs, Running: folder}, Commands())
+	want, _, _ := costs("--records-per-second", "20")
+	if code != 0 || out.String() != want || errs.String() != "20 records a second, as the local system at "+page+" had over the last 60 s\n" {
+		t.Errorf("%d, %s%s", code, out.String(), errs.String())
 	}
 }
 

@@ -17,7 +17,7 @@ func deferredTo(folder string) (map[string]string, error) {
 	}
 	content, err := os.ReadFile(filepath.Join(folder, artifact.ManifestName))
 	if err != nil {
-		return nil, program.Mistakef("--defer: %w: it is written by stationflow dbt parse, and by dbt-core", err)
+		return nil, program.Mistakef("--defer: %w: dbt-core writes it, and so does stationflow dbt parse", err)
 	}
 	var manifest struct {
 		Nodes map[string]struct {

@@ -132,7 +132,10 @@ func debugDbt(ctx context.Context, c *dbtCall) error {
 	tell("target", fmt.Sprintf("type bigquery, project %s, dataset %s, %d threads, statements of %s at most",
 		c.config.Warehouse.Project, c.config.Warehouse.ProdDataset, c.config.Threads, c.config.Statement), nil)
 	location, err := c.connect(ctx)
-	tell("connection", "answers, in "+location, err)
+	if location != "" { // the local one is nowhere
+		location = ", in " + location
+	}
+	tell("connection", "answers"+location, err)
 	if c.asJSON {
 		if err := printJSON(c.streams.Out, map[string]any{"checks": checks}); err != nil {
 			return err

@@ -66,7 +66,7 @@ func (d deadLetters) run(ctx context.Context, args []string, streams Streams) er
 		c.verb = args[0]
 	}
 	if isHelp(c.verb) {
-		fmt.Fprint(streams.Out, deadLettersUsage, "\nstationflow deadletters list --help, show --help, resend --help and discard --help list the flags.\n")
+		fmt.Fprint(streams.Out, deadLettersUsage, "\nlist, show, resend and discard each list their flags with --help.\n")
 		return flag.ErrHelp
 	}
 	if _, known := deadLettersVerbs[c.verb]; !known {
@@ -129,9 +129,9 @@ func (c *deadLettersCall) parse(args []string, deployment terraform.Deployment) 
 	case c.verb == "list" && len(c.ids) > 0:
 		return program.Mistakef("list takes no ids, it shows all that wait")
 	case c.verb == "show" && len(c.ids) != 1:
-		return program.Mistakef("show needs the id of one; stationflow deadletters list shows them")
+		return program.Mistakef("show needs the id of one; to see the ids: stationflow deadletters list")
 	case many && c.all == (len(c.ids) > 0):
-		return program.Mistakef("%s needs either --all or the ids of those %s; stationflow deadletters list shows them", c.verb, deadLettersVerbs[c.verb])
+		return program.Mistakef("%s needs either --all or the ids of those %s; to see them: stationflow deadletters list", c.verb, deadLettersVerbs[c.verb])
 	case c.verb == "discard" && strings.TrimSpace(c.reason) == "":
 		return program.Mistakef("discard needs --reason: say why the records are not needed")
 	}
@@ -168,7 +168,7 @@ func (c *choice) none(found int) error {
 	if len(c.ids) == 0 || found > 0 {
 		return nil
 	}
-	return fmt.Errorf("none of the dead letters is %s: stationflow deadletters list shows those that wait", strings.Join(c.ids, ", "))
+	return fmt.Errorf("none of the dead letters is %s; to see those that wait: stationflow deadletters list", strings.Join(c.ids, ", "))
 }
 
 // resend sends the chosen dead letters, and takes each away once it was sent.
@@ -182,9 +182,9 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		if !chosen.has(l) {
 			return false, nil
 		}
-		if err := neverTaken(l); err != nil && !c.force {
-			refused = append(refused, fmt.Errorf("dead letter %s stays where it is, because ingest never takes it: %w: take it away, "+
-				"which keeps it in the lake, by stationflow deadletters discard --reason TEXT %[1]s, or send it all the same by resend --force", l.ID, err))
+		if why, err := neverTaken(l); err != nil && !c.force {
+			refused = append(refused, fmt.Errorf("dead letter %s stays where it is, because ingest never takes it: %w (--force sends it all the same). "+
+				"Take it away, which keeps it in the lake: stationflow deadletters discard --reason \"%[3]s\" %[1]s", l.ID, err, why))
 			return false, nil
 		}
 		if err := send.send(ctx, l); err != nil {
@@ -200,7 +200,7 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 		c.sayf("sent again: %s  %s  %s\n", l.ID, l.Event(), l.From())
 		return true, nil
 	})
-	c.sayf("%d dead letters sent again\n", len(sent))
+	c.sayf("%s sent again\n", counted(len(sent), "dead letter"))
 	err = errors.Join(append(refused, err, c.printJSON("sent", sent))...)
 	if err != nil {
 		return err
@@ -208,12 +208,15 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 	return chosen.none(len(sent))
 }
 
-// neverTaken says why ingest refuses a dead letter however often it comes; nil
-// where it may take it.
-func neverTaken(l *mailbox.Letter) error {
+// neverTaken says why ingest refuses a dead letter however often it comes, in
+// short and in full; nil where it may take it.
+func neverTaken(l *mailbox.Letter) (short string, err error) {
 	b, err := l.Batch()
-	if err == nil && b.Topic != event.CanaryTopic {
-		err = event.CheckTopic(b.Topic)
+	if err != nil {
+		return "not a batch", err
 	}
-	return err
+	if b.Topic == event.CanaryTopic {
+		return "", nil
+	}
+	return "no such topic", event.CheckTopic(b.Topic)
 }

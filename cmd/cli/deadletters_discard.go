@@ -39,7 +39,7 @@ func (c *deadLettersCall) discard(ctx context.Context, box *mailbox.Mailbox) (er
 			"records", l.Records(), "cause", l.Why(), "kept", object)
 		return true, nil
 	})
-	c.sayf("%d dead letters discarded\n", len(gone))
+	c.sayf("%s discarded\n", counted(len(gone), "dead letter"))
 	if err := errors.Join(err, c.printJSON("discarded", gone)); err != nil {
 		return err
 	}

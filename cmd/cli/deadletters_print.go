@@ -74,7 +74,7 @@ func (c *deadLettersCall) list(ctx context.Context, box *mailbox.Mailbox) error 
 	if len(all) == 0 {
 		c.sayf("no dead letters\n")
 	} else {
-		c.sayf("\n%d dead letters with %d records\n", len(all), records)
+		c.sayf("\n%s with %s\n", counted(len(all), "dead letter"), counted(records, "record"))
 	}
 	return c.printJSON("dead_letters", all)
 }
@@ -109,7 +109,8 @@ func (c *deadLettersCall) show(ctx context.Context, box *mailbox.Mailbox) error 
 			Attributes map[string]string  `json:"attributes"`
 			Bytes      int                `json:"bytes"`
 			Held       []letterRecordJSON `json:"records_held"`
-		}{jsonOf(found), found.Attributes, len(found.Data), heldBy(found)})
+			Body       *contentJSON       `json:"body"` // how that begins which is not a batch; null for a batch
+		}{jsonOf(found), found.Attributes, len(found.Data), heldBy(found), bodyOf(found)})
 	}
 	c.print(found)
 	return nil
@@ -136,6 +137,19 @@ func heldBy(l *mailbox.Letter) []letterRecordJSON {
 	return all
 }
 
+// shownBody is how many bytes are shown of what is not a batch.
+const shownBody = 200
+
+// bodyOf is how a message begins that is not a batch; nil for a batch.
+func bodyOf(l *mailbox.Letter) *contentJSON {
+	if _, err := l.Batch(); err == nil {
+		return nil
+	}
+	c := contentOf(l.Data[:min(shownBody, len(l.Data))])
+	c.Bytes = len(l.Data)
+	return &c
+}
+
 // shownRecords is how many records of a dead letter are printed.
 const shownRecords = 20
 
@@ -148,6 +162,13 @@ func (c *deadLettersCall) print(l *mailbox.Letter) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Attributes)) {
 		c.sayf("          %s: %s\n", name, oneLine(l.Attributes[name]))
+	}
+	if of := bodyOf(l); of != nil {
+		more := ""
+		if len(l.Data) > shownBody {
+			more = fmt.Sprintf(" and %d more", len(l.Data)-shownBody)
+		}
+		c.sayf("body      %q%s\n", l.Data[:min(shownBody, len(l.Data))], more)
 	}
 	held := heldBy(l)
 	for i, r := range held {

@@ -38,7 +38,7 @@ func TestDeadLetters_ShowAndDiscard(t *testing.T) {
 	}
 
 	m.mustSay(0, []string{"discard", "--wait", "1s", "--reason", "a test's", id}, `"msg":"dead letter discarded","reason":"a test's"`,
-		`"event":"`+id+`"`, `"cause":"answered 500: poison"`, "1 dead letters discarded")
+		`"event":"`+id+`"`, `"cause":"answered 500: poison"`, "1 dead letter discarded")
 	m.mustSay(0, []string{"list", "--wait", "1s"}, "2 dead letters")
 	m.mustSay(0, []string{"discard", "--wait", "1s", "--reason", "a test's", "--all"}, "2 dead letters discarded")
 	m.mustSay(0, []string{"list", "--wait", "1s"}, "no dead letters")

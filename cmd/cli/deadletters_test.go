@@ -154,16 +154,16 @@ func TestDeadLetters(t *testing.T) {
 	}
 
 	m.mustSay(1, []string{"resend", "--wait", "1s", "nobody"}, "none of the dead letters is nobody", "0 dead letters sent again")
-	m.mustSay(0, []string{"resend", "--wait", "1s", topicID + "-both-92d438cb6812b617"}, "1 dead letters sent again")
+	m.mustSay(0, []string{"resend", "--wait", "1s", topicID + "-both-92d438cb6812b617"}, "1 dead letter sent again")
 	if got := m.resent(); len(got) != 1 || !proto.Equal(got[0], second) {
 		t.Errorf("sent %v, want %v", got, second)
 	}
 	m.mustSay(0, list, "2 dead letters with 2 records")
 
-	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "1 dead letters sent again", "dead letter m2 stays where it is, because ingest never takes it",
-		"stationflow deadletters discard --reason TEXT m2")
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "1 dead letter sent again", "dead letter m2 stays where it is, because ingest never takes it",
+		`stationflow deadletters discard --reason "not a batch" m2`+"\n")
 	m.mustSay(1, []string{"resend", "--wait", "1s", "m2"}, "0 dead letters sent again", "because ingest never takes it")
-	m.mustSay(0, []string{"resend", "--wait", "1s", "--force", "m2"}, "1 dead letters sent again")
+	m.mustSay(0, []string{"resend", "--wait", "1s", "--force", "m2"}, "1 dead letter sent again")
 	if got := m.resent(); len(got) != 3 || !(proto.Equal(got[1], first) && proto.Equal(got[2], foreign) || proto.Equal(got[2], first) && proto.Equal(got[1], foreign)) {
 		t.Errorf("sent %v", got)
 	}
@@ -181,8 +181,8 @@ func TestDeadLetters_ResendRefusesStrangeTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.publish(&pubsubpb.PubsubMessage{Data: e.Data(), Attributes: batch.Attributes(e)})
-	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "1 dead letters sent again", `there is no topic "lifts"`, "deadletters discard --reason TEXT")
-	m.mustSay(0, []string{"list", "--wait", "1s"}, "lifts 3:1", "1 dead letters with 1 records")
+	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "1 dead letter sent again", `there is no topic "lifts"`, `stationflow deadletters discard --reason "no such topic" m1`+"\n")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "lifts 3:1", "1 dead letter with 1 record\n")
 }
 
 // Pub/Sub may answer a pull with nothing although messages wait, at the
@@ -223,9 +223,9 @@ func TestDeadLetters_ResendFails(t *testing.T) {
 	defer function.Close()
 	post := []string{"resend", "--wait", "1s", "--all", "--url", function.URL}
 	m.mustSay(1, post, "503", "0 dead letters sent again", "stays where it is")
-	m.mustSay(1, post, "500", "1 dead letters sent again", "stays where it is")
-	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
-	m.mustSay(0, post, "1 dead letters sent again")
+	m.mustSay(1, post, "500", "1 dead letter sent again", "stays where it is")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letter with 2 records")
+	m.mustSay(0, post, "1 dead letter sent again")
 	if len(taken) != 2 || taken[0] == taken[1] {
 		t.Errorf("the function took %v", taken)
 	}
@@ -236,7 +236,7 @@ func TestDeadLetters_ResendFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.mustSay(1, []string{"resend", "--wait", "1s", "--all"}, "stays where it is")
-	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letter with 2 records")
 }
 
 // What nobody would receive is not published, and so not lost.
@@ -257,7 +257,7 @@ func TestDeadLetters_ResendReachesSomebody(t *testing.T) {
 	if got := m.resent(); len(got) != 0 {
 		t.Errorf("sent %v", got)
 	}
-	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letters with 2 records")
+	m.mustSay(0, []string{"list", "--wait", "1s"}, "1 dead letter with 2 records")
 }
 
 // A function behind another name gets a token for its own.
@@ -275,7 +275,7 @@ func TestDeadLetters_ResendNamesTheAudience(t *testing.T) {
 // Who may publish need not be allowed to ask who receives.
 func TestDeadLetters_ResendMayNotAsk(t *testing.T) {
 	for code, says := range map[codes.Code]string{
-		codes.PermissionDenied: "1 dead letters sent again",
+		codes.PermissionDenied: "1 dead letter sent again",
 		codes.NotFound:         "there is no projects/p/topics/stationflow-records",
 	} {
 		m := newMail(t, pstest.WithErrorInjection("ListTopicSubscriptions", code, "no"))
@@ -382,7 +382,7 @@ func TestDeadLetters_Mistakes(t *testing.T) {
 	}
 	var out strings.Builder
 	code := Main(t.Context(), []string{"deadletters", "list"}, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, Commands())
-	if code != 1 || !strings.Contains(out.String(), "or start a local system with `stationflow up`") {
+	if code != 2 || !strings.Contains(out.String(), "or start a local system with `stationflow up`") {
 		t.Errorf("without a project: %d, %s", code, fmt.Sprint(out.String()))
 	}
 }

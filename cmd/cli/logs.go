@@ -83,7 +83,13 @@ func (c *logsCall) parse(args []string) error {
 	flags := flag.NewFlagSet("stationflow logs", flag.ContinueOnError)
 	flags.BoolVar(&c.follow, "f", false, "go on with what is written, until interrupted")
 	flags.IntVar(&c.n, "n", 20, "begin with the newest `N` lines")
-	flags.TextVar(&c.level, "level", slog.LevelDebug, "only lines of this `LEVEL` or above: debug, info, warn or error")
+	c.level = slog.LevelDebug
+	flags.Func("level", "only lines of this `LEVEL` or above: debug, info, warn or error; all when not given", func(text string) error {
+		if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(text)) {
+			return errors.New("it must be debug, info, warn or error")
+		}
+		return c.level.UnmarshalText([]byte(text))
+	})
 	flags.BoolVar(&c.asJSON, "json", false, "print the lines as they are written, each an object of JSON with time, level, msg and what belongs to the message; of a project, the commands")
 	flags.BoolVar(&c.run, "run", false, "with --cloud: run the command for PART")
 	flags.StringVar(&c.region, "region", "", "with --cloud: the `REGION`; gcloud's own setting when not given")
@@ -280,7 +286,7 @@ func (c *logsCall) gcloudRuns(ctx context.Context, words []string) error {
 	}
 	path, err := exec.LookPath(words[0])
 	if err != nil {
-		return program.Mistakef("gcloud is not on this machine: stationflow doctor says where to get it; the command is\n%s", strings.Join(words, " "))
+		return program.Mistakef("gcloud is not on this machine; the command is\n%s\nto see where to get gcloud: stationflow doctor", strings.Join(words, " "))
 	}
 	command := exec.CommandContext(ctx, path, words[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = c.streams.In, c.streams.Out, c.streams.Err

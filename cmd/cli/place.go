@@ -25,11 +25,18 @@ const cloudUsage = "the project that this shell's variables name, although a loc
 // parse parses the flags of a command that works with a system, and finds the
 // system: the local one that runs, unless --cloud says the project.
 func (s *Streams) parse(flags *flag.FlagSet, args []string, help string) error {
-	cloud := flags.Bool("cloud", false, cloudUsage)
-	if err := program.Parse(flags, args, s.Out, help); err != nil {
+	cloud, err := s.readFlags(flags, args, help)
+	if err != nil {
 		return err
 	}
-	return s.locate(*cloud)
+	return s.locate(cloud)
+}
+
+// readFlags is parse without looking for the system, for a command that first
+// says what is wrong with its arguments.
+func (s *Streams) readFlags(flags *flag.FlagSet, args []string, help string) (cloud bool, err error) {
+	flags.BoolVar(&cloud, "cloud", false, cloudUsage)
+	return cloud, program.Parse(flags, args, s.Out, help)
 }
 
 // locate has Getenv say where the system is. A shell that has read a local
@@ -57,12 +64,11 @@ func (s *Streams) locate(cloud bool) error {
 	case 1:
 		return s.use(&found[0], false)
 	}
-	var pages, reads []string
+	var each []string
 	for _, one := range found {
-		pages, reads = append(pages, one.Page), append(reads, ". "+one.Variables)
+		each = append(each, fmt.Sprintf("%s (. %s)", one.Page, one.Variables))
 	}
-	return program.Mistakef("%d local systems run, at %s: read the variables of one (%s), or add --cloud",
-		len(found), strings.Join(pages, " and "), strings.Join(reads, " or "))
+	return program.Mistakef("%d local systems run, at %s: read the variables of one as it says there, or add --cloud", len(found), strings.Join(each, " and "))
 }
 
 // recognize finds the system whose variables the shell has read, if it runs on
@@ -119,9 +125,7 @@ func (s *Streams) use(system *running.System, read bool) error {
 		}
 		return shell(name)
 	}
-	if !read { // else the shell's owner knows
-		fmt.Fprintf(s.Err, "local system at %s\n", system.Page)
-	}
+	fmt.Fprintf(s.Err, "local system at %s\n", system.Page)
 	return nil
 }
 

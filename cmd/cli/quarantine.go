@@ -68,7 +68,7 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 		verb = args[0]
 	}
 	if isHelp(verb) {
-		fmt.Fprint(streams.Out, quarantineUsage, "\nstationflow quarantine list --help, show --help and retry --help list the flags.\n")
+		fmt.Fprint(streams.Out, quarantineUsage, "\nlist, show and retry each list their flags with --help.\n")
 		return flag.ErrHelp
 	}
 	c := &quarantineCommand{streams: streams, clock: t.clock}
@@ -87,8 +87,8 @@ func (t quarantineTool) run(ctx context.Context, args []string, streams Streams)
 		return streams.advise(err)
 	}
 	if !slices.Contains(sinks, "warehouse") {
-		return program.Mistakef("INGEST_SINKS names no warehouse, so what was refused is in Parquet files of the lake, below quarantine/: " +
-			"stationflow replay kafka has it judged again, as long as Kafka has it")
+		return program.Mistakef("INGEST_SINKS names no warehouse, so what was refused is in Parquet files of the lake, below quarantine/. " +
+			"As long as Kafka has it, a replay has it judged again: stationflow replay kafka --help")
 	}
 	if err := reach(ctx, streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (c *quarantineCommand) check(verb string) error {
 	case c.maxBytes < 1:
 		return program.Mistakef("--max-bytes is %d: it must be 1 or more", c.maxBytes)
 	case verb == "list" && len(f.Places) > 0:
-		return program.Mistakef("list takes flags only: stationflow quarantine show prints single records")
+		return program.Mistakef("list takes flags only; to print a record: stationflow quarantine show TOPIC/PARTITION/OFFSET")
 	case verb == "list" && (c.examples < 0 || c.examples > 100):
 		return program.Mistakef("--examples is %d: it must be from 0 to 100", c.examples)
 	case verb == "show" && len(f.Places) != 1:

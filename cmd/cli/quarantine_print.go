@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -35,19 +36,43 @@ func (c *quarantineCommand) list(ctx context.Context, table *quarantine.Table) e
 		fmt.Fprintln(c.streams.Out, "nothing of that is in quarantine")
 		return nil
 	}
-	out := tabwriter.NewWriter(c.streams.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "TOPIC\tREASON\tRECORDS\tFIRST\tLAST\tLAST TRIED")
-	for _, g := range groups {
-		fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\t%s\n", g.Topic, g.Reason, g.Records,
-			g.First.UTC().Format(time.RFC3339), g.Last.UTC().Format(time.RFC3339), g.Tried.UTC().Format(time.RFC3339))
-		for _, e := range g.Examples {
-			fmt.Fprintf(out, "  %s/%d/%d  %s\n", g.Topic, e.Partition, e.Offset, oneLine(e.Detail.StringVal))
-		}
-	}
-	if err := out.Flush(); err != nil {
+	if err := c.printGroups(groups); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.streams.Out, "\n%d records in quarantine\n", records)
+	fmt.Fprintf(c.streams.Out, "\n%s in quarantine\n", counted(int(records), "record"))
+	return nil
+}
+
+// printGroups writes a line for each group, all under the same columns and no
+// wider than a terminal usually is, and examples below it.
+func (c *quarantineCommand) printGroups(groups []quarantine.Group) error {
+	const day = "01-02 15:04"
+	var lines bytes.Buffer
+	table := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TOPIC\tREASON\tRECORDS\tFIRST (UTC)\tLAST")
+	for _, g := range groups {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", g.Topic, g.Reason, g.Records, g.First.UTC().Format(day), g.Last.UTC().Format(day))
+	}
+	_ = table.Flush() // to memory
+	width, is := c.streams.terminal()
+	if !is {
+		width = 1 << 20
+	}
+	for i, line := range strings.Split(strings.TrimSuffix(lines.String(), "\n"), "\n") {
+		if _, err := fmt.Fprintln(c.streams.Out, line); err != nil {
+			return err
+		}
+		if i == 0 {
+			continue
+		}
+		g := &groups[i-1]
+		if g.Tried.Sub(g.Last) >= time.Minute {
+			fmt.Fprintf(c.streams.Out, "  last tried %s UTC\n", g.Tried.UTC().Format("2006-01-02 15:04"))
+		}
+		for _, e := range g.Examples {
+			fmt.Fprint(c.streams.Out, broken(fmt.Sprintf("  %s/%d/%d  ", g.Topic, e.Partition, e.Offset), e.Detail.StringVal, width))
+		}
+	}
 	return nil
 }
 
@@ -93,7 +118,7 @@ func (c *quarantineCommand) show(ctx context.Context, table *quarantine.Table) e
 		return err
 	}
 	if len(rows) == 0 {
-		return fmt.Errorf("%v is not in quarantine, and never was as far as it is kept: stationflow quarantine list counts what is", place)
+		return fmt.Errorf("%v is not in quarantine, and never was as far as it is kept; to see what is: stationflow quarantine list", place)
 	}
 	var shown []recordJSON
 	at := map[string]int{} // by topic id

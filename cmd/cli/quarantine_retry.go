@@ -66,7 +66,7 @@ func (c *quarantineCommand) doRetry(ctx context.Context, table *quarantine.Table
 		return err
 	}
 	if run.Chosen == 0 && len(c.filter.Places) > 0 {
-		fmt.Fprintln(c.streams.Err, "none of the named records is in quarantine for that: stationflow quarantine list counts what is")
+		fmt.Fprintln(c.streams.Err, "none of the named records is in quarantine for that; to see what is: stationflow quarantine list")
 	}
 	if len(run.Failed) > 0 || run.Unknown > 0 {
 		return errors.New("not all of the records were tried again: run it once more")

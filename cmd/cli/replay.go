@@ -19,7 +19,7 @@ import (
 
 const replayUsage = `usage: stationflow replay kafka [FLAGS] --topic TOPIC --partition N --offsets A-B
        stationflow replay kafka [FLAGS] [--topic TOPIC] --from TIME [--to TIME]
-       stationflow replay lake [FLAGS] [--topic TOPIC] --from TIME --to TIME
+       stationflow replay lake [FLAGS] [--topic TOPIC] --from TIME [--to TIME]
        stationflow replay deadletters [FLAGS] --all | ID ...
 
 kafka sends records that Kafka still has to ingest again: offsets A to B of one
@@ -60,7 +60,7 @@ func (t replayTool) run(ctx context.Context, args []string, streams Streams) err
 	}
 	switch verb := c.request.Source; {
 	case isHelp(verb):
-		fmt.Fprint(streams.Out, replayUsage, "\nstationflow replay kafka --help, lake --help and deadletters --help list the flags.\n")
+		fmt.Fprint(streams.Out, replayUsage, "\nkafka, lake and deadletters each list their flags with --help.\n")
 		return flag.ErrHelp
 	case verb == "deadletters":
 		return deadLetters(t).run(ctx, append([]string{"resend"}, args[1:]...), streams)
@@ -187,9 +187,13 @@ func (c *replayCall) summary(report replay.Report) string {
 		done = "would be " + done
 	}
 	if c.request.Source == replay.FromLake {
-		return fmt.Sprintf("%d records %s", report.Records, done)
+		return fmt.Sprintf("%s %s", counted(int(report.Records), "record"), done)
 	}
-	return fmt.Sprintf("%d records %s in %d batches; %d of them are in quarantine and are judged again", report.Records, done, report.Batches, report.Retried)
+	are := "are in quarantine and are judged again"
+	if report.Retried == 1 {
+		are = "is in quarantine and is judged again"
+	}
+	return fmt.Sprintf("%s %s in %s; %d of them %s", counted(int(report.Records), "record"), done, counted(int(report.Batches), "batch"), report.Retried, are)
 }
 
 // explainTooMuch says what to do about a query that would read too much.

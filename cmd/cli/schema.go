@@ -86,7 +86,7 @@ func runSchema(ctx context.Context, args []string, streams Streams) error {
 	}
 	c := schemaCommand{out: streams.Out, check: verb == "check", asJSON: *asJSON}
 	if verb != "register" && verb != "check" {
-		return program.Mistakef("%q is not what schema does: write stationflow schema register, or stationflow schema check", verb)
+		return program.Mistakef("%q is not what schema does: say register or check, for example stationflow schema check", verb)
 	}
 	if err := c.read(*format, *level); err != nil {
 		return program.AsMistake(err)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/ledger"
@@ -33,6 +36,31 @@ func (s *Streams) spansOf(ctx context.Context, records []*ledger.Trace) [][]wate
 		}
 	}
 	return spans
+}
+
+// ownSpans leaves out the spans that write other objects than those with the
+// record, rows of other tables, and models that the record is not in, and counts
+// them.
+func ownSpans(of *ledger.Trace, traces []waterfall.Trace) (own []waterfall.Trace, others int) {
+	mine := map[string]bool{}
+	for _, object := range of.Lake {
+		mine[object.Name] = true
+	}
+	for _, row := range slices.Concat(of.Rows, of.Quarantine) {
+		mine[row.Table] = true
+	}
+	for _, one := range traces {
+		spans := slices.DeleteFunc(slices.Clone(one.Spans), func(s waterfall.Span) bool {
+			object, table := s.Attributes["stationflow.object"], path.Base(s.Attributes["stationflow.table"])
+			if model, is := strings.CutPrefix(s.Name, "model "); is && of.Marts != nil {
+				return !slices.Contains(of.Marts.Models, model)
+			}
+			return len(of.Lake) > 0 && object != "" && !mine[object] || len(of.Rows)+len(of.Quarantine) > 0 && table != "." && !mine[table]
+		})
+		others += len(one.Spans) - len(spans)
+		own = append(own, waterfall.Trace{ID: one.ID, Spans: spans})
+	}
+	return own, others
 }
 
 // spansTimeout is plenty for a system on this machine.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"time"
 
@@ -90,33 +88,9 @@ func (c *statusCall) parse(args []string) error {
 	return nil
 }
 
-// pageTimeout is plenty for a page that answers from memory.
-const pageTimeout = 10 * time.Second
-
 // page asks the local system's page.
-func (c *statusCall) page(ctx context.Context) (now status.Status, raw []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
-	defer cancel()
-	url := c.streams.system.Page + "/api/pipeline"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return now, nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return now, nil, fmt.Errorf("asking the page: %w", err)
-	}
-	defer response.Body.Close()
-	if raw, err = io.ReadAll(response.Body); err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("it answered %s", response.Status)
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &now)
-	}
-	if err != nil {
-		return status.Status{}, nil, fmt.Errorf("asking the page at %s: %w", url, err)
-	}
-	return now, raw, nil
+func (c *statusCall) page(ctx context.Context) (status.Status, []byte, error) {
+	return c.streams.askPage(ctx)
 }
 
 // watching shows one look after the other, in place on a terminal. JSON is an
@@ -170,7 +144,7 @@ func (c *statusCall) print(now status.Status, raw []byte) error {
 		return fmt.Errorf("%w: %s is %s", errUnwell, hopOf(now, s), s)
 	}
 	if slices.ContainsFunc(now.Alerts, func(a status.Alert) bool { return a.Trouble != "" }) {
-		return fmt.Errorf("%w: not everybody was told of an alert, stationflow alerts says why", errUnwell)
+		return fmt.Errorf("%w: not everybody was told of an alert; see why: stationflow alerts", errUnwell)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (s *survey) kafka(ctx context.Context) error {
 	switch {
 	case standing.Oldest > late:
 		bridge.Health = status.Health{State: status.Behind, Note: fmt.Sprintf("%d records wait, the oldest for %s.", standing.Waiting, ageText(standing.Oldest.Seconds())),
-			Remedy: "See docs/runbooks.md, lag; stationflow logs --cloud bridge prints how to read its log."}
+			Remedy: "See docs/runbooks.md, lag. To read its log: stationflow logs --cloud bridge"}
 	case standing.Waiting == 0:
 		bridge.State = status.Idle
 	}
@@ -101,9 +101,14 @@ func (s *survey) letters(ctx context.Context) error {
 		return fmt.Errorf("looking for dead letters: %w", err)
 	}
 	s.DeadLetters = int64(len(found))
+	var foreign []string
+	for _, letter := range found {
+		if letter.Topic == "" {
+			foreign = append(foreign, letter.ID)
+		}
+	}
 	if len(found) > 0 {
-		s.hops[status.Transport].Health = status.Health{State: status.Failing, Note: counted(len(found), "batch") + " in the dead letter.",
-			Remedy: "See why with stationflow deadletters list."}
+		s.hops[status.Transport].Health = status.Buried(s.DeadLetters, foreign)
 	}
 	return nil
 }
@@ -141,20 +146,21 @@ func (s *survey) warehouse(ctx context.Context) error {
 		if s.QuarantinedShare = &share; share > s.deployment.QuarantineAlertShare {
 			s.Refused.Window = s.RateWindow
 			s.Refused.Note = fmt.Sprintf("Refused within %d minutes: %d of %d records.", s.deployment.QuarantineAlertMinutes, row.Quarantined, row.Records)
-			s.Refused.Remedy = "See why with stationflow quarantine list."
+			s.Refused.Remedy = fmt.Sprintf("See which and why: stationflow quarantine list --from %dm", s.deployment.QuarantineAlertMinutes)
 		}
 	}
 	return nil
 }
 
-// recentSQL reads the partitions of the last minutes of every table.
+// recentSQL reads the partitions of the last minutes of every table. A record
+// counts once, however often it came; what is tried again is left out.
 func recentSQL(dataset string, topics []string, minutes int) string {
 	var parts []string
 	for _, table := range ledger.Tables(topics) {
-		parts = append(parts, fmt.Sprintf("select %t as refused, timestamp_diff(ingested_at, kafka_timestamp, millisecond) / 1000 as age from `%s`.%s where ingested_at > timestamp_sub(current_timestamp(), interval %d minute)",
+		parts = append(parts, fmt.Sprintf("select %t as refused, concat(kafka_topic_id, '/', cast(kafka_partition as string), '/', cast(kafka_offset as string)) as record, timestamp_diff(ingested_at, kafka_timestamp, millisecond) / 1000 as age from `%s`.%s where ingested_at > timestamp_sub(current_timestamp(), interval %d minute) and ifnull(batch_id, '') not like '%%-retry-%%'",
 			table == ledger.QuarantineTable, dataset, table, minutes))
 	}
-	return "select count(*) as records, countif(refused) as quarantined, approx_quantiles(age, 100)[safe_offset(50)] as p50, approx_quantiles(age, 100)[safe_offset(99)] as p99\nfrom (\n" +
+	return "select count(distinct record) as records, count(distinct if(refused, record, null)) as quarantined, approx_quantiles(age, 100)[safe_offset(50)] as p50, approx_quantiles(age, 100)[safe_offset(99)] as p99\nfrom (\n" +
 		strings.Join(parts, "\nunion all\n") + "\n)"
 }
 

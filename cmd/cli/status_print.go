@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -27,13 +28,13 @@ func printStatus(out io.Writer, now status.Status, width int) {
 		if hop.PerSecond != nil {
 			rate = fmt.Sprintf("%.1f", *hop.PerSecond)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d %s\t%s\t%s\t%s\t%s\n", hop.Name, hop.State, hop.Records, hop.Unit, rate, waiting, count(hop.Retries), count(hop.Failures))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", hop.Name, hop.State, counted(int(hop.Records), strings.TrimSuffix(hop.Unit, "s")), rate, waiting, count(hop.Retries), count(hop.Failures))
 	}
 	_ = table.Flush() // out's errors are seen below
 	fmt.Fprintln(out)
 	for _, hop := range now.Hops {
-		if hop.State == status.Behind || hop.State == status.Failing {
-			fmt.Fprint(out, broken(hop.Name+": ", hop.Note+" "+hop.Remedy, width))
+		if hop.State == status.Behind || hop.State == status.Failing || hop.Note != "" && hop.Failures != nil && *hop.Failures > 0 {
+			fmt.Fprint(out, advised(hop.Name+": ", hop.Note, hop.Remedy, width))
 		}
 	}
 	line := func(name, format string, args ...any) {
@@ -44,9 +45,12 @@ func printStatus(out io.Writer, now status.Status, width int) {
 	}
 	line("freshness", "%s", freshText(now.Freshness))
 	line("transform", "%s", transformText(now.Transform))
-	line("quarantine", "%s", quarantineText(now))
+	advice := func(name, said, remedy string) {
+		fmt.Fprint(out, advised(fmt.Sprintf("%-13s ", name), said, remedy, width))
+	}
+	advice("quarantine", quarantineText(now), now.Refused.Remedy)
 	if now.DeadLetters > 0 {
-		line("dead letters", "%s: stationflow deadletters list says why", counted(int(now.DeadLetters), "batch"))
+		advice("dead letters", counted(int(now.DeadLetters), "batch")+".", "See why: stationflow deadletters list")
 	} else {
 		line("dead letters", "none")
 	}
@@ -56,7 +60,9 @@ func printStatus(out io.Writer, now status.Status, width int) {
 	if len(now.Alerts) == 0 {
 		line("alerts", "none is open")
 	}
+	untold := false
 	for i, a := range now.Alerts {
+		untold = untold || a.Trouble != ""
 		name, told := "", "told"
 		if i == 0 {
 			name = "alerts"
@@ -69,7 +75,13 @@ func printStatus(out io.Writer, now status.Status, width int) {
 		}
 		line(name, "%s %s (%s, open for %s)", a.BeganAt.Format("15:04"), a.Text, told, ageText(a.Age))
 	}
+	if untold {
+		advice("", "", "See why in the log: "+seeLog+"\nSee who was told: stationflow alerts")
+	}
 }
+
+// seeLog is where the attempts to tell somebody of an alert are.
+const seeLog = "stationflow logs --level warn"
 
 func count(n *int64) string {
 	if n == nil {
@@ -112,7 +124,7 @@ func transformText(t status.Transform) string {
 		text += ", took " + ageText(*t.LastTook)
 	}
 	if t.LastStatus != nil {
-		text += fmt.Sprintf(", %d models built, %d tests", t.Changed, t.TestsRun)
+		text += fmt.Sprintf(", %s built, %s", counted(int(t.Changed), "model"), counted(int(t.TestsRun), "test"))
 	}
 	for _, m := range t.Models {
 		if m.Error != "" {
@@ -140,7 +152,7 @@ func quarantineText(now status.Status) string {
 		text += fmt.Sprintf(", %.1f %% of all", *now.QuarantinedShare*100)
 	}
 	if now.Refused.Note != "" {
-		text += ". " + now.Refused.Note + " " + now.Refused.Remedy
+		text += ". " + now.Refused.Note
 	}
 	return text
 }

@@ -58,7 +58,8 @@ freshness     0.4 s from Kafka to staging, p99 1.3 s
 transform     ok at 07:30:03, took 2.3 s, 2 models built, 16 tests; the next at
               07:31:00
 quarantine    3 records, 0.2 % of all
-dead letters  1 batch: stationflow deadletters list says why
+dead letters  1 batch. See why:
+              stationflow deadletters list
 alerts        07:20 Major incident at Station B: smoke, Dock 2 (told, open for
               10 min)
               07:30 Escalator out of order (not told yet, open for 3.0 s)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/stationflow/stationflow/internal/status"
 )
 
 // usualWidth is how many columns a terminal has that does not say.
@@ -46,6 +48,24 @@ func broken(head, text string, width int) string {
 		line += word
 	}
 	return out.String() + line + "\n"
+}
+
+// advised is broken for what is said and what to do about it, with each command
+// of the latter whole on a line of its own.
+func advised(head, said, remedy string, width int) string {
+	out, indent := "", strings.Repeat(" ", utf8.RuneCountInString(head))
+	for line := range strings.SplitSeq(remedy, "\n") {
+		words, command := status.Command(line)
+		said = strings.TrimSpace(said + " " + words)
+		if command != "" {
+			out += broken(head, said, width) + indent + command + "\n"
+			head, said = indent, ""
+		}
+	}
+	if said != "" || out == "" {
+		out += broken(head, said, width)
+	}
+	return out
 }
 
 // A shared writer is one that several goroutines may write to.

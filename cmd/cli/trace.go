@@ -98,14 +98,18 @@ func parseTrace(args []string, streams *Streams) (*tracing, error) {
 	flags.StringVar(&t.seek.Key, "key", "", "every record with this `KEY` in Kafka")
 	flags.StringVar(&t.seek.TopicID, "topic-id", "", "`ID` of a topic that was deleted, or made again, as verify shows it; the present one when not given")
 	flags.Func("from", "`TIME` since when it may have arrived: "+momentUsage+"; with an offset, Kafka's timestamp when not given", moment(t.seek.Now, &t.seek.From))
-	if err := streams.parse(flags, args, traceHelp); err != nil {
+	cloud, err := streams.readFlags(flags, args, traceHelp)
+	if err != nil {
 		return nil, err
 	}
 	t.seek.InFlight = t.inFlight
 	if flags.NArg() > 1 {
 		return nil, program.Mistakef("unexpected argument %q: name one record", flags.Arg(1))
 	}
-	return t, t.read(flags.Arg(0))
+	if err := t.read(flags.Arg(0)); err != nil {
+		return nil, err
+	}
+	return t, streams.locate(cloud)
 }
 
 // read reads what names the record.
@@ -154,7 +158,11 @@ func (t *tracing) print(found []*ledger.Trace, spans [][]waterfall.Trace, more b
 			if err := printTrace(one, streams.Out); err != nil {
 				return err
 			}
-			waterfall.Print(streams.Out, spans[i])
+			own, others := ownSpans(one, spans[i])
+			waterfall.Print(streams.Out, own)
+			if others > 0 {
+				fmt.Fprintf(streams.Out, "    and %d more, of other records: --json has all\n", others)
+			}
 		}
 		if more {
 			fmt.Fprintf(streams.Out, "there are more: these are the first %d; --from leaves out earlier ones\n", len(found))
@@ -197,6 +205,13 @@ func printTrace(one *ledger.Trace, out io.Writer) error {
 	}
 	for _, object := range one.Lake {
 		line("lake", &object.At, "%s", object.Name)
+	}
+	for i := range one.Problems {
+		not := "not there; "
+		if one.Problems[i].Kind == ledger.Different {
+			not = ""
+		}
+		line("lake", nil, "%s%s", not, oneLine(one.Problems[i].Sentence()))
 	}
 	for _, letter := range one.DeadLetters {
 		line("dead letter", nil, "%s", letter.ID)

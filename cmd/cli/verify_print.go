@@ -61,7 +61,15 @@ func printLedger(report *ledger.Report, out io.Writer, width int) error {
 	if !report.Complete {
 		verdict = "not complete"
 	}
-	fmt.Fprintf(out, "\n%s: %d records are in staging or in quarantine, %d are not", verdict, sum.Landed(), sum.DeadLetters+sum.Waiting+sum.Missing+sum.OnlyInLake)
+	fmt.Fprintf(out, "\n%s: %d records are in staging or in quarantine", verdict, sum.Landed())
+	if absent := sum.DeadLetters + sum.Waiting + sum.Missing + sum.OnlyInLake; absent > 0 || report.Complete {
+		fmt.Fprintf(out, ", %d are not", absent)
+	}
+	if sum.NotInLake > 0 {
+		fmt.Fprintf(out, ", the lake lacks %d of them", sum.NotInLake)
+	} else if !report.Complete {
+		fmt.Fprintf(out, ", %s", counted(len(report.Problems), "problem"))
+	}
 	if sum.InFlight > 0 {
 		fmt.Fprintf(out, ", %d are in flight", sum.InFlight)
 	}
@@ -74,6 +82,7 @@ func sumOf(report *ledger.Report) (sum ledger.Account) {
 		sum.Staging, sum.Quarantine, sum.InBoth = sum.Staging+a.Staging, sum.Quarantine+a.Quarantine, sum.InBoth+a.InBoth
 		sum.Lake, sum.DeadLetters, sum.InFlight = sum.Lake+a.Lake, sum.DeadLetters+a.DeadLetters, sum.InFlight+a.InFlight
 		sum.Waiting, sum.Missing, sum.OnlyInLake = sum.Waiting+a.Waiting, sum.Missing+a.Missing, sum.OnlyInLake+a.OnlyInLake
+		sum.NotInLake += a.NotInLake
 	}
 	return sum
 }
@@ -190,8 +199,8 @@ func printNotes(notes []ledger.Finding, out io.Writer) {
 		some := kinds[kind]
 		more := ""
 		if len(some) > 1 {
-			more = fmt.Sprintf(" (and %s like it)", counted(len(some)-1, "finding"))
+			more = fmt.Sprintf(", the first of %d", len(some))
 		}
-		fmt.Fprintf(out, "note, %s: %s%s\n", kind, some[0], more)
+		fmt.Fprintf(out, "note, %s%s: %s\n", kind, more, some[0])
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"cloud.google.com/go/storage"
@@ -37,6 +38,10 @@ func MarksPrefix(day time.Time) string {
 
 // MarkName is where the notification's mark is.
 func MarkName(n *Notification) string { return MarksPrefix(n.BeganAt) + n.Key + ".json" }
+
+// doneKey is the object's metadata that says what Done does, for a listing; older
+// marks have none.
+const doneKey = "done"
 
 // errBusy says that another delivery is telling the same.
 var errBusy = errors.New("another delivery is sending this alert")
@@ -85,6 +90,7 @@ func (m *Mark) write(ctx context.Context, bucket *storage.BucketHandle, when sto
 	w := bucket.Object(MarkName(&m.Notification)).If(when).Retryer(storage.WithPolicy(storage.RetryNever)).NewWriter(ctx)
 	w.ChunkSize = 0
 	w.ContentType = "application/json"
+	w.Metadata = map[string]string{doneKey: strconv.FormatBool(m.Done)}
 	if _, err = w.Write(text); err == nil {
 		err = w.Close()
 	}

@@ -37,8 +37,9 @@ func OpenAt(ctx context.Context, bucket *storage.BucketHandle, at time.Time) ([]
 }
 
 // Newest returns the marks of the alerts whose events began in a period, the
-// newest first and at most so many; a zero time does not bound it. It lists all
-// that there are from its beginning on, and reads those of the newest days.
+// newest first: at most so many, and before them all of which a channel did not
+// take one. A zero time does not bound it. It lists all that there are from its
+// beginning on, and reads those of the newest days and those that are not done.
 func Newest(ctx context.Context, bucket *storage.BucketHandle, from, to time.Time, most int) ([]Mark, error) {
 	query := &storage.Query{Prefix: Marks}
 	if !from.IsZero() {
@@ -51,8 +52,15 @@ func Newest(ctx context.Context, bucket *storage.BucketHandle, from, to time.Tim
 	if err != nil {
 		return nil, err
 	}
+	in := func(marks []Mark) []Mark {
+		return slices.DeleteFunc(marks, func(m Mark) bool {
+			at := m.Notification.BeganAt
+			return at.Before(from) || !to.IsZero() && !at.Before(to)
+		})
+	}
 	var found []Mark
-	for end := len(objects); end > 0 && len(found) < most; {
+	end := len(objects)
+	for end > 0 && len(found) < most {
 		begin := end - 1 // of the marks of one day
 		for begin > 0 && path.Dir(objects[begin-1].Name) == path.Dir(objects[begin].Name) {
 			begin--
@@ -61,13 +69,18 @@ func Newest(ctx context.Context, bucket *storage.BucketHandle, from, to time.Tim
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, slices.DeleteFunc(day, func(m Mark) bool {
-			at := m.Notification.BeganAt
-			return at.Before(from) || !to.IsZero() && !at.Before(to)
-		})...)
+		found = append(found, in(day)...)
 		end = begin
 	}
-	return found[:min(most, len(found))], nil
+	older, err := readAll(ctx, bucket, slices.DeleteFunc(objects[:end], func(o *storage.ObjectAttrs) bool { return o.Metadata[doneKey] == "true" }))
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, in(older)...)
+	untold := func(m Mark) bool { return len(m.Failed) > 0 }
+	told := slices.DeleteFunc(slices.Clone(found), untold)
+	told = told[:min(len(told), max(most-(len(found)-len(told)), 0))]
+	return append(slices.DeleteFunc(found, func(m Mark) bool { return !untold(m) }), told...), nil
 }
 
 // readAll returns the marks that objects hold, the newest first.

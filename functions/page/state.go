@@ -42,7 +42,7 @@ func (s *Server) overall(marts view.Summary, failure string) status.Health {
 	case marts.ComputedAt.IsZero():
 		return status.Health{State: status.NothingYet, Note: "There are no figures."}
 	case audit != nil && audit.Incomplete > 0:
-		return status.Health{State: status.Behind, Note: audit.note(s.Location), Remedy: "Those who operate the pipeline were alerted; stationflow verify says which records."}
+		return status.Health{State: status.Behind, Note: audit.note(s.Location), Remedy: "Those who operate the pipeline were alerted. They see which records by: stationflow verify"}
 	case s.Now().Sub(marts.ArrivedAt) > quietAfter:
 		note := fmt.Sprintf("The newest record came at %s. Either nothing comes, or the pipeline stands, of which alerts tell those who operate it.", marts.ArrivedAt.In(s.Location).Format("15:04 on 2 January"))
 		return status.Health{State: status.Idle, Note: note}

@@ -174,7 +174,7 @@ func (j *judge) judge(ctx context.Context, b *books) (Account, error) {
 	if e := b.extent; e != nil {
 		open := Of(Span{e.Stable, e.End})
 		j.note(Unfinished, b.place, open, "waiting for the end of a transaction")
-		beyond := Of(Span{e.End, maxOffset})
+		beyond := Of(Span{max(e.End, e.Later), maxOffset})
 		j.problem(NotInKafka, b.place, landed.And(beyond), "", "in a table under offsets that Kafka never had", "Find out who wrote them")
 	}
 	return a, nil

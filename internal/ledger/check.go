@@ -271,7 +271,7 @@ func (c *Check) outrun(ctx context.Context, runs []Run) error {
 	}
 	for place, extent := range c.kafka.extents {
 		if later := now.extents[place]; later != nil {
-			extent.End = max(extent.End, later.End)
+			extent.Later = later.End
 		}
 	}
 	return now.end()
@@ -289,7 +289,7 @@ func (c *Check) compare(ctx context.Context, h harvest, j *judge) (*Report, erro
 		j.aside = s.Lake.aside
 	}
 	if j.nowhere = "no table, object or dead letter"; s.DeadLetters == nil {
-		j.nowhere = "no table and no object; stationflow verify looks at the dead letters, too"
+		j.nowhere = "no table and no object; the dead letters were not looked at"
 	}
 	all := c.books(j, h)
 	report := &Report{CheckedAt: o.Now.UTC(), From: moment(o.From), To: moment(o.To), Scanned: c.Scan, Partitions: []Account{}}
@@ -422,9 +422,9 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 	for i := range h.letters {
 		switch l := &h.letters[i]; {
 		case l.Topic == "":
-			j.notes = append(j.notes, Finding{Kind: BadLetter, In: l.ID, Text: "dead letter " + l.ID + " is not a batch of this pipeline: nobody can say which records it has, if any", Remedy: fmt.Sprintf(lookAtIt, l.ID)})
+			j.notes = append(j.notes, Finding{Kind: BadLetter, In: l.ID, Text: "dead letter " + l.ID + " is not a batch of this pipeline: nobody can say which records it has, if any", Remedy: fmt.Sprintf(discardIt, l.ID)})
 		case !j.outstanding[l] && !c.leftOut(l.Topic) && !j.bounded && c.options.To.IsZero():
-			j.notes = append(j.notes, Finding{Kind: Settled, In: l.ID, Text: "dead letter " + l.ID + ": all its records have arrived", Remedy: discardOnly})
+			j.notes = append(j.notes, Finding{Kind: Settled, In: l.ID, Text: "dead letter " + l.ID + ": all its records have arrived", Remedy: fmt.Sprintf(takeAway, l.ID)})
 		}
 	}
 	if j.byName {
@@ -434,9 +434,10 @@ func (j *judge) oddities(c *Check, all map[Place]*books, h harvest) {
 }
 
 // bad notes that an object cannot be read.
-func (j *judge) bad(o Object, why string) {
-	j.problems = append(j.problems, Finding{Kind: BadObject, In: o.Name, Remedy: moveObject,
-		Text: fmt.Sprintf("object %s of %s%s: %s", o.Name, o.Topic, ranges(o), why)})
+func (j *judge) bad(o Object, why string) { j.problems = append(j.problems, badObject(o, why)) }
+
+func badObject(o Object, why string) Finding {
+	return Finding{Kind: BadObject, In: o.Name, Remedy: replayObject(o), Text: fmt.Sprintf("object %s of %s%s: %s", o.Name, o.Topic, ranges(o), why)}
 }
 
 func ranges(o Object) string {

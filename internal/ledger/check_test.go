@@ -289,7 +289,10 @@ func TestCheck_NamesTheCommand(t *testing.T) {
 		{"rows of an hour", func(w *world) { hours(w); w.without("incidents", zero, 20) }, "stationflow replay lake --topic incidents --from 2026-11-20T07:00 --to 2026-11-20T08:00"},
 		{"rows over midnight", func(w *world) { hours(w); w.without("incidents", zero, 20); w.without("incidents", zero, 70) },
 			"stationflow replay lake --topic incidents --from 2026-11-20T07:00 --to 2026-11-21T00:00"},
-		{"an object", func(w *world) { w.finds = w.finds[1:] }, "stationflow replay kafka --topic incidents --partition 0 --offsets 0-99 writes what the lake lacks"},
+		{"an object is damaged", func(w *world) { w.finds[0].broken = "it ends early" }, "Then have its records written again from Kafka: stationflow replay kafka --topic incidents --partition 0 --offsets 0-99"},
+		{"an object of several partitions", func(w *world) { w.finds[0].broken, w.finds[0].object.Ranges = "it ends early", "0:0-9,1:3-4" }, "Then see what is missing, each with its command: stationflow verify"},
+		{"a foreign object", func(w *world) { w.finds[0].broken, w.finds[0].object.Ranges = "its name is odd", "" }, "Then see what is missing, each with its command: stationflow verify"},
+		{"an object", func(w *world) { w.finds = w.finds[1:] }, "To write what the lake lacks, send them again from Kafka: stationflow replay kafka --topic incidents --partition 0 --offsets 0-99"},
 	} {
 		w := newWorld()
 		c.tamper(w)

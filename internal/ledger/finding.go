@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/lake"
 )
 
@@ -53,6 +54,14 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
+// Sentence is the finding without its place, in one line.
+func (f Finding) Sentence() string {
+	if f.Remedy == "" {
+		return f.Text
+	}
+	return f.Text + ". " + f.Remedy
+}
+
 // String is the finding in one line.
 func (f Finding) String() string {
 	line := f.Text
@@ -98,31 +107,52 @@ func sortFindings(all []Finding) {
 	})
 }
 
-// What to do, by command. docs/runbooks.md says more.
+// What to do, by command, of which docs/runbooks.md says more. A command is
+// whole, and goes on to the end of its line: it can be pasted as it stands.
 const (
-	sendAgain   = "Send it again: stationflow deadletters resend %s"
-	seeValues   = "Somebody changed one of them: stationflow trace shows the row and the object, and Kafka has what was sent: docs/runbooks.md, Is all there?"
-	seeBridge   = "See whether the bridge runs and what its /healthz says: docs/runbooks.md, lag"
-	deleteRows  = "Find out who wrote them, and delete them from %s: they are no rows of that topic"
-	moveObject  = "Find out who wrote it, move it away, and replay its records from Kafka: docs/runbooks.md, Replay"
-	discardOnly = "Send it again to be rid of it: that adds rows which readers drop"
-	lookAtIt    = "Look at it: stationflow deadletters show %[1]s; take it away: stationflow deadletters discard --reason \"not a batch\" %[1]s"
+	sendAgain  = "Send it again: stationflow deadletters resend %s"
+	seeValues  = "Somebody changed the row or the object, and Kafka has what was sent. See both: stationflow trace %s/%d"
+	seeBridge  = "See whether the bridge runs and what its /healthz says (docs/runbooks.md, lag): stationflow status"
+	deleteRows = "Find out who wrote them, and delete them from %s: they are no rows of that topic"
+	takeAway   = "Take it away, which keeps it in the lake: stationflow deadletters discard --reason \"its records have arrived\" %s"
+	discardIt  = "Look at it by deadletters show, and take it away, which keeps it in the lake: stationflow deadletters discard --reason \"not a batch\" %s"
 )
 
 // fromKafka is how to send what Kafka holds to ingest again. What lies between
 // several ranges is sent, too, which does no harm.
 func fromKafka(place Place, offsets Spans) string {
-	return fmt.Sprintf("Send them again from Kafka: stationflow replay kafka --topic %s --partition %d --offsets %d-%d",
-		place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
+	return replayKafka("Send them again from Kafka", place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
 }
 
 // intoLake is how to write what the lake lacks.
 func intoLake(place Place, offsets Spans) string {
-	return fromKafka(place, offsets) + " writes what the lake lacks"
+	return replayKafka("To write what the lake lacks, send them again from Kafka", place.Topic, place.Partition, offsets[0].First, offsets[len(offsets)-1].Next-1)
+}
+
+// replayObject is how to have what an object that is taken away should hold
+// written again: the ranges of its batch, where they are known.
+func replayObject(o Object) string {
+	const away = "Find out who wrote it, and move it out of the folder. "
+	ranges, err := batch.ParseRanges(o.Ranges)
+	if err != nil || len(ranges) != 1 { // of several, each is found missing then
+		return away + "Then see what is missing, each with its command: stationflow verify"
+	}
+	return replayKafka(away+"Then have its records written again from Kafka", o.Topic, int64(ranges[0].Partition), ranges[0].First, ranges[0].Last)
+}
+
+// replayKafka is the command behind words.
+func replayKafka(words, topic string, partition, first, last int64) string {
+	return fmt.Sprintf("%s: stationflow replay kafka --topic %s --partition %d --offsets %d-%d", words, topic, partition, first, last)
+}
+
+// compareBoth is how to see what lake and staging have of the first of the
+// records.
+func compareBoth(place Place, offsets Spans) string {
+	return fmt.Sprintf(seeValues, place, offsets[0].First)
 }
 
 // fromLake is how to put what the objects hold back into staging: the events of
-// their hours. Without objects it is left to a person which hours these are.
+// their hours, or of all times where no name tells the hour.
 func fromLake(place Place, objects []string) string {
 	var first, last time.Time
 	for _, name := range objects {
@@ -134,10 +164,10 @@ func fromLake(place Place, objects []string) string {
 			last = hour
 		}
 	}
-	from, to := "TIME", "TIME"
-	if !first.IsZero() {
-		const form = "2006-01-02T15:04"
-		from, to = first.Format(form), last.Add(time.Hour).Format(form)
+	const form = "2006-01-02T15:04"
+	if first.IsZero() {
+		return fmt.Sprintf("Put them back from the lake: stationflow replay lake --topic %s --from 2000-01-01", place.Topic)
 	}
-	return fmt.Sprintf("Put them back from the lake: stationflow replay lake --topic %s --from %s --to %s", place.Topic, from, to)
+	return fmt.Sprintf("Put them back from the lake: stationflow replay lake --topic %s --from %s --to %s",
+		place.Topic, first.Format(form), last.Add(time.Hour).Format(form))
 }

@@ -29,6 +29,7 @@ type Extent struct {
 	Begin     int64 // what is before was deleted
 	Stable    int64 // as far as a reader of committed records gets
 	End       int64
+	Later     int64 // as far as it was seen to reach after that; 0 where it was not asked again
 	Committed int64 // by the group, for this topic id; -1 for nothing
 	Start     int64 // where the group began, as far as that is known
 	From, To  int64 // the period
@@ -52,6 +53,24 @@ func (p Place) at() kafka.Partition {
 
 // times are what offsets are asked for; a zero time asks for none.
 type times struct{ from, to, settled, kept time.Time }
+
+// knows returns an error for a partition that Kafka does not have; of a topic id
+// that it does not have nothing is known.
+func (r *reading) knows(place Place) error {
+	partitions := int64(0)
+	for known := range r.extents {
+		if known.Topic == place.Topic {
+			partitions = max(partitions, known.Partition+1)
+		}
+	}
+	switch {
+	case place.TopicID != "" || place.Partition < partitions:
+		return nil
+	case partitions == 0:
+		return fmt.Errorf("Kafka has no topic %s", place.Topic)
+	}
+	return fmt.Errorf("there is no partition %d: %s has partitions 0 to %d", place.Partition, place.Topic, partitions-1)
+}
 
 // look asks Kafka for everything. The reading is to be closed.
 func (k Kafka) look(ctx context.Context, of times) (*reading, error) {
@@ -124,10 +143,11 @@ func (k Kafka) measure(r *reading, of times) error {
 	if err := ask(sarama.OffsetOldest, sarama.ReadUncommitted, func(e *Extent, o int64) { e.Begin = o }); err != nil {
 		return err
 	}
-	if err := ask(sarama.OffsetNewest, sarama.ReadCommitted, func(e *Extent, o int64) { e.Stable = o }); err != nil {
+	// The end first: what comes between the two questions waits for no transaction.
+	if err := ask(sarama.OffsetNewest, sarama.ReadUncommitted, func(e *Extent, o int64) { e.End = o }); err != nil {
 		return err
 	}
-	if err := ask(sarama.OffsetNewest, sarama.ReadUncommitted, func(e *Extent, o int64) { e.End = max(o, e.Stable) }); err != nil {
+	if err := ask(sarama.OffsetNewest, sarama.ReadCommitted, func(e *Extent, o int64) { e.Stable, e.End = o, max(e.End, o) }); err != nil {
 		return err
 	}
 	for _, extent := range r.extents {

@@ -32,6 +32,8 @@ type Trace struct {
 	Lake        []AtObject `json:"lake"`
 	DeadLetters []AtLetter `json:"dead_letters"`
 	Marts       *AtMarts   `json:"marts"` // nil for what is not in staging
+
+	Problems []Finding `json:"problems"` // what verify says of the record in the lake
 }
 
 // States of a record.
@@ -127,6 +129,9 @@ func Find(ctx context.Context, s Sources, seek Seek, tell func(Scan) error) (tra
 	defer func() { _ = r.end() }()
 	t := tracer{Sources: s, seek: seek, reading: r}
 	if !seek.byName() {
+		if err := r.knows(seek.Place); err != nil {
+			return nil, false, err
+		}
 		if err := t.start(); err != nil {
 			return nil, false, err
 		}
@@ -301,7 +306,7 @@ func (t *tracer) traces() (all []*Trace) {
 				return one
 			}
 		}
-		one := &Trace{Place: place, Offset: offset, Rows: []AtRow{}, Quarantine: []AtRow{}, Lake: []AtObject{}, DeadLetters: []AtLetter{}}
+		one := &Trace{Place: place, Offset: offset, Rows: []AtRow{}, Quarantine: []AtRow{}, Lake: []AtObject{}, DeadLetters: []AtLetter{}, Problems: []Finding{}}
 		all = append(all, one)
 		return one
 	}
@@ -335,6 +340,9 @@ func (t *tracer) follow(ctx context.Context, one *Trace, letters []DeadLetter) (
 	}
 	if t.Lake != nil {
 		if one.Lake, err = t.atLake(ctx, one); err != nil {
+			return err
+		}
+		if err = t.lacking(ctx, one, extent); err != nil {
 			return err
 		}
 	}
@@ -396,11 +404,41 @@ func (t *tracer) atLake(ctx context.Context, one *Trace) ([]AtObject, error) {
 		if err != nil {
 			return nil, err
 		}
+		if f.broken != "" {
+			one.Problems = append(one.Problems, badObject(f.object, f.broken))
+		}
 		if len(f.spans[one.Place].And(Of(Span{one.Offset, one.Offset + 1}))) > 0 {
 			found = append(found, AtObject{object.Name, object.Created.UTC(), object.Ranges})
+			if err := t.compare(ctx, one, object); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return found, nil
+}
+
+// lacking adds that the lake does not have the record, neither in a file nor as
+// bytes, and whether it is late.
+func (t *tracer) lacking(ctx context.Context, one *Trace, extent *Extent) error {
+	if len(one.Rows) == 0 || len(one.Lake)+len(one.Problems) > 0 {
+		return nil
+	}
+	offsets := Of(Span{one.Offset, one.Offset + 1})
+	aside, err := t.Lake.aside(ctx, one.Place)
+	if err != nil || len(aside.And(offsets)) > 0 {
+		return err
+	}
+	f := of(NotInLake, one.Place, offsets, "in staging and not in the lake", intoLake(one.Place, offsets))
+	switch {
+	case extent == nil:
+	case one.Offset >= extent.Committed:
+		f = of(InFlight, one.Place, offsets, "the bridge has not handed it on for the lake", "")
+	case one.Offset >= extent.Settled:
+		f = of(InFlight, one.Place, offsets, "it may be on its way, being younger than --in-flight",
+			replayKafka("If it does not come, send it again from Kafka", one.Topic, one.Partition, one.Offset, one.Offset))
+	}
+	one.Problems = append(one.Problems, f)
+	return nil
 }
 
 // mayHave reports whether the record is within the ranges of the object's

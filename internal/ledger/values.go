@@ -57,8 +57,11 @@ const separator, null = "\x1f", "\x1e"
 // mostMicro is how large a number may be whose millionths are compared.
 const mostMicro = 9e12
 
-// printSQL is the text of a row, and its fingerprint.
-func printSQL(columns []event.Column) string {
+// printSQL is the fingerprint of a row.
+func printSQL(columns []event.Column) string { return "farm_fingerprint(" + textSQL(columns) + ")" }
+
+// textSQL is the text of a row.
+func textSQL(columns []event.Column) string {
 	var all []string
 	for _, c := range columns {
 		text := map[event.Type]string{
@@ -69,7 +72,7 @@ func printSQL(columns []event.Column) string {
 		}[c.Type]
 		all = append(all, fmt.Sprintf("ifnull("+text+`, '\x1e')`, c.Name))
 	}
-	return "farm_fingerprint(concat(" + strings.Join(all, `, '\x1f', `) + "))"
+	return "concat(" + strings.Join(all, `, '\x1f', `) + ")"
 }
 
 // print is the fingerprint of a row of a Parquet file.
@@ -258,6 +261,23 @@ func (c *Check) compareValues(ctx context.Context, report *Report) error {
 	return nil
 }
 
+// mostNamed is how many records a text names.
+const mostNamed = 5
+
+// recordsOf names records, the first of them where there are many.
+func recordsOf(place Place, offsets Spans) string {
+	var named []string
+	for _, span := range offsets {
+		for offset := span.First; offset < span.Next; offset++ {
+			if len(named) == mostNamed {
+				return fmt.Sprintf("%s and %d more", strings.Join(named, ", "), offsets.Count()-mostNamed)
+			}
+			named = append(named, fmt.Sprintf("%s/%d", place, offset))
+		}
+	}
+	return strings.Join(named, ", ")
+}
+
 func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error {
 	schema, known := event.SchemaOf(topic)
 	objects := slices.DeleteFunc(slices.Clone(c.objects), func(o Object) bool { return o.Topic != topic })
@@ -314,7 +334,8 @@ func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error 
 			}
 		}
 		slices.Sort(offsets)
-		j.problem(Different, place, Offsets(offsets), "", "with other values in the lake than in staging", seeValues)
+		differing := Offsets(offsets)
+		j.problem(Different, place, differing, "", "with other values in the lake than in staging: "+recordsOf(place, differing), remedy(compareBoth, place, differing))
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func (r *Request) spans(source *Source) (spans []Span, err error) {
 		span, err = source.Offsets(kafka.Partition{Topic: r.Topics[0], Number: int32(r.Partition)}, r.First, r.Last)
 		spans = []Span{span}
 		if errors.As(err, &lacks) {
-			err = fmt.Errorf("%w, not all of %d to %d: what is gone there the lake may have (stationflow replay lake)", err, r.First, r.Last)
+			err = fmt.Errorf("%w, not all of %d to %d: what is gone there the lake may have, see stationflow replay lake --help", err, r.First, r.Last)
 		}
 	} else {
 		spans, err = source.Times(r.From, r.To)

@@ -409,6 +409,37 @@ func TestAlert_Newest(t *testing.T) {
 	}
 }
 
+// What somebody was not told comes first, however many are asked for and however
+// long ago it was.
+func TestAlert_NewestUntold(t *testing.T) {
+	l := newLab(t)
+	w := l.instance(t)
+	for i := range 5 {
+		at := noon.Add(time.Duration(i-4) * 24 * time.Hour)
+		l.now.Store(&at)
+		want := http.StatusOK
+		l.answers(nil)
+		if i == 1 {
+			want = http.StatusServiceUnavailable
+			l.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
+		}
+		b := batchOf("incidents", batch.RowsLane, incident("Major", at, 30))
+		b.Records[0].Offset = int64(i)
+		if code := deliver(t, w, b); code != want {
+			t.Fatalf("answer %d", code)
+		}
+	}
+	for most, want := range map[int]string{1: "1", 2: "1 4", 9: "1 4 3 2 0"} {
+		var got []string
+		for _, m := range l.newest(t, time.Time{}, time.Time{}, most) {
+			got = append(got, fmt.Sprint(m.Notification.Position.Offset))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("of %d: %v, want %s", most, got, want)
+		}
+	}
+}
+
 // No error says where the webhook is.
 func TestAlert_AddressStaysSecret(t *testing.T) {
 	l := newLab(t)

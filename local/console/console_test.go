@@ -154,11 +154,12 @@ func TestConsole_Terminal(t *testing.T) {
 	}
 }
 
-// What is refused is told once, with a statement that can be copied whole, and
+// What is refused is told once, with a command that can be copied whole, and
 // so is that it is over.
 func TestConsole_Refused(t *testing.T) {
 	t.Parallel()
-	const remedy = "Each is kept: `select kafka_topic, reason, detail, value from staging_data.quarantine_records where ingested_at > timestamp_sub(current_timestamp(), interval 15 minute)`."
+	const command = "stationflow quarantine list --topic equipment_failures --topic ticket_validations --topic passenger_flow --from 15m"
+	const remedy = "Each is kept: " + command
 	got := play(false, 60, func(second int) func(*dashboard.Status) {
 		return func(s *dashboard.Status) {
 			if second >= 5 && second < 45 {
@@ -170,6 +171,9 @@ func TestConsole_Refused(t *testing.T) {
 		if found := strings.Count(strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(part), " ")); found != times {
 			t.Errorf("%q is told %d times, want %d:\n%s", part, found, times, got)
 		}
+	}
+	if !strings.Contains(got, " "+command+"\n") {
+		t.Errorf("the command is not whole on one line:\n%s", got)
 	}
 }
 

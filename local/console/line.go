@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/stationflow/stationflow/internal/status"
 	"github.com/stationflow/stationflow/local/dashboard"
 )
 
@@ -152,7 +153,13 @@ func told(head, reason, remedy string) string {
 	if len(lines) > maxLines {
 		lines = append(lines[:maxLines-1:maxLines-1], "…")
 	}
-	lines = append(lines, broken(remedy, Width-len(indent))...)
+	for line := range strings.SplitSeq(remedy, "\n") {
+		words, command := status.Command(line)
+		lines = append(lines, broken(words, Width-len(indent))...)
+		if command != "" { // whole, so that it can be pasted
+			lines = append(lines, printable(command))
+		}
+	}
 	return head + strings.Join(lines, "\n"+indent) + "\n"
 }
 

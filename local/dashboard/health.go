@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stationflow/stationflow/internal/page"
+	"github.com/stationflow/stationflow/internal/status"
 )
 
 // How late a hop may be before it is called behind. Events shall reach staging
@@ -89,8 +90,11 @@ func (p *Pipeline) transportHealth() Health {
 	flow := p.Flows[Transport]
 	switch {
 	case p.DeadLetters > 0:
-		return healthOf(Failing, plural(p.DeadLetters, "batch waits", "batches wait")+" in the dead letter.",
-			"See why with `stationflow deadletters list`; once that is mended, `stationflow deadletters resend --all`.")
+		buried := status.Buried(p.DeadLetters, p.ForeignLetters)
+		if flow.Fault != "" {
+			buried = buried.And(healthOf(Failing, flow.fault(), flow.Remedy))
+		}
+		return buried
 	case flow.Fault != "":
 		return healthOf(Failing, flow.fault(), cmp.Or(flow.Remedy, "Deliveries are tried again; the log has each failure."))
 	case flow.Waiting.late():
@@ -103,6 +107,15 @@ func (p *Pipeline) transportHealth() Health {
 
 func (p *Pipeline) ingestHealth() Health {
 	flow := p.Flows[Ingest]
+	if flow.NoBatch > 0 {
+		foreign := healthOf("", plural(flow.NoBatch, "delivery was of a message that is not a batch, and was refused.", "deliveries were of messages that are not batches, and were refused."),
+			"No record is lost by that: find who publishes them.")
+		return p.ingested(flow).And(foreign)
+	}
+	return p.ingested(flow)
+}
+
+func (p *Pipeline) ingested(flow Flow) Health {
 	switch {
 	case flow.Fault != "":
 		return healthOf(Failing, flow.Fault, cmp.Or(flow.Remedy, "Nothing is lost: the batch is delivered again; the log has each failure (batch failed)."))

@@ -92,6 +92,8 @@ func TestHealth(t *testing.T) {
 		"transport late":        {Transport, on(Transport, waits(8, time.Minute)), Behind, "8 records wait"},
 		"transport fault":       {Transport, on(Transport, fails("unavailable")), Failing, "unavailable"},
 		"dead letter":           {Transport, func(p *Pipeline) { p.DeadLetters = 1 }, Failing, "1 batch waits in the dead letter"},
+		"a foreign message":     {Transport, func(p *Pipeline) { p.DeadLetters, p.ForeignLetters = 1, []string{"m1"} }, Failing, "1 message that is not a batch waits in the dead letter"},
+		"both":                  {Transport, func(p *Pipeline) { on(Transport, fails("no answer."))(p); p.DeadLetters = 1 }, Failing, "1 batch waits in the dead letter. no answer; 8 records wait, the oldest for 1 s."},
 		"dead letters, nothing": {Transport, func(p *Pipeline) { on(Transport, nothing)(p); p.DeadLetters = 2 }, Failing, "2 batches wait"},
 
 		"ingest keeps up":  {Ingest, nil, Flowing, ""},
@@ -175,6 +177,21 @@ func check(t *testing.T, name string, hop Hop, got Health, want State, note stri
 	bad := want == Failing || want == Behind
 	if got.State != want || !strings.Contains(got.Note, note) || (want == Flowing) != (got.Note == "") || bad && got.Remedy == "" {
 		t.Errorf("%s: %s is %+v, want %s with a note that has %q, and a remedy if it is bad", name, hop, got, want, note)
+	}
+}
+
+// What ingest refused is told of although it works.
+func TestHealth_NoBatch(t *testing.T) {
+	t.Parallel()
+	for change, want := range map[*func(*Flow)]Health{
+		new(func(f *Flow) { f.NoBatch = 17 }): {State: Flowing, Note: "17 deliveries were of messages that are not batches, and were refused.", Remedy: "No record is lost by that: find who publishes them."},
+		new(func(f *Flow) { f.NoBatch, f.Fault = 1, "The warehouse is away" }): {State: Failing, Note: "The warehouse is away. 1 delivery was of a message that is not a batch, and was refused.",
+			Remedy: "Nothing is lost: the batch is delivered again; the log has each failure (batch failed).\nNo record is lost by that: find who publishes them."},
+	} {
+		p := well(on(Ingest, *change))
+		if got := p.health(fresh(), evening)[Ingest]; got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}
 }
 

@@ -45,7 +45,8 @@ type Pipeline struct {
 
 	Freshness Freshness
 
-	DeadLetters int64 // batches given up after the last attempt, that wait to be sent again
+	DeadLetters    int64    // batches given up after the last attempt, that wait to be sent again
+	ForeignLetters []string // the ids of those that are not batches
 
 	Transform Transform
 
@@ -67,6 +68,7 @@ type Flow struct {
 	Waiting  *Lag   // in front of the hop; nil where nothing waits or nobody can tell
 	Retries  *int64 // attempts that failed and were made again; nil where there are none to make
 	Failures *int64 // what was given up or needs a person; nil where nothing can be
+	NoBatch  int64  // of the failures, those of messages that are not batches
 
 	Asleep time.Time // since when it does not run, because nothing comes; zero while it runs
 

@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -12,7 +11,6 @@ import (
 type Refused struct {
 	Window time.Duration // how far back it looks
 	Topics []Refusals    // those of which a person is told, the largest share first
-	View   string        // where the records are, one row each; staging_data.quarantine_records when empty
 }
 
 // Refusals are the records of one topic within the window.
@@ -60,8 +58,11 @@ func (r *Refused) remedy() string {
 	if len(r.Topics) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Each is kept with its reason: `select kafka_topic, reason, detail, value from %s where ingested_at > timestamp_sub(current_timestamp(), interval %.0f minute) order by ingested_at desc limit 20`.",
-		cmp.Or(r.View, "staging_data.quarantine_records"), r.Window.Minutes())
+	of := ""
+	for _, topic := range r.Topics {
+		of += " --topic " + topic.Topic
+	}
+	return fmt.Sprintf("Each is kept with its reason: stationflow quarantine list%s --from %.0fm", of, r.Window.Minutes())
 }
 
 func (r *Refused) status() RefusedStatus {

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/page"
@@ -172,5 +173,8 @@ func (t *Transform) status(sizes map[string]int64, now time.Time) TransformStatu
 }
 
 func healthOf(state State, note, remedy string) Health {
+	if note != "" && !strings.ContainsAny(note[len(note)-1:], ".!?") { // others' errors are not sentences
+		note += "."
+	}
 	return Health{State: state, Note: note, Remedy: remedy}
 }

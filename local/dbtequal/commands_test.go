@@ -225,6 +225,9 @@ func TestTables_UnitTestsAreThoseOfDbtCore(t *testing.T) {
 		"tests/fixtures/out.sql":  "select 2 as n, 'q' as word",
 		"models/t.yml": `
 sources: [{name: raw, schema: "{{ target.schema }}", tables: [{name: base_source, identifier: s}]}]
+models: # of one that its unit test keeps from being built, and of one that reads it
+- {name: held, columns: [{name: n, data_tests: [unique]}]}
+- {name: below, columns: [{name: n, data_tests: [not_null]}]}
 unit_tests:
 - {name: passes, model: m, given: [{input: ref('base'), rows: [{n: 1, word: it's}, {n: 0, word: gone}, {n: 2, d: "2026-01-02", f: 0.25}]}], expect: {rows: [{n: 2, word: null, D: "2026-01-02", f: 0.5}, {n: 1, word: IT'S, d: null, f: null}]}}
 - {name: fails, model: m, given: [{input: ref('base'), rows: [{n: 1, word: a}]}], expect: {rows: [{n: 1, word: B}]}}

@@ -55,6 +55,32 @@ func (b *broker) stats() Stats {
 	return out
 }
 
+// Untyped returns the ids of the messages that wait in a subscription, which is
+// named as Stats does, and are not CloudEvents: they say no type. In order.
+func (s *Server) Untyped(subscription string) (ids []string) {
+	b := s.broker
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, one := range b.subscriptions {
+		if one.name == subscription {
+			ids = append(ids, one.queue.untyped()...)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (q *queue) untyped() (ids []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range q.entries {
+		if e.msg.pb.Attributes["ce-type"] == "" {
+			ids = append(ids, e.msg.pb.MessageId)
+		}
+	}
+	return ids
+}
+
 func (q *queue) stats(now time.Time) SubscriptionStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()

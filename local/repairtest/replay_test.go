@@ -76,7 +76,7 @@ func TestReplay_Kafka(t *testing.T) {
 	l.rules("ms")
 	minutes := "replay kafka --topic incidents --from " + begin.Add(4*time.Minute).Format("2006-01-02T15:04") + " --to " + begin.Add(9*time.Minute).Format("2006-01-02T15:04")
 	l.must(minutes, "15 records replayed", "6 of them are in quarantine") // 4 and 8 of three partitions
-	l.must("replay kafka --topic incidents --partition 1 --offsets 12-12", "1 records replayed in 1 batches; 1 of them")
+	l.must("replay kafka --topic incidents --partition 1 --offsets 12-12", "1 record replayed in 1 batch; 1 of them is in quarantine")
 	if got := l.counted(); got.staged != 97 || got.quarantined != 24 || got.inBoth != 0 || got.missing != 0 {
 		t.Errorf("the ledger after the fix: %+v", got)
 	}

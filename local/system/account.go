@@ -55,7 +55,7 @@ const countTime = 8 * time.Second
 func (s *System) account(ctx context.Context) error {
 	valid, quarantined := s.held()
 	if rows := valid + quarantined; rows > ledgerRows {
-		fmt.Fprintf(s.out, "%d rows in staging: stationflow verify accounts for them while the system runs\n", rows)
+		fmt.Fprintf(s.out, "%d rows in staging; while the system runs, this accounts for them: stationflow verify\n", rows)
 		return nil
 	}
 	held, err := s.ledger(ctx)
@@ -144,7 +144,7 @@ func (s *System) introduce(out io.Writer, log string, took time.Duration) {
 	if s.options.Simulate {
 		fmt.Fprintf(out, "\nthe stations are simulated: their time goes %.4g times as fast as the clock, and they play today over and over\n", s.options.pace())
 	}
-	fmt.Fprintf(out, "\nstationflow status, verify, trace, query and the others find it from any shell; your own programs read:\n\n    . %s\n", s.environ)
+	fmt.Fprintf(out, "\nall commands of stationflow find it from any shell, such as status, verify, trace and query; your own programs read:\n\n    . %s\n", s.environ)
 	if s.options.without("bridge") {
 		fmt.Fprintf(out, "\nto start the bridge, in another shell:\n\n    . %s\n    bin/bridge\n", s.environ)
 	}

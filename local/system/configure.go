@@ -25,7 +25,6 @@ func (s *System) configure(getenv func(string) string) error {
 		return err
 	}
 	s.refused.window, s.refused.share = s.deployment.QuarantineWindow(), s.deployment.QuarantineAlertShare
-	s.refused.view = r.String("STAGING_DATASET", "staging_data") + ".quarantine_records"
 	chosen, err := choosePorts(s.options.Port, func(name string) bool {
 		return !(name == "kafka" && s.options.Kafka != "") && !(name == "functions" && s.options.without(name)) &&
 			!(name == "schema_registry" && s.options.SchemaRegistry != "") &&

@@ -27,10 +27,13 @@ func (s *System) pipeline() dashboard.Pipeline {
 		Refused:     s.refused.now(),
 		StagingRows: &staging,
 		Freshness:   dashboard.Freshness{Records: figures.Recent, P50: figures.P50, P99: figures.P99},
-		DeadLetters: s.subscription(s.deployment.DeadLetterSubscription).Outstanding,
 		Transform:   s.transform(figures, now),
 		Bill:        s.bill(),
 		Alerts:      s.alerts.now(s.alertTime()),
+	}
+	letters := s.subscription(s.deployment.DeadLetterSubscription)
+	if p.DeadLetters = letters.Outstanding; p.DeadLetters > 0 {
+		p.ForeignLetters = s.pubsub.Untyped(letters.Name)
 	}
 	for _, hop := range []string{"staging", "lake", "marts"} {
 		if c, known := figures.Canaries[hop]; known {
@@ -158,7 +161,7 @@ func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 // ingestFlow is what the functions made durable.
 func (s *System) ingestFlow(now reading, figures telemetry.Figures) dashboard.Flow {
 	failures := figures.Failures + figures.NoBatch
-	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested), Failures: &failures, Fault: failing(figures), Remedy: s.afterFailure()}
+	flow := dashboard.Flow{Records: now.ingested(), PerSecond: perSecond(&s.rates.ingested), Failures: &failures, NoBatch: figures.NoBatch, Fault: failing(figures), Remedy: s.afterFailure()}
 	if fault, remedy := s.functionsSilent(); fault != "" {
 		flow.Fault, flow.Remedy = fault, remedy
 	}
@@ -223,10 +226,11 @@ func (s *System) afterFailure() string {
 		looks = "See whether the functions run there. "
 	}
 	if s.options.Transport == "http" {
-		return looks + "The bridge tries again as long as the function is away. A batch that it goes on refusing becomes a dead letter: `stationflow deadletters list` shows it then."
+		return looks + "The bridge tries again as long as the function is away. A batch that it goes on refusing becomes a dead letter, which is seen by: stationflow deadletters list"
 	}
-	return looks + fmt.Sprintf("Others are delivered meanwhile. After attempt %d, some %.0f hours after the first, a message is a dead letter: `stationflow deadletters list` shows it then. "+
-		"A message that was answered 422 is not a batch of ours: find who publishes to %s.", d.PushMaxDeliveryAttempts, d.RetriesTake().Hours(), d.RecordsTopic)
+	return looks + fmt.Sprintf("Others are delivered meanwhile. A message that was answered 422 is not a batch of ours: find who publishes to %s. "+
+		"After attempt %d, some %.0f hours after the first, a message is a dead letter, which is seen by: stationflow deadletters list",
+		d.RecordsTopic, d.PushMaxDeliveryAttempts, d.RetriesTake().Hours())
 }
 
 // undelivered says why the bridge's posts to the function fail; "" while none

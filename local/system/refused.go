@@ -23,9 +23,9 @@ const (
 type refused struct {
 	window time.Duration
 	share  float64 // 0..1
-	view   string  // of the quarantine
 
 	mu       sync.Mutex
+	began    time.Time                   // when acceptances were first counted: nothing is counted before
 	accepted map[string]*telemetry.Meter // rows in staging, by topic
 	counts   []refusedCount              // within the window, as last read
 }
@@ -42,6 +42,7 @@ func (r *refused) note(now time.Time, accepted map[string]int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.accepted == nil {
+		r.began = now
 		r.accepted = map[string]*telemetry.Meter{}
 	}
 	for topic, rows := range accepted {
@@ -50,6 +51,17 @@ func (r *refused) note(now time.Time, accepted map[string]int64) {
 		}
 		r.accepted[topic].Note(now, rows)
 	}
+}
+
+// since is from when on refusals count: those of the window, but none from before
+// acceptances are counted.
+func (r *refused) since(now time.Time) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if from := now.Add(-r.window); from.After(r.began) {
+		return from
+	}
+	return r.began
 }
 
 // set replaces the counts.
@@ -68,7 +80,7 @@ func (r *refused) any() bool {
 
 // now says which topics people must be told of.
 func (r *refused) now() dashboard.Refused {
-	told := dashboard.Refused{Window: r.window, View: r.view}
+	told := dashboard.Refused{Window: r.window}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	topics := map[string]*dashboard.Refusals{}

@@ -33,14 +33,14 @@ func TestRefused(t *testing.T) {
 			[]refusedCount{{"incidents", "empty", 2}, {"passenger_flow", "b", 1}, {"passenger_flow", "a", 1}},
 			[]dashboard.Refusals{{Topic: "passenger_flow", Refused: 2, Records: 4, Reason: "a"}, {Topic: "incidents", Refused: 2, Records: 12, Reason: "empty"}}},
 	} {
-		r := refused{window: 15 * time.Minute, share: 0.01, view: "v"}
+		r := refused{window: 15 * time.Minute, share: 0.01}
 		for minute := range 21 {
 			if rows, read := test.accepted[minute]; read {
 				r.note(began.Add(time.Duration(minute)*time.Minute), rows)
 			}
 		}
 		r.set(test.refused)
-		want := dashboard.Refused{Window: 15 * time.Minute, View: "v", Topics: test.want}
+		want := dashboard.Refused{Window: 15 * time.Minute, Topics: test.want}
 		if diff := cmp.Diff(want, r.now()); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}

@@ -223,13 +223,10 @@ func (s *System) watchRefused(ctx context.Context) {
 	}
 }
 
-// readRefused counts what was refused within the window, but for what was
-// refused before and is tried again.
+// readRefused counts the records that were refused for the first time within the
+// window: one that is replayed, delivered twice or tried again is none of them.
 func (s *System) readRefused(ctx context.Context) ([]refusedCount, error) {
-	statement := fmt.Sprintf("select kafka_topic, reason, count(*) as records from %s.quarantine "+
-		"where ingested_at > timestamp_sub(current_timestamp(), interval %.0f second) and batch_id not like '%%-retry-%%' group by kafka_topic, reason",
-		s.Endpoints.StagingDataset, s.refused.window.Seconds())
-	rows, err := s.bigquery.Query(statement).Read(ctx)
+	rows, err := s.bigquery.Query(refusedSQL(s.Endpoints.StagingDataset, s.refused.since(time.Now()))).Read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("counting what is refused: %w", err)
 	}
@@ -244,6 +241,20 @@ func (s *System) readRefused(ctx context.Context) ([]refusedCount, error) {
 		}
 		counts = append(counts, one)
 	}
+}
+
+// refusedSQL counts by topic and reason the records that were first refused since
+// a time.
+func refusedSQL(dataset string, since time.Time) string {
+	return fmt.Sprintf(`select kafka_topic, reason, count(*) as records
+from (
+  select kafka_topic, min(reason) as reason, min(ingested_at) as refused_at
+  from %s.quarantine
+  where batch_id not like '%%-retry-%%'
+  group by kafka_topic, kafka_topic_id, kafka_partition, kafka_offset
+)
+where refused_at > timestamp_millis(%d)
+group by kafka_topic, reason`, dataset, since.UnixMilli())
 }
 
 // warehouseAnswers asks the warehouse whether it answers. One that did until

@@ -42,6 +42,7 @@ type state struct {
 	noBatch   int64
 	fields    []NewField // of events, that have no column, in the order in which they came
 	fresh     []sample   // within Window, oldest first
+	arrived   arrived
 	failures  int64
 	failing   map[batchKey]failure // batches that have not succeeded since
 	transform Transform
@@ -122,7 +123,8 @@ type Figures struct {
 	// Freshness over the last Window: the time from Kafka's timestamp of a
 	// batch's oldest record until the batch was durable in lake and
 	// warehouse, counted once for each record of the batch: an upper bound
-	// for every record. Recent is how many records that were; 0 leaves the
+	// for every record. A batch of which all has arrived before, as in a
+	// replay, is left out. Recent is how many records that were; 0 leaves the
 	// rest without meaning.
 	Recent        int64
 	P50, P99, Max time.Duration
@@ -148,7 +150,7 @@ type Figures struct {
 // Watch returns a Watcher in front of next. finished, if not nil, is called
 // after each transform.
 func Watch(next slog.Handler, now func() time.Time, finished func(Transform)) *Watcher {
-	return &Watcher{next: next, state: &state{now: now, finished: finished, failing: map[batchKey]failure{}, running: map[string]*Transform{}}}
+	return &Watcher{next: next, state: &state{now: now, finished: finished, failing: map[batchKey]failure{}, arrived: arrived{}, running: map[string]*Transform{}}}
 }
 
 // Enabled is true: the lines about single models are for debugging, and the
@@ -214,7 +216,7 @@ func (s *state) batch(line map[string]slog.Value) {
 			s.newField(line["topic"].String(), name, int64(fields[name]))
 		}
 	}
-	if oldest := number(line["oldest_kafka_ms"]); oldest > 0 {
+	if oldest := number(line["oldest_kafka_ms"]); !s.arrived.again(line) && oldest > 0 {
 		latency := time.Duration(number(line["durable_ms"])-oldest) * time.Millisecond
 		s.fresh = append(s.recent(), sample{s.now(), latency, number(line["records"])})
 	}

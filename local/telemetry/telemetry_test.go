@@ -102,6 +102,36 @@ func TestWatcher_FailingBatches(t *testing.T) {
 	expect("the other was given up", 3, 0, "")
 }
 
+// What a replay or a second delivery brings again says nothing about freshness;
+// what comes late for the first time does.
+func TestWatcher_Again(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(10_000, 0)
+	w := telemetry.Watch(slog.DiscardHandler, func() time.Time { return now }, nil)
+	log := slog.New(w)
+	for _, step := range []struct {
+		name, ranges string
+		age          int64 // milliseconds
+		recent       int64
+		max          time.Duration
+	}{
+		{"the first", "0:100-199,1:50-59", 400, 10, 400 * time.Millisecond},
+		{"the next", "0:300-399", 500, 20, 500 * time.Millisecond},
+		{"a replay", "0:100-199", 1_200_000, 20, 500 * time.Millisecond},
+		{"a replay of what came before the start", "0:10-90,1:3-3", 1_300_000, 20, 500 * time.Millisecond},
+		{"a replay of both", "0:90-199", 1_300_000, 20, 500 * time.Millisecond},
+		{"another order", "0:300-399,1:50-51", 1_300_000, 20, 500 * time.Millisecond},
+		{"late, for the first time", "0:200-299", 60_000, 30, time.Minute},
+		{"late, and partly again", "0:350-450", 70_000, 40, 70 * time.Second},
+		{"another partition", "2:5-9", 80_000, 50, 80 * time.Second},
+	} {
+		log.Info("batch ingested", "topic", "incidents", "ranges", step.ranges, "records", 10, "oldest_kafka_ms", now.UnixMilli()-step.age, "durable_ms", now.UnixMilli())
+		if got := w.Figures(); got.Recent != step.recent || got.Max != step.max {
+			t.Errorf("%s: %d records, the slowest took %v; want %d and %v", step.name, got.Recent, got.Max, step.recent, step.max)
+		}
+	}
+}
+
 // A delivery that was no batch is counted, and nothing is failing because of it.
 func TestWatcher_NoBatch(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/project"
@@ -96,6 +97,22 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
 			model != nil && model.ID == id && !model.Stored() && r.showsNews(model)
 	})
+}
+
+// readsUnbuilt reports whether a test reads a model that this run could not
+// build. Hold mu.
+func (r *run) readsUnbuilt(test *project.Test) bool {
+	return slices.ContainsFunc(r.project.Through(test.Reads), func(id string) bool {
+		model := r.project.Model(nameOf(id))
+		return model != nil && model.ID == id && (r.built[model.Name].status == failed || r.built[model.Name].status == skipped)
+	})
+}
+
+// skipTest notes that a test was left out, as dbt does. Hold mu.
+func (r *run) skipTest(test *project.Test) {
+	entry := TestReport{Name: test.Name, Status: skipped, Message: "what it reads could not be built"}
+	entry.result = artifact.Result{ID: test.ID, Started: time.Now()}
+	r.report.Tests = append(r.report.Tests, entry)
 }
 
 // showsNews reports whether a view has new rows by itself: of a source, or of a

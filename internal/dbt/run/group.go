@@ -81,7 +81,14 @@ func (r *run) groups(tests []*project.Test, models []*project.Model) []*group {
 func (r *run) testGroup(ctx context.Context, g *group) {
 	r.mu.Lock()
 	needed := slices.DeleteFunc(slices.Clone(g.tests), func(t *project.Test) bool {
-		return r.outage != nil || !r.isTestNeeded(t)
+		if r.outage != nil || !r.isTestNeeded(t) {
+			return true
+		}
+		unbuilt := r.readsUnbuilt(t)
+		if unbuilt {
+			r.skipTest(t)
+		}
+		return unbuilt
 	})
 	asks := g.asks
 	if asks != nil && (r.outage != nil || r.broken[asks.ID] != "" || !r.changed[asks.ID]) {

@@ -45,7 +45,7 @@ type ModelReport struct {
 // A TestReport says what a test found.
 type TestReport struct {
 	Name     string `json:"name"`
-	Status   string `json:"status"`   // failed or warned
+	Status   string `json:"status"`   // failed, warned or skipped
 	Failures int64  `json:"failures"` // rows that must not be
 	TookMS   int64  `json:"took_ms"`
 	Message  string `json:"message,omitempty"`
@@ -136,7 +136,7 @@ func (r *Report) log(log *slog.Logger) {
 	}
 	for _, test := range r.Tests {
 		level := slog.LevelError
-		if test.Status == warned {
+		if test.Status != failed {
 			level = slog.LevelWarn
 		}
 		log.Log(context.Background(), level, "test "+test.Status, "run_id", r.RunID, "test", test.Name, "failures", test.Failures, "error", test.Message)

@@ -198,7 +198,8 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// A task that panics has failed, and what depends on it is skipped.
+// A task that panics has failed, and what depends on it is skipped, tests as
+// well.
 func TestTasks_APanicIsTheTasksError(t *testing.T) {
 	p := diamond(t)
 	r := &run{
@@ -225,6 +226,22 @@ func TestTasks_APanicIsTheTasksError(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"a": failed, "v": failed, "b": skipped, "c": skipped, "d": skipped, "z": skipped}, got); diff != "" {
 		t.Error(diff)
 	}
+	for _, test := range r.report.Tests {
+		want := skipped
+		if test.Name == "of_x" { // reads a source alone
+			want = failed
+		}
+		if test.Status != want {
+			t.Errorf("test %s %s: %s, want %s", test.Name, test.Status, test.Message, want)
+		}
+	}
+	if len(r.report.Tests) != len(p.Tests) {
+		t.Errorf("there are %d tests in the report, want all %d", len(r.report.Tests), len(p.Tests))
+	}
+
+	r.report = &Report{}
+	r.built = map[string]building{} // the tests alone
+	runTasks(schedule(p, nil, alone(p.Tests)), 2, func(x *task) { r.testGroup(t.Context(), x.tests) })
 	for _, test := range r.report.Tests {
 		if test.Status != failed || !strings.Contains(test.Message, "panicked") {
 			t.Errorf("test %s %s: %s", test.Name, test.Status, test.Message)

@@ -122,9 +122,10 @@ function drawNote(id, text) {
   line.replaceChildren(...withCode(text))
 }
 
-// withCode makes code of what stands between backticks.
+// withCode makes code of what stands between backticks, and of a command, which
+// goes on to the end of its line.
 function withCode(text) {
-  return text.split("`").map((part, i) => {
+  return text.replace(/(^|: )(stationflow .+)$/gm, "$1`$2`").split("`").map((part, i) => {
     if (i % 2 === 0) return part
     const code = document.createElement("code")
     code.textContent = part
