@@ -109,7 +109,8 @@ func checkCall(folder string, call []string) error {
 	return fmt.Errorf("nobody checks %s: say in this test how it is checked", call[0])
 }
 
-// checkMake finds the targets, and the flags that ARGS gives to the system.
+// checkMake finds the targets, and the flags that ARGS gives to the system or to
+// the benchmark.
 func checkMake(args []string) error {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
@@ -117,6 +118,9 @@ func checkMake(args []string) error {
 	}
 	for i, arg := range args {
 		if more, given := strings.CutPrefix(arg, "ARGS="); given {
+			if strings.HasPrefix(args[0], "bench") {
+				return checkHelp("stationflow", append([]string{"bench"}, strings.Fields(more)...))
+			}
 			return checkUp(append([]string{args[0]}, strings.Fields(more)...))
 		}
 		if strings.Contains(arg, "=") {
