@@ -59,7 +59,7 @@ func TestState_IsThatOfDbtCore(t *testing.T) {
 func listModified(t *testing.T, dbt, folder, state string) string {
 	t.Helper()
 	process := exec.Command(built.Program(t, "stationflow"), "dbt", "parse", "--project-dir", folder, "--target-path", state)
-	process.Env = append(os.Environ(), "GOOGLE_CLOUD_PROJECT=proj", "PROD_DATASET=d")
+	process.Env = append(os.Environ(), "GOOGLE_CLOUD_PROJECT=proj", "PROD_DATASET=d", "XDG_RUNTIME_DIR="+t.TempDir()) // no system of others
 	output, err := process.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, output)
