@@ -249,6 +249,9 @@ func comparable(key string, value any) any {
 		return nil
 	case "tags":
 		tags := listOf(value)
+		if len(tags) == 0 { // or null, which dbt-core makes of it in places
+			return nil
+		}
 		slices.SortFunc(tags, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		return slices.Compact(tags)
 	case "severity":
