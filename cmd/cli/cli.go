@@ -54,7 +54,7 @@ var ExitCodes = []struct {
 }{
 	{0, "done, and nothing is wrong; help that was asked for"},
 	{1, "it failed; verify, trace, status and doctor: something is not as it should be"},
-	{2, "called in a way that cannot be meant, or no system is named and none runs here; verify, trace and status: it could not be found out"},
+	{2, "called in a way that cannot be meant; verify, trace and status: it could not be found out"},
 	{interrupted, "interrupted"},
 }
 

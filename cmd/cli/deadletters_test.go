@@ -382,7 +382,7 @@ func TestDeadLetters_Mistakes(t *testing.T) {
 	}
 	var out strings.Builder
 	code := Main(t.Context(), []string{"deadletters", "list"}, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &out}, Commands())
-	if code != 2 || !strings.Contains(out.String(), "or start a local system with `stationflow up`") {
+	if code != 1 || !strings.Contains(out.String(), "or start a local system with `stationflow up`") {
 		t.Errorf("without a project: %d, %s", code, fmt.Sprint(out.String()))
 	}
 }

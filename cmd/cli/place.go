@@ -125,7 +125,9 @@ func (s *Streams) use(system *running.System, read bool) error {
 		}
 		return shell(name)
 	}
-	fmt.Fprintf(s.Err, "local system at %s\n", system.Page)
+	if !read { // else the shell's owner knows
+		fmt.Fprintf(s.Err, "local system at %s\n", system.Page)
+	}
 	return nil
 }
 

@@ -102,7 +102,7 @@ func TestQuery_Mistakes(t *testing.T) {
 			t.Errorf("%s: %d, %s%s, want %s", args, code, out, errs, want)
 		}
 	}
-	if code, _, errs := said(t, "query", "select 1"); code != 2 || !strings.Contains(errs, "GOOGLE_CLOUD_PROJECT is not set") {
+	if code, _, errs := said(t, "query", "select 1"); code != 1 || !strings.Contains(errs, "GOOGLE_CLOUD_PROJECT is not set") {
 		t.Errorf("%d, %s", code, errs)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/running"
 )
 
@@ -37,15 +36,14 @@ func reach(ctx context.Context, getenv func(string) string, name string) error {
 }
 
 // advise adds to faults of the environment what a person may have forgotten who
-// uses the local system, or not have seen. Not to have said where the system is
-// is a Mistake.
+// uses the local system, or not have seen.
 func (s *Streams) advise(err error) error {
 	if err == nil || strings.TrimSpace(s.Getenv("GOOGLE_CLOUD_PROJECT")) != "" {
 		return err
 	}
 	if gone := running.Crashed(s.Running); gone != nil {
-		return program.Mistakef("%w; the local system that was started at %s has ended without a word: its log is %s, `stationflow up` starts another",
+		return fmt.Errorf("%w; the local system that was started at %s has ended without a word: its log is %s, `stationflow up` starts another",
 			err, gone.Started.Local().Format("15:04:05 on 2006-01-02"), gone.Log)
 	}
-	return program.Mistakef("%w, or start a local system with `stationflow up`", err)
+	return fmt.Errorf("%w, or start a local system with `stationflow up`", err)
 }

@@ -19,7 +19,7 @@ import (
 
 const replayUsage = `usage: stationflow replay kafka [FLAGS] --topic TOPIC --partition N --offsets A-B
        stationflow replay kafka [FLAGS] [--topic TOPIC] --from TIME [--to TIME]
-       stationflow replay lake [FLAGS] [--topic TOPIC] --from TIME [--to TIME]
+       stationflow replay lake [FLAGS] [--topic TOPIC] --from TIME --to TIME
        stationflow replay deadletters [FLAGS] --all | ID ...
 
 kafka sends records that Kafka still has to ingest again: offsets A to B of one

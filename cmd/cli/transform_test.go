@@ -13,7 +13,7 @@ func TestTransform_SaysWhatIsMissing(t *testing.T) {
 		code      int
 		out, errs string
 	}{
-		{"transform", 2, "", "GOOGLE_CLOUD_PROJECT is not set: set it to the id of the Google Cloud project, or start a local system with `stationflow up`"},
+		{"transform", 1, "", "GOOGLE_CLOUD_PROJECT is not set: set it to the id of the Google Cloud project, or start a local system with `stationflow up`"},
 		{"transform all", 2, "", `unexpected argument "all"`},
 		{"transform --full", 2, "", "not defined: --full: see stationflow transform --help"},
 		{"transform --help", 0, "Does what the function transform does", ""},

@@ -166,7 +166,7 @@ func fromLake(place Place, objects []string) string {
 	}
 	const form = "2006-01-02T15:04"
 	if first.IsZero() {
-		return fmt.Sprintf("Put them back from the lake: stationflow replay lake --topic %s --from 2000-01-01", place.Topic)
+		return "Put them back from the lake, by the hours in which they lie: stationflow replay lake --help"
 	}
 	return fmt.Sprintf("Put them back from the lake: stationflow replay lake --topic %s --from %s --to %s",
 		place.Topic, first.Format(form), last.Add(time.Hour).Format(form))

@@ -20,13 +20,10 @@ type Request struct {
 	Topics      []string  // sorted by Check; none for all
 	Partition   int       // of the offsets; -1 for none
 	First, Last int64     // offsets, both included; -1 for none
-	From, To    time.Time // To is zero for all since From; of the records' own time in the lake, of Kafka's timestamps; the first is included
+	From, To    time.Time // of the records' own time in the lake, of Kafka's timestamps; the first is included
 	DryRun      bool      // only count
 	After       string    // go on behind this, a Report's Last
 }
-
-// ahead is how much later than now an event's own time may be.
-const ahead = 24 * time.Hour
 
 // Check reports what cannot be meant, and fills in all topics where none is
 // named. name is how the caller's person writes a member of the request, given
@@ -42,7 +39,7 @@ func (r *Request) Check(now time.Time, name func(string) string) error {
 	switch {
 	case !r.From.IsZero() && !r.To.IsZero() && !r.From.Before(r.To):
 		return program.Mistakef("%s is not before %s", name("from"), name("to"))
-	case r.Source == FromLake && r.From.IsZero():
+	case r.Source == FromLake && (r.From.IsZero() || r.To.IsZero()):
 		return program.Mistakef("say of which time: %s %s", from, to)
 	case r.Source == FromLake && (offsets || r.Partition >= 0):
 		return program.Mistakef("%s and %s are Kafka's: of the lake say %s %s", both, partition, from, to)
@@ -57,9 +54,6 @@ func (r *Request) Check(now time.Time, name func(string) string) error {
 		return program.Mistakef("say from when on: %s", from)
 	case !r.From.IsZero() && r.From.After(now):
 		return program.Mistakef("%s is in the future: nothing was written then", name("from"))
-	}
-	if r.Source == FromLake && r.To.IsZero() {
-		r.To = now.Add(ahead)
 	}
 	if len(r.Topics) == 0 {
 		r.Topics = event.Topics()

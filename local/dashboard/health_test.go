@@ -236,9 +236,9 @@ func TestOverall(t *testing.T) {
 		"starting":        {func(p *Pipeline) { p.Transform.LastFinished = time.Time{} }, fresh(), Flowing, "Every hop keeps up."},
 		"nothing came":    {func(p *Pipeline) { allStill(p); p.Transform.LastFinished = time.Time{} }, &page.Snapshot{}, NothingYet, "Transform: No run has finished."},
 		"late and new":    {func(p *Pipeline) { p.Transform.LastFinished = time.Time{}; on(Bridge, waits(10, time.Minute))(p) }, fresh(), Behind, "Bridge: 10 records wait, the oldest for 60 s."},
-		"late and broken": {func(p *Pipeline) { on(Bridge, waits(10, time.Minute))(p); p.Transform.LastFailure = "no" }, fresh(), Failing, "Transform: no"},
+		"late and broken": {func(p *Pipeline) { on(Bridge, waits(10, time.Minute))(p); p.Transform.LastFailure = "no" }, fresh(), Failing, "Transform: no."},
 		"two broken":      {func(p *Pipeline) { on(Ingest, fails("no"))(p); p.DeadLetters = 3 }, fresh(), Failing, "Pub/Sub: 3 batches wait in the dead letter."},
-		"unread":          {nil, &page.Snapshot{Failure: "no answer"}, Failing, "Prod: The figures could not be read again: no answer"},
+		"unread":          {nil, &page.Snapshot{Failure: "no answer"}, Failing, "Prod: The figures could not be read again: no answer."},
 	} {
 		p := well(test.change)
 		got := statusOf(p, test.shown, nil, evening).Overall

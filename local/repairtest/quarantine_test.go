@@ -93,7 +93,7 @@ func TestQuarantine(t *testing.T) {
 	if after := list.Groups[0]; !after.First.Equal(before.First) || !after.Last.Equal(before.Last) || !after.Tried.After(before.Last) {
 		t.Errorf("not_json was listed as %+v, and after the retry as %+v", before, after)
 	}
-	l.must("quarantine list", "FIRST", "LAST TRIED", before.First.UTC().Format(time.RFC3339))
+	l.must("quarantine list", "FIRST (UTC)", before.First.UTC().Format("01-02 15:04"))
 	if got := l.counted(); got.staged != 21 || got.quarantined != 9 || got.inBoth != 0 || got.missing != 0 {
 		t.Errorf("the ledger after the retry: %+v", got)
 	}
