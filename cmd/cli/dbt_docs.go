@@ -2,21 +2,19 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/api/googleapi"
 
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
 	"github.com/stationflow/stationflow/internal/dbt/catalog"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
 // docsDbt writes what dbt's documentation site reads; the site itself is that of
@@ -78,11 +76,10 @@ func (c *dbtCall) metadata(ctx context.Context, relations map[string]string) (ma
 	asking, ctx := errgroup.WithContext(ctx)
 	asking.SetLimit(8)
 	for id, relation := range relations {
-		parts := strings.Split(strings.Trim(relation, "`"), "`.`")
+		at := project.ParseRelation(relation)
 		asking.Go(func() error {
-			m, err := client.DatasetInProject(parts[0], parts[1]).Table(parts[2]).Metadata(ctx)
-			var answer *googleapi.Error
-			if errors.As(err, &answer) && answer.Code == http.StatusNotFound {
+			m, err := client.DatasetInProject(at.Database, at.Schema).Table(at.Identifier).Metadata(ctx)
+			if bqconfig.IsMissing(err) {
 				return nil
 			}
 			if err != nil {

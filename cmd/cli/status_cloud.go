@@ -13,6 +13,7 @@ import (
 
 	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
+	"github.com/stationflow/stationflow/internal/dbt/project"
 	"github.com/stationflow/stationflow/internal/lake"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/status"
@@ -216,7 +217,7 @@ func (r *runResults) tell(t *status.Transform, hop *status.OfHop, location *time
 	t.LastFinished, t.LastTook, t.LastStatus = &at, &r.Took, &ok
 	for _, one := range r.Results {
 		kind, _, _ := strings.Cut(one.ID, ".")
-		name := one.ID[strings.LastIndex(one.ID, ".")+1:]
+		name := project.NameOf(one.ID)
 		bad := one.Status == "error" || one.Status == "fail"
 		if bad {
 			ok = "failed"

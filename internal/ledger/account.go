@@ -83,7 +83,6 @@ type judge struct {
 	noTables bool
 	nowhere  string // where else the records are not that are missing
 
-	broken []string // names of objects that are known to be damaged
 	// moving takes records that were handed on, and are young, for ones in
 	// flight.
 	moving bool

@@ -27,12 +27,8 @@ func (t *tracer) compare(ctx context.Context, one *Trace, object Object) error {
 	if err != nil || filed == "" {
 		return err
 	}
-	where := arrived{from: t.seek.From}.where()
-	if where == "" {
-		where = "\n  where true"
-	}
 	q := t.Warehouse.Client.Query(fmt.Sprintf("select distinct %s as text\nfrom `%s.%s`%s\n  and kafka_topic_id = %s and kafka_partition = %d and kafka_offset = %d",
-		textSQL(columns), t.Warehouse.Dataset, schema.Topic, where, bqconfig.Quoted(one.TopicID), one.Partition, one.Offset))
+		textSQL(columns), t.Warehouse.Dataset, schema.Topic, arrived{from: t.seek.From}.filter(), bqconfig.Quoted(one.TopicID), one.Partition, one.Offset))
 	q.Labels = labels
 	type row struct {
 		Text string `bigquery:"text"`
@@ -42,8 +38,7 @@ func (t *tracer) compare(ctx context.Context, one *Trace, object Object) error {
 			return fmt.Errorf("reading the record's values in %s.%s: %w", t.Warehouse.Dataset, schema.Topic, err)
 		}
 		if said := differences(columns, r.Text, filed); said != "" {
-			offsets := Of(Span{one.Offset, one.Offset + 1})
-			one.Problems = append(one.Problems, of(Different, one.Place, offsets, "other values in the lake than in staging: "+said, ""))
+			one.Problems = append(one.Problems, of(Different, one.Place, one.itself(), "other values in the lake than in staging: "+said, ""))
 		}
 	}
 	return nil
@@ -52,12 +47,8 @@ func (t *tracer) compare(ctx context.Context, one *Trace, object Object) error {
 // text is that of the record's values in an object; "" where it cannot be read,
 // or has no such record.
 func (l *Lake) text(ctx context.Context, object Object, columns []event.Column, one *Trace) (found string, err error) {
-	var names []string
-	for _, c := range columns {
-		names = append(names, c.Name)
-	}
 	var text []byte
-	_ = readRows(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size, coordinateColumns, names, func(row []parquet.Value) {
+	_ = readRows(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size, coordinateColumns, namesOf(columns), func(row []parquet.Value) {
 		at := Place{string(row[0].ByteArray()), string(row[1].ByteArray()), row[2].Int64()}
 		if at == one.Place && row[3].Int64() == one.Offset {
 			_, text = print(columns, row[4:], text)

@@ -36,6 +36,9 @@ type Trace struct {
 	Problems []Finding `json:"problems"` // what verify says of the record in the lake
 }
 
+// itself is the record's offset.
+func (t *Trace) itself() Spans { return Of(Span{t.Offset, t.Offset + 1}) }
+
 // States of a record.
 const (
 	InStaging    = "staging"
@@ -210,10 +213,7 @@ func (t *tracer) query(table string) *bigquery.Query {
 		conditions = append(conditions, fmt.Sprintf("kafka_topic = %s and kafka_topic_id = %s and kafka_partition = %d and kafka_offset = %d",
 			bqconfig.Quoted(t.seek.Topic), bqconfig.Quoted(t.seek.TopicID), t.seek.Partition, t.seek.Offset))
 	}
-	where := arrived{from: t.seek.From}.where()
-	if where == "" {
-		where = "\n  where true"
-	}
+	where := arrived{from: t.seek.From}.filter()
 	columns := "id, station, timestamp as event_at, kafka_key as name_key, cast(null as string) as reason, cast(null as string) as detail"
 	if table == QuarantineTable {
 		columns = "cast(null as string) as id, cast(null as string) as station, cast(null as timestamp) as event_at, key as name_key, reason, detail"
@@ -407,7 +407,7 @@ func (t *tracer) atLake(ctx context.Context, one *Trace) ([]AtObject, error) {
 		if f.broken != "" {
 			one.Problems = append(one.Problems, badObject(f.object, f.broken))
 		}
-		if len(f.spans[one.Place].And(Of(Span{one.Offset, one.Offset + 1}))) > 0 {
+		if len(f.spans[one.Place].And(one.itself())) > 0 {
 			found = append(found, AtObject{object.Name, object.Created.UTC(), object.Ranges})
 			if err := t.compare(ctx, one, object); err != nil {
 				return nil, err
@@ -423,7 +423,7 @@ func (t *tracer) lacking(ctx context.Context, one *Trace, extent *Extent) error 
 	if len(one.Rows) == 0 || len(one.Lake)+len(one.Problems) > 0 {
 		return nil
 	}
-	offsets := Of(Span{one.Offset, one.Offset + 1})
+	offsets := one.itself()
 	aside, err := t.Lake.aside(ctx, one.Place)
 	if err != nil || len(aside.And(offsets)) > 0 {
 		return err
@@ -517,7 +517,7 @@ func (t *tracer) judge(one *Trace, extent *Extent) (state, text string) {
 	case one.Offset >= extent.Committed:
 		return IsWaiting, "it waits in Kafka: the bridge has not handed it on. " + seeBridge
 	}
-	return IsMissing, "it is in Kafka, and in no table, object or dead letter. " + fromKafka(one.Place, Of(Span{one.Offset, one.Offset + 1}))
+	return IsMissing, "it is in Kafka, and in no table, object or dead letter. " + fromKafka(one.Place, one.itself())
 }
 
 func names(objects []AtObject) (all []string) {

@@ -51,6 +51,13 @@ func printed(schema *event.Schema) (columns []event.Column) {
 	return columns
 }
 
+func namesOf(columns []event.Column) (names []string) {
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 // What stands in a print between two values, and for one that is NULL.
 const separator, null = "\x1f", "\x1e"
 
@@ -163,10 +170,6 @@ func (w *Warehouse) prints(ctx context.Context, schema *event.Schema, in arrived
 	for _, b := range buckets {
 		chosen = append(chosen, fmt.Sprintf("kafka_partition = %d and kafka_offset >= %d and kafka_offset < %d", b.place.Partition, b.number*bucketOffsets, (b.number+1)*bucketOffsets))
 	}
-	where := in.where()
-	if where == "" {
-		where = "\n  where true"
-	}
 	type row struct {
 		Topic     string `bigquery:"kafka_topic"`
 		TopicID   string `bigquery:"kafka_topic_id"`
@@ -174,7 +177,7 @@ func (w *Warehouse) prints(ctx context.Context, schema *event.Schema, in arrived
 		Offset    int64  `bigquery:"kafka_offset"`
 		Print     int64  `bigquery:"print"`
 	}
-	q := w.Client.Query(w.printsSQL(schema, where+" and ("+strings.Join(chosen, " or ")+")"))
+	q := w.Client.Query(w.printsSQL(schema, in.filter()+" and ("+strings.Join(chosen, " or ")+")"))
 	q.Labels = labels
 	all := prints{}
 	for r, err := range scan.Rows[row](ctx, scan.Limits{}, q) {
@@ -196,10 +199,7 @@ type damaged struct {
 // says which objects are damaged. The error is an outage's.
 func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Object) (prints, []damaged, error) {
 	columns := printed(schema)
-	var names []string
-	for _, c := range columns {
-		names = append(names, c.Name)
-	}
+	names := namesOf(columns)
 	found, faults := make([]prints, len(objects)), make([]error, len(objects))
 	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
@@ -245,17 +245,15 @@ func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Objec
 // have, topic by topic.
 func (c *Check) compareValues(ctx context.Context, report *Report) error {
 	j := &judge{}
-	for _, p := range report.Problems {
-		if p.Kind == BadObject {
-			j.broken = append(j.broken, p.In)
-		}
-	}
 	for _, topic := range c.sources.Lake.Topics {
 		if err := c.compareTopic(ctx, topic, j); err != nil {
 			return err
 		}
 	}
-	report.Problems, report.Notes = append(report.Problems, j.problems...), append(report.Notes, j.notes...)
+	known := func(f Finding) bool { // by what was read to find out which records an object has
+		return f.Kind == BadObject && slices.ContainsFunc(report.Problems, func(p Finding) bool { return p.Kind == BadObject && p.In == f.In })
+	}
+	report.Problems, report.Notes = append(report.Problems, slices.DeleteFunc(j.problems, known)...), append(report.Notes, j.notes...)
 	sortFindings(report.Problems)
 	report.Complete = len(report.Problems) == 0
 	return nil
@@ -298,9 +296,7 @@ func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error 
 		return fmt.Errorf("reading values of %s in the lake: %w", topic, err)
 	}
 	for _, one := range broken {
-		if !slices.Contains(j.broken, one.Name) { // by what was read to find out which records it has
-			j.bad(one.Object, "its values cannot be read: "+one.why.Error())
-		}
+		j.bad(one.Object, "its values cannot be read: "+one.why.Error())
 	}
 	var differing []bucket
 	for at, sum := range filed.sums() {

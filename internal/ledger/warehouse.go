@@ -85,6 +85,9 @@ func (a arrived) where() string {
 	return "\n  where " + strings.Join(conditions, " and ")
 }
 
+// filter is where, to which conditions can be added by and.
+func (a arrived) filter() string { return cmp.Or(a.where(), "\n  where true") }
+
 // labels let a bill be split by what caused it.
 var labels = map[string]string{"application": "stationflow", "component": "ledger"}
 
@@ -93,7 +96,7 @@ var labels = map[string]string{"application": "stationflow", "component": "ledge
 func (w *Warehouse) query(table string, in arrived) *bigquery.Query {
 	source, where := "`"+w.Dataset+"."+table+"`", in.where()
 	if table == QuarantineTable {
-		source, where = "(select * from "+source+cmp.Or(where, " where true")+stillRefused+")", ""
+		source, where = "(select * from "+source+in.filter()+stillRefused+")", ""
 	}
 	q := w.Client.Query(fmt.Sprintf(wordsSQL, source, where))
 	q.Labels = labels

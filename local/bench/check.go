@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -140,6 +141,22 @@ func (t *tally) err(counts func(*entry) bool) error {
 
 // parquetFile reads a file of rows; topic is "" for quarantine.
 func (t *tally) parquetFile(path, topic string) error {
+	return withParquet(path, func(f *parquet.File) error {
+		r, err := t.reader(topic, columnsOf(f))
+		if err != nil {
+			return err
+		}
+		for _, group := range f.RowGroups() {
+			if err := r.rowGroup(group); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// withParquet opens a file for as long as read runs.
+func withParquet(path string, read func(*parquet.File) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -151,22 +168,17 @@ func (t *tally) parquetFile(path, topic string) error {
 	}
 	f, err := parquet.OpenFile(file, info.Size())
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	var columns []string
+	return read(f)
+}
+
+// columnsOf are the names of a file's columns, those of groups with dots.
+func columnsOf(f *parquet.File) (names []string) {
 	for _, path := range f.Schema().Columns() {
-		columns = append(columns, strings.Join(path, "."))
+		names = append(names, strings.Join(path, "."))
 	}
-	r, err := t.reader(topic, columns)
-	if err != nil {
-		return err
-	}
-	for _, group := range f.RowGroups() {
-		if err := r.rowGroup(group); err != nil {
-			return err
-		}
-	}
-	return nil
+	return names
 }
 
 func (r *reader) rowGroup(group parquet.RowGroup) (err error) {

@@ -250,21 +250,10 @@ func countRows(folder, topic string) (rows, size int64, err error) {
 		case entry.IsDir() || hidden:
 			return nil
 		}
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err != nil {
-			return err
-		}
-		f, err := parquet.OpenFile(file, info.Size())
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(path), err)
-		}
-		rows, size = rows+f.NumRows(), size+info.Size()
-		return lacking(f, topic)
+		return withParquet(path, func(f *parquet.File) error {
+			rows, size = rows+f.NumRows(), size+f.Size()
+			return lacking(f, topic)
+		})
 	})
 	return rows, size, err
 }
@@ -277,10 +266,7 @@ func entryName(entry fs.DirEntry) string {
 }
 
 func lacking(f *parquet.File, topic string) error {
-	var columns []string
-	for _, path := range f.Schema().Columns() {
-		columns = append(columns, strings.Join(path, "."))
-	}
+	columns := columnsOf(f)
 	schema, _ := event.SchemaOf(topic)
 	for _, c := range schema.Columns {
 		if !c.Nullable && !slices.Contains(columns, c.Name) {

@@ -1,14 +1,10 @@
 package dbtequal
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"reflect"
 	"regexp"
 	"slices"
@@ -40,25 +36,10 @@ type batchOfCore struct {
 }
 
 // A coreCompiler is a Python in which dbt-core compiles projects of many cases.
-type coreCompiler struct {
-	in  io.Writer
-	out *bufio.Reader
-}
+type coreCompiler struct{ *conversation }
 
 func startCompiler(t *testing.T) *coreCompiler {
-	process := exec.Command(python(t), "generated.py")
-	process.Stderr = os.Stderr
-	process.Env = append(os.Environ(), "DBT_SEND_ANONYMOUS_USAGE_STATS=false", "DBT_VERSION_CHECK=false", "DBT_USE_COLORS=false", "SET=value")
-	in, err := process.StdinPipe()
-	check(t, err)
-	out, err := process.StdoutPipe()
-	check(t, err)
-	check(t, process.Start())
-	t.Cleanup(func() {
-		check(t, in.Close())
-		check(t, process.Wait())
-	})
-	return &coreCompiler{in, bufio.NewReader(out)}
+	return &coreCompiler{converse(t, "generated.py", "SET=value")}
 }
 
 func (c *coreCompiler) compile(t *testing.T, f frame, cases []generated) (answer batchOfCore) {
@@ -68,13 +49,7 @@ func (c *coreCompiler) compile(t *testing.T, f frame, cases []generated) (answer
 	for _, one := range cases {
 		asked[one.name] = one.selections
 	}
-	line, err := json.Marshal(map[string]any{"folder": folder, "cases": asked})
-	check(t, err)
-	_, err = c.in.Write(append(line, '\n'))
-	check(t, err)
-	read, err := c.out.ReadBytes('\n')
-	check(t, err)
-	check(t, json.Unmarshal(read, &answer))
+	c.ask(t, map[string]any{"folder": folder, "cases": asked}, &answer)
 	return answer
 }
 

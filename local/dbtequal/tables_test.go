@@ -213,17 +213,17 @@ func writeSchema(out *strings.Builder, schema bigquery.Schema, indent string) {
 	}
 }
 
-// A coreProcess is a Python that runs dbt-core.
-type coreProcess struct {
-	in       io.Writer
-	out      *bufio.Reader
-	endpoint string
+// A conversation is with a Python in which dbt-core works: it answers each line
+// of JSON with one.
+type conversation struct {
+	in  io.Writer
+	out *bufio.Reader
 }
 
-func startCore(t *testing.T, w *staged.Warehouse) *coreProcess {
-	process := exec.Command(python(t), "build.py")
+func converse(t *testing.T, program string, environment ...string) *conversation {
+	process := exec.Command(python(t), program)
 	process.Stderr = os.Stderr
-	process.Env = append(os.Environ(), "DBT_SEND_ANONYMOUS_USAGE_STATS=false", "DBT_VERSION_CHECK=false", "DBT_USE_COLORS=false")
+	process.Env = append(append(os.Environ(), "DBT_SEND_ANONYMOUS_USAGE_STATS=false", "DBT_VERSION_CHECK=false", "DBT_USE_COLORS=false"), environment...)
 	in, err := process.StdinPipe()
 	check(t, err)
 	out, err := process.StdoutPipe()
@@ -233,7 +233,28 @@ func startCore(t *testing.T, w *staged.Warehouse) *coreProcess {
 		check(t, in.Close())
 		check(t, process.Wait())
 	})
-	return &coreProcess{in, bufio.NewReader(out), w.Config.RESTEndpoint}
+	return &conversation{in, bufio.NewReader(out)}
+}
+
+func (c *conversation) ask(t *testing.T, question, answer any) {
+	t.Helper()
+	line, err := json.Marshal(question)
+	check(t, err)
+	_, err = c.in.Write(append(line, '\n'))
+	check(t, err)
+	read, err := c.out.ReadBytes('\n')
+	check(t, err)
+	check(t, json.Unmarshal(read, answer))
+}
+
+// A coreProcess is a Python that runs dbt-core on a warehouse.
+type coreProcess struct {
+	*conversation
+	endpoint string
+}
+
+func startCore(t *testing.T, w *staged.Warehouse) *coreProcess {
+	return &coreProcess{converse(t, "build.py"), w.Config.RESTEndpoint}
 }
 
 // A builtByCore is what dbt-core made of a project.
@@ -245,14 +266,8 @@ type builtByCore struct {
 
 func (c *coreProcess) call(t *testing.T, folder, dataset string, command []string) (built builtByCore) {
 	t.Helper()
-	line, err := json.Marshal(map[string]any{
+	c.ask(t, map[string]any{
 		"folder": folder, "command": command, "env": map[string]string{"DATASET": dataset, "ENDPOINT": c.endpoint},
-	})
-	check(t, err)
-	_, err = c.in.Write(append(line, '\n'))
-	check(t, err)
-	answer, err := c.out.ReadBytes('\n')
-	check(t, err)
-	check(t, json.Unmarshal(answer, &built))
+	}, &built)
 	return built
 }

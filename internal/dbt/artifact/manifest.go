@@ -86,7 +86,7 @@ func reads(p *project.Project, of *project.Resource) (refs []fields, sources [][
 		if source := p.Source(id); source != nil {
 			sources = append(sources, []string{source.SourceName, source.Name})
 		} else {
-			refs = append(refs, fields{"name": id[strings.LastIndex(id, ".")+1:], "package": nil, "version": nil})
+			refs = append(refs, fields{"name": project.NameOf(id), "package": nil, "version": nil})
 		}
 	}
 	return refs, sources

@@ -55,7 +55,7 @@ func Of(p *project.Project, found map[string]*bigquery.TableMetadata, relations 
 var types = map[bigquery.TableType]string{bigquery.RegularTable: "table", bigquery.ViewTable: "view", bigquery.MaterializedView: "materialized view"}
 
 func table(id, relation string, m *bigquery.TableMetadata) fields {
-	parts := strings.Split(strings.Trim(relation, "`"), "`.`")
+	at := project.ParseRelation(relation)
 	var comment any
 	if m.Description != "" {
 		comment = m.Description
@@ -65,7 +65,7 @@ func table(id, relation string, m *bigquery.TableMetadata) fields {
 	return fields{
 		"unique_id": id, "columns": columns, "stats": stats(m),
 		"metadata": fields{
-			"type": cmp.Or(types[m.Type], "external"), "database": parts[0], "schema": parts[1], "name": parts[2], "comment": comment, "owner": nil,
+			"type": cmp.Or(types[m.Type], "external"), "database": at.Database, "schema": at.Schema, "name": at.Identifier, "comment": comment, "owner": nil,
 		},
 	}
 }

@@ -42,7 +42,7 @@ func (l *loader) checkAccess() error {
 			return fmt.Errorf("%s: %s is in the group %q, which no yml file has: add it under groups", of.Path, of.Name, group)
 		}
 		for _, id := range of.Reads {
-			if read := l.byID(id); read != nil && read.Access() == private && (group == "" || group != groupOf(read.Config.All)) {
+			if read := l.ByID(id); read != nil && read.Access() == private && (group == "" || group != groupOf(read.Config.All)) {
 				return fmt.Errorf("%s: ref: the model %s is private to its group, and %s is not in it: give both the same group, or another access", of.Path, read.Name, of.Name)
 			}
 		}

@@ -217,7 +217,7 @@ func (r *rendering) getRelation(a *jinja.Arguments) (jinja.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.existing(relationOf(relation(parts[0], parts[1], parts[2])))
+	return r.existing(ParseRelation(relation(parts[0], parts[1], parts[2])))
 }
 
 func (r *rendering) loadRelation(a *jinja.Arguments) (jinja.Value, error) {

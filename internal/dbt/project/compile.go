@@ -56,7 +56,7 @@ func (r *rendering) input(id, called string) (jinja.Value, error) {
 	if !given {
 		return nil, fmt.Errorf("the unit test has no input %s: give one, if it has no rows", called)
 	}
-	return relationOf(name), nil
+	return ParseRelation(name), nil
 }
 
 // Read is where ref finds a model's rows.
@@ -145,7 +145,7 @@ func (p *Project) labelled(sql string, r *rendering) string {
 		return sql
 	}
 	for _, id := range r.reads {
-		if model := p.byID(id); model != nil && model.Config.Materialized != Ephemeral {
+		if model := p.ByID(id); model != nil && model.Config.Materialized != Ephemeral {
 			sql = strings.ReplaceAll(sql, "'"+r.compilation.Relation(model)+"'", "'"+p.Relation(model)+"'")
 		}
 	}
@@ -176,7 +176,7 @@ func (p *Project) Memory(model *Model, relation string, c Compilation) (string, 
 	if of == nil {
 		return "", fmt.Errorf("%s: meta.memory names the macro %s, and there is none", model.Path, macro)
 	}
-	sql, err := r.call(of, macro, relationOf(relation))
+	sql, err := r.call(of, macro, ParseRelation(relation))
 	if err != nil {
 		return "", fmt.Errorf("making the question of meta.memory: %w", err)
 	}
@@ -188,7 +188,7 @@ func (p *Project) Memory(model *Model, relation string, c Compilation) (string, 
 func (m *Model) checkReads(reads []string) error {
 	for _, id := range reads {
 		if !slices.Contains(m.Reads, id) {
-			kind, name := "ref", id[strings.LastIndex(id, ".")+1:]
+			kind, name := "ref", NameOf(id)
 			if strings.HasPrefix(id, TypeSource+".") {
 				kind = "source"
 			}

@@ -97,7 +97,7 @@ var errInput = errors.New("an input is ref(…), source(…) or this")
 // seedOf is the seed that an input names, or nil.
 func (l *loader) seedOf(doc *document, input string) *Model {
 	id, _ := l.inputOf(doc.in, doc.file, input)
-	if seed := l.byID(id); seed != nil && seed.Type == TypeSeed {
+	if seed := l.ByID(id); seed != nil && seed.Type == TypeSeed {
 		return seed
 	}
 	return nil

@@ -170,11 +170,11 @@ func (r *rendering) object(name string) (jinja.Value, bool) {
 		}
 		if r.compilation.Inputs != nil {
 			if name, given := r.compilation.Inputs[r.model.ID]; given {
-				return relationOf(name), true
+				return ParseRelation(name), true
 			}
 			return nil, true
 		}
-		return relationOf(cmp.Or(r.compilation.This, r.compilation.relation(r.project, r.model))), true
+		return ParseRelation(cmp.Or(r.compilation.This, r.compilation.relation(r.project, r.model))), true
 	case "model":
 		if r.model == nil {
 			return nil, false
@@ -219,7 +219,7 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 		}
 		return &Relation{Identifier: cteOf(model), text: cteOf(model)}, nil
 	}
-	return r.inBatch(relationOf(r.compilation.Read(r.project, model)), model.Config.EventTime, model.Columns), nil
+	return r.inBatch(ParseRelation(r.compilation.Read(r.project, model)), model.Config.EventTime, model.Columns), nil
 }
 
 func (r *rendering) note(id string) {
@@ -247,7 +247,7 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 	if v, err := r.input(source.ID, "source('"+names[0]+"', '"+names[1]+"')"); v != nil || err != nil {
 		return v, err
 	}
-	return r.inBatch(relationOf(source.Relation), source.eventTime, source.columns), nil
+	return r.inBatch(ParseRelation(source.Relation), source.eventTime, source.columns), nil
 }
 
 // sourceNamed finds a source in the resource's package, in the project, or in

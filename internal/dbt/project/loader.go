@@ -188,7 +188,7 @@ func (l *loader) inOrder() ([]*Model, error) {
 func (l *loader) parents(model *Model) []*Model {
 	var parents []*Model
 	for _, id := range model.Reads {
-		if parent := l.byID(id); parent != nil {
+		if parent := l.ByID(id); parent != nil {
 			parents = append(parents, parent)
 		}
 	}

@@ -247,7 +247,7 @@ func (m *Model) inOrder(key string, value any) (jinja.Value, error) {
 // modelObject is the variable model.
 func (r *rendering) modelObject() jinja.Value {
 	m := r.model
-	relation := relationOf(r.project.Relation(m))
+	relation := ParseRelation(r.project.Relation(m))
 	config := maps.Clone(unset)
 	maps.Copy(config, m.Config.All)
 	entries := map[string]jinja.Value{

@@ -201,9 +201,12 @@ func (m *Model) Table() string {
 	return m.Name
 }
 
-// byID returns the model or seed of an id, or nil.
-func (p *Project) byID(id string) *Model {
-	model := p.models[id[strings.LastIndex(id, ".")+1:]]
+// NameOf is the name within an id: its last part.
+func NameOf(id string) string { return id[strings.LastIndex(id, ".")+1:] }
+
+// ByID returns the model, seed or snapshot of an id, or nil.
+func (p *Project) ByID(id string) *Model {
+	model := p.models[NameOf(id)]
 	if model == nil || model.ID != id {
 		return nil
 	}
@@ -224,7 +227,7 @@ func (p *Project) test(id string) *Test {
 func (p *Project) Through(ids []string) []string {
 	var out []string
 	for _, id := range ids {
-		model := p.byID(id)
+		model := p.ByID(id)
 		switch {
 		case model != nil && model.Config.Materialized == Ephemeral:
 			out = append(out, p.Through(model.Reads)...)

@@ -15,8 +15,9 @@ type Relation struct {
 	shown                        string // in place of the text; "" for the same
 }
 
-// relationOf reads a quoted name.
-func relationOf(text string) *Relation {
+// ParseRelation reads a quoted name; one without three parts is an identifier
+// alone.
+func ParseRelation(text string) *Relation {
 	parts := strings.Split(strings.Trim(text, "`"), "`.`")
 	if len(parts) != 3 {
 		return &Relation{Identifier: text, text: text}
@@ -101,7 +102,7 @@ var api = &refuser{"api", map[string]jinja.Value{
 				}
 				parts[i] = text
 			}
-			return relationOf(relation(parts[0], parts[1], parts[2])), nil
+			return ParseRelation(relation(parts[0], parts[1], parts[2])), nil
 		}),
 		"add_ephemeral_prefix": jinja.Func(func(a *jinja.Arguments) (jinja.Value, error) {
 			names, err := words(a, 1, 1)

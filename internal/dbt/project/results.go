@@ -33,7 +33,7 @@ func (p *Project) resultList(results []RunResult) jinja.Value {
 
 // nodeOf is what a result says of its model or test; nil for another id.
 func (p *Project) nodeOf(id string) jinja.Value {
-	if model := p.byID(id); model != nil {
+	if model := p.ByID(id); model != nil {
 		node := (&rendering{project: p, in: model.in, model: model}).modelObject().(*refuser)
 		node.entries["relation_name"] = p.Relation(model)
 		return node

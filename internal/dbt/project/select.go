@@ -196,7 +196,7 @@ func matcher(method, value string) (match, error) {
 		return func(_ *Project, r *Resource) bool { return matchesName(r, value) }, nil
 	case "path":
 		return func(p *Project, r *Resource) bool {
-			model := p.byID(r.ID)
+			model := p.ByID(r.ID)
 			return matchesPath(value, r.Path) || model != nil && model.patched != "" && matchesParts(strings.Split(value, "/"), strings.Split(model.patched, "/"))
 		}, nil
 	case "file":
@@ -241,7 +241,7 @@ func matcher(method, value string) (match, error) {
 		return func(p *Project, r *Resource) bool { return p.states[value][r.ID] }, nil
 	case "config.materialized":
 		return func(p *Project, r *Resource) bool {
-			model := p.byID(r.ID)
+			model := p.ByID(r.ID)
 			return model != nil && model.Config.Materialized == value
 		}, nil
 	}

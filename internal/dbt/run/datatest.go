@@ -34,8 +34,8 @@ func (r *run) isUntested() bool { return r.tested != "" && r.known.Tested != r.t
 // it fails that model stays due, so that the next run tests it again.
 func (r *run) isOfBuilt(test *project.Test) bool {
 	return slices.ContainsFunc(r.project.Through(test.Reads), func(id string) bool {
-		model := r.project.Model(nameOf(id))
-		return model != nil && model.ID == id && r.building[model.Name]
+		model := r.project.ByID(id)
+		return model != nil && r.building[model.Name]
 	})
 }
 
@@ -77,7 +77,7 @@ func (r *run) noteTest(test *project.Test, found finding) {
 	if entry.Status == failed && !r.options.NoModels {
 		r.unproven = r.unproven || !r.isOfBuilt(test)
 		for _, id := range slices.Concat(r.project.Through(test.Reads), r.basesOf(test.Reads)) {
-			if model := r.project.Model(nameOf(id)); model != nil && model.ID == id {
+			if r.project.ByID(id) != nil {
 				r.block(id, "its test "+test.Name+" failed")
 			}
 		}
@@ -93,9 +93,9 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 		return false
 	}
 	return r.isUntested() || slices.ContainsFunc(reads, func(id string) bool {
-		model := r.project.Model(nameOf(id))
+		model := r.project.ByID(id)
 		return r.changed[id] || strings.HasPrefix(id, project.TypeSource+".") ||
-			model != nil && model.ID == id && !model.Stored() && r.showsNews(model)
+			model != nil && !model.Stored() && r.showsNews(model)
 	})
 }
 
@@ -103,8 +103,8 @@ func (r *run) isTestNeeded(test *project.Test) bool {
 // build. Hold mu.
 func (r *run) readsUnbuilt(test *project.Test) bool {
 	return slices.ContainsFunc(r.project.Through(test.Reads), func(id string) bool {
-		model := r.project.Model(nameOf(id))
-		return model != nil && model.ID == id && (r.built[model.Name].status == failed || r.built[model.Name].status == skipped)
+		model := r.project.ByID(id)
+		return model != nil && (r.built[model.Name].status == failed || r.built[model.Name].status == skipped)
 	})
 }
 

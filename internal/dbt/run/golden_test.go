@@ -144,7 +144,7 @@ func TestCompile_IsDeterministic(t *testing.T) {
 func names(ids []string) []string {
 	var out []string
 	for _, id := range ids {
-		out = append(out, nameOf(id))
+		out = append(out, project.NameOf(id))
 	}
 	return out
 }

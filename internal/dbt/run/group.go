@@ -30,8 +30,8 @@ type group struct {
 func (r *Runner) basesOf(reads []string) []string {
 	var bases []string
 	for _, id := range r.project.Through(reads) {
-		model := r.project.Model(nameOf(id))
-		if model == nil || model.ID != id || model.Stored() {
+		model := r.project.ByID(id)
+		if model == nil || model.Stored() {
 			bases = append(bases, id)
 			continue
 		}

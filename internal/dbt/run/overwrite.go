@@ -153,7 +153,7 @@ func (r *run) memoryOf(model *project.Model) []any {
 			continue
 		}
 		at := slices.IndexFunc(last.Memory, func(row map[string]any) bool {
-			return row["source"] == nameOf(id)
+			return row["source"] == project.NameOf(id)
 		})
 		if at < 0 || slices.Contains(slices.Collect(maps.Values(last.Memory[at])), any(nil)) {
 			return nil

@@ -276,7 +276,7 @@ func (r *run) block(id, cause string) {
 	r.broken[id] = cause
 	for _, other := range r.project.Models {
 		if slices.Contains(r.project.Through(other.Reads), id) {
-			r.block(other.ID, nameOf(id)+" failed")
+			r.block(other.ID, project.NameOf(id)+" failed")
 		}
 	}
 }

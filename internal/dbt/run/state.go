@@ -79,7 +79,7 @@ func inputsOf(p *project.Project, model *project.Model) inputs {
 				in.sources = append(in.sources, id)
 				continue
 			}
-			parent := p.Model(nameOf(id))
+			parent := p.Model(project.NameOf(id))
 			if parent.Config.Materialized != project.Ephemeral {
 				in.models = append(in.models, parent.Name)
 			}
@@ -92,9 +92,6 @@ func inputsOf(p *project.Project, model *project.Model) inputs {
 	slices.Sort(in.sources)
 	return in
 }
-
-// nameOf is the name in a model's id.
-func nameOf(id string) string { return id[strings.LastIndex(id, ".")+1:] }
 
 // A plan says, for one moment, from what each model would be made.
 type plan struct {

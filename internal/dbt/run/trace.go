@@ -55,7 +55,7 @@ func (r *run) describe(span *tracing.Span, model *project.Model, done building) 
 func (r *run) window(model *project.Model) (rows []string) {
 	last := r.known.Models[model.Name].Sources
 	for _, id := range r.plan.inputs[model.Name].sources {
-		rows = append(rows, fmt.Sprintf("%s: %d rows, %d at the last run", nameOf(id), r.rows[id], last[id]))
+		rows = append(rows, fmt.Sprintf("%s: %d rows, %d at the last run", project.NameOf(id), r.rows[id], last[id]))
 	}
 	return rows
 }

@@ -107,7 +107,7 @@ func (r *running) actual() (string, error) {
 		if _, twice := inputs[id]; twice {
 			return "", fmt.Errorf("the input %s comes twice", text)
 		}
-		inputs[id] = fmt.Sprintf("__dbt__cte__%d__%s", len(ids), id[strings.LastIndex(id, ".")+1:])
+		inputs[id] = fmt.Sprintf("__dbt__cte__%d__%s", len(ids), project.NameOf(id))
 		ids, rows[id] = append(ids, id), given
 	}
 	compiled, err := r.project.Compile(r.project.Model(r.test.Model), r.compilation(inputs))
@@ -135,7 +135,7 @@ func (r *running) fixture(id string, of *jinja.Dict) (string, error) {
 	if sql, isText := rows.(string); isText {
 		return sql, nil
 	}
-	name := id[strings.LastIndex(id, ".")+1:]
+	name := project.NameOf(id)
 	columns, err := r.columnsOf(id)
 	if err != nil {
 		return "", err
@@ -152,15 +152,15 @@ func (r *running) columnsOf(id string) ([]project.Column, error) {
 	if source := r.project.Source(id); source != nil {
 		relation = source.Relation
 	} else {
-		model := r.project.Model(id[strings.LastIndex(id, ".")+1:])
+		model := r.project.Model(project.NameOf(id))
 		relation = r.w.Compilation.Read(r.project, model)
 	}
-	parts := strings.Split(strings.Trim(relation, "`"), "`.`")
-	if len(parts) != 3 {
+	at := project.ParseRelation(relation)
+	if at.Schema == "" {
 		return nil, nil
 	}
 	found, err := r.w.Compilation.Query(fmt.Sprintf(
-		"select column_name, data_type from `%s`.`%s`.INFORMATION_SCHEMA.COLUMNS where table_name = '%s' order by ordinal_position", parts[0], parts[1], parts[2]))
+		"select column_name, data_type from `%s`.`%s`.INFORMATION_SCHEMA.COLUMNS where table_name = '%s' order by ordinal_position", at.Database, at.Schema, at.Identifier))
 	var columns []project.Column
 	for _, row := range found {
 		column := project.Column{}
