@@ -235,7 +235,11 @@ func (l *loader) addTest(test *Test, declared map[string]any) error {
 		}
 	}
 	if test.Kind == Singular { // its own config() wins over the yml entry
+		disabled := config["enabled"] == false
 		apply()
+		if disabled { // in dbt_project.yml: a yml entry does not enable it again
+			config["enabled"] = false
+		}
 	}
 	r := &rendering{project: l.Project, in: test.in, config: config, file: test.Path, ofTest: true}
 	switch _, err := test.compile(r); {
