@@ -95,8 +95,15 @@ type Batch struct {
 // looks at every record.
 func (b *Batch) Ranges() Ranges {
 	var ranges rangesBuilder
-	for i := range b.Records {
-		ranges.add(b.Records[i].Partition, b.Records[i].Offset)
+	for rest := b.Records; len(rest) > 0; {
+		// Of a run of one partition's records, in order, the ends are enough.
+		end := 1
+		for end < len(rest) && rest[end].Partition == rest[0].Partition && rest[end].Offset > rest[end-1].Offset {
+			end++
+		}
+		ranges.add(rest[0].Partition, rest[0].Offset)
+		ranges.add(rest[end-1].Partition, rest[end-1].Offset)
+		rest = rest[end:]
 	}
 	return ranges.ranges
 }

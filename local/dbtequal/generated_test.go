@@ -298,7 +298,8 @@ func compareGenerated(t *testing.T, seed, first, last int) {
 var noCase = regexp.MustCompile(`(?s)\[\d+:\d+\].*|[\w/]*case\d+[\w/.]*|:\d+|\d+`)
 
 // whenBuilt are errors that dbt-core, or BigQuery, has when a model is built.
-var whenBuilt = []string{"needs partition_by", "exclude each other", "BigQuery", "of the wrong type", "it is warn or error"}
+var whenBuilt = []string{"needs partition_by", "exclude each other", "BigQuery", "of the wrong type", "it is warn or error",
+	"partition_by is not a dict", "materialized is", "write a comparison", "it is one character"}
 
 // A refusal is a case that the runner refuses.
 type refusal struct {

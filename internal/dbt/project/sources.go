@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
@@ -83,6 +84,9 @@ func (l *loader) addTable(folder string, doc *document, of, table ast.Node, sour
 func (l *loader) configureSource(doc *document, source *Source, of, table ast.Node) (err error) {
 	source.enabled = true
 	own, over := l.settingsOf(doc.in, source.FQN, func(s *settings) *configTree { return s.sources })
+	if err := errors.Join(checkSettings(own), checkSettings(over)); err != nil {
+		return err
+	}
 	delete(own, "tags") // those of the yml file take their place in dbt, even none
 	delete(own, "meta")
 	if err := source.configure(own); err != nil {
@@ -136,9 +140,6 @@ func (s *Source) configure(settings map[string]any) error {
 		return err
 	}
 	for key, value := range settings {
-		if err := checkType("source config", key, value); err != nil {
-			return fmt.Errorf("%s: sources: %w", settingsFile, err)
-		}
 		switch key {
 		case "enabled":
 			s.enabled = value == true
@@ -146,6 +147,17 @@ func (s *Source) configure(settings map[string]any) error {
 			s.Tags, _ = stringList(value)
 		case "freshness", "loaded_at_field":
 			return fmt.Errorf("%s: sources: %s is not supported here: write it in the source's yml file", settingsFile, key)
+		}
+	}
+	return nil
+}
+
+// checkSettings refuses settings of dbt_project.yml of the wrong type, also those
+// that the yml file overrides.
+func checkSettings(settings map[string]any) error {
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if err := checkType("source config", key, settings[key]); err != nil {
+			return fmt.Errorf("%s: sources: %w", settingsFile, err)
 		}
 	}
 	return nil
