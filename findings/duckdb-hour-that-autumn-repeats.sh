@@ -1,5 +1,5 @@
 #!/bin/sh
-# The hour that autumn repeats, in DuckDB 2.0.0: a local time in it is taken for
+# The hour that autumn repeats, in DuckDB 2.0.1: a local time in it is taken for
 # the second one, where BigQuery, Java and Python (fold 0) take the first. That
 # alone moves each such event by an hour between two engines. And date_trunc
 # of a TIMESTAMPTZ goes through local time: 00:30 UTC, which is 02:30 in Berlin
@@ -16,7 +16,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check duckdb==2.0.0 tzdata==2025.2
+venv/bin/pip install -q --disable-pip-version-check duckdb==2.0.1 tzdata==2025.2
 cat > finding.py <<'PY'
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo

@@ -1,5 +1,5 @@
 #!/bin/sh
-# DuckDB 2.0.0 has no Parquet type for its 128-bit integers, and writes them as
+# DuckDB 2.0.1 has no Parquet type for its 128-bit integers, and writes them as
 # DOUBLE without a word. sum() of a BIGINT column is such an integer, so that a
 # sum of ids or of microseconds that goes through a file is another number.
 # The other way round, a decimal of more than 38 digits, which Parquet has, and
@@ -17,7 +17,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check duckdb==2.0.0 pyarrow==26.0.1
+venv/bin/pip install -q --disable-pip-version-check duckdb==2.0.1 pyarrow==26.0.1
 cat > finding.py <<'PY'
 from decimal import Decimal
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sqlglot 30.30.0 leaves these functions of BigQuery as they are for DuckDB 2.0.0,
+# sqlglot 30.30.0 leaves these functions of BigQuery as they are for DuckDB 2.0.1,
 # which has them too, with other results, and warns of none:
 # - CAST of FLOAT64 to INT64 rounds halves away from zero in BigQuery, to the even
 #   neighbour in DuckDB: 2.5 is 3 there and 2 here.
@@ -20,7 +20,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check sqlglot==30.30.0 duckdb==2.0.0
+venv/bin/pip install -q --disable-pip-version-check sqlglot==30.30.0 duckdb==2.0.1
 cat > finding.py <<'PY'
 import duckdb
 import sqlglot

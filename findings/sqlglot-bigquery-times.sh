@@ -12,7 +12,7 @@
 # What BigQuery gives is by its documentation of these functions.
 #
 # Instead: look at each such function before a model's tests run on DuckDB;
-# DATE_SUB('hour', …), EPOCH_US(…) // 1000000 and explicit AT TIME ZONE say it.
+# DATE_SUB('hour', …), FLOOR(EPOCH(…)) and an explicit AT TIME ZONE say it.
 #
 # Runs what comes out, and prints BigQuery's result, DuckDB's and the statement.
 # Needs Python. Exits 1 when the behaviour has changed.
@@ -21,7 +21,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check sqlglot==30.30.0 duckdb==2.0.0
+venv/bin/pip install -q --disable-pip-version-check sqlglot==30.30.0 duckdb==2.0.1
 cat > finding.py <<'PY'
 import duckdb
 import sqlglot
