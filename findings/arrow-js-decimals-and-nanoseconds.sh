@@ -1,13 +1,14 @@
 #!/bin/sh
-# apache-arrow 21.2.0 for JavaScript reads values of Arrow files otherwise than the
-# file says, without an error:
-# - A decimal is given without its scale: 123.45 is 12345, as text and as number,
-#   though the column's type knows the scale.
-# - A timestamp is a number of milliseconds of 53 bits, so that one in nanoseconds
-#   loses its last two or three digits, and two different ones may be equal.
+# apache-arrow 21.2.0 for JavaScript reads values of Arrow files otherwise than
+# the file says, without an error:
+# - A decimal is given without its scale: 123.45 is 12345, as text and as
+#   number, though the column's type knows the scale.
+# - A timestamp is a number of milliseconds of 53 bits, so that one in
+#   nanoseconds loses its last two or three digits, and two different ones may
+#   be equal.
 #
-# Instead: divide by 10 ** type.scale oneself, on the text; read the column's raw
-# values (vector.data[0].values), which are the nanoseconds as BigInt.
+# Instead: divide by 10 ** type.scale oneself, on the text; read the column's
+# raw values (vector.data[0].values), which are the nanoseconds as BigInt.
 #
 # Writes such columns with pyarrow, and prints what comes out. Needs Node and
 # Python. Exits 1 when the behaviour has changed.

@@ -4,12 +4,12 @@
 # type (Avro's specification: a string's code points 0 to 255 are the bytes of a
 # bytes or fixed). Two libraries hand it on as it is, without an error:
 # - fastavro 1.13.1 gives str for bytes, the text 'NaN' for a double, and plain
-#   numbers for dates and timestamps, though each record that has the field gives
-#   bytes, float and datetime;
+#   numbers for dates and timestamps, though each record that has the field
+#   gives bytes, float and datetime;
 # - Apache's avro 1.12.2 encodes the string as UTF-8: the byte ff becomes two.
 #
-# Instead: make the new field a union with null first and null as its default, and
-# put the value in by hand.
+# Instead: make the new field a union with null first and null as its default,
+# and put the value in by hand.
 #
 # Reads a record without these fields with both, and prints the defaults. Needs
 # Python. Exits 1 when the behaviour has changed.

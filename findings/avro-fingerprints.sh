@@ -1,19 +1,19 @@
 #!/bin/sh
-# Avro identifies a schema by the fingerprint of its Parsing Canonical Form, which
-# strips all attributes but a few: a long with a logical type is "long" there.
-# Three libraries keep something of it, so that they give another fingerprint to
-# one and the same schema: hamba/avro 2.31.0 keeps the logical type, goavro 2.15.0
-# and Apache's avro 1.12.2 for Python the braces around the type. fastavro 1.13.1
-# and Java's library (1.12.2) do as the specification says. A message with the
-# fingerprint in front (single object encoding), or a cache by fingerprint, is
-# then not understood by a program in another language, and only for schemas
-# that have a logical type.
+# Avro identifies a schema by the fingerprint of its Parsing Canonical Form,
+# which strips all attributes but a few: a long with a logical type is "long"
+# there. Three libraries keep something of it, so that they give another
+# fingerprint to one and the same schema: hamba/avro 2.31.0 keeps the logical
+# type, goavro 2.15.0 and Apache's avro 1.12.2 for Python the braces around the
+# type. fastavro 1.13.1 and Java's library (1.12.2) do as the specification
+# says. A message with the fingerprint in front (single object encoding), or a
+# cache by fingerprint, is then not understood by a program in another language,
+# and only for schemas that have a logical type.
 #
-# Instead: send the schema's id from a registry, or compute the fingerprint once,
-# with Java or fastavro, and hand it on.
+# Instead: send the schema's id from a registry, or compute the fingerprint
+# once, with Java or fastavro, and hand it on.
 #
-# Prints four canonical forms of one schema. Needs Go and Python. Exits 1 when the
-# behaviour has changed.
+# Prints four canonical forms of one schema. Needs Go and Python. Exits 1 when
+# the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,18 +1,18 @@
 #!/bin/sh
-# A field of an Avro schema changes from timestamp-millis to timestamp-micros, or
-# a decimal from scale 2 to 3. To Java's library (avro 1.12.2), whose check
-# registries build on, that is compatible, because the types below are the same. It
-# then reads old values by the new schema: 2026 becomes 1970, and 1.23
-# becomes 0.123, without an error. hamba/avro for Go does so too. fastavro 1.13.1
-# and Apache's own library for Python read them by the writer's schema, and
-# rightly. So consumers in two languages disagree about every old record of a
-# topic.
+# A field of an Avro schema changes from timestamp-millis to timestamp-micros,
+# or a decimal from scale 2 to 3. To Java's library (avro 1.12.2), whose check
+# registries build on, that is compatible, because the types below are the same.
+# It then reads old values by the new schema: 2026 becomes 1970, and 1.23
+# becomes 0.123, without an error. hamba/avro for Go does so too. fastavro
+# 1.13.1 and Apache's own library for Python read them by the writer's schema,
+# and rightly. So consumers in two languages disagree about every old record of
+# a topic.
 #
 # Instead: add a field with the new type and another name.
 #
 # Writes a record with the old schema, reads it with the new one in Java and in
-# Python, and prints both. Needs Java, Maven and Python. Exits 1 when the behaviour
-# has changed.
+# Python, and prints both. Needs Java, Maven and Python. Exits 1 when the
+# behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

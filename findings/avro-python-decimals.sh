@@ -1,11 +1,11 @@
 #!/bin/sh
 # Apache's avro 1.12.2 for Python takes the digits of a Decimal as they are, and
 # not its value at the schema's scale. One with fewer digits behind the point
-# than the scale is written 10 or 100 times too small, without an error: 1.5 in a
-# decimal of scale 2 is read back as 0.15, by every library. It does not look at
-# the precision either: 12345.67 in one of 4 digits is written whole, and rounded
-# when it is read. fastavro 1.13.1 writes the first rightly, and refuses the
-# second.
+# than the scale is written 10 or 100 times too small, without an error: 1.5 in
+# a decimal of scale 2 is read back as 0.15, by every library. It does not look
+# at the precision either: 12345.67 in one of 4 digits is written whole, and
+# rounded when it is read. fastavro 1.13.1 writes the first rightly, and refuses
+# the second.
 #
 # Instead: value.quantize(Decimal("0.01")) before writing; or fastavro.
 #

@@ -1,7 +1,7 @@
 #!/bin/sh
 # cloud.google.com/go/bigquery 1.77.0 reads and writes INTERVAL values wrongly:
-# - ParseInterval forgets the sign where the first number behind it is 0:
-#   "0-0 0 -0:30:0", which BigQuery writes for -30 minutes, becomes +30 minutes, and
+# - ParseInterval forgets the sign where the first number behind it is 0: "0-0 0
+#   -0:30:0", which BigQuery writes for -30 minutes, becomes +30 minutes, and
 #   "-0-3 0 0:0:0" +3 months. Python's client (3.47.0) reads both as negative.
 # - String does not write that sign either, and puts one within the fraction:
 #   -0.5 s is "0:0:0.-5".
@@ -10,8 +10,8 @@
 #
 # Instead: select EXTRACT parts, or a difference in microseconds as INT64.
 #
-# Parses, writes and converts such values, and prints them. Needs Go. Exits 1 when
-# the behaviour has changed.
+# Parses, writes and converts such values, and prints them. Needs Go. Exits 1
+# when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,15 @@
 #!/bin/sh
-# cloud.google.com/go/bigquery 1.77.0 rounds a civil.Time to microseconds and does
-# not carry: CivilTimeString of 23:59:59.9999996 is "23:59:59.1000000", nine tenths
-# of a second too early to every reader that takes seven digits, as Go's own
-# time.Parse and civil.ParseTime do. The client uses it for TIME and DATETIME in
-# rows that it inserts and in parameters of queries. Every time with a fraction
-# from .9999995 on is concerned, which clocks with nanoseconds give.
+# cloud.google.com/go/bigquery 1.77.0 rounds a civil.Time to microseconds and
+# does not carry: CivilTimeString of 23:59:59.9999996 is "23:59:59.1000000",
+# nine tenths of a second too early to every reader that takes seven digits, as
+# Go's own time.Parse and civil.ParseTime do. The client uses it for TIME and
+# DATETIME in rows that it inserts and in parameters of queries. Every time with
+# a fraction from .9999995 on is concerned, which clocks with nanoseconds give.
 #
 # Instead: truncate to microseconds first.
 #
-# Writes such times, reads them back, and prints both. Needs Go. Exits 1 when the
-# behaviour has changed.
+# Writes such times, reads them back, and prints both. Needs Go. Exits 1 when
+# the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

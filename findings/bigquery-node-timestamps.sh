@@ -2,18 +2,18 @@
 # Google's BigQuery client for Node (@google-cloud/bigquery 9.3.0) changes
 # timestamps, without an error:
 # - Rows before 1970 whose fraction of a second begins with three zeros come out
-#   one second too early: 1960-06-01 10:00:00.000001 is 09:59:59.000001. One in the
-#   last second before 1970 comes out after it. The client counts seconds towards
-#   1970 and the rest upwards (in @google-cloud/precise-date).
+#   one second too early: 1960-06-01 10:00:00.000001 is 09:59:59.000001. One in
+#   the last second before 1970 comes out after it. The client counts seconds
+#   towards 1970 and the rest upwards (in @google-cloud/precise-date).
 # - BigQuery.timestamp(text) keeps microseconds only of texts with T and Z. Of
-#   BigQuery's own form, 2026-11-29 10:00:00.123456+00, three digits are left, and
-#   so are they of one with an offset.
+#   BigQuery's own form, 2026-11-29 10:00:00.123456+00, three digits are left,
+#   and so are they of one with an offset.
 #
 # Instead: select UNIX_MICROS(at) as STRING, and pass microseconds as INT64 to
 # TIMESTAMP_MICROS.
 #
-# Gives the client such values, as the API does, and prints what it makes of them.
-# Needs Node. Exits 1 when the behaviour has changed.
+# Gives the client such values, as the API does, and prints what it makes of
+# them. Needs Node. Exits 1 when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

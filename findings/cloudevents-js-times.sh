@@ -1,16 +1,16 @@
 #!/bin/sh
-# The CloudEvents SDK for JavaScript (cloudevents 10.0.0) sends and reads an event's
-# time through a Date: nanoseconds and microseconds are cut to milliseconds, and
-# the offset is given up for UTC, although the event that was made still shows
-# the text as it was. A service that only forwards events changes the time of each,
-# and who compares or removes duplicates by source and time no longer finds them
-# equal.
+# The CloudEvents SDK for JavaScript (cloudevents 10.0.0) sends and reads an
+# event's time through a Date: nanoseconds and microseconds are cut to
+# milliseconds, and the offset is given up for UTC, although the event that was
+# made still shows the text as it was. A service that only forwards events
+# changes the time of each, and who compares or removes duplicates by source and
+# time no longer finds them equal.
 #
 # Instead: send what came in as it is (headers and body) where an event is only
 # forwarded, or keep the exact time in an extension or in the data.
 #
-# Makes, sends and reads events, and prints their times. Needs Node. Exits 1 when
-# the behaviour has changed.
+# Makes, sends and reads events, and prints their times. Needs Node. Exits 1
+# when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/bin/sh
 # CloudEvents over HTTP in binary mode: the protocol has spaces, quotes, percent
-# signs and all that is not printable ASCII in an attribute percent-encoded in the
-# header, and decoded by the reader. Python's SDK (cloudevents 2.2.0) does both.
-# Go's (sdk-go 2.16.2), as JavaScript's (10.0.0) and Java's (4.0.1), does neither.
-# So the subject "Gare du Nord" from Python is "Gare%20du%20Nord" in Go, and "50%20
-# late" from Go is "50  late" in Python. No side sees an error, and within one
-# language all agree.
+# signs and all that is not printable ASCII in an attribute percent-encoded in
+# the header, and decoded by the reader. Python's SDK (cloudevents 2.2.0) does
+# both. Go's (sdk-go 2.16.2), as JavaScript's (10.0.0) and Java's (4.0.1), does
+# neither. So the subject "Gare du Nord" from Python is "Gare%20du%20Nord" in
+# Go, and "50%20 late" from Go is "50  late" in Python. No side sees an error,
+# and within one language all agree.
 #
-# Instead: keep attributes to letters, digits and "-._:,/" where languages meet, or
-# send events in structured mode.
+# Instead: keep attributes to letters, digits and "-._:,/" where languages meet,
+# or send events in structured mode.
 #
 # Sends a subject each way, and prints headers and what is read. Needs Go and
 # Python. Exits 1 when the behaviour has changed.
@@ -64,10 +64,7 @@ func main() {
 	}
 	request.Header.Set("Ce-Subject", os.Args[2])
 	read, err := http.NewEventFromHTTPRequest(request)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(read.Subject())
+	fmt.Println(read.Subject(), err)
 }
 GO
 go get github.com/cloudevents/sdk-go/v2@v2.16.2 >/dev/null 2>&1
@@ -78,6 +75,6 @@ go=$(./finding write '50%20 late')
 seen="from Python: $python is in Go $(./finding read "$python"), in Python $(venv/bin/python finding.py read "$python")
 from Go: $go is in Go $(./finding read "$go"), in Python $(venv/bin/python finding.py read "$go")"
 echo "$seen"
-wanted="from Python: Gare%20du%20Nord is in Go Gare%20du%20Nord, in Python Gare du Nord
-from Go: 50%20 late is in Go 50%20 late, in Python 50  late"
+wanted="from Python: Gare%20du%20Nord is in Go Gare%20du%20Nord <nil>, in Python Gare du Nord
+from Go: 50%20 late is in Go 50%20 late <nil>, in Python 50  late"
 [ "$seen" = "$wanted" ] || { echo "the behaviour has changed"; exit 1; }

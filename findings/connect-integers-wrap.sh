@@ -1,16 +1,16 @@
 #!/bin/sh
 # Kafka Connect 4.4.0 changes whole numbers that do not fit, without an error:
-# - JsonConverter without schemas takes every whole number for 64 bits and wraps:
-#   18446744073709551615, an id of 64 bits without a sign, is stored as -1. With
-#   schemas it wraps to the type that is named: 300 as int8 is 44.
-# - The Cast transformation wraps whole numbers and clamps fractions: 4294967297 as
-#   int32 is 1, and 3e10 is 2147483647. From a string it refuses both.
+# - JsonConverter without schemas takes every whole number for 64 bits and
+#   wraps: 18446744073709551615, an id of 64 bits without a sign, is stored as
+#   -1. With schemas it wraps to the type that is named: 300 as int8 is 44.
+# - The Cast transformation wraps whole numbers and clamps fractions: 4294967297
+#   as int32 is 1, and 3e10 is 2147483647. From a string it refuses both.
 # No dead letter queue sees these records, for nothing fails.
 #
 # Instead: send such ids as strings; check the range before Cast.
 #
-# Converts such numbers, and prints what comes out. Needs Java and Maven. Exits 1
-# when the behaviour has changed.
+# Converts such numbers, and prints what comes out. Needs Java and Maven. Exits
+# 1 when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

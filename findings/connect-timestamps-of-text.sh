@@ -1,14 +1,16 @@
 #!/bin/sh
-# Kafka Connect's TimestampConverter 4.4.0 reads texts with Java's SimpleDateFormat,
-# leniently, and so makes other times of them, without an error:
+# Kafka Connect's TimestampConverter 4.4.0 reads texts with Java's
+# SimpleDateFormat, leniently, and so makes other times of them, without an
+# error:
 # - S counts milliseconds, however many there are: with the format that fits it,
 #   10:00:00.123456 is 10:02:03.456.
 # - What follows the format is passed over: with yyyy-MM-dd'T'HH:mm:ss the text
-#   2026-11-29T10:00:00+02:00 is 10:00 UTC, two hours late, and half a second goes.
+#   2026-11-29T10:00:00+02:00 is 10:00 UTC, two hours late, and half a second
+#   goes.
 # - unix.precision=microseconds rounds towards 1970, so -1 is 1970 itself.
 #
-# Instead: have producers send milliseconds since 1970, or pass the text on as it
-# is and parse it in the warehouse.
+# Instead: have producers send milliseconds since 1970, or pass the text on as
+# it is and parse it in the warehouse.
 #
 # Converts such values, and prints what comes out. Needs Java and Maven. Exits 1
 # when the behaviour has changed.

@@ -1,13 +1,13 @@
 #!/bin/sh
 # The hour that autumn repeats, in DuckDB 2.0.1: a local time in it is taken for
-# the second one, where BigQuery, Java and Python (fold 0) take the first. That
-# alone moves each such event by an hour between two engines. And date_trunc
-# of a TIMESTAMPTZ goes through local time: 00:30 UTC, which is 02:30 in Berlin
-# for the first time, is truncated to 01:00 UTC, later than what was given, and
-# both hours become one group of twice the size. time_bucket does not.
+# the second one, where Java and Python (fold 0) take the first. That alone
+# moves each such event by an hour between two engines. And date_trunc of a
+# TIMESTAMPTZ goes through local time: 00:30 UTC, which is 02:30 in Berlin for
+# the first time, is truncated to 01:00 UTC, later than what was given, and both
+# hours become one group of twice the size. time_bucket does not.
 #
-# Instead: set the session's time zone to UTC before truncating to hours, or
-# use time_bucket; turn local times to UTC outside of DuckDB.
+# Instead: set the session's time zone to UTC before truncating to hours, or use
+# time_bucket; turn local times to UTC outside of DuckDB.
 #
 # Prints what DuckDB and Python make of them. Needs Python. Exits 1 when the
 # behaviour has changed.

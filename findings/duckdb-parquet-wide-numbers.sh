@@ -1,14 +1,14 @@
 #!/bin/sh
 # DuckDB 2.0.1 has no Parquet type for its 128-bit integers, and writes them as
 # DOUBLE without a word. sum() of a BIGINT column is such an integer, so that a
-# sum of ids or of microseconds that goes through a file is another number.
-# The other way round, a decimal of more than 38 digits, which Parquet has, and
-# as which BigQuery exports BIGNUMERIC, is read as DOUBLE, however few digits the
+# sum of ids or of microseconds that goes through a file is another number. The
+# other way round, a decimal of more than 38 digits, which Parquet has, and
+# which BIGNUMERIC of BigQuery needs, is read as DOUBLE, however few digits the
 # value itself has: -0.01 of decimal(76, 38) is no longer exact. pyarrow 26.0.1
 # reads the same file digit by digit.
 #
-# Instead: cast to BIGINT, DECIMAL(38, 0) or VARCHAR before COPY; have BIGNUMERIC
-# exported as STRING, or as NUMERIC where that holds it.
+# Instead: cast to BIGINT, DECIMAL(38, 0) or VARCHAR before COPY; have
+# BIGNUMERIC exported as STRING, or as NUMERIC where that holds it.
 #
 # Writes and reads both, and prints types and values. Needs Python. Exits 1 when
 # the behaviour has changed.

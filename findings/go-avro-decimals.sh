@@ -1,8 +1,8 @@
 #!/bin/sh
 # Go's Avro libraries encode a decimal that does not fit its schema as another
 # number, without an error, where Java's (1.12.2) refuses it:
-# - hamba/avro 2.31.0 and goavro 2.15.0 cut off digits behind the scale, downwards:
-#   with scale 2, 1.999 becomes 1.99, and -1.001 becomes -1.01.
+# - hamba/avro 2.31.0 and goavro 2.15.0 cut off digits behind the scale,
+#   downwards: with scale 2, 1.999 becomes 1.99, and -1.001 becomes -1.01.
 # - goavro does not look at the precision. In a fixed it keeps the low bytes, in
 #   bytes it writes digits that the schema excludes: 12345.67 in a fixed of 2
 #   bytes, precision 4, scale 2, is read as 0, -327.69 as 327.67. hamba refuses

@@ -1,8 +1,9 @@
 #!/bin/sh
 # goavro 2.15.0 with NewCodecForStandardJSONFull, which takes plain JSON without
 # the names of a union's branches, changes numbers without an error:
-# - In a union with long and double every whole number above 2^53 goes through the
-#   double, whichever of the two is named first: 9007199254740993 loses its 3.
+# - In a union with long and double every whole number above 2^53 goes through
+#   the double, whichever of the two is named first: 9007199254740993 loses its
+#   3.
 # - A fraction in a union whose only number is int or long is cut off: 1.5 is 1.
 # With the names, as Avro's own JSON has them, the first stays exact.
 #

@@ -1,12 +1,12 @@
 #!/bin/sh
-# hamba/avro 2.31.0 decodes local-timestamp-millis and -micros, which are readings
-# of a clock on the wall, by way of the machine's time zone, and asks for the
-# zone's offset at the wrong moment: at the reading as if it were UTC. For as many
-# hours around a change of the clocks as the zone is away from UTC, a reading
-# becomes another: 01:30 in Berlin on the day that summer time begins comes out
-# as 00:30, 06:30 in New York as 07:30. Nothing fails, and with TZ=UTC, as in most
-# tests and containers, nothing shows. What was decoded is encoded as the wrong
-# reading again.
+# hamba/avro 2.31.0 decodes local-timestamp-millis and -micros, which are
+# readings of a clock on the wall, by way of the machine's time zone, and asks
+# for the zone's offset at the wrong moment: at the reading as if it were UTC.
+# For as many hours around a change of the clocks as the zone is away from UTC,
+# a reading becomes another: 01:30 in Berlin on the day that summer time begins
+# comes out as 00:30, 06:30 in New York as 07:30. Nothing fails, and with
+# TZ=UTC, as in most tests and containers, nothing shows. What was decoded is
+# encoded as the wrong reading again.
 #
 # Instead: decode into int64, and make the time with time.UnixMicro(n).UTC().
 #

@@ -1,16 +1,16 @@
 #!/bin/sh
 # A value of OpenTelemetry's baggage changes between Python and other languages.
 # opentelemetry-api 1.45.2 for Python writes a space as "+" and reads "+" as a
-# space, as HTML forms do. The W3C's format, and so Go's library (otel 1.43.0) and
-# JavaScript's, write %20, and take "+" for itself, which they also write as it is
-# where it may stand. So "Gare du Nord" from Python is "Gare+du+Nord" in Go, and
-# "Nord+Sud" that a service in another language wrote is "Nord Sud" in Python.
-# Spaces at the ends of a value are cut off, even when they are encoded.
+# space, as HTML forms do. The W3C's format, and so Go's library (otel 1.43.0)
+# and JavaScript's, write %20, and take "+" for itself; Go also writes it so. So
+# "Gare du Nord" from Python is "Gare+du+Nord" in Go, and "Nord+Sud" from Go is
+# "Nord Sud" in Python. Spaces at the ends of a value are cut off, even when
+# they are encoded.
 #
 # Instead: keep spaces and plus signs out of baggage: send a code, or base64url.
 #
-# Sends values both ways, and prints headers and values. Needs Go and Python. Exits
-# 1 when the behaviour has changed.
+# Sends values both ways, and prints headers and values. Needs Go and Python.
+# Exits 1 when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

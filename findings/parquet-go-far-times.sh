@@ -3,14 +3,14 @@
 # columns that are timestamp(microsecond) or timestamp(millisecond), which hold
 # every year that BigQuery has and which it writes rightly. Outside of 1677 to
 # 2262 the number wraps around, without an error: 9999-12-31, which many systems
-# write for "no end", is read as a day in 1816, and one in 1600 as one in 2185. A
-# field without a unit has nanoseconds, and wraps around when it is written.
+# write for "no end", is read as a day in 1816, and one in 1600 as one in 2185.
+# A field without a unit has nanoseconds, and wraps around when it is written.
 #
-# Instead: read into an int64 with timestamp(microsecond), and make the time with
-# time.UnixMicro; give every time.Time that is written a unit.
+# Instead: read into an int64 with timestamp(microsecond), and make the time
+# with time.UnixMicro; give every time.Time that is written a unit.
 #
-# Writes such times, reads them both ways, and prints the years. Needs Go. Exits 1
-# when the behaviour has changed.
+# Writes such times, reads them both ways, and prints the years. Needs Go. Exits
+# 1 when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

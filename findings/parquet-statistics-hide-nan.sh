@@ -1,13 +1,13 @@
 #!/bin/sh
 # Parquet's statistics leave NaN out, so a least and a greatest value do not say
-# that there is none. pyarrow 26.0.1 writes them so, as the format asks. Readers of
-# such a file conclude too much and lose rows without an error:
-# - DuckDB 2.0.1 and DataFusion 55.0.0, to which NaN is greater than every number,
-#   leave the row group out for x > 5, and say that max(x) is 2. DuckDB leaves it
-#   out even for isnan(x). The same rows in memory, or in a file without
-#   statistics, are found.
-# - pyarrow's own dataset leaves it out for not (x <= 5), which holds for NaN, and
-#   which finds the row once the table is in memory.
+# that there is none. pyarrow 26.0.1 writes them so, as the format asks. Readers
+# of such a file conclude too much and lose rows without an error:
+# - DuckDB 2.0.1 and DataFusion 55.0.0, to which NaN is greater than every
+#   number, leave the row group out for x > 5, and say that max(x) is 2. DuckDB
+#   leaves it out even for isnan(x). The same rows in memory, or in a file
+#   without statistics, are found.
+# - pyarrow's own dataset leaves it out for not (x <= 5), which holds for NaN,
+#   and which finds the row once the table is in memory.
 #
 # Instead: write columns that may hold NaN without statistics
 # (write_statistics=[names of the others]); of files that are there already,

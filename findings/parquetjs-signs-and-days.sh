@@ -1,16 +1,17 @@
 #!/bin/sh
-# @dsnp/parquetjs 1.8.8 (1.9.3 is published without its code) reads Parquet's types
-# by what they are stored as, without an error:
-# - UINT_32 and UINT_64 come out with a sign: 4294967295 and 18446744073709551615
-#   are both -1;
-# - of INT96, in which Spark and others write timestamps, it takes the nanoseconds
-#   of the day and leaves out the day: each date at 10:00 is the same number;
+# @dsnp/parquetjs 1.8.8 (1.9.3 is published without its code) reads Parquet's
+# types by what they are stored as, without an error:
+# - UINT_32 and UINT_64 come out with a sign: 4294967295 and
+#   18446744073709551615 are both -1;
+# - of INT96, in which Spark wrote timestamps for years, it takes the
+#   nanoseconds of the day and leaves out the day: each date at 10:00 is the
+#   same number;
 # - a decimal is a Buffer of bytes, whose scale is left to the caller.
 # hyparquet 1.33.0 reads all these files, but makes of a decimal a number of 53
 # bits: 1234567890123456.78 is 1234567890123456.8.
 #
-# Instead: @duckdb/node-api, or cast in the query that writes the file: unsigned to
-# INT64, timestamps to microseconds, decimals to strings.
+# Instead: hyparquet for integers and timestamps; decimals as strings, cast in
+# the query that writes the file.
 #
 # Writes such columns with pyarrow, and prints what both read. Needs Node and
 # Python. Exits 1 when the behaviour has changed.

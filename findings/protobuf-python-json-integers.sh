@@ -3,13 +3,13 @@
 # exponent, as a number or in quotes. Go's protojson (protobuf 1.36.12) reads it
 # exactly. Python's json_format (protobuf 7.36.2) reads it through a float, so
 # above 2^53 it becomes a neighbour, without an error: 9007199254740993.0 is
-# 9007199254740992. A program that writes all its numbers as decimals, as
-# many databases' JSON does, sends such texts.
+# 9007199254740992. A program that writes all its numbers as decimals, as many
+# databases' JSON does, sends such texts.
 #
 # Instead: write 64-bit integers as strings of digits, which both read exactly.
 #
-# Parses the same texts with both, and prints what they make of them. Needs Go and
-# Python. Exits 1 when the behaviour has changed.
+# Parses the same texts with both, and prints what they make of them. Needs Go
+# and Python. Exits 1 when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Python's two Avro libraries write a value of a union with a branch that takes its
-# Python type, even where another would keep it whole, without an error, and they
-# choose in opposite order: fastavro 1.13.1 takes the first such branch, Apache's
-# avro 1.12.2 the last.
+# Python's two Avro libraries write a value of a union with a branch that takes
+# its Python type, even where another would keep it whole, without an error, and
+# they choose in opposite order: fastavro 1.13.1 takes the first such branch,
+# Apache's avro 1.12.2 the last.
 # - In [null, double, long] fastavro writes whole numbers as doubles, in [null,
 #   long, double] avro does: 9007199254740993 loses its 3.
 # - In [null, date, timestamp-micros] fastavro writes a datetime as the date,
 #   because datetime is a subclass of date: its time of day is gone.
 #
-# Instead: have one type of number, and one kind of time, in a union. No order of
-# branches serves both libraries.
+# Instead: have one type of number, and one kind of time, in a union. No order
+# of branches serves both libraries.
 #
-# Writes such values with both, and prints what is read back. Needs Python. Exits
-# 1 when the behaviour has changed.
+# Writes such values with both, and prints what is read back. Needs Python.
+# Exits 1 when the behaviour has changed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

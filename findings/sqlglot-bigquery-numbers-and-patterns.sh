@@ -1,17 +1,17 @@
 #!/bin/sh
-# sqlglot 30.30.0 leaves these functions of BigQuery as they are for DuckDB 2.0.1,
-# which has them too, with other results, and warns of none:
-# - CAST of FLOAT64 to INT64 rounds halves away from zero in BigQuery, to the even
-#   neighbour in DuckDB: 2.5 is 3 there and 2 here.
+# sqlglot 30.30.0 leaves these functions of BigQuery as they are for DuckDB
+# 2.0.1, which has them too, with other results, and warns of none:
+# - CAST of FLOAT64 to INT64 rounds halves away from zero in BigQuery, to the
+#   even neighbour in DuckDB: 2.5 is 3 there and 2 here.
 # - \ escapes in a LIKE pattern of BigQuery; in DuckDB it is a plain character
 #   unless ESCAPE says otherwise, so that a filter on 'gate\_1' finds nothing.
-# - SUBSTR from position 0 begins at the first character in BigQuery, before it in
-#   DuckDB, which gives one character less.
+# - SUBSTR from position 0 begins at the first character in BigQuery, before it
+#   in DuckDB, which gives one character less.
 # - INSTR from the end (position -1) becomes a search behind that position.
 # What BigQuery gives is by its documentation of these functions.
 #
-# Instead: ROUND before CAST, STARTS_WITH or REGEXP_CONTAINS in place of patterns
-# with escapes, positions from 1.
+# Instead: ROUND before CAST, STARTS_WITH or REGEXP_CONTAINS in place of
+# patterns with escapes, positions from 1.
 #
 # Runs what comes out, and prints BigQuery's result, DuckDB's and the statement.
 # Needs Python. Exits 1 when the behaviour has changed.

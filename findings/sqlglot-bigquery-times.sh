@@ -5,8 +5,8 @@
 #   becomes DATE_DIFF, which counts how often a new hour begins: 1.
 # - The time zone of FORMAT_TIMESTAMP and of PARSE_TIMESTAMP is left out.
 # - EXTRACT(DAYOFWEEK) of a Sunday is 1 in BigQuery, 0 in DuckDB.
-# - EXTRACT(WEEK) begins with the year's first Sunday in BigQuery, and is 0 before
-#   it; DuckDB's is the ISO week.
+# - EXTRACT(WEEK) begins with the year's first Sunday in BigQuery, and is 0
+#   before it; DuckDB's is the ISO week.
 # - UNIX_SECONDS goes down to the second before; the cast that stands for it
 #   rounds, so that 23:59:59.5 is the next day.
 # What BigQuery gives is by its documentation of these functions.
