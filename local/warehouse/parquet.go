@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
+	"strconv"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -227,30 +229,50 @@ func (p *parquetFile) single(f parquet.Field, value any, to *bigquery.TableField
 	case []byte:
 		return base64.StdEncoding.EncodeToString(v), nil
 	case int32:
-		return wholeNumber(int64(v), f, to), nil
+		return wholeNumber(int64(v), f, to)
 	case int64:
-		return wholeNumber(v, f, to), nil
+		return wholeNumber(v, f, to)
+	case float64:
+		if decimal, ok := logicalOf(f).(*format.DecimalType); ok {
+			return decimalOf(v, int(decimal.Scale))
+		}
 	}
 	return value, nil
 }
 
+// decimalOf writes a decimal that was stored as a whole number, which the library
+// gives by way of a float: of more digits than that keeps, some would be lost.
+func decimalOf(v float64, scale int) (any, error) {
+	if math.Abs(v)*math.Pow10(scale) > 1<<53 {
+		return nil, fmt.Errorf("the local warehouse would lose digits of %g: BigQuery loads it; here store such decimals as FIXED_LEN_BYTE_ARRAY", v)
+	}
+	return strconv.FormatFloat(v, 'f', scale, 64), nil
+}
+
 // wholeNumber writes what a number stands for: itself, a day or a time.
-func wholeNumber(n int64, f parquet.Field, to *bigquery.TableFieldSchema) any {
+func wholeNumber(n int64, f parquet.Field, to *bigquery.TableFieldSchema) (any, error) {
 	switch logical := logicalOf(f).(type) {
+	case *format.IntType:
+		if n < 0 && !logical.IsSigned && logical.BitWidth == 64 {
+			return nil, fmt.Errorf("%d is more than an INTEGER holds", uint64(n))
+		}
+		if n < 0 && !logical.IsSigned { // stored in 32 bits
+			return int64(uint32(n)), nil
+		}
 	case *format.DateType:
-		return time.Unix(n*86400, 0).UTC().Format(time.DateOnly)
+		return time.Unix(n*86400, 0).UTC().Format(time.DateOnly), nil
 	case *format.TimeType:
-		return time.Unix(0, n*int64(durationOf(logical.Unit))).UTC().Format("15:04:05.999999")
+		return time.Unix(0, n*int64(durationOf(logical.Unit))).UTC().Format("15:04:05.999999"), nil
 	case *format.TimestampType:
 		unit := durationOf(logical.Unit)
 		per := int64(time.Second / unit)
 		at := time.Unix(n/per, n%per*int64(unit)).UTC()
 		if to.Type == "DATETIME" {
-			return at.Format("2006-01-02T15:04:05.999999")
+			return at.Format("2006-01-02T15:04:05.999999"), nil
 		}
-		return at.Format(time.RFC3339Nano)
+		return at.Format(time.RFC3339Nano), nil
 	}
-	return n
+	return n, nil
 }
 
 func durationOf(unit format.TimeUnit) time.Duration {
