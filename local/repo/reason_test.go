@@ -81,7 +81,6 @@ func TestReason_ComesByTheStepsThatAreTold(t *testing.T) {
 	if unformatted := c.run(".", "gofmt", "-l", "event", "simulator", "cmd", "local/e2e"); unformatted != "" {
 		t.Errorf("not formatted: %s", unformatted)
 	}
-	c.run(".", "go", "vet", "./...")
 	c.run(".", "go", "test", "./...")
 	c.run("local", "go", "vet", "./e2e")
 	c.run("local", "go", "test", "./repo", "./simulatortest", "./deploytest")
