@@ -45,6 +45,10 @@ type Compilation struct {
 	Results []RunResult
 	// StoreFailures is what should_store_failures() answers.
 	StoreFailures bool
+
+	// lenient has ref and source name also what there is not, or is disabled: for
+	// a model of which it is asked only whether it is enabled.
+	lenient bool
 }
 
 // input stands in for what a unit test's model reads; nil where there is none.

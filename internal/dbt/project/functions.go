@@ -204,7 +204,7 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 	name := names[len(names)-1]
 	model := r.project.models[name]
 	if model == nil || len(names) == 2 && names[0] != model.Package {
-		return nil, fmt.Errorf("there is no model %q", strings.Join(names, "."))
+		return r.unreadable(fmt.Errorf("there is no model %q", strings.Join(names, ".")))
 	}
 	if r.ofTest && !model.Config.Enabled {
 		return nil, errDisabled
@@ -222,6 +222,16 @@ func (r *rendering) ref(a *jinja.Arguments) (jinja.Value, error) {
 	return r.inBatch(ParseRelation(r.compilation.Read(r.project, model)), model.Config.EventTime, model.Columns), nil
 }
 
+// An unreadable input is what ref or source cannot find.
+type unreadable struct{ error }
+
+func (r *rendering) unreadable(err error) (jinja.Value, error) {
+	if r.compilation.lenient {
+		return ParseRelation("unreadable"), nil
+	}
+	return nil, &unreadable{err}
+}
+
 func (r *rendering) note(id string) {
 	if !slices.Contains(r.reads, id) {
 		r.reads = append(r.reads, id)
@@ -235,13 +245,13 @@ func (r *rendering) source(a *jinja.Arguments) (jinja.Value, error) {
 	}
 	source := r.sourceNamed(names[0] + "." + names[1])
 	if source == nil {
-		return nil, fmt.Errorf("no yml file declares %s.%s", names[0], names[1])
+		return r.unreadable(fmt.Errorf("no yml file declares %s.%s", names[0], names[1]))
 	}
 	if !source.enabled && r.ofTest {
 		return nil, errDisabled
 	}
 	if !source.enabled {
-		return nil, fmt.Errorf("the source %s.%s is disabled", names[0], names[1])
+		return r.unreadable(fmt.Errorf("the source %s.%s is disabled", names[0], names[1]))
 	}
 	r.note(source.ID)
 	if v, err := r.input(source.ID, "source('"+names[0]+"', '"+names[1]+"')"); v != nil || err != nil {

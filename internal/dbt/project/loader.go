@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -119,6 +120,13 @@ func (l *loader) discover(model *Model) error {
 		}
 	}
 	compiled, err := l.render(model, Compilation{})
+	var input *unreadable
+	if errors.As(err, &input) { // nothing is wrong with that where the model is disabled
+		compiled, _ = l.render(model, Compilation{lenient: true})
+		if compiled != nil && !compiled.Config.Enabled {
+			err = nil
+		}
+	}
 	if err != nil {
 		return err
 	}

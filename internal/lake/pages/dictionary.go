@@ -96,12 +96,14 @@ func (d *dictionary) bounds() (least, greatest []byte) {
 	return least, greatest
 }
 
+// widen takes a text into the bounds. Most come in order: the greatest is
+// compared first.
 func widen(least, greatest, text []byte) (newLeast, newGreatest []byte) {
-	if bytes.Compare(text, least) < 0 {
-		return text, greatest
-	}
 	if bytes.Compare(text, greatest) > 0 {
 		return least, text
+	}
+	if bytes.Compare(text, least) < 0 {
+		return text, greatest
 	}
 	return least, greatest
 }
