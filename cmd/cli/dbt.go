@@ -71,6 +71,7 @@ type dbtCall struct {
 	asJSON           bool
 	output, target   string
 	folder           string // of the project; "" for the one built in
+	isShared         bool   // the dataset is the one in which the function publishes
 	inline           string // query of show
 	limit            int    // rows of show; below 0 all
 	keys             []string
@@ -159,6 +160,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		return nil, err
 	}
 	call.streams.keep("PROD_DATASET", chosen)
+	call.isShared = chosen == "" || call.streams.system != nil && chosen == call.streams.system.Variable("PROD_DATASET")
 	if flags.NArg() > 0 {
 		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
@@ -287,9 +289,15 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 	return nil
 }
 
+// builtIn is the name of the project that is built into the program.
+const builtIn = "stationflow"
+
 // makeDataset makes the dataset of the models where it is missing. The function
 // transform never does: the one that deploys it makes its dataset.
 func (c *dbtCall) makeDataset(ctx context.Context, runner *run.Runner) error {
+	if own := runner.Project().Name; c.isShared && own != builtIn {
+		fmt.Fprintf(c.streams.Err, "dataset %s is where the function transform publishes: give the project %s one of its own by PROD_DATASET\n", c.config.Warehouse.ProdDataset, own)
+	}
 	location, made, err := runner.MakeDataset(ctx)
 	if made && err == nil {
 		fmt.Fprintf(c.streams.Err, "made dataset %s%s\n", c.config.Warehouse.ProdDataset, in(location))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
@@ -106,6 +107,25 @@ func parseOnlyDbt(_ context.Context, c *dbtCall) error {
 		return printJSON(c.streams.Out, map[string]any{"models": len(loaded.Models), "tests": len(loaded.Tests), "sources": len(loaded.Sources),
 			"manifest": filepath.Join(c.target, artifact.ManifestName)})
 	}
-	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
+	fmt.Fprintf(c.streams.Out, "%s are as they should be\n", contents(loaded))
 	return nil
+}
+
+// contents says how much a project has of each kind.
+func contents(of *project.Project) string {
+	kinds := map[string]int{}
+	for _, model := range of.Models {
+		kinds[model.Type]++
+	}
+	parts := []string{fmt.Sprintf("%d models", kinds[project.TypeModel])}
+	for _, kind := range []string{project.TypeSeed, project.TypeSnapshot} {
+		if n := kinds[kind]; n > 0 {
+			parts = append(parts, counted(n, kind))
+		}
+	}
+	parts = append(parts, fmt.Sprintf("%d tests", len(of.Tests)))
+	if n := len(of.UnitTests); n > 0 {
+		parts = append(parts, counted(n, "unit test"))
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf(" and %d sources", len(of.Sources))
 }

@@ -124,7 +124,7 @@ func debugDbt(ctx context.Context, c *dbtCall) error {
 	loaded, err := c.config.Load()
 	said := ""
 	if err == nil {
-		said = fmt.Sprintf("%s: %d models, %d tests and %d sources", loaded.Name, len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
+		said = loaded.Name + ": " + contents(loaded)
 	}
 	tell("project", said, err)
 	tell("target", fmt.Sprintf("type bigquery, project %s, dataset %s, %d threads, statements of %s at most",

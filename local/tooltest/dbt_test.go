@@ -61,6 +61,16 @@ func (p *project) dbt(want int, line string) (out, errs string) {
 	return o.String(), said
 }
 
+// shared is what a run says that publishes nothing, in a shell without a dataset
+// of its own.
+func (p *project) shared() string {
+	p.t.Helper()
+	command := exec.CommandContext(p.t.Context(), built.Program(p.t, "stationflow"), "dbt", "run", "--select", "by_station")
+	command.Dir, command.Env = p.folder, append(os.Environ(), "XDG_RUNTIME_DIR="+p.system.folder)
+	said, _ := command.CombinedOutput() // the model is wrong
+	return string(said)
+}
+
 // What somebody meets who writes the first models of their own: the dataset is
 // made, a mistake is told with its line, and once.
 func TestDbt_AProjectOfOnesOwn(t *testing.T) {
@@ -77,9 +87,19 @@ unit_tests:
   expect: {rows: [{station: A, incidents: 2, minutes: 5}]}
 `,
 	})
+	if out, _ := p.dbt(0, "parse"); out != "2 models, 2 tests, 1 unit test and 1 sources are as they should be\n" {
+		t.Errorf("parse: %s", out)
+	}
 	out, _ := p.dbt(0, "debug")
 	if !strings.Contains(out, "dataset shop_marts does not exist yet: build, run, seed and snapshot make it") {
 		t.Errorf("debug: %s", out)
+	}
+	for line, want := range map[string]string{
+		"deps": "nothing to install: neither packages.yml nor dependencies.yml names a package\n", "source freshness": "nothing to look at: no selected source has loaded_at_field and freshness\n",
+	} {
+		if out, errs := p.dbt(0, line); out != "" || errs != want {
+			t.Errorf("%s: %s%s", line, out, errs)
+		}
 	}
 	p.dbt(0, "compile")
 	p.dbt(0, "docs generate")
@@ -123,6 +143,9 @@ unit_tests:
 		t.Errorf("%v: %s", err, text)
 	}
 
+	if said := p.shared(); !strings.Contains(said, "dataset prod_data is where the function transform publishes: give the project shop one of its own by PROD_DATASET\n") {
+		t.Errorf("into the function's own dataset: %s", said)
+	}
 	p.write("models/by_station.sql", strings.Replace(string(good), "sum(duration)", "max(duration)", 1))
 	out, errs = p.dbt(1, "build")
 	if strings.Count(out+errs, "actual differs from expected") != 1 || errs != "stationflow dbt: the run failed\n" {

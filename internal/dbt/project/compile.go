@@ -296,8 +296,7 @@ func (p *Project) withEphemeral(text Text, r *rendering) (Text, error) {
 				return err
 			}
 		}
-		begin := Text{SQL: fmt.Sprintf(" %s as (\n", cteOf(model))}
-		parts = append(parts, begin.insert(len(begin.SQL), own.insert(len(own.SQL), Text{SQL: "\n)"})))
+		parts = append(parts, own.Within(fmt.Sprintf(" %s as (\n", cteOf(model)), "\n)"))
 		return nil
 	}
 	for _, model := range r.ephemeral {

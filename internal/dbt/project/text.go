@@ -55,6 +55,11 @@ func (t Text) insert(offset int, other Text) Text {
 	return out
 }
 
+// Within is the text between two others.
+func (t Text) Within(before, after string) Text {
+	return t.insert(len(t.SQL), Text{SQL: after}).insert(0, Text{SQL: before})
+}
+
 func moved(marks []jinja.Mark, by int) []jinja.Mark {
 	out := slices.Clone(marks)
 	for i := range out {

@@ -67,9 +67,9 @@ func (c *Compiled) Placed(folder string, err error) error {
 		offset := offsetOf(failed.statement, number(numbers[1]+numbers[3]), number(numbers[2]+numbers[4])) - begin
 		switch {
 		case offset < 0:
-			return "before the SQL of the file"
+			return "in what the runner writes before its SQL"
 		case offset >= len(own):
-			return "at the end of the file"
+			return "at the end of its SQL"
 		}
 		namesFile = true
 		return c.place(folder, offset+lead)

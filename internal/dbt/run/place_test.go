@@ -102,11 +102,11 @@ func TestPlaced_WithoutAPlace(t *testing.T) {
 		want string
 	}{
 		{OfStatement("create table x as select 1", errors.New("division by zero")), "models/m.sql: division by zero"},
-		{OfStatement("select\n*\nfrom (\nselect 1\n)", errors.New("expected ) at [5:1]")), "models/m.sql: expected ) at the end of the file"},
-		{OfStatement("select\nn\nfrom (\nselect 1\n)", errors.New("no n at [2:1]")), "models/m.sql: no n before the SQL of the file"},
+		{OfStatement("select\n*\nfrom (\nselect 1\n)", errors.New("expected ) at [5:1]")), "models/m.sql: expected ) at the end of its SQL"},
+		{OfStatement("select\nn\nfrom (\nselect 1\n)", errors.New("no n at [2:1]")), "models/m.sql: no n in what the runner writes before its SQL"},
 		{OfStatement("grant x", errors.New("no x at [1:7]")), "models/m.sql: no x at [1:7]"}, // a hook's
-		{OfStatement("select 1", errors.New("far off at [99:1]")), "models/m.sql: far off at the end of the file"},
-		{OfStatement("select 1", errors.New("far off at [1:999999999999999999999]")), "models/m.sql: far off at the end of the file"},
+		{OfStatement("select 1", errors.New("far off at [99:1]")), "models/m.sql: far off at the end of its SQL"},
+		{OfStatement("select 1", errors.New("far off at [1:999999999999999999999]")), "models/m.sql: far off at the end of its SQL"},
 		{OfStatement("select 1", &googleapi.Error{Code: 503, Body: "later"}), "googleapi: got HTTP response code 503 with body: later"},
 		{OfStatement("select 1", fmt.Errorf("asking: %w", t.Context().Err())), ""},
 		{errors.New("on_schema_change is fail"), "on_schema_change is fail"},

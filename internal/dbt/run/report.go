@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
@@ -55,12 +56,11 @@ type TestReport struct {
 
 // A UnitReport says what a unit test came to.
 type UnitReport struct {
-	Test   *project.UnitTest
-	SQL    string
-	Actual project.Text // the part of it that is the model's
-	Diff   string       // "" for none
-	Err    error        // why it could not be run
-	Took   time.Duration
+	Test *project.UnitTest
+	Text project.Text // the query
+	Diff string       // "" for none
+	Err  error        // why it could not be run
+	Took time.Duration
 }
 
 // check runs the unit tests of a model, and says what keeps it from being built:
@@ -76,12 +76,14 @@ func (r *run) check(ctx context.Context, model *project.Model) (cause string) {
 	for _, one := range reports {
 		entry := TestReport{Name: one.Test.Name, Status: project.Pass, Message: one.Diff, TookMS: one.Took.Milliseconds()}
 		if one.Err != nil {
-			entry.Message = fmt.Sprintf("running unit test %s: %v", one.Test.Name, compiledOf(&one.Test.Resource, one.Actual).Placed(r.options.Compiled, one.Err))
+			of := compiledOf(&one.Test.Resource, one.Text)
+			of.File = model.Path + ", tested by " + of.File
+			entry.Message = fmt.Sprintf("running unit test %s: %v", one.Test.Name, of.Placed(r.options.Compiled, one.Err))
 		}
 		if entry.Message != "" {
 			entry.Status, entry.Failures, cause = failed, 1, "its unit test "+one.Test.Name+" failed"
 		}
-		entry.result = artifact.Result{ID: one.Test.ID, Started: time.Now().Add(-one.Took), Failures: &entry.Failures, SQL: one.SQL, IsFailure: one.Diff != ""}
+		entry.result = artifact.Result{ID: one.Test.ID, Started: time.Now().Add(-one.Took), Failures: &entry.Failures, SQL: one.Text.SQL, IsFailure: one.Diff != ""}
 		r.mu.Lock()
 		r.noteOutage(one.Err)
 		if r.report.TestsRun++; entry.Status == failed {
@@ -204,7 +206,7 @@ func (r *Report) Artifacts(p *project.Project) map[string][]byte {
 }
 
 // Compiled are the SQL of the models and tests of the run, by the paths of their
-// files below target/compiled.
+// files below target/compiled; of unit tests those that failed.
 func (r *Report) Compiled(p *project.Project) map[string]string {
 	files := map[string]string{}
 	for _, model := range p.Models {
@@ -220,6 +222,9 @@ func (r *Report) Compiled(p *project.Project) map[string]string {
 	}
 	compiled := map[string]string{}
 	for _, result := range r.outcomes() {
+		if strings.HasPrefix(result.ID, project.TypeUnitTest+".") && result.Status == dbtStatus[project.Pass] {
+			continue // dbt keeps them nowhere
+		}
 		if file := files[result.ID]; file != "" && result.SQL != "" {
 			compiled[file] = result.SQL
 		}

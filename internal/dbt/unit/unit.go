@@ -26,9 +26,8 @@ type Warehouse struct {
 
 // A Result is what a test came to.
 type Result struct {
-	SQL    string
-	Actual project.Text // the part of it that is the model's
-	Diff   string       // what is missing and what is too much; "" for nothing
+	project.Text        // the query, or of one that could not be made the model's part
+	Diff         string // what is missing and what is too much; "" for nothing
 }
 
 // Run runs a test. The error says why it could not be run.
@@ -38,7 +37,7 @@ func Run(ctx context.Context, p *project.Project, test *project.UnitTest, w Ware
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{SQL: actual.SQL, Actual: actual}
+	result := Result{Text: actual}
 	given, err := w.Columns(ctx, actual.SQL)
 	if err != nil {
 		return result, err
@@ -51,10 +50,11 @@ func Run(ctx context.Context, p *project.Project, test *project.UnitTest, w Ware
 	for i, column := range columns {
 		names[i] = "`" + column.Name + "`"
 	}
-	result.SQL = fmt.Sprintf("with dbt_internal_unit_test_actual as (\nselect %[1]s, 'actual' as actual_or_expected\nfrom (\n%[2]s\n) as given\n),\n"+
-		"dbt_internal_unit_test_expected as (\nselect %[1]s, 'expected' as actual_or_expected\nfrom (\n%[3]s\n) as wanted\n)\n"+
-		"select * from dbt_internal_unit_test_actual\nunion all\nselect * from dbt_internal_unit_test_expected",
-		strings.Join(names, ", "), actual.SQL, expected)
+	list := strings.Join(names, ", ")
+	result.Text = actual.Within(
+		fmt.Sprintf("with dbt_internal_unit_test_actual as (\nselect %s, 'actual' as actual_or_expected\nfrom (\n", list),
+		fmt.Sprintf("\n) as given\n),\ndbt_internal_unit_test_expected as (\nselect %s, 'expected' as actual_or_expected\nfrom (\n%s\n) as wanted\n)\n"+
+			"select * from dbt_internal_unit_test_actual\nunion all\nselect * from dbt_internal_unit_test_expected", list, expected))
 	rows, err := w.Compilation.Query(result.SQL)
 	if err == nil {
 		result.Diff = difference(columns, rows)
