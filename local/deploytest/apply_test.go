@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stationflow/stationflow/event"
 )
 
 func TestTerraform_IsFormattedAndValid(t *testing.T) {
@@ -208,8 +210,8 @@ func TestAdopt_TakesOverWhatDestroyLeaves(t *testing.T) {
 			t.Errorf("scripts/adopt.sh does not take over %s", r.Address)
 		}
 	}
-	if left != 2+2+8+1 {
-		t.Errorf("destroy leaves %d resources, want two buckets, two datasets, eight tables and the limit of queries", left)
+	if want := 2 + 2 + len(event.Topics()) + 2 + 1; left != want {
+		t.Errorf("destroy leaves %d resources, want %d: two buckets, two datasets, a table of each topic and two more, the limit of queries", left, want)
 	}
 }
 

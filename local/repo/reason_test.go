@@ -1,7 +1,6 @@
 package repo_test
 
 import (
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -61,27 +60,10 @@ func TestContributing_NamesWhatARuleAndAReasonNeed(t *testing.T) {
 	}
 }
 
-// A further rule and a further reason come by the steps that CONTRIBUTING.md
-// gives: in a copy of the repository nothing else is written by hand, and all
-// tests of what is deployed pass.
-//
-// It tests the copy, which takes a minute or two: make topic runs it.
-func TestReason_ComesByTheStepsThatAreTold(t *testing.T) {
-	if os.Getenv("STATIONFLOW_TOPIC") == "" {
-		t.Skip("make topic adds a rule and a reason to a copy of the repository")
-	}
-	c := newRepositoryCopy(t)
+// addRuleAndReason does these steps.
+func (c *repositoryCopy) addRuleAndReason() {
+	c.t.Helper()
 	for _, e := range slices.Concat(rule, reason) {
 		c.insert(e.file, e.behind, e.lines)
 	}
-	c.run(".", "make", "generate")
-	for _, folder := range c.golden("event", "simulator", "functions", "internal") {
-		c.run(".", "go", "test", "./"+folder, "-update")
-	}
-	if unformatted := c.run(".", "gofmt", "-l", "event", "simulator", "cmd", "local/e2e"); unformatted != "" {
-		t.Errorf("not formatted: %s", unformatted)
-	}
-	c.run(".", "go", "test", "./...")
-	c.run("local", "go", "vet", "./e2e")
-	c.run("local", "go", "test", "./repo", "./simulatortest", "./deploytest")
 }
