@@ -76,7 +76,7 @@ tables: build ## small projects, public ones and 500 random ones, by dbt-core an
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e
 
-topic: build ## a further topic, and a further column, in a copy of the repository: what has to be written, and that events arrive
+topic: build ## a further topic, column, rule and reason, in a copy of the repository: what has to be written, and that events arrive
 	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run TestFurther_
 
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system

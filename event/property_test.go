@@ -62,10 +62,19 @@ func fill(random *rand.Rand, v reflect.Value, f *field) {
 		v.Set(reflect.ValueOf(time.UnixMicro(earliest + random.Int64N(span)).In(zone)))
 	case Int64:
 		v.SetInt(random.Int64() >> random.IntN(63))
+		if least := math.Max(f.min, f.over+1); !math.IsInf(f.max, 1) && !math.IsInf(least, -1) {
+			v.SetInt(int64(least) + random.Int64N(int64(f.max-least)+1))
+		} else if float64(v.Int()) < least {
+			v.SetInt(int64(least))
+		}
 	case Float64:
-		v.SetFloat(math.Min(math.Abs(math.Ldexp(1-random.Float64(), random.IntN(2000)-1000)), f.max))
-		if f.max == 1 {
-			v.SetFloat(1 - random.Float64())
+		least := math.Max(f.min, f.over)
+		if math.IsInf(least, -1) {
+			least = math.Min(0, f.max)
+		}
+		v.SetFloat(least + math.Abs(math.Ldexp(1-random.Float64(), random.IntN(2000)-1000)))
+		if !math.IsInf(f.max, 1) {
+			v.SetFloat(least + (f.max-least)*(1-random.Float64()))
 		}
 	case String:
 		v.SetString(randomText(random))

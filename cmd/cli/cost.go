@@ -61,7 +61,10 @@ func runCost(ctx context.Context, args []string, streams Streams) error {
 		return err
 	}
 	if w.RecordsPerSecond == -1 {
-		w.RecordsPerSecond = streams.measuredRate(ctx)
+		var err error
+		if w.RecordsPerSecond, err = streams.measuredRate(ctx); err != nil {
+			return err
+		}
 	}
 	if w.RecordsPerSecond == -1 {
 		return program.Mistakef("say how many records come: --records-per-second N")
@@ -82,21 +85,29 @@ func runCost(ctx context.Context, args []string, streams Streams) error {
 	return nil
 }
 
-// measuredRate is how many records a second the one local system that runs has
-// lately had, which it says; -1 where none runs that knows.
-func (s *Streams) measuredRate(ctx context.Context) float64 {
+// measuredRate is how many records a second the local system that runs, or of
+// several the one whose variables the shell has read, has lately had, which it
+// says; -1 where none runs that knows.
+func (s *Streams) measuredRate(ctx context.Context) (float64, error) {
 	found, err := running.Find(ctx, s.Running)
-	if err != nil || len(found) != 1 {
-		return -1
+	if err != nil || len(found) == 0 {
+		return -1, nil //nolint:nilerr // the rate can be given
 	}
-	s.system = &found[0]
+	at := 0
+	if len(found) > 1 {
+		at = slices.IndexFunc(found, func(one running.System) bool { return s.Getenv(emulators[0]) != "" && s.differs(&one) == "" })
+	}
+	if at < 0 {
+		return -1, several(found, "or say how many records come with --records-per-second N")
+	}
+	s.system = &found[at]
 	now, _, err := s.askPage(ctx)
 	if err != nil || now.Bill == nil {
-		return -1
+		return -1, nil //nolint:nilerr // the rate can be given
 	}
 	rate := math.Round(now.Bill.RecordsPerSecond*100) / 100
 	fmt.Fprintf(s.Err, "%g records a second, as the local system at %s had over the last %s\n", rate, s.system.Page, ageText(now.Bill.Over))
-	return rate
+	return rate, nil
 }
 
 func readPrices(file string) (cost.Prices, error) {

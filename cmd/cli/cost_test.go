@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"os"
@@ -63,6 +64,22 @@ func TestCost_OfTheSystemThatRuns(t *testing.T) {
 	code := Main(t.Context(), []string{"cost"}, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &errs, Running: folder}, Commands())
 	want, _, _ := costs("--records-per-second", "20")
 	if code != 0 || out.String() != want || errs.String() != "20 records a second, as the local system at "+page+" had over the last 60 s\n" {
+		t.Errorf("%d, %s%s", code, out.String(), errs.String())
+	}
+}
+
+// Of two systems it is the one whose variables the shell has read.
+func TestCost_OfTheSystemThatTheShellNames(t *testing.T) {
+	folder := t.TempDir()
+	for pid, rate := range []float64{20, 30} {
+		announce(t, folder, pid, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = json.NewEncoder(w).Encode(status.Status{Bill: &status.Bill{Over: 60, RecordsPerSecond: rate}})
+		}), fmt.Sprintf("BIGQUERY_EMULATOR_HOST=http://%d", pid))
+	}
+	var out, errs strings.Builder
+	shell := map[string]string{"BIGQUERY_EMULATOR_HOST": "http://1"}
+	code := Main(t.Context(), []string{"cost"}, Streams{Getenv: func(name string) string { return shell[name] }, Out: &out, Err: &errs, Running: folder}, Commands())
+	if want, _, _ := costs("--records-per-second", "30"); code != 0 || out.String() != want {
 		t.Errorf("%d, %s%s", code, out.String(), errs.String())
 	}
 }

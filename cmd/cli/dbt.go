@@ -71,6 +71,7 @@ type dbtCall struct {
 	asJSON           bool
 	output, target   string
 	folder           string // of the project; "" for the one built in
+	isShared         bool   // the dataset is the one in which the function publishes
 	inline           string // query of show
 	limit            int    // rows of show; below 0 all
 	keys             []string
@@ -152,11 +153,14 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 		flags.BoolVar(&call.favorState, "favor-state", false, "with --defer, read there all that is not selected")
 		deferState = flags.String("defer-state", "", "`FOLDER` with the manifest.json of --defer; that of --state when not given")
 	}
-	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; the one built in when not given")
+	folder := flags.String("project-dir", "", "`FOLDER` of the dbt project; when not given that of DBT_PROJECT_DIR, or the next one upwards with dbt_project.yml or with dbt/, or the one built in")
 	help := fmt.Sprintf("usage: stationflow dbt %s [FLAGS]\n\n%s\n\n%s\n", name, summary, dbtExamples)
+	chosen := streams.Getenv("PROD_DATASET")
 	if err := call.streams.parse(flags, gathered(args), help); err != nil {
 		return nil, err
 	}
+	call.streams.keep("PROD_DATASET", chosen)
+	call.isShared = chosen == "" || call.streams.system != nil && chosen == call.streams.system.Variable("PROD_DATASET")
 	if flags.NArg() > 0 {
 		return nil, program.Mistakef("unexpected argument %q: the command takes flags only", flags.Arg(0))
 	}
@@ -191,23 +195,9 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	if *threads > 0 {
 		call.config.Threads = *threads
 	}
-	if call.folder = *folder; *folder != "" {
-		call.config.Files = os.DirFS(*folder)
-	} else if near := projectNear(); near != "" {
-		fmt.Fprintf(streams.Err, "the dbt project that is built into this program; --project-dir %s is the one in this folder\n", near)
-	}
-	return call, nil
-}
-
-// projectNear is where a dbt project is that a person may mean who names none;
-// "" where there is none.
-func projectNear() string {
-	for _, folder := range []string{".", "dbt"} {
-		if _, err := os.Stat(filepath.Join(folder, "dbt_project.yml")); err == nil {
-			return folder
-		}
-	}
-	return ""
+	hasTarget := false
+	flags.Visit(func(f *flag.Flag) { hasTarget = hasTarget || f.Name == "target-path" })
+	return call, call.choose(*folder, hasTarget)
 }
 
 func withoutTime(_ []string, a slog.Attr) slog.Attr {
@@ -241,6 +231,7 @@ func gathered(args []string) []string {
 func (c *dbtCall) options(of run.Options) run.Options {
 	of.Select, of.Exclude, of.FullRefresh, of.Always = c.selected, c.excluded, c.fullRefresh, true
 	of.Deferred, of.FavorState = c.deferred, c.favorState
+	of.Compiled = filepath.Join(c.target, "compiled")
 	of.Until, of.Waiting = time.Now().Add(c.config.Wait), waiting(c.streams.Err)
 	return of
 }
@@ -260,6 +251,11 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 			fmt.Fprintf(c.streams.Out, "%12d bytes  %s\n", estimate.Bytes, estimate.Name)
 		}
 		return err
+	}
+	if !options.NoModels {
+		if err := c.makeDataset(ctx, runner); err != nil {
+			return err
+		}
 	}
 	if !options.NoTests {
 		if options.Check, err = c.unitTests(runner); err != nil {
@@ -282,10 +278,39 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 			return err
 		}
 	}
+	for name, sql := range report.Compiled(runner.Project()) {
+		if err := c.write("compiled/"+name, []byte(sql)); err != nil {
+			return err
+		}
+	}
 	if !report.OK() {
 		return errors.New("the run failed")
 	}
 	return nil
+}
+
+// builtIn is the name of the project that is built into the program.
+const builtIn = "stationflow"
+
+// makeDataset makes the dataset of the models where it is missing. The function
+// transform never does: the one that deploys it makes its dataset.
+func (c *dbtCall) makeDataset(ctx context.Context, runner *run.Runner) error {
+	if own := runner.Project().Name; c.isShared && own != builtIn {
+		fmt.Fprintf(c.streams.Err, "dataset %s is where the function transform publishes: give the project %s one of its own by PROD_DATASET\n", c.config.Warehouse.ProdDataset, own)
+	}
+	location, made, err := runner.MakeDataset(ctx)
+	if made && err == nil {
+		fmt.Fprintf(c.streams.Err, "made dataset %s%s\n", c.config.Warehouse.ProdDataset, in(location))
+	}
+	return err
+}
+
+// in is where a dataset is, for a sentence: the local one is nowhere.
+func in(location string) string {
+	if location == "" {
+		return ""
+	}
+	return " in " + location
 }
 
 func (c *dbtCall) write(name string, content []byte) (err error) {
@@ -299,98 +324,4 @@ func (c *dbtCall) write(name string, content []byte) (err error) {
 		return err
 	}
 	return os.WriteFile(file, content, 0o644)
-}
-
-// offline is an environment for what needs no warehouse: it has a project.
-func offline(getenv func(string) string) func(string) string {
-	return func(name string) string {
-		if value := getenv(name); value != "" || name != "GOOGLE_CLOUD_PROJECT" {
-			return value
-		}
-		return noProject
-	}
-}
-
-// noProject stands for a Google Cloud project where none is given.
-const noProject = "no-project"
-
-func compileDbt(ctx context.Context, c *dbtCall) error {
-	n, err := c.writeCompiled(ctx)
-	if err != nil {
-		return err
-	}
-	folder := filepath.Join(c.target, "compiled")
-	if c.asJSON {
-		return printJSON(c.streams.Out, map[string]any{"compiled": n, "folder": folder})
-	}
-	fmt.Fprintf(c.streams.Out, "compiled %d models and tests to %s\n", n, folder)
-	return nil
-}
-
-// writeCompiled writes the SQL and the manifest, and returns how many files have
-// SQL.
-func (c *dbtCall) writeCompiled(ctx context.Context) (int, error) {
-	loaded, compiled, err := c.compile(ctx)
-	if errors.Is(err, project.ErrNeedsWarehouse) {
-		return 0, fmt.Errorf("%w: set GOOGLE_CLOUD_PROJECT, and BIGQUERY_EMULATOR_HOST for the local system", err)
-	}
-	if err != nil {
-		return 0, err
-	}
-	byID := map[string]string{}
-	for _, one := range compiled {
-		byID[one.ID] = one.SQL
-		if err := c.write("compiled/"+one.Path, []byte(one.SQL)); err != nil {
-			return 0, err
-		}
-	}
-	return len(compiled), c.writeManifest(loaded, byID)
-}
-
-// compile asks the warehouse which tables are there, where one answers.
-func (c *dbtCall) compile(ctx context.Context) (*project.Project, []run.Compiled, error) {
-	reason := errors.New("GOOGLE_CLOUD_PROJECT is not set")
-	if c.config.Warehouse.Project != noProject {
-		reason = reach(ctx, c.streams.Getenv, "BIGQUERY_EMULATOR_HOST")
-	}
-	if reason == nil {
-		runner, err := run.New(ctx, c.config.Config)
-		if err != nil {
-			return nil, nil, err
-		}
-		defer runner.Close()
-		compiled, err := runner.Compile(ctx, c.options(run.Options{}))
-		if !errors.Is(err, run.ErrNoWarehouse) {
-			return runner.Project(), compiled, err
-		}
-		reason = err
-	}
-	loaded, err := c.config.Load()
-	if err != nil {
-		return nil, nil, err
-	}
-	fmt.Fprintf(c.streams.Err, "compiling without a warehouse, incremental models as on a first run: %v\n", reason)
-	compiled, err := run.CompileOffline(loaded, c.options(run.Options{}))
-	return loaded, compiled, err
-}
-
-func (c *dbtCall) writeManifest(loaded *project.Project, compiled map[string]string) error {
-	now := time.Now()
-	return c.write(artifact.ManifestName, artifact.Manifest(loaded, compiled, now.UTC().Format(time.RFC3339Nano), now))
-}
-
-func parseOnlyDbt(_ context.Context, c *dbtCall) error {
-	loaded, err := c.config.Load()
-	if err != nil {
-		return err
-	}
-	if err := c.writeManifest(loaded, nil); err != nil {
-		return err
-	}
-	if c.asJSON {
-		return printJSON(c.streams.Out, map[string]any{"models": len(loaded.Models), "tests": len(loaded.Tests), "sources": len(loaded.Sources),
-			"manifest": filepath.Join(c.target, artifact.ManifestName)})
-	}
-	fmt.Fprintf(c.streams.Out, "%d models, %d tests and %d sources are as they should be\n", len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
-	return nil
 }

@@ -29,15 +29,15 @@ func depsDbt(_ context.Context, c *dbtCall) error {
 		return err
 	}
 	d := &deps{call: c, root: root, into: filepath.Join(root, filepath.FromSlash(settings.Packages)), done: map[string]string{}, told: []packageJSON{}}
-	if err := os.MkdirAll(d.into, 0o755); err != nil {
-		return err
-	}
 	direct, err := d.install(root)
 	if err != nil {
 		return err
 	}
 	if len(d.missing) > 0 {
 		return fmt.Errorf("not installed, as only local packages are: %s: run dbt deps of dbt-core once, or put each folder into %s", strings.Join(d.missing, ", "), d.into)
+	}
+	if direct == 0 {
+		fmt.Fprintln(c.streams.Err, "nothing to install: neither packages.yml nor dependencies.yml names a package")
 	}
 	if len(d.lock) > direct { // what packages need themselves dbt counts from here
 		if err := os.WriteFile(filepath.Join(root, "package-lock.yml"), []byte("packages:\n"+strings.Join(d.lock, "")), 0o644); err != nil {
@@ -127,6 +127,9 @@ func (d *deps) link(one project.Dependency, from string) error {
 	}
 	d.done[name] = from
 	at := filepath.Join(d.into, name)
+	if err := os.MkdirAll(d.into, 0o755); err != nil {
+		return err
+	}
 	switch info, err := os.Lstat(at); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

@@ -20,12 +20,13 @@ import (
 // docsDbt writes what dbt's documentation site reads; the site itself is that of
 // the dbt-core that is installed here, where one is.
 func docsDbt(ctx context.Context, c *dbtCall) error {
-	if !c.noCompile {
-		if _, err := c.writeCompiled(ctx); err != nil {
-			return err
-		}
+	var loaded *project.Project
+	var err error
+	if c.noCompile {
+		loaded, err = c.config.Load()
+	} else {
+		loaded, _, err = c.writeCompiled(ctx)
 	}
-	loaded, err := c.config.Load()
 	if err != nil {
 		return err
 	}
@@ -123,16 +124,13 @@ func debugDbt(ctx context.Context, c *dbtCall) error {
 	loaded, err := c.config.Load()
 	said := ""
 	if err == nil {
-		said = fmt.Sprintf("%s: %d models, %d tests and %d sources", loaded.Name, len(loaded.Models), len(loaded.Tests), len(loaded.Sources))
+		said = loaded.Name + ": " + contents(loaded)
 	}
 	tell("project", said, err)
 	tell("target", fmt.Sprintf("type bigquery, project %s, dataset %s, %d threads, statements of %s at most",
 		c.config.Warehouse.Project, c.config.Warehouse.ProdDataset, c.config.Threads, c.config.Statement), nil)
-	location, err := c.connect(ctx)
-	if location != "" { // the local one is nowhere
-		location = ", in " + location
-	}
-	tell("connection", "answers"+location, err)
+	said, err = c.connect(ctx)
+	tell("connection", said, err)
 	if c.asJSON {
 		if err := printJSON(c.streams.Out, map[string]any{"checks": checks}); err != nil {
 			return err
@@ -147,8 +145,8 @@ func debugDbt(ctx context.Context, c *dbtCall) error {
 	return nil
 }
 
-// connect has the warehouse answer, and finds the dataset of the models.
-func (c *dbtCall) connect(ctx context.Context) (location string, err error) {
+// connect has the warehouse answer, and says where the dataset of the models is.
+func (c *dbtCall) connect(ctx context.Context) (said string, err error) {
 	if err := reach(ctx, c.streams.Getenv, "BIGQUERY_EMULATOR_HOST"); err != nil {
 		return "", err
 	}
@@ -168,8 +166,11 @@ func (c *dbtCall) connect(ctx context.Context) (location string, err error) {
 		return "", fmt.Errorf("reading the answer to select 1: %w", asked(err))
 	}
 	metadata, err := client.Dataset(c.config.Warehouse.ProdDataset).Metadata(ctx)
+	if bqconfig.IsMissing(err) {
+		return fmt.Sprintf("answers; dataset %s does not exist yet: build, run, seed and snapshot make it", c.config.Warehouse.ProdDataset), nil
+	}
 	if err != nil {
 		return "", fmt.Errorf("reading the dataset of the models, %s: %w", c.config.Warehouse.ProdDataset, asked(err))
 	}
-	return metadata.Location, nil
+	return "answers" + in(metadata.Location), nil
 }

@@ -32,6 +32,9 @@ func freshnessDbt(ctx context.Context, c *dbtCall) error {
 	if ctx.Err() != nil {
 		return run.ErrInterrupted
 	}
+	if len(ages) == 0 {
+		fmt.Fprintln(c.streams.Err, "nothing to look at: no selected source has loaded_at_field and freshness")
+	}
 	old, unread := 0, 0
 	told := []sourceJSON{}
 	for _, age := range ages {

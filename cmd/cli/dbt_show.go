@@ -40,7 +40,7 @@ func showDbt(ctx context.Context, c *dbtCall) error {
 	for _, one := range shown {
 		table, err := c.previewOf(ctx, client, one.SQL)
 		if err != nil {
-			return asked(err)
+			return one.Placed("", run.OfStatement(one.SQL, asked(err)))
 		}
 		if err := c.print(one.Name, table); err != nil {
 			return err
@@ -53,8 +53,11 @@ func showDbt(ctx context.Context, c *dbtCall) error {
 // selector names, as dbt has it.
 func (c *dbtCall) toShow(ctx context.Context, runner *run.Runner) ([]run.Compiled, error) {
 	if c.inline != "" {
-		sql, err := runner.CompileInline(ctx, c.inline, c.options(run.Options{Command: "show"}))
-		return []run.Compiled{{SQL: sql}}, err
+		compiled, err := runner.CompileInline(ctx, c.inline, c.options(run.Options{Command: "show"}))
+		if err != nil {
+			return nil, err
+		}
+		return []run.Compiled{*compiled}, nil
 	}
 	compiled, err := runner.Compile(ctx, c.options(run.Options{Command: "show"}))
 	if err != nil {
@@ -70,7 +73,7 @@ func (c *dbtCall) toShow(ctx context.Context, runner *run.Runner) ([]run.Compile
 			if err != nil {
 				return nil, err
 			}
-			compiled = append(compiled, run.Compiled{ID: model.ID, Name: model.Name, SQL: seed.SQL})
+			compiled = append(compiled, run.Compiled{Text: seed.Text, ID: model.ID, Name: model.Name, File: model.Path})
 		}
 	}
 	var shown []run.Compiled

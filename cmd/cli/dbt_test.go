@@ -94,6 +94,7 @@ func warehouse(ctx context.Context, line, address string) (code int, out, errs s
 
 // What Google's client would try for minutes is found out at once.
 func TestReach_NothingListens(t *testing.T) {
+	t.Chdir(t.TempDir()) // where no other project is
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

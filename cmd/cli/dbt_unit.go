@@ -29,7 +29,7 @@ func (c *dbtCall) unitTests(runner *run.Runner) (func(context.Context, *project.
 		for _, test := range byModel[model.Name] {
 			start := time.Now()
 			result, err := unit.Run(ctx, p, test, unit.Warehouse{Compilation: compilation, Columns: runner.ColumnsOf})
-			reports = append(reports, run.UnitReport{Test: test, SQL: result.SQL, Diff: result.Diff, Err: err, Took: time.Since(start)})
+			reports = append(reports, run.UnitReport{Test: test, Text: result.Text, Diff: result.Diff, Err: err, Took: time.Since(start)})
 		}
 		return reports
 	}, nil

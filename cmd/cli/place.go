@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/program"
@@ -64,11 +65,17 @@ func (s *Streams) locate(cloud bool) error {
 	case 1:
 		return s.use(&found[0], false)
 	}
-	var each []string
+	return several(found, "or add --cloud for the project that this shell names")
+}
+
+// several is what a command says that finds more than one system: which, and how
+// to choose one.
+func several(found []running.System, or string) error {
+	var lines strings.Builder
 	for _, one := range found {
-		each = append(each, fmt.Sprintf("%s (. %s)", one.Page, one.Variables))
+		fmt.Fprintf(&lines, "\n  . %s  # %s, since %s", one.Variables, one.Page, one.Started.Local().Format(time.DateTime))
 	}
-	return program.Mistakef("%d local systems run, at %s: read the variables of one as it says there, or add --cloud", len(found), strings.Join(each, " and "))
+	return program.Mistakef("%d local systems run: choose one by reading its variables into this shell with one of these lines, %s%s", len(found), or, lines.String())
 }
 
 // recognize finds the system whose variables the shell has read, if it runs on
@@ -129,6 +136,23 @@ func (s *Streams) use(system *running.System, read bool) error {
 		fmt.Fprintf(s.Err, "local system at %s\n", system.Page)
 	}
 	return nil
+}
+
+// keep has a variable stay as the shell has it, although a local system that was
+// found has another: where a person's own tables go is the person's to say. ""
+// keeps nothing.
+func (s *Streams) keep(name, value string) {
+	before := s.Getenv
+	if value == "" || before(name) == value {
+		return
+	}
+	fmt.Fprintf(s.Err, "%s is %s, as this shell says\n", name, value)
+	s.Getenv = func(of string) string {
+		if of == name {
+			return value
+		}
+		return before(of)
+	}
 }
 
 // isLocal reports whether the command works with a local system.

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/running"
 )
@@ -51,7 +54,7 @@ func TestLocate(t *testing.T) {
 		"although one runs":           {one, "--cloud", shell, "cloud", "", "", false},
 		"none runs":                   {none, "", shell, "cloud", "", "", false},
 		"nobody looks":                {"", "", shell, "cloud", "", "", false},
-		"two run":                     {two, "", shell, "", "", "2 local systems run, at http://", false},
+		"two run":                     {two, "", shell, "", "", "2 local systems run: choose one", false},
 		"two run, the project":        {two, "--cloud", shell, "cloud", "", "", false},
 		"two run, the shell says":     {two, "", read("http://two"), "read", "http://two", "", false},
 		"the shell names another":     {one, "", read("http://three"), "read", "", "", false},
@@ -80,5 +83,39 @@ func TestLocate(t *testing.T) {
 				t.Errorf("exported %v, said %s", exported, said.String())
 			}
 		})
+	}
+}
+
+// Every command that works with a system, doctor too, says the same where two
+// run: which they are, and how to choose one.
+func TestLocate_EachCommandNamesTheSystems(t *testing.T) {
+	for _, name := range append(emulators, "GOOGLE_CLOUD_PROJECT") {
+		t.Setenv(name, "")
+	}
+	folder, said := t.TempDir(), ""
+	for pid, began := range []time.Time{time.Date(2026, 11, 29, 8, 0, 0, 0, time.Local), time.Date(2026, 11, 29, 9, 30, 0, 0, time.Local)} {
+		page := httptest.NewServer(nil)
+		t.Cleanup(page.Close)
+		variables := fmt.Sprintf("/run/%d/environment", pid)
+		if _, err := running.Announce(folder, running.System{PID: pid, Page: page.URL, Variables: variables, Started: began.UTC()}); err != nil {
+			t.Fatal(err)
+		}
+		said += fmt.Sprintf("\n  . %s  # %s, since %s", variables, page.URL, began.Format(time.DateTime))
+	}
+	arguments := map[string]string{
+		"dbt": "run", "deadletters": "list", "quarantine": "list", "peek": "incidents", "query": "select", "replay": "kafka --from 2026-01-01",
+		"schema": "check", "trace": "incidents/0/1",
+	}
+	for _, command := range Commands() {
+		if slices.Contains([]string{"completion", "version"}, command.Name) { // work with no system
+			continue
+		}
+		var out, errs strings.Builder
+		line := append([]string{command.Name}, strings.Fields(arguments[command.Name])...)
+		code := Main(t.Context(), line, Streams{Getenv: func(string) string { return "" }, Out: &out, Err: &errs, Running: folder}, Commands())
+		start, lines, _ := strings.Cut(errs.String(), "\n")
+		if code != 2 || "\n"+lines != said+"\n" || !strings.Contains(start, "2 local systems run: choose one by reading its variables into this shell with one of these lines, or ") {
+			t.Errorf("%v: exit code %d and %s", line, code, errs.String())
+		}
 	}
 }

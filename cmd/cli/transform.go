@@ -99,7 +99,7 @@ func printReport(out io.Writer, report *run.Report) {
 	for _, test := range report.Tests {
 		message := test.Message
 		if message == "" {
-			message = fmt.Sprintf("%d rows that must not be", test.Failures)
+			message = counted(int(test.Failures), "row") + " that must not be"
 		}
 		printLine(out, test.Status, test.TookMS, "test "+test.Name, message)
 	}

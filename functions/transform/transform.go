@@ -119,6 +119,7 @@ func (t *Transformer) transform(ctx context.Context, until time.Time, config Con
 	case err != nil:
 		return run.Failed(err.Error())
 	}
+	report.Log(config.Log)
 	if t.canaries != nil && report.OK() && report.Wrote() {
 		t.canaries.carry(ctx)
 	}

@@ -152,7 +152,7 @@ func nativeVerdict(of asking) (map[string]node, error) {
 		if test.Warn {
 			severity = "warn"
 		}
-		nodes["test."+test.Name] = node{ID: test.ID, SQL: sql, Materialized: "test", Alias: test.Alias, Severity: severity, Reads: test.Reads, Tags: test.Tags}
+		nodes["test."+test.Name] = node{ID: test.ID, SQL: sql.SQL, Materialized: "test", Alias: test.Alias, Severity: severity, Reads: test.Reads, Tags: test.Tags}
 	}
 	return nodes, nil
 }

@@ -57,7 +57,7 @@ func TestDbt2_CompilesTheSame(t *testing.T) {
 		sql, err := p.CompileTest(test, project.Compilation{Execute: true})
 		check(t, err)
 		if test.Kind == project.Singular {
-			compare(test.Path, sql, true)
+			compare(test.Path, sql.SQL, true)
 		}
 	}
 	if compared < 30 || !strings.Contains(output, "compile") {

@@ -81,7 +81,7 @@ func compileHere(t *testing.T, f frame, c generated) (*caseHere, error) {
 		if err != nil {
 			return nil, err
 		}
-		compiled[test.ID] = text
+		compiled[test.ID] = text.SQL
 	}
 	var manifest struct {
 		Nodes, Sources map[string]facts

@@ -22,10 +22,13 @@ import (
 // A field that producers add lands in extra, becomes a column, is filled from
 // extra, and is in a mart, also for the records that came before.
 //
+// A further rule and a further reason are refused for by the function, told by
+// the page of events, caused by the simulator and accepted by dbt's test.
+//
 // It builds the copy, which takes some minutes: make topic runs it.
-func TestFurther_TopicAndColumn(t *testing.T) {
+func TestFurther_TopicColumnRuleAndReason(t *testing.T) {
 	if os.Getenv("STATIONFLOW_TOPIC") == "" {
-		t.Skip("make topic adds a topic and a column to a copy of the repository")
+		t.Skip("make topic adds a topic, a column, a rule and a reason to a copy of the repository")
 	}
 	data := []string{"--data", filepath.Join(t.TempDir(), "data")}
 	c := newRepositoryCopy(t)
@@ -36,6 +39,7 @@ func TestFurther_TopicAndColumn(t *testing.T) {
 	c.addTopic()
 	c.addColumn()
 	c.addReporter()
+	c.addRuleAndReason()
 
 	c.run(".", "gofmt", "-w", "event", "simulator")
 	c.run(".", "make", "generate")
@@ -44,6 +48,7 @@ func TestFurther_TopicAndColumn(t *testing.T) {
 	}
 	c.run(".", "go", "vet", "./...")
 	c.run(".", "go", "test", "./...")
+	c.run("local", "go", "vet", "./e2e")
 	c.run("local", "go", "test", "./repo", "./simulatortest", "./deploytest")
 	c.run("local", "go", "build", "-o", "../bin/stationflow", "./cmd/stationflow")
 

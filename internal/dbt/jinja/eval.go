@@ -20,7 +20,8 @@ type state struct {
 	context  Context
 	scope    *scope
 	out      *strings.Builder
-	calls    int // macros in each other
+	marks    *[]Mark // of what is written to out; nil where nobody asks
+	calls    int     // macros in each other
 }
 
 func (s *state) lookup(name string) (Value, error) {

@@ -19,15 +19,15 @@ func (s *state) execute(body []statement) (word string, err error) {
 func (s *state) statement(one statement) (word string, err error) {
 	switch one := one.(type) {
 	case *text:
+		s.mark(one.line, true)
 		s.out.WriteString(one.text)
 	case *output:
 		v, err := s.eval(one.of)
 		if err != nil {
 			return "", err
 		}
-		text, err := Text(v)
-		s.out.WriteString(text)
-		return "", err
+		s.mark(one.line, false)
+		return "", s.print(v, nil)
 	case *branch:
 		return s.branch(one)
 	case *loop:
@@ -53,6 +53,7 @@ func (s *state) statement(one statement) (word string, err error) {
 		if err != nil {
 			return "", err
 		}
+		s.mark(one.line, false)
 		return "", s.print(s.chained(one.filters, text))
 	case *with:
 		return s.with(one)
@@ -61,6 +62,7 @@ func (s *state) statement(one statement) (word string, err error) {
 		return "", err
 	case *callBlock:
 		caller := &macro{definition: one.macro, template: s.template, context: s.context, scope: s.scope, depth: s.calls}
+		s.mark(one.line, false)
 		return "", s.print(s.call(one.call, caller))
 	case *jump:
 		return one.word, nil
@@ -81,7 +83,7 @@ func (s *state) print(v Value, err error) error {
 // captured is the text of statements in a scope of their own.
 func (s *state) captured(body []statement) (string, error) {
 	inner := s.inner()
-	inner.out = &strings.Builder{}
+	inner.out, inner.marks = &strings.Builder{}, nil
 	_, err := inner.execute(body)
 	return inner.out.String(), err
 }

@@ -62,26 +62,57 @@ func (t *Template) place(line int, err error) error {
 	if err == nil || isPlaced(err) || isReturn(err) {
 		return err
 	}
+	file, line := t.at(line)
+	return &Error{file, line, err}
+}
+
+// at is the file, and the line in it of a line of the template.
+func (t *Template) at(line int) (file string, inFile int) {
 	file, shift, found := strings.Cut(t.file, "\x00")
 	if found {
 		more := 0
 		fmt.Sscan(shift, &more) //nolint:errcheck // written by Parse
 		line += more
 	}
-	return &Error{file, line, err}
+	return file, line
 }
 
 // Render renders the template.
 func (t *Template) Render(context Context) (string, error) {
+	text, _, err := t.RenderMarked(context)
+	return text, err
+}
+
+// A Mark says where the text of a rendering comes from, from the offset At on
+// up to the next mark: the template has it letter by letter, and its first one
+// on the line, or a tag on the line has written it.
+type Mark struct {
+	At      int
+	File    string
+	Line    int
+	Literal bool
+}
+
+// RenderMarked is Render, with marks for all of the text, in its order.
+func (t *Template) RenderMarked(context Context) (string, []Mark, error) {
 	var out strings.Builder
-	s := &state{template: t, context: context, scope: newScope(nil), out: &out}
+	var marks []Mark
+	s := &state{template: t, context: context, scope: newScope(nil), out: &out, marks: &marks}
 	if _, err := s.execute(t.body); err != nil {
 		if isReturn(err) {
-			return "", t.place(1, errors.New("return ends a macro: there is none around it"))
+			return "", nil, t.place(1, errors.New("return ends a macro: there is none around it"))
 		}
-		return "", err
+		return "", nil, err
 	}
-	return out.String(), nil
+	return out.String(), marks, nil
+}
+
+// mark notes where what is written next comes from.
+func (s *state) mark(line int, literal bool) {
+	if s.marks != nil {
+		file, line := s.template.at(line)
+		*s.marks = append(*s.marks, Mark{s.out.Len(), file, line, literal})
+	}
 }
 
 // Native renders a template as dbt does with a value of a yml file: what is

@@ -82,7 +82,7 @@ func (c *Compilation) relation(p *Project, model *Model) string {
 
 // Compiled is a model's SQL and the configuration that rendering it gave.
 type Compiled struct {
-	SQL    string // as dbt compiles it, with its white space
+	Text   // as dbt compiles it, with its white space
 	Config Config
 	Asked  bool // whether run_query was called
 
@@ -102,10 +102,10 @@ func (p *Project) Compile(model *Model, c Compilation) (*Compiled, error) {
 
 func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	r := &rendering{project: p, in: model.in, compilation: c, model: model, config: model.written(), file: model.Path}
-	sql := model.rows
+	text := Text{SQL: model.rows}
 	if model.template != nil {
 		var err error
-		if sql, err = r.render(model.template); err != nil {
+		if text, err = r.render(model.template); err != nil {
 			return nil, err
 		}
 	}
@@ -121,50 +121,53 @@ func (p *Project) render(model *Model, c Compilation) (*Compiled, error) {
 	if err != nil {
 		return nil, placed(model.Path, err)
 	}
-	if sql, err = p.withEphemeral(sql, r); err != nil {
+	if text, err = p.withEphemeral(text, r); err != nil {
 		return nil, err
 	}
-	return &Compiled{SQL: p.labelled(sql, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, dicts: r.dicts, Asked: r.asked, asksIncremental: r.asksIncremental}, nil
+	return &Compiled{Text: p.labelled(text, r), Config: config, reads: r.reads, macros: r.macros, called: r.called, dicts: r.dicts, Asked: r.asked, asksIncremental: r.asksIncremental}, nil
 }
 
 // CompileInline renders a query of the command line, which may use all that a
 // file of the project may.
-func (p *Project) CompileInline(source string, c Compilation) (string, error) {
-	parsed, err := parseTemplate("the query", source)
+func (p *Project) CompileInline(source string, c Compilation) (Text, error) {
+	parsed, err := parseTemplate(InlineFile, source)
 	if err != nil {
-		return "", err
+		return Text{}, err
 	}
-	r := &rendering{project: p, in: p.packages[0], compilation: c, config: map[string]any{}, file: "the query"}
-	sql, err := r.render(parsed)
+	r := &rendering{project: p, in: p.packages[0], compilation: c, config: map[string]any{}, file: InlineFile}
+	text, err := r.render(parsed)
 	if err != nil {
-		return "", err
+		return Text{}, err
 	}
-	return p.withEphemeral(sql, r)
+	return p.withEphemeral(text, r)
 }
+
+// InlineFile stands for the file of a query of the command line.
+const InlineFile = "the query"
 
 // labelled is SQL whose texts name what it reads by their names in dbt, and not
 // by those of where the rows are meanwhile.
-func (p *Project) labelled(sql string, r *rendering) string {
+func (p *Project) labelled(text Text, r *rendering) Text {
 	if r.compilation.Relation == nil {
-		return sql
+		return text
 	}
 	for _, id := range r.reads {
 		if model := p.ByID(id); model != nil && model.Config.Materialized != Ephemeral {
-			sql = strings.ReplaceAll(sql, "'"+r.compilation.Relation(model)+"'", "'"+p.Relation(model)+"'")
+			text = text.replaceAll("'"+r.compilation.Relation(model)+"'", "'"+p.Relation(model)+"'")
 		}
 	}
-	return sql
+	return text
 }
 
 // CompileTest renders a test's query; its rows are the failures.
-func (p *Project) CompileTest(test *Test, c Compilation) (string, error) {
+func (p *Project) CompileTest(test *Test, c Compilation) (Text, error) {
 	c.StoreFailures = test.StoreFailures
 	r := &rendering{project: p, in: test.in, compilation: c, config: map[string]any{}, file: test.Path}
-	sql, err := test.compile(r)
+	text, err := test.compile(r)
 	if err != nil {
-		return "", placed(test.Path, err)
+		return Text{}, placed(test.Path, err)
 	}
-	return p.withEphemeral(sql, r)
+	return p.withEphemeral(text, r)
 }
 
 // Memory is the question that a model's macro (meta.memory) makes of a
@@ -270,11 +273,11 @@ func configure(config map[string]any, key string, value any) {
 
 // withEphemeral puts the ephemeral models that a query reads in front of it,
 // as common table expressions, each once and after those it reads itself.
-func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
+func (p *Project) withEphemeral(text Text, r *rendering) (Text, error) {
 	if len(r.ephemeral) == 0 {
-		return sql, nil
+		return text, nil
 	}
-	var parts []string
+	var parts []Text
 	var seen []*Model
 	var add func(model *Model) error
 	add = func(model *Model) error {
@@ -284,7 +287,7 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 		seen = append(seen, model)
 		inner := &rendering{project: p, in: model.in, compilation: r.compilation, model: model, config: model.written(), file: model.Path}
 		inner.compilation.Incremental = false
-		text, err := inner.render(model.template)
+		own, err := inner.render(model.template)
 		if err != nil {
 			return err
 		}
@@ -293,25 +296,15 @@ func (p *Project) withEphemeral(sql string, r *rendering) (string, error) {
 				return err
 			}
 		}
-		parts = append(parts, fmt.Sprintf(" %s as (\n%s\n)", cteOf(model), text))
+		parts = append(parts, own.Within(fmt.Sprintf(" %s as (\n", cteOf(model)), "\n)"))
 		return nil
 	}
 	for _, model := range r.ephemeral {
 		if err := add(model); err != nil {
-			return "", err
+			return Text{}, err
 		}
 	}
-	return WithTables(sql, parts), nil
-}
-
-// WithTables is a query with common table expressions before its own.
-func WithTables(sql string, parts []string) string {
-	joined := strings.Join(parts, ", ")
-	if at := firstWith(sql); at >= 0 {
-		return sql[:at] + joined + ", " + sql[at:]
-	}
-	lead := len(sql) - len(strings.TrimLeft(sql, " \t\r\n"))
-	return sql[:lead] + "with" + joined + " " + sql[lead:]
+	return text.WithTables(parts), nil
 }
 
 // cteOf is the name dbt gives to an ephemeral model inside of its readers.

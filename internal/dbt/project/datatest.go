@@ -44,7 +44,7 @@ type Test struct {
 	in        *pkg
 	attached  *Model // that a generic test is declared at; nil for others
 	asWritten writtenConfig
-	compile   func(*rendering) (string, error)
+	compile   func(*rendering) (Text, error)
 }
 
 // Singular is the kind of the tests in tests/.
@@ -168,7 +168,7 @@ func (l *loader) addSingular(of *pkg, folder, file string) error {
 		parsed = parsed.Lenient()
 	}
 	test := &Test{Kind: Singular, Short: name, in: of, Resource: of.resource(TypeTest, name, file, of.fqn(folder, file, name))}
-	test.compile = func(r *rendering) (string, error) { return r.render(parsed) }
+	test.compile = func(r *rendering) (Text, error) { return r.render(parsed) }
 	test.Code, test.File = strings.TrimSpace(string(content)), asText(content)
 	test.asWritten = l.writtenOf(of, test.FQN, testTree)
 	test.asWritten.source = test.Code

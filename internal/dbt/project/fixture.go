@@ -131,5 +131,6 @@ func (p *Project) RenderUnit(test *UnitTest, source string, names map[string]jin
 		return "", err
 	}
 	r := &rendering{project: p, in: p.named(test.Package), compilation: c, config: map[string]any{}, file: test.Path, extra: names}
-	return r.render(parsed)
+	text, err := r.render(parsed)
+	return text.SQL, err
 }

@@ -178,19 +178,19 @@ func (l *loader) addGeneric(of subject, c check) error {
 	}
 	test.Tags = slices.Concat(of.tags, c.tags)
 	where, _ := config["where"].(string)
-	test.compile = func(r *rendering) (string, error) {
+	test.compile = func(r *rendering) (Text, error) {
 		relation, err := of.relation(r)
 		if err != nil {
-			return "", err
+			return Text{}, err
 		}
 		if where != "" {
 			relation = fmt.Sprintf("(select * from %s where %s) dbt_subquery", relation, where)
 		}
 		sql, err := query(r, c, relation)
 		if err != nil {
-			return "", c.doc.fail(c.node, "the test %s: %w", name, err)
+			return Text{}, c.doc.fail(c.node, "the test %s: %w", name, err)
 		}
-		return sql, nil
+		return Text{SQL: sql}, nil
 	}
 	return l.addTest(test, config)
 }

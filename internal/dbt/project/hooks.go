@@ -95,7 +95,9 @@ func (p *Project) renderHook(model *Model, hook Hook, c Compilation) (text strin
 	}
 	parsed, err := jinja.Parse(hook.file, hook.SQL, max(hook.line, 1))
 	if err == nil {
-		text, err = r.render(parsed)
+		var rendered Text
+		rendered, err = r.render(parsed)
+		text = rendered.SQL
 	}
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", hook.Of, placed(hook.file, err))

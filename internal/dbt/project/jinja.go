@@ -124,10 +124,9 @@ func definesIn(name string, packages ...*pkg) *pkg {
 
 // render returns the template's text. Macros of all files are visible to it
 // and to each other; the template's own variables stay its own.
-func (r *rendering) render(source *template) (string, error) {
-	var out string
-	err := guarded(func() (err error) {
-		out, err = source.Render(r.lookup)
+func (r *rendering) render(source *template) (out Text, err error) {
+	err = guarded(func() (err error) {
+		out.SQL, out.marks, err = source.RenderMarked(r.lookup)
 		return err
 	})
 	return out, err

@@ -131,7 +131,7 @@ func TestTests_ThatTheProjectDefines(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "select * from (select * from `p`.`d`.`raw` where n < 9) dbt_subquery where n <= 3 and `p`.`d`.`b`"
-	if diff := cmp.Diff(want, strings.Join(strings.Fields(sql), " ")); diff != "" {
+	if diff := cmp.Diff(want, strings.Join(strings.Fields(sql.SQL), " ")); diff != "" {
 		t.Error(diff)
 	}
 	if name := p.Tests[0].Name; name != "positive_raw_n__ref_b___3" {

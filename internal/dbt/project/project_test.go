@@ -181,7 +181,7 @@ models:
 		if err != nil {
 			t.Fatal(err)
 		}
-		got[strings.Join(strings.Fields(sql), " ")] = test.Warn
+		got[strings.Join(strings.Fields(sql.SQL), " ")] = test.Warn
 	}
 	want := map[string]bool{
 		"select n as value from `p`.`d`.`b` where n is not null group by 1 having count(*) > 1":                                 false,

@@ -17,6 +17,9 @@ type Options struct {
 	// Command is what flags.WHICH answers while models are only compiled; "" is
 	// compile.
 	Command string
+	// Compiled is the folder of compiled SQL that messages name; "" where the SQL
+	// is not kept.
+	Compiled string
 	// Always builds what is selected, whether or not something changed.
 	Always bool
 	// Check runs unit tests of a model before it is built, or in a run that builds

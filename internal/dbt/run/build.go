@@ -71,7 +71,7 @@ func (r *run) build(ctx context.Context, model *project.Model) (done building) {
 	}
 	compilation := r.compilation(ctx)
 	compilation.Incremental = keeps && model.Config.Materialized == project.Incremental
-	compiled, err := r.project.Compile(model, compilation)
+	compiled, err := r.compileModel(model, compilation)
 	if err != nil {
 		return building{status: failed, err: err}
 	}
@@ -317,7 +317,7 @@ func (r *run) copyPublished(ctx context.Context, model *project.Model, definitio
 }
 
 func (r *run) buildView(ctx context.Context, model *project.Model) building {
-	compiled, err := r.project.Compile(model, r.compilation(ctx))
+	compiled, err := r.compileModel(model, r.compilation(ctx))
 	if err != nil {
 		return building{status: failed, err: err}
 	}

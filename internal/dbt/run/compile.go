@@ -14,10 +14,11 @@ import (
 
 // A Compiled is the SQL of a model or test, as dbt compiles it.
 type Compiled struct {
+	project.Text
 	ID   string
 	Name string
+	File string // in which it is written
 	Path string // below target/compiled
-	SQL  string
 }
 
 // Compile renders the selected models and tests as dbt's compile does: a model
@@ -63,19 +64,20 @@ func (r *Runner) compile(ctx context.Context, options Options, wanted func(*proj
 }
 
 // CompileInline renders a query of the command line over the published relations.
-func (r *Runner) CompileInline(ctx context.Context, source string, options Options) (string, error) {
+func (r *Runner) CompileInline(ctx context.Context, source string, options Options) (*Compiled, error) {
 	of, _, err := r.overPublished(ctx, options, nil)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return r.project.CompileInline(source, of)
+	text, err := r.project.CompileInline(source, of)
+	return &Compiled{Text: text, File: project.InlineFile}, err
 }
 
 // overPublished is for what is compiled over the published relations, which it
 // returns, too.
 func (r *Runner) overPublished(ctx context.Context, options Options, selected map[string]bool) (project.Compilation, map[string]stored, error) {
 	relations, err := r.warehouse.relations(ctx, nil, 1)
-	if err != nil {
+	if err != nil && !isNotFound(err) { // no dataset has no tables
 		return project.Compilation{}, nil, fmt.Errorf("%w: %w", ErrNoWarehouse, err)
 	}
 	return project.Compilation{
@@ -96,26 +98,18 @@ func compile(p *project.Project, wanted func(*project.Resource) bool, c project.
 		if err != nil {
 			return nil, err
 		}
-		path := model.Package + "/" + model.Within()
-		if model.Type == project.TypeSnapshot { // a file may have several
-			path += "/" + model.Name + ".sql"
-		}
-		all = append(all, Compiled{model.ID, model.Name, path, compiled.SQL})
+		all = append(all, *compiledOf(&model.Resource, compiled.Text))
 	}
 	c.Incremental = false
 	for _, test := range p.Tests {
 		if !wanted(&test.Resource) {
 			continue
 		}
-		sql, err := p.CompileTest(test, c)
+		text, err := p.CompileTest(test, c)
 		if err != nil {
 			return nil, err
 		}
-		path := test.Package + "/" + test.Within()
-		if test.Kind != project.Singular {
-			path += "/" + test.Short + ".sql"
-		}
-		all = append(all, Compiled{test.ID, test.Name, path, sql})
+		all = append(all, *compiledTest(test, text))
 	}
 	return all, nil
 }
@@ -138,7 +132,7 @@ func (r *Runner) DryRun(ctx context.Context, options Options) ([]Estimate, error
 	for i, one := range compiled {
 		bytes, err := r.warehouse.estimate(ctx, one.SQL)
 		if err != nil {
-			return estimates[:i], fmt.Errorf("%s: %w", one.Name, err)
+			return estimates[:i], fmt.Errorf("%s: %w", one.Name, one.Placed(options.Compiled, err))
 		}
 		if model := r.project.Model(one.Name); model != nil && model.ID == one.ID && !model.Stored() {
 			bytes = 0

@@ -36,8 +36,7 @@ type Config struct {
 	Getenv func(string) string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Log receives one line a run, and one for each failure; nil is
-	// slog.Default().
+	// Log receives the warnings of reading the project; nil is slog.Default().
 	Log *slog.Logger
 }
 
@@ -68,10 +67,10 @@ func New(ctx context.Context, config Config) (*Runner, error) {
 	return &Runner{
 		project:       loaded,
 		warehouse:     w,
+		staging:       config.Warehouse.StagingDataset,
 		leaseDuration: config.Lease,
 		location:      config.Location,
 		now:           config.Now,
-		log:           config.Log,
 		threads:       config.Threads,
 	}, nil
 }

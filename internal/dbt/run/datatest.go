@@ -55,11 +55,11 @@ func (r *run) provenBy(isNew bool) string {
 // of a view also the tables behind it, because it shows their rows by itself.
 func (r *run) noteTest(test *project.Test, found finding) {
 	entry := TestReport{Name: test.Name, Status: project.Pass, Failures: found.failures, TookMS: found.took.Milliseconds()}
-	entry.result = artifact.Result{ID: test.ID, Started: found.start, Failures: &found.failures, SQL: r.asPublished(found.sql)}
+	entry.result = artifact.Result{ID: test.ID, Started: found.start, Failures: &found.failures, SQL: r.asPublished(found.text.SQL)}
 	verdict := test.Verdict(found.failures)
 	switch {
 	case found.err != nil:
-		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, found.err)
+		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, compiledTest(test, found.text).Placed(r.options.Compiled, found.err))
 	case verdict == project.Fail:
 		entry.Status = failed
 	case verdict == project.Warn:
@@ -124,29 +124,29 @@ func (r *run) showsNews(view *project.Model) bool {
 
 // failures counts the rows that must not be, and keeps them where the test
 // says so. It returns the compiled test too.
-func (r *run) failures(ctx context.Context, test *project.Test) (n int64, sql string, err error) {
-	if sql, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
-		return 0, "", err
+func (r *run) failures(ctx context.Context, test *project.Test) (n int64, text project.Text, err error) {
+	if text, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
+		return 0, text, err
 	}
-	count := failuresOf(test, sql)
+	count := failuresOf(test, text.SQL)
 	if test.StoreFailures {
-		if count, err = r.keeping(ctx, test, sql); err != nil {
-			return 0, sql, err
+		if count, err = r.keeping(ctx, test, text.SQL); err != nil {
+			return 0, text, err
 		}
 	}
 	rows, err := r.warehouse.query(ctx, count)
 	if err != nil {
-		return 0, sql, err
+		return 0, text, err
 	}
 	if len(rows) == 1 {
 		switch failures := rows[0]["failures"].(type) {
 		case int64:
-			return failures, sql, nil
+			return failures, text, nil
 		case nil:
-			return 0, sql, nil
+			return 0, text, nil
 		}
 	}
-	return 0, sql, fmt.Errorf("the count has %d rows, or is not a whole number", len(rows))
+	return 0, text, fmt.Errorf("the count has %d rows, or is not a whole number", len(rows))
 }
 
 // auditSuffix follows the models' dataset in the name of the one in which dbt

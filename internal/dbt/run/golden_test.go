@@ -97,7 +97,7 @@ func TestTests_Golden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, filepath.Join("tests", test.Alias+".sql"), "-- severity "+severity+", after "+strings.Join(names(test.Reads), ", ")+"\n"+sql)
+		golden(t, filepath.Join("tests", test.Alias+".sql"), "-- severity "+severity+", after "+strings.Join(names(test.Reads), ", ")+"\n"+sql.SQL)
 	}
 }
 

@@ -124,7 +124,7 @@ func (r *run) isBroken(model *project.Model) bool {
 
 // A finding is what a test found.
 type finding struct {
-	sql      string
+	text     project.Text
 	failures int64
 	start    time.Time
 	took     time.Duration
@@ -178,11 +178,11 @@ func (r *run) together(
 	var parts []string
 	for i, test := range tests {
 		found[i].err = guarded(func() (err error) {
-			found[i].sql, err = r.project.CompileTest(test, r.compilation(ctx))
+			found[i].text, err = r.project.CompileTest(test, r.compilation(ctx))
 			return err
 		})
 		if found[i].err == nil {
-			parts = append(parts, fmt.Sprintf(part, i, "failures", "cast(null as string)", failuresOf(test, found[i].sql)))
+			parts = append(parts, fmt.Sprintf(part, i, "failures", "cast(null as string)", failuresOf(test, found[i].text.SQL)))
 		}
 	}
 	if asks != nil {
@@ -197,7 +197,7 @@ func (r *run) together(
 
 func (r *run) examineAlone(ctx context.Context, test *project.Test, into *finding) {
 	into.start = time.Now()
-	into.err = guarded(func() (err error) { into.failures, into.sql, err = r.failures(ctx, test); return err })
+	into.err = guarded(func() (err error) { into.failures, into.text, err = r.failures(ctx, test); return err })
 	into.took = time.Since(into.start)
 }
 

@@ -58,7 +58,7 @@ func (r *run) buildBatches(ctx context.Context, model *project.Model) (done buil
 func (r *run) buildBatch(ctx context.Context, model *project.Model, batch project.Batch, isIncremental bool) (done building) {
 	compilation := r.compilation(ctx)
 	compilation.Incremental, compilation.Batch = isIncremental, &batch
-	compiled, err := r.project.Compile(model, compilation)
+	compiled, err := r.compileModel(model, compilation)
 	if err != nil {
 		return building{err: err}
 	}

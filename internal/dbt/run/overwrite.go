@@ -49,7 +49,7 @@ func (r *run) overwrite(ctx context.Context, model *project.Model) building {
 		r.asks[model.Name] = true
 		r.mu.Unlock()
 	}
-	compiled, err := r.project.Compile(model, compilation)
+	compiled, err := r.compileModel(model, compilation)
 	if err != nil {
 		return failure(err)
 	}

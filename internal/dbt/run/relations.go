@@ -62,7 +62,7 @@ func (w *warehouse) relations(ctx context.Context, inspected []string, threads i
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the tables of %s: %w", w.dataset.DatasetID, err)
+		return nil, w.explain(fmt.Errorf("listing the tables of %s: %w", w.dataset.DatasetID, err))
 	}
 	var mu sync.Mutex
 	var group errgroup.Group
@@ -271,24 +271,6 @@ func (r *run) mayBeMadeAgain(ctx context.Context, model *project.Model) error {
 
 // partitionOf tells a model's partitioning from others; "" for none.
 func partitionOf(model *project.Model) string { return model.Config.PartitionBy.String() }
-
-// makeDataset makes a dataset unless it is there, in the location of the
-// models': no statement can use two.
-func (w *warehouse) makeDataset(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	err := w.retry(ctx, func() error {
-		location, err := w.where(ctx)
-		if err != nil {
-			return err
-		}
-		return w.client.Dataset(name).Create(ctx, &bigquery.DatasetMetadata{Location: location})
-	})
-	if isStatus(err, http.StatusConflict) {
-		return nil
-	}
-	return err
-}
 
 func isNotFound(err error) bool { return isStatus(err, http.StatusNotFound) }
 

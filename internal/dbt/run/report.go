@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/stationflow/stationflow/internal/dbt/artifact"
@@ -56,9 +57,9 @@ type TestReport struct {
 // A UnitReport says what a unit test came to.
 type UnitReport struct {
 	Test *project.UnitTest
-	SQL  string
-	Diff string // "" for none
-	Err  error  // why it could not be run
+	Text project.Text // the query
+	Diff string       // "" for none
+	Err  error        // why it could not be run
 	Took time.Duration
 }
 
@@ -75,12 +76,14 @@ func (r *run) check(ctx context.Context, model *project.Model) (cause string) {
 	for _, one := range reports {
 		entry := TestReport{Name: one.Test.Name, Status: project.Pass, Message: one.Diff, TookMS: one.Took.Milliseconds()}
 		if one.Err != nil {
-			entry.Message = fmt.Sprintf("running unit test %s: %v", one.Test.Name, one.Err)
+			of := compiledOf(&one.Test.Resource, one.Text)
+			of.File = model.Path + ", tested by " + of.File
+			entry.Message = fmt.Sprintf("running unit test %s: %v", one.Test.Name, of.Placed(r.options.Compiled, one.Err))
 		}
 		if entry.Message != "" {
 			entry.Status, entry.Failures, cause = failed, 1, "its unit test "+one.Test.Name+" failed"
 		}
-		entry.result = artifact.Result{ID: one.Test.ID, Started: time.Now().Add(-one.Took), Failures: &entry.Failures, SQL: one.SQL, IsFailure: one.Diff != ""}
+		entry.result = artifact.Result{ID: one.Test.ID, Started: time.Now().Add(-one.Took), Failures: &entry.Failures, SQL: one.Text.SQL, IsFailure: one.Diff != ""}
 		r.mu.Lock()
 		r.noteOutage(one.Err)
 		if r.report.TestsRun++; entry.Status == failed {
@@ -120,9 +123,9 @@ func (r *Report) finish(took time.Duration) {
 	}
 }
 
-// log writes one line for the run, and one for each thing that failed; for
+// Log writes one line for the run, and one for each thing that failed; for
 // debugging also one for each model.
-func (r *Report) log(log *slog.Logger) {
+func (r *Report) Log(log *slog.Logger) {
 	changed := 0
 	for _, model := range r.Models {
 		log.Debug("model finished", "run_id", r.RunID, "model", model.Name, "status", model.Status, "took_ms", model.TookMS, "error", model.Message)
@@ -200,6 +203,33 @@ func (r *Report) Artifacts(p *project.Project) map[string][]byte {
 		artifact.ManifestName:   artifact.Manifest(p, compiled, r.RunID, now),
 		artifact.RunResultsName: artifact.RunResults(r.RunID, now, time.Duration(r.TookMS)*time.Millisecond, results),
 	}
+}
+
+// Compiled are the SQL of the models and tests of the run, by the paths of their
+// files below target/compiled; of unit tests those that failed.
+func (r *Report) Compiled(p *project.Project) map[string]string {
+	files := map[string]string{}
+	for _, model := range p.Models {
+		if model.Type != project.TypeSeed { // of which it is all rows
+			files[model.ID] = compiledOf(&model.Resource, project.Text{}).Path
+		}
+	}
+	for _, test := range p.Tests {
+		files[test.ID] = compiledTest(test, project.Text{}).Path
+	}
+	for _, test := range p.UnitTests {
+		files[test.ID] = compiledOf(&test.Resource, project.Text{}).Path
+	}
+	compiled := map[string]string{}
+	for _, result := range r.outcomes() {
+		if strings.HasPrefix(result.ID, project.TypeUnitTest+".") && result.Status == dbtStatus[project.Pass] {
+			continue // dbt keeps them nowhere
+		}
+		if file := files[result.ID]; file != "" && result.SQL != "" {
+			compiled[file] = result.SQL
+		}
+	}
+	return compiled
 }
 
 // made notes that a view is a new one although its model's rows are not.

@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -33,10 +32,10 @@ import (
 type Runner struct {
 	project       *project.Project
 	warehouse     *warehouse
+	staging       string // dataset of the staging tables
 	leaseDuration time.Duration
 	location      *time.Location
 	now           func() time.Time
-	log           *slog.Logger
 	threads       int
 
 	mu    sync.Mutex
@@ -67,6 +66,7 @@ type run struct {
 	relations map[string]stored
 	memory    map[string][]map[string]any // that models leave for the next run, by name
 	asks      map[string]bool             // models that have asked, or now have to
+	texts     map[string]project.Text     // of models, as they were compiled last, by id
 	building  map[string]bool             // names of the models that this run may build; fixed before it starts
 	built     map[string]building
 	changed   map[string]bool   // ids
@@ -103,7 +103,7 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 		vars:     map[string]any{"today": today},
 		lease:    &Lease{warehouse: r.warehouse, relation: r.project.RelationOf(leaseTable), duration: r.leaseDuration},
 		building: map[string]bool{}, built: map[string]building{}, changed: map[string]bool{}, broken: map[string]string{},
-		memory: map[string][]map[string]any{}, asks: map[string]bool{},
+		memory: map[string][]map[string]any{}, asks: map[string]bool{}, texts: map[string]project.Text{},
 	}
 	current.report = &Report{RunID: current.id, Models: []ModelReport{}, Tests: []TestReport{}, RowsNew: -1, StartedAt: start.UTC()}
 	err = current.carryOut(ctx)
@@ -121,7 +121,6 @@ func (r *Runner) Run(ctx context.Context, options Options) (*Report, error) {
 		}
 	}
 	current.report.finish(time.Since(start))
-	current.report.log(r.log)
 	return current.report, nil
 }
 
@@ -320,7 +319,7 @@ func (r *run) buildOne(ctx context.Context, model *project.Model) {
 		done = building{status: failed, err: fault}
 	}
 	if done.err != nil {
-		done.err = fmt.Errorf("building model %s: %w", model.Name, done.err)
+		done.err = fmt.Errorf("building model %s: %w", model.Name, r.ofModel(model, done.err))
 	}
 	r.note(model, done, time.Since(start))
 }

@@ -27,7 +27,7 @@ func (r *run) buildSnapshot(ctx context.Context, model *project.Model) (done bui
 		done.err = fmt.Errorf("%s is a view, and a snapshot is a table: drop it, or give the snapshot another alias", model.Table())
 		return done
 	}
-	compiled, err := r.project.Compile(model, r.compilation(ctx))
+	compiled, err := r.compileModel(model, r.compilation(ctx))
 	if done.err = err; err != nil {
 		return done
 	}

@@ -131,12 +131,12 @@ func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error
 		}
 	}
 	for _, test := range p.Tests {
-		var sql string
-		err := guarded(func() (err error) { sql, err = p.CompileTest(test, project.Compilation{Vars: vars}); return err })
+		var text project.Text
+		err := guarded(func() (err error) { text, err = p.CompileTest(test, project.Compilation{Vars: vars}); return err })
 		if err != nil {
-			sql = err.Error() // the test will fail and say so
+			text.SQL = err.Error() // the test will fail and say so
 		}
-		out.tests[test.ID] = project.Digest(sql, test.Warn, test.WarnIf, test.ErrorIf, test.FailCalc, test.Limit)
+		out.tests[test.ID] = project.Digest(text.SQL, test.Warn, test.WarnIf, test.ErrorIf, test.FailCalc, test.Limit)
 	}
 	for _, source := range p.Sources {
 		if needed[source.ID] {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,20 +49,6 @@ func (w *warehouse) statement(ctx context.Context, sql string) (*bigquery.Query,
 	return query, nil
 }
 
-// where is the location of the models' dataset, asked for once.
-func (w *warehouse) where(ctx context.Context) (string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.location == nil {
-		metadata, err := w.dataset.Metadata(ctx)
-		if err != nil {
-			return "", fmt.Errorf("asking for the location of dataset %s: %w", w.dataset.DatasetID, err)
-		}
-		w.location = &metadata.Location
-	}
-	return *w.location, nil
-}
-
 // attempts bounds how often one statement is tried.
 const attempts = 3
 
@@ -95,7 +80,7 @@ func (w *warehouse) dryRun(ctx context.Context, sql string) (status *bigquery.Jo
 		}
 		return err
 	})
-	return status, err
+	return status, OfStatement(sql, err)
 }
 
 // query runs a statement and returns its rows, by column.
@@ -106,7 +91,7 @@ func (w *warehouse) query(ctx context.Context, sql string) (rows []map[string]an
 		rows, err = w.once(ctx, sql)
 		return err
 	})
-	return rows, err
+	return rows, OfStatement(sql, err)
 }
 
 // retry tries again what fails for a reason that may pass.

@@ -26,8 +26,8 @@ type Warehouse struct {
 
 // A Result is what a test came to.
 type Result struct {
-	SQL  string
-	Diff string // what is missing and what is too much; "" for nothing
+	project.Text        // the query, or of one that could not be made the model's part
+	Diff         string // what is missing and what is too much; "" for nothing
 }
 
 // Run runs a test. The error says why it could not be run.
@@ -37,27 +37,29 @@ func Run(ctx context.Context, p *project.Project, test *project.UnitTest, w Ware
 	if err != nil {
 		return Result{}, err
 	}
-	given, err := w.Columns(ctx, actual)
+	result := Result{Text: actual}
+	given, err := w.Columns(ctx, actual.SQL)
 	if err != nil {
-		return Result{SQL: actual}, err
+		return result, err
 	}
 	columns, expected, err := r.expected(given)
 	if err != nil {
-		return Result{SQL: actual}, err
+		return result, err
 	}
 	names := make([]string, len(columns))
 	for i, column := range columns {
 		names[i] = "`" + column.Name + "`"
 	}
-	sql := fmt.Sprintf("with dbt_internal_unit_test_actual as (\nselect %[1]s, 'actual' as actual_or_expected\nfrom (\n%[2]s\n) as given\n),\n"+
-		"dbt_internal_unit_test_expected as (\nselect %[1]s, 'expected' as actual_or_expected\nfrom (\n%[3]s\n) as wanted\n)\n"+
-		"select * from dbt_internal_unit_test_actual\nunion all\nselect * from dbt_internal_unit_test_expected",
-		strings.Join(names, ", "), actual, expected)
-	rows, err := w.Compilation.Query(sql)
-	if err != nil {
-		return Result{SQL: sql}, err
+	list := strings.Join(names, ", ")
+	result.Text = actual.Within(
+		fmt.Sprintf("with dbt_internal_unit_test_actual as (\nselect %s, 'actual' as actual_or_expected\nfrom (\n", list),
+		fmt.Sprintf("\n) as given\n),\ndbt_internal_unit_test_expected as (\nselect %s, 'expected' as actual_or_expected\nfrom (\n%s\n) as wanted\n)\n"+
+			"select * from dbt_internal_unit_test_actual\nunion all\nselect * from dbt_internal_unit_test_expected", list, expected))
+	rows, err := w.Compilation.Query(result.SQL)
+	if err == nil {
+		result.Diff = difference(columns, rows)
 	}
-	return Result{SQL: sql, Diff: difference(columns, rows)}, nil
+	return result, err
 }
 
 // running is one test.
@@ -94,7 +96,7 @@ func fieldsOf(dict *jinja.Dict, name string) map[string]any {
 }
 
 // actual is the query of what the model gives of the inputs.
-func (r *running) actual() (string, error) {
+func (r *running) actual() (project.Text, error) {
 	inputs, ids, rows := map[string]string{}, []string{}, map[string]*jinja.Dict{}
 	for _, item := range r.test.Given.Items {
 		given := item.(*jinja.Dict)
@@ -102,30 +104,30 @@ func (r *running) actual() (string, error) {
 		text, _ := name.(string)
 		id, err := r.project.InputOf(r.test, text)
 		if err != nil {
-			return "", fmt.Errorf("the input %s: %w", text, err)
+			return project.Text{}, fmt.Errorf("the input %s: %w", text, err)
 		}
 		if _, twice := inputs[id]; twice {
-			return "", fmt.Errorf("the input %s comes twice", text)
+			return project.Text{}, fmt.Errorf("the input %s comes twice", text)
 		}
 		inputs[id] = fmt.Sprintf("__dbt__cte__%d__%s", len(ids), project.NameOf(id))
 		ids, rows[id] = append(ids, id), given
 	}
 	compiled, err := r.project.Compile(r.project.Model(r.test.Model), r.compilation(inputs))
 	if err != nil {
-		return "", err
+		return project.Text{}, err
 	}
 	if len(ids) == 0 {
-		return compiled.SQL, nil
+		return compiled.Text, nil
 	}
-	parts := make([]string, len(ids))
+	parts := make([]project.Text, len(ids))
 	for i, id := range ids {
 		sql, err := r.fixture(id, rows[id])
 		if err != nil {
-			return "", err
+			return project.Text{}, err
 		}
-		parts[i] = " " + inputs[id] + " as (\n" + sql + "\n)"
+		parts[i] = project.Text{SQL: " " + inputs[id] + " as (\n" + sql + "\n)"}
 	}
-	return project.WithTables(compiled.SQL, parts), nil
+	return compiled.WithTables(parts), nil
 }
 
 // fixture is the query of an input's rows. Their types are those of the columns of
