@@ -182,7 +182,7 @@ func (r *run) together(
 			return err
 		})
 		if found[i].err == nil {
-			parts = append(parts, fmt.Sprintf(part, i, "failures", "cast(null as string)", failuresOf(test, found[i].sql)))
+			parts = append(parts, fmt.Sprintf(part, i, "failures", "cast(null as string)", failuresOf(test, findings(test, found[i].sql))))
 		}
 	}
 	if asks != nil {
