@@ -212,7 +212,7 @@ func (w *caseWriter) writeContracts() {
 		name := fmt.Sprintf("%s_%c", w.name, 'a'+i)
 		kinds := map[string]string{
 			"id": w.one("int64", "INT64", "integer", "bigint", "string"), "kind": w.one("string", "STRING", "text", "string", "int64"), "n": w.one("int64", "int", "float64", "int64"),
-			"d": w.one("date", "date", "datetime"), "price": w.one("numeric", "numeric(10, 2)", "decimal", "bignumeric", "numeric"), "amount": w.one("float64", "float64", "FLOAT64", "float"), "flag": w.one("bool", "boolean"),
+			"d": w.one("date", "date", "datetime"), "price": w.one("numeric", "decimal", "bignumeric", "numeric"), "amount": w.one("float64", "float64", "FLOAT64", "float"), "flag": w.one("bool", "boolean"),
 		}
 		columns := []string{"id", "kind", "n", "d", "price", "amount", "flag"}[:3+w.IntN(5)]
 		declared := slices.Clone(columns)
