@@ -114,7 +114,7 @@ run "third_validation_of_each_variable" {
   command = plan
 
   variables {
-    bridge  = { max_instances = 37 }
+    bridge  = { max_instances = 1000 } # more than any topics have partitions
     ingest  = { cpu = "0.5" }
     kafka   = { bootstrap_servers = "a:9092" }
     network = { subnetwork = "projects/p/regions/europe-west1/subnetworks/s", egress = "SOME" }
