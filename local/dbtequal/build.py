@@ -17,8 +17,8 @@ for line in sys.stdin:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         result = dbtRunner().invoke(args)
-    statuses = {}
+    results = {}
     for one in getattr(result.result, "results", None) or []:
-        statuses[one.node.resource_type + "." + one.node.name] = str(one.status)
-    print(json.dumps({"success": result.success, "statuses": statuses, "said": str(result.exception or "") + said.getvalue()}),
+        results[one.node.unique_id] = {"status": str(one.status), "failures": one.failures, "message": one.message or ""}
+    print(json.dumps({"success": result.success, "results": results, "said": str(result.exception or "") + said.getvalue()}),
           file=sys.__stdout__, flush=True)

@@ -27,7 +27,7 @@ type Test struct {
 	Warn          bool   // severity warn: failures are reported and fail nothing
 	WarnIf        string // condition on the number of failures, such as "> 10"
 	ErrorIf       string
-	Limit         int64  // rows looked at; 0 for all
+	Limit         *int64 // rows looked at; nil for all
 	FailCalc      string // what counts the failures
 	StoreFailures bool   // keep the rows in a table named as the test
 	// OfChanges (meta.looks_at is "changes"): what it finds is found in the
@@ -315,7 +315,7 @@ func (t *Test) configure(key string, value any) error {
 		}
 	case "limit":
 		number, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
-		t.Limit, ok = number, err == nil
+		t.Limit, ok = &number, err == nil
 	case "fail_calc":
 		t.FailCalc, _ = value.(string)
 		ok = t.FailCalc != ""

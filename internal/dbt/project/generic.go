@@ -218,10 +218,11 @@ func (l *loader) newGeneric(of *subject, c check) (*Test, error) {
 // A genericQuery writes the query of a declared test over a relation.
 type genericQuery func(r *rendering, c check, relation jinja.Value) (string, error)
 
-// builtin are the generic tests that dbt has, with dbt's meaning of each.
+// builtin are the generic tests that dbt has, with dbt's meaning of each, and its
+// columns: failures are stored with them, and fail_calc names them.
 var builtin = map[string]genericQuery{
 	"unique": func(_ *rendering, c check, relation jinja.Value) (string, error) {
-		return fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\ngroup by 1\nhaving count(*) > 1", c.column, relation),
+		return fmt.Sprintf("select %[1]s as unique_field, count(*) as n_records\nfrom %[2]s\nwhere %[1]s is not null\ngroup by %[1]s\nhaving count(*) > 1", c.column, relation),
 			c.takes("column_name")
 	},
 	"not_null": func(_ *rendering, c check, relation jinja.Value) (string, error) {
@@ -232,7 +233,7 @@ var builtin = map[string]genericQuery{
 		if err == nil {
 			err = c.takes("column_name", "values", "quote")
 		}
-		return fmt.Sprintf("select distinct %[1]s as value\nfrom %[2]s\nwhere %[1]s not in (%[3]s)", c.column, relation, values), err
+		return fmt.Sprintf("select %[1]s as value_field, count(*) as n_records\nfrom %[2]s\nwhere %[1]s not in (%[3]s)\ngroup by %[1]s", c.column, relation, values), err
 	},
 	"relationships": func(r *rendering, c check, relation jinja.Value) (string, error) {
 		field, _ := c.arguments.Get("field")
@@ -244,7 +245,7 @@ var builtin = map[string]genericQuery{
 		if err == nil {
 			err = c.takes("column_name", "field", "to")
 		}
-		return fmt.Sprintf("select %[1]s as value\nfrom %[2]s\nwhere %[1]s is not null\n    and %[1]s not in (select %[3]s from %[4]s where %[3]s is not null)",
+		return fmt.Sprintf("select %[1]s as from_field\nfrom %[2]s\nwhere %[1]s is not null\n    and %[1]s not in (select %[3]s from %[4]s where %[3]s is not null)",
 			c.column, relation, field, parent), err
 	},
 }

@@ -184,12 +184,12 @@ models:
 		got[strings.Join(strings.Fields(sql.SQL), " ")] = test.Warn
 	}
 	want := map[string]bool{
-		"select n as value from `p`.`d`.`b` where n is not null group by 1 having count(*) > 1":                                 false,
-		"select a || b as value from `p`.`d`.`raw` where a || b is not null group by 1 having count(*) > 1":                     false,
-		"select * from `p`.`d`.`raw` where n is null":                                                                           false,
-		`select distinct n as value from ` + "`p`.`d`.`raw`" + ` where n not in ('x', 'y')`:                                     true,
-		"select distinct n as value from `p`.`d`.`raw` where n not in (1, 2)":                                                   false,
-		"select n as value from `p`.`d`.`raw` where n is not null and n not in (select n from `p`.`d`.`a` where n is not null)": false,
+		"select n as unique_field, count(*) as n_records from `p`.`d`.`b` where n is not null group by n having count(*) > 1":                  false,
+		"select a || b as unique_field, count(*) as n_records from `p`.`d`.`raw` where a || b is not null group by a || b having count(*) > 1": false,
+		"select * from `p`.`d`.`raw` where n is null": false,
+		`select n as value_field, count(*) as n_records from ` + "`p`.`d`.`raw`" + ` where n not in ('x', 'y') group by n`:           true,
+		"select n as value_field, count(*) as n_records from `p`.`d`.`raw` where n not in (1, 2) group by n":                         false,
+		"select n as from_field from `p`.`d`.`raw` where n is not null and n not in (select n from `p`.`d`.`a` where n is not null)": false,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -20,17 +20,29 @@ const (
 	held      = "held"    // built, but a test failed: it keeps its published contents
 )
 
-// definitionOf is the definition of a model's relation: of a table its layout
-// and its columns, of a view its SQL.
-func definitionOf(model *project.Model, sql string) string {
+// definitionOf is the definition of a model's table: its layout and its columns.
+func definitionOf(model *project.Model) string {
 	if !model.Stored() {
-		return project.Digest(project.View, sql)
+		return project.View
 	}
 	columns := make([]string, len(model.Columns))
 	for i, column := range model.Columns {
 		columns[i] = column.Name + " " + column.Type
 	}
 	return project.Digest(model.Layout())[:30] + "-" + project.Digest(columns)[:30]
+}
+
+// viewDefinition is the definition of a view: its SQL, and those of the relations
+// that it reads, under the names that it has for them. BigQuery takes their
+// columns when the view is made, so one of others is made again, as by dbt.
+func (r *run) viewDefinition(model *project.Model, sql string, name func(*project.Model) string) string {
+	parts := []any{project.View, sql}
+	for _, id := range r.project.Through(model.Reads) {
+		if read := r.project.ByID(id); read != nil {
+			parts = append(parts, strings.TrimSuffix(r.stored(name(read)).definition, partly))
+		}
+	}
+	return project.Digest(parts...)
 }
 
 // A building is what became of a model's next contents.
@@ -106,8 +118,8 @@ func (r *run) build(ctx context.Context, model *project.Model) (done building) {
 // replaceRows puts all rows of a model into its next contents.
 func (r *run) replaceRows(ctx context.Context, done *building, sql string) error {
 	model := done.model
-	relation, definition := r.project.RelationOf(r.nextOf(model)), definitionOf(model, "")
-	if model.Config.Materialized != project.Incremental && r.stored(r.nextOf(model)).definition == definition {
+	relation, definition := r.project.RelationOf(r.nextOf(model)), definitionOf(model)
+	if model.Config.Materialized != project.Incremental && r.stored(r.nextOf(model)).definition == definition && !r.readsItself(model, sql) {
 		done.status = replaced
 		return r.send(ctx, replacement(relation, model, sql, everything))
 	}
@@ -131,7 +143,13 @@ func (r *run) addRows(ctx context.Context, model *project.Model, compiled *proje
 		done.err = r.merge(ctx, as, written, sql)
 		return done
 	}
-	if done.touched, done.err = r.partitions(ctx, as, compiled); done.err != nil {
+	if r.readsItself(model, sql) {
+		if done.err = r.putBeside(ctx, as, sql); done.err != nil {
+			return done
+		}
+		sql = "select * from " + r.project.RelationOf(r.newOf(as))
+	}
+	if done.touched, done.err = r.partitions(ctx, as, compiled, sql); done.err != nil {
 		return done
 	}
 	switch {
@@ -189,20 +207,23 @@ func (o *Options) deferral(selected map[string]bool, isThere func(*project.Model
 	}
 }
 
-func (r *run) relation(model *project.Model) string {
+func (r *run) relation(model *project.Model) string { return r.project.RelationOf(r.tableOf(model)) }
+
+// tableOf is the name under which the models of this run read a model.
+func (r *run) tableOf(model *project.Model) string {
 	if r.building[model.Name] {
-		return r.project.RelationOf(r.nextOf(model))
+		return r.nextOf(model)
 	}
-	return r.project.Relation(model)
+	return model.Table()
 }
 
 // partitions are those that an incremental run replaces: those that the model
 // names, or else those it has rows of.
-func (r *run) partitions(ctx context.Context, model *project.Model, compiled *project.Compiled) (string, error) {
+func (r *run) partitions(ctx context.Context, model *project.Model, compiled *project.Compiled, sql string) (string, error) {
 	if model.Config.KnowsPartitions {
 		return r.namedPartitions(model, compiled), nil
 	}
-	rows, err := r.warehouse.query(ctx, partitionsOf(model, compiled.SQL))
+	rows, err := r.warehouse.query(ctx, partitionsOf(model, sql))
 	if err != nil || len(rows) != 1 {
 		return "", err
 	}
@@ -219,18 +240,29 @@ func (r *run) namedPartitions(model *project.Model, compiled *project.Compiled) 
 	return r.plan.partitions[model.Name]
 }
 
+// readsItself reports whether SQL reads the model's own next contents: those must
+// not change before it has.
+func (r *run) readsItself(model *project.Model, sql string) bool {
+	return strings.Contains(sql, r.nextOf(model))
+}
+
+// putBeside puts the new rows beside the table.
+func (r *run) putBeside(ctx context.Context, model *project.Model, sql string) error {
+	newRows := r.project.RelationOf(r.newOf(model))
+	if r.stored(r.newOf(model)).definition == definitionOf(model) {
+		return r.send(ctx, replacement(newRows, model, sql, everything))
+	}
+	return r.create(ctx, making{
+		model: unfiltered(model), table: r.newOf(model), statement: creation(newRows, model, sql), definition: definitionOf(model),
+	})
+}
+
 // merge puts the new rows beside the table and merges them in.
 func (r *run) merge(ctx context.Context, model *project.Model, written []project.Column, sql string) error {
-	newRows := r.project.RelationOf(r.newOf(model))
-	if r.stored(r.newOf(model)).definition != definitionOf(model, "") {
-		if err := r.create(ctx, making{
-			model: unfiltered(model), table: r.newOf(model), statement: creation(newRows, model, sql), definition: definitionOf(model, ""),
-		}); err != nil {
-			return err
-		}
-	} else if err := r.send(ctx, replacement(newRows, model, sql, everything)); err != nil {
+	if err := r.putBeside(ctx, model, sql); err != nil {
 		return err
 	}
+	newRows := r.project.RelationOf(r.newOf(model))
 	return r.send(ctx, merging(r.project.RelationOf(r.nextOf(model)), newRows, model, written))
 }
 
@@ -284,7 +316,7 @@ func (r *run) refreshes(model *project.Model) bool {
 
 // hasLayout reports whether a table of this definition has a model's layout.
 func hasLayout(model *project.Model, definition string) bool {
-	layout, _, _ := strings.Cut(definitionOf(model, ""), "-")
+	layout, _, _ := strings.Cut(definitionOf(model), "-")
 	return strings.HasPrefix(definition, layout+"-")
 }
 
@@ -312,7 +344,7 @@ func (r *run) copyPublished(ctx context.Context, model *project.Model, definitio
 	as := withColumns(model, columns)
 	return true, r.create(ctx, making{
 		model: as, table: r.nextOf(model), statement: creation(r.project.RelationOf(r.nextOf(model)), as, "select * from "+entire(model, relation)),
-		definition: cmp.Or(definition, definitionOf(as, "")), ends: r.stored(model.Table()).ends,
+		definition: cmp.Or(definition, definitionOf(as)), ends: r.stored(model.Table()).ends,
 	})
 }
 
@@ -340,7 +372,7 @@ func (r *run) buildView(ctx context.Context, model *project.Model) building {
 // makeView makes the view with the next contents, where it is another and is
 // read.
 func (r *run) makeView(ctx context.Context, model *project.Model, sql string, done *building) error {
-	definition := definitionOf(model, sql)
+	definition := r.viewDefinition(model, sql, r.tableOf)
 	if r.stored(r.nextOf(model)).definition == definition || !r.isRead(model) && !r.isDue(model) {
 		return nil
 	}

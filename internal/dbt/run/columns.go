@@ -51,7 +51,7 @@ func settle(onChange string, stored, given []project.Column) (columns, written [
 func (r *run) fitColumns(ctx context.Context, model *project.Model, table string, given []project.Column,
 	change func(ctx context.Context, as *project.Model, stored []project.Column) error,
 ) (as *project.Model, written []project.Column, err error) {
-	if as = withColumns(model, given); r.stored(table).definition == definitionOf(as, "") {
+	if as = withColumns(model, given); r.stored(table).definition == definitionOf(as) {
 		return as, given, nil
 	}
 	stored, err := r.warehouse.columns(ctx, table)
@@ -83,7 +83,7 @@ func (r *run) recolumn(ctx context.Context, model *project.Model, stored []proje
 	for _, step := range steps {
 		statement := creation(r.project.RelationOf(step.table), model, step.source)
 		if err := r.create(ctx, making{
-			model: step.of, table: step.table, statement: statement, definition: definitionOf(model, ""), ends: r.stored(r.nextOf(model)).ends,
+			model: step.of, table: step.table, statement: statement, definition: definitionOf(model), ends: r.stored(r.nextOf(model)).ends,
 		}); err != nil {
 			return err
 		}

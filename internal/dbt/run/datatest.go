@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -59,11 +60,14 @@ func (r *run) noteTest(test *project.Test, found finding) {
 	verdict := test.Verdict(found.failures)
 	switch {
 	case found.err != nil:
+		entry.result.Failures = nil
 		entry.Status, entry.Message = failed, fmt.Sprintf("running test %s: %v", test.Name, compiledTest(test, found.text).Placed(r.options.Compiled, found.err))
 	case verdict == project.Fail:
 		entry.Status = failed
 	case verdict == project.Warn:
 		entry.Status = warned
+	default: // what is found and passes counts as nothing, as with dbt
+		entry.Failures, found.failures = 0, 0
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +132,7 @@ func (r *run) failures(ctx context.Context, test *project.Test) (n int64, text p
 	if text, err = r.project.CompileTest(test, r.compilation(ctx)); err != nil {
 		return 0, text, err
 	}
-	count := failuresOf(test, text.SQL)
+	count := failuresOf(test, findings(test, text.SQL))
 	if test.StoreFailures {
 		if count, err = r.keeping(ctx, test, text.SQL); err != nil {
 			return 0, text, err
@@ -143,7 +147,7 @@ func (r *run) failures(ctx context.Context, test *project.Test) (n int64, text p
 		case int64:
 			return failures, text, nil
 		case nil:
-			return 0, text, nil
+			return 0, text, fmt.Errorf("its fail_calc %s is NULL: write coalesce(%[1]s, 0)", cmp.Or(test.FailCalc, "count(*)"))
 		}
 	}
 	return 0, text, fmt.Errorf("the count has %d rows, or is not a whole number", len(rows))
@@ -163,5 +167,5 @@ func (r *run) keeping(ctx context.Context, test *project.Test, sql string) (stri
 		return "", err
 	}
 	relation := fmt.Sprintf("`%s`.`%s`.`%s`", target.Project, dataset, test.Alias)
-	return "create or replace table " + relation + " as\n" + sql + "\n;\n\n" + failuresOf(test, "select * from "+relation), nil
+	return "create or replace table " + relation + " as\n" + findings(test, sql) + "\n;\n\n" + failuresOf(test, "select * from "+relation), nil
 }

@@ -134,7 +134,7 @@ func TestCompile_IsDeterministic(t *testing.T) {
 		}
 		for range 20 {
 			got, err := other.Compile(other.Models[i], c)
-			if err != nil || got.SQL != want.SQL || got.Config.Partitions != want.Config.Partitions || definitionOf(other.Models[i], "") != definitionOf(model, "") {
+			if err != nil || got.SQL != want.SQL || got.Config.Partitions != want.Config.Partitions || definitionOf(other.Models[i]) != definitionOf(model) {
 				t.Fatalf("%s renders differently the second time: %v", model.Name, err)
 			}
 		}

@@ -182,7 +182,7 @@ func (r *run) together(
 			return err
 		})
 		if found[i].err == nil {
-			parts = append(parts, fmt.Sprintf(part, i, "failures", "cast(null as string)", failuresOf(test, found[i].text.SQL)))
+			parts = append(parts, fmt.Sprintf(part, i, "failures", "cast(null as string)", failuresOf(test, findings(test, found[i].text.SQL))))
 		}
 	}
 	if asks != nil {

@@ -57,7 +57,7 @@ func (r *run) buildBatches(ctx context.Context, model *project.Model) (done buil
 // buildBatch builds one batch: the first of a table that is new makes it.
 func (r *run) buildBatch(ctx context.Context, model *project.Model, batch project.Batch, isIncremental bool) (done building) {
 	compilation := r.compilation(ctx)
-	compilation.Incremental, compilation.Batch = isIncremental, &batch
+	compilation.Incremental, compilation.Batch = isIncremental && !r.refreshes(model), &batch // as in dbt, where the first batch makes the table
 	compiled, err := r.compileModel(model, compilation)
 	if err != nil {
 		return building{err: err}

@@ -96,7 +96,7 @@ const partly = "-p"
 
 // fill replaces what lies beside a model.
 func (r *run) fill(ctx context.Context, model *project.Model, sql string) error {
-	next, definition := r.nextOf(model), definitionOf(model, "")+partly
+	next, definition := r.nextOf(model), definitionOf(model)+partly
 	if r.stored(next).definition == definition {
 		return r.send(ctx, replacement(r.project.RelationOf(next), model, sql, everything))
 	}
@@ -134,7 +134,7 @@ func (r *run) recolumnPublished(ctx context.Context, model *project.Model, _ []p
 	if err := r.claim(ctx); err != nil {
 		return err
 	}
-	return r.lease.explain(r.reshape(ctx, model, model.Columns, definitionOf(model, "")))
+	return r.lease.explain(r.reshape(ctx, model, model.Columns, definitionOf(model)))
 }
 
 // memoryOf is what the model knows of the sources that have changed; nil where

@@ -153,7 +153,7 @@ func (r *run) viewPublication(model *project.Model) ([]string, func(context.Cont
 		}
 		sql = compiled.SQL
 	}
-	definition := definitionOf(model, sql)
+	definition := r.viewDefinition(model, sql, (*project.Model).Table)
 	if !r.moved[model.Name] && r.stored(model.Table()).definition == definition {
 		return nil, nil, nil
 	}

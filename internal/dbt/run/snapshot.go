@@ -53,7 +53,7 @@ func (r *run) buildSnapshot(ctx context.Context, model *project.Model) (done bui
 		done.status, done.touched, done.model = created, everything, withColumns(model, columns)
 		done.err = r.create(ctx, making{
 			model: done.model, table: r.nextOf(model), statement: creation(r.project.RelationOf(r.nextOf(model)), done.model, sql),
-			definition: definitionOf(done.model, ""), ends: r.endOf(model),
+			definition: definitionOf(done.model), ends: r.endOf(model),
 		})
 	}
 	var after []string
@@ -93,7 +93,7 @@ func (r *run) addChanges(ctx context.Context, done *building, sql string) error 
 	beside := unfiltered(withColumns(model, columns))
 	beside.Config.PartitionBy, beside.Config.ClusterBy = nil, nil
 	if err := r.create(ctx, making{
-		model: beside, table: r.newOf(model), statement: creation(r.project.RelationOf(r.newOf(model)), beside, statement), definition: definitionOf(beside, ""),
+		model: beside, table: r.newOf(model), statement: creation(r.project.RelationOf(r.newOf(model)), beside, statement), definition: definitionOf(beside),
 	}); err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func newPlan(p *project.Project, vars map[string]any, hour string) (*plan, error
 		if err != nil {
 			return nil, err
 		}
-		parts := []any{compiled.SQL, definitionOf(model, ""), p.Target().Vars}
+		parts := []any{compiled.SQL, definitionOf(model), p.Target().Vars}
 		if more := optionsDigest(model); more != "" {
 			parts = append(parts, more)
 		}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -177,15 +178,16 @@ func partitionsOf(model *project.Model, sql string) string {
 		literal, partition.Expression(), strings.TrimSpace(sql))
 }
 
-// failuresOf counts what a test finds.
-func failuresOf(test *project.Test, sql string) string {
-	calculation := "count(*)"
-	if test.FailCalc != "" {
-		calculation = test.FailCalc
+// findings are what a test finds, as far as it looks.
+func findings(test *project.Test, sql string) string {
+	sql = strings.TrimSpace(sql)
+	if test.Limit != nil {
+		sql += fmt.Sprintf("\nlimit %d", *test.Limit)
 	}
-	counted := strings.TrimSpace(sql)
-	if test.Limit > 0 {
-		counted += fmt.Sprintf("\nlimit %d", test.Limit)
-	}
-	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", calculation, counted)
+	return sql
+}
+
+// failuresOf counts what a test found.
+func failuresOf(test *project.Test, found string) string {
+	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", cmp.Or(test.FailCalc, "count(*)"), found)
 }

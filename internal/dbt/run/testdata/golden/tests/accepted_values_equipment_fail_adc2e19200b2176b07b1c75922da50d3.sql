@@ -1,4 +1,5 @@
 -- severity error, after equipment_failure_dashboard
-select distinct unit as value
+select unit as value_field, count(*) as n_records
 from `some-project`.`prod_data`.`equipment_failure_dashboard`
 where unit not in ('passengers', 'trains', 'tickets', 'incidents', 'failures', 'minutes', 'share')
+group by unit

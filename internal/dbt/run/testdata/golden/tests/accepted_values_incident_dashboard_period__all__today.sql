@@ -1,4 +1,5 @@
 -- severity error, after incident_dashboard
-select distinct period as value
+select period as value_field, count(*) as n_records
 from `some-project`.`prod_data`.`incident_dashboard`
 where period not in ('all', 'today')
+group by period

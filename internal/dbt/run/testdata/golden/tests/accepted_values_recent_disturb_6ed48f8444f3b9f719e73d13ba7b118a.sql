@@ -1,4 +1,5 @@
 -- severity error, after recent_disturbances
-select distinct kind as value
+select kind as value_field, count(*) as n_records
 from `some-project`.`prod_data`.`recent_disturbances`
 where kind not in ('incident', 'equipment failure')
+group by kind

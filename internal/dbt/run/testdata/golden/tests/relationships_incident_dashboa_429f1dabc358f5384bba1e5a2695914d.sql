@@ -1,5 +1,5 @@
 -- severity error, after incident_dashboard, incidents_hourly
-select dimension_value as value
+select dimension_value as from_field
 from (select * from `some-project`.`prod_data`.`incident_dashboard` where dimension = 'zone') dbt_subquery
 where dimension_value is not null
     and dimension_value not in (select zone from `some-project`.`prod_data`.`incidents_hourly` where zone is not null)
