@@ -146,7 +146,8 @@ var kinds = []valueKind{
 	{"int64", regexp.MustCompile(`^[-+]?\d+$`)},
 	{"float64", regexp.MustCompile(`^[-+]?(\d+|\d*\.\d*[1-9]\d*)$`)},
 	{"date", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)},
-	{"datetime", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?$`)},
+	{"datetime", regexp.MustCompile(`^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$`)},
+	{"datetime", regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?$`)},
 	{"bool", regexp.MustCompile(`^(?i:true|false)$`)},
 }
 
@@ -154,6 +155,9 @@ var kinds = []valueKind{
 // does not load, or that it loads as another one.
 var unclear = regexp.MustCompile(`^(?i:null|[-+]?[\d.,_]*[$£€¥%][-+\d.,_$£€¥%]*|[-+]?\d[\d.]*e[-+]?\d+|[-+]?\d+[,_][\d.,_]*|nan|[-+]?inf(inity)?|` +
 	`\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\d{8}(T.*)?|[-+]?\d*\.0*|[-+]?\d+\.)$`)
+
+// withFraction is a text to dbt, as it has a blank in place of the T.
+var withFraction = regexp.MustCompile(`^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d+$`)
 
 // typeOf is the type that dbt gives to a column. One without values is a
 // number to it.
@@ -173,6 +177,8 @@ func typeOf(records [][]string, column int) (string, error) {
 	for _, value := range values {
 		switch {
 		case slices.ContainsFunc(kinds, func(k valueKind) bool { return k.pattern.MatchString(value) }):
+		case withFraction.MatchString(value):
+			return "string", nil
 		case unclear.MatchString(value):
 			doubt = value
 		default:
