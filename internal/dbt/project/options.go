@@ -116,7 +116,7 @@ func asList(value any) []any {
 // check refuses what dbt or BigQuery would.
 func (o *Options) check(m *Model) error {
 	if m.Type == TypeSeed { // dbt gives a seed's table nothing else
-		m.Config.Options = Options{Grants: o.Grants, DescribesRelation: o.DescribesRelation, DescribesColumns: o.DescribesColumns}
+		m.Config.Options = Options{Grants: o.Grants, Labels: o.Labels, DescribesRelation: o.DescribesRelation, DescribesColumns: o.DescribesColumns}
 	}
 	if m.Config.PartitionBy == nil {
 		o.RequireFilter = false // as dbt does

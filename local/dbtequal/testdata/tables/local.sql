@@ -38,4 +38,5 @@
 
 {% macro bigquery__load_csv_rows(model, agate_table) %}
   {{ adapter.load_dataframe(model['database'], model['schema'], model['alias'], agate_table, model['config'].get('column_types', {}), model['config']['delimiter']) }}
+  {% call statement() %}create or replace table {{ this.render() }} {{ bigquery_table_options(config, model) }} as select * from {{ this.render() }}{% endcall %}
 {% endmacro %}
