@@ -34,6 +34,8 @@ The runner builds each model beside its published table, tests it there, and pub
 - A unit test of a model runs before the model is built, over the columns of what it reads as this run has built that. The function transform runs none.
 - Labels, ends, descriptions and grants are given when the model is published. What dbt gives only to a table that it makes, an incremental model's table keeps until --full-refresh.
 - A failing grant, or hook of the published table, fails the run before rows are published.
+- A table that becomes a view is kept as NAME__table; dbt refuses that without --full-refresh. A table that is missing of a source fails the run before it begins; in dbt only what reads it.
+- A test of a view runs, too, when one of the table below has failed, where dbt skips it: neither is published.
 
 Written from internal/dbt/project/support.txt by ` + "`go test ./internal/dbt/project -update`" + `; a test in local/dbtequal compares it with an installed dbt-core.
 `
