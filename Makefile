@@ -71,13 +71,13 @@ projects: ## 10,000 random projects against dbt-core: DBT_PYTHON names its Pytho
 	cd local && STATIONFLOW_CASES=$${STATIONFLOW_CASES:-10000} $(GO) test -count=1 -timeout 60m -v -run 'TestGenerated_' ./dbtequal
 
 tables: build ## small projects, public ones and 500 random ones, by dbt-core and by the runner: STATIONFLOW_DBT and DBT_PYTHON name dbt-core
-	cd local && $(GO) test -count=1 -timeout 25m -run 'TestTables_|TestPublic_|TestGenerated_' ./dbtequal
+	cd local && $(GO) test -count=1 -timeout 45m -run 'TestTables_|TestPublic_|TestGenerated_' ./dbtequal
 
 faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
 	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e
 
 topic: build ## a further topic, column, rule and reason, in a copy of the repository: what has to be written, and that events arrive
-	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 20m ./repo -run TestFurther_
+	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 40m ./repo -run TestFurther_
 
 advice: build ## what page, terminal, docs and runbooks tell people to run, against a local system
 	cd local && STATIONFLOW_ADVICE=1 $(GO) test -count=1 -timeout 15m ./e2e ./tooltest -run Advice

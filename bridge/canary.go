@@ -38,12 +38,17 @@ func (s *session) sendCanaries(ctx context.Context) {
 			return
 		}
 		now := time.Now()
-		s.bridge.canaryAt.Store(now.UnixMilli())
-		if err := sender.send(ctx, now); err != nil && ctx.Err() == nil {
+		before := s.bridge.canaryAt.Swap(now.UnixMilli())
+		err := sender.send(ctx, now)
+		if err != nil && ctx.Err() != nil { // the next session's is due as this one was
+			s.bridge.canaryAt.Store(before)
+			return
+		}
+		if err != nil {
 			s.bridge.metrics.canaries.WithLabelValues("failed").Inc()
 			s.bridge.log.Warn("canary not sent", "error", err.Error())
 			sender.disconnect()
-		} else if err == nil {
+		} else {
 			s.bridge.metrics.canaries.WithLabelValues("sent").Inc()
 			s.bridge.log.Info("canary sent")
 		}
