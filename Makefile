@@ -21,7 +21,7 @@ EMULATED = -e /engine -e /cmd/ -e /e2e
 # The longest begin first.
 AT_ONCE = -p $$(($$(getconf _NPROCESSORS_ONLN) + 2))
 LONGEST = ./transformtest ./e2e ./dbtequal ./deploytest ./bridgetest
-TEST_LOCAL = $(GO) test $(AT_ONCE) -count=1 -timeout 25m -skip '$(LONG)'
+TEST_LOCAL = $(GO) test $(AT_ONCE) -count=1 -timeout 40m -skip '$(LONG)'
 
 .PHONY: help demo up screenshots bench bench-peers build check test dbt projects tables faults topic advice clients race kafka registry format vet lint generate release clean
 
