@@ -12,7 +12,8 @@ import (
 	"github.com/stationflow/stationflow/internal/dbt/project"
 )
 
-// where is the location of the models' dataset, asked for once.
+// where is the location of the models' dataset, asked for once; the caller tries
+// again.
 func (w *warehouse) where(ctx context.Context) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -58,7 +59,7 @@ func (r *Runner) MakeDataset(ctx context.Context) (location string, made bool, e
 	if made, err = r.warehouse.createDataset(ctx, dataset, location); err != nil {
 		return "", false, err
 	}
-	location, err = r.warehouse.where(ctx)
+	location, _, err = r.warehouse.locationOf(ctx, dataset)
 	return location, made, err
 }
 
@@ -124,7 +125,8 @@ func (w *warehouse) locationOf(ctx context.Context, dataset *bigquery.Dataset) (
 func (w *warehouse) makeDataset(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	location, err := w.where(ctx)
+	var location string
+	err := w.retry(ctx, func() (err error) { location, err = w.where(ctx); return err })
 	if err == nil {
 		_, err = w.createDataset(ctx, w.client.Dataset(name), location)
 	}

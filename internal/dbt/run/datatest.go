@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -147,7 +146,7 @@ func (r *run) failures(ctx context.Context, test *project.Test) (n int64, text p
 		case int64:
 			return failures, text, nil
 		case nil:
-			return 0, text, fmt.Errorf("its fail_calc %s is NULL: write coalesce(%[1]s, 0)", cmp.Or(test.FailCalc, "count(*)"))
+			return 0, text, fmt.Errorf("its fail_calc %s is NULL: write coalesce(%[1]s, 0)", failCalc(test))
 		}
 	}
 	return 0, text, fmt.Errorf("the count has %d rows, or is not a whole number", len(rows))

@@ -187,7 +187,10 @@ func findings(test *project.Test, sql string) string {
 	return sql
 }
 
+// failCalc is what counts what a test found.
+func failCalc(test *project.Test) string { return cmp.Or(test.FailCalc, "count(*)") }
+
 // failuresOf counts what a test found.
 func failuresOf(test *project.Test, found string) string {
-	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", cmp.Or(test.FailCalc, "count(*)"), found)
+	return fmt.Sprintf("select %s as failures\nfrom (\n%s\n)", failCalc(test), found)
 }
