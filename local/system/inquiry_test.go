@@ -1,12 +1,14 @@
 package system
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,6 +142,38 @@ func TestProbe(t *testing.T) {
 	p.look(t.Context())
 	if now := p.silence(); !now.lasts() {
 		t.Errorf("one that is gone for long: %+v", now)
+	}
+}
+
+// What has answered before the first question, and then does not, is silent:
+// the first question may come after it was frozen.
+func TestProbe_Answered(t *testing.T) {
+	t.Parallel()
+	p := newProbe(time.Second, func(context.Context) error { return syscall.ECONNREFUSED }).answered()
+	if first := p.silence(); first.failure != "" || !first.known {
+		t.Errorf("before anything was asked: %+v", first)
+	}
+	p.look(t.Context())
+	if now := p.silence(); now.failure != refusedConnection || !now.known {
+		t.Errorf("after the first question: %+v", now)
+	}
+}
+
+// A long statement excuses a warehouse that gives no answer, but not when the
+// last run failed, too.
+func TestTransforming(t *testing.T) {
+	t.Parallel()
+	var s System
+	if s.transforming() {
+		t.Error("nothing runs")
+	}
+	s.triggering()
+	if !s.transforming() {
+		t.Error("a run has begun")
+	}
+	s.failure = "reading the lease: context deadline exceeded"
+	if s.transforming() {
+		t.Error("the last run failed")
 	}
 }
 

@@ -24,6 +24,12 @@ func newProbe(within time.Duration, ask func(context.Context) error) *probe {
 	return p
 }
 
+// answered says that what is asked has answered, before the first question.
+func (p *probe) answered() *probe {
+	p.last.Store(new(notAsked().then("")))
+	return p
+}
+
 // silence is what is known now; of nil nothing is.
 func (p *probe) silence() silence {
 	if p == nil {

@@ -298,7 +298,7 @@ func (s *System) startFunctions(ctx context.Context) error {
 }
 
 func (s *System) startDashboard(context.Context) error {
-	s.answers = newProbe(warehouseWithin, s.warehouseAnswers)
+	s.answers = newProbe(warehouseWithin, s.warehouseAnswers).answered() // it has made the tables
 	questions := view.New(view.Config{
 		Source: view.Source{Client: s.bigquery, Dataset: s.Endpoints.ProdDataset, Apart: true}, Location: s.location,
 		Moment: func() view.Moment { return s.simulated.moment(s.location) },

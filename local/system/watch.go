@@ -261,14 +261,16 @@ group by kafka_topic, reason`, dataset, since.UnixMilli())
 // now may be busy with a long statement while a transform runs.
 func (s *System) warehouseAnswers(ctx context.Context) error {
 	_, err := s.bigquery.Query("select 1").Read(ctx)
-	if ctx.Err() != nil && s.transforming() && s.answers.silence().failure == "" {
+	if ctx.Err() != nil && s.answers.silence().failure == "" && s.transforming() {
 		return nil
 	}
 	return err
 }
 
+// transforming reports whether a transform runs, and the last one did not fail:
+// what it waits for may be away.
 func (s *System) transforming() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.running.IsZero()
+	return !s.running.IsZero() && s.failure == ""
 }
