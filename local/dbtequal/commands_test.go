@@ -32,9 +32,7 @@ func newCommands(t *testing.T, files map[string]string) *commands {
 	check(t, err)
 	files["profiles.yml"], files["macros/local.sql"] = onWarehouse, string(macros)
 	c := &commands{&both{T: t, w: w, core: startCore(t, w), by: [2]string{"core", "native"}}, built.Program(t, "stationflow")}
-	for _, dataset := range c.by {
-		check(t, w.Client.Dataset(dataset).Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}))
-	}
+	c.makeDatasets()
 	c.folder = small{files: files}.write(t)
 	return c
 }

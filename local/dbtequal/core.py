@@ -1,6 +1,6 @@
-"""Compiles projects by dbt-core, without a warehouse: reads a JSON list of
-folders, each with variables and with what is not compiled, writes a JSON list
-of what dbt made of each."""
+"""Compiles projects by dbt-core, without a warehouse: reads requests, a line of
+JSON each with a folder, variables and what is not compiled, and writes what dbt
+made of each."""
 import contextlib
 import io
 import json
@@ -10,6 +10,9 @@ import sys
 
 from dbt.adapters.bigquery import BigQueryAdapter
 from dbt.cli.main import dbtRunner
+from dbt_common.tests import enable_test_caching
+
+enable_test_caching()  # a switch of its own tests: a macro that was parsed before is not parsed again
 
 # There is no warehouse, and so no relation.
 BigQueryAdapter.get_relation = lambda self, database, schema, identifier: None
@@ -44,4 +47,5 @@ def compiled(asked):
     return {"nodes": nodes}
 
 
-print(json.dumps([compiled(asked) for asked in json.load(sys.stdin)]), file=sys.__stdout__)
+for line in sys.stdin:
+    print(json.dumps(compiled(json.loads(line))), file=sys.__stdout__, flush=True)

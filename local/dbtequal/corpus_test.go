@@ -1,13 +1,10 @@
 package dbtequal
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,18 +96,11 @@ type asking struct {
 	Left   []string       `json:"left"` // names of models that ask a warehouse
 }
 
-func coreVerdicts(t testing.TB, asked []asking) []verdict {
+// coreVerdict is what dbt-core makes of a project.
+func coreVerdict(t testing.TB, of asking) (v verdict) {
 	t.Helper()
-	input, err := json.Marshal(asked)
-	check(t, err)
-	process := exec.Command(python(t), "core.py")
-	process.Stdin, process.Stderr = bytes.NewReader(input), os.Stderr
-	process.Env = append(os.Environ(), "DBT_SEND_ANONYMOUS_USAGE_STATS=false", "DBT_VERSION_CHECK=false", "DBT_USE_COLORS=false", "SET=value", "EMPTY=")
-	output, err := process.Output()
-	check(t, err)
-	var verdicts []verdict
-	check(t, json.Unmarshal(output, &verdicts))
-	return verdicts
+	converse(t, "core.py").ask(t, of, &v)
+	return v
 }
 
 // nativeVerdict is what the runner makes of a project.
@@ -199,13 +189,10 @@ func differencesOf(core, native map[string]node) []string {
 // dbt-core: it takes the same, or refuses what the case says.
 func compareProjects(t *testing.T, cases []small) {
 	t.Helper()
-	asked := make([]asking, len(cases))
-	for i, c := range cases {
-		asked[i] = asking{c.write(t), c.vars, c.left}
-	}
-	for i, core := range coreVerdicts(t, asked) {
-		c := cases[i]
-		native, err := nativeVerdict(asked[i])
+	for _, c := range cases {
+		asked := asking{c.write(t), c.vars, c.left}
+		core := coreVerdict(t, asked)
+		native, err := nativeVerdict(asked)
 		switch {
 		case err != nil && core.Error == "" && c.refused == "":
 			t.Errorf("%s: the runner refuses what dbt-core takes: %v", c.name, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -39,7 +40,7 @@ type batchOfCore struct {
 type coreCompiler struct{ *conversation }
 
 func startCompiler(t *testing.T) *coreCompiler {
-	return &coreCompiler{converse(t, "generated.py", "SET=value")}
+	return &coreCompiler{converse(t, "generated.py", path.Base(t.Name()))}
 }
 
 func (c *coreCompiler) compile(t *testing.T, f frame, cases []generated) (answer batchOfCore) {

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"cloud.google.com/go/bigquery"
-
 	"github.com/stationflow/stationflow/internal/dbt/project"
 	"github.com/stationflow/stationflow/local/staged"
 )
@@ -42,9 +40,7 @@ func TestPublic_GiveWhatTheyGiveByDbtCore(t *testing.T) {
 				return -1
 			}, c.name)
 			b := &both{T: t, w: w, core: core, by: [2]string{"core_" + name, "native_" + name}}
-			for _, dataset := range b.by {
-				check(t, w.Client.Dataset(dataset).Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}))
-			}
+			b.makeDatasets()
 			files := maps.Clone(c.files)
 			files["profiles.yml"], files["macros/local.sql"] = onWarehouse, string(macros)
 			b.folder = small{files: files}.write(t)

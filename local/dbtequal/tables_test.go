@@ -1,14 +1,11 @@
 package dbtequal
 
 import (
-	"bufio"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,9 +34,7 @@ func TestTables_AreThoseOfDbtCore(t *testing.T) {
 	for i, c := range readCorpus(t, "testdata/tables/build.corpus") {
 		t.Run(c.name, func(t *testing.T) {
 			b := &both{T: t, w: w, core: core, by: [2]string{fmt.Sprintf("core_%d", i), fmt.Sprintf("native_%d", i)}}
-			for _, dataset := range b.by {
-				check(t, w.Client.Dataset(dataset).Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}))
-			}
+			b.makeDatasets()
 			steps := c.files["steps"]
 			delete(c.files, "steps")
 			c.files["profiles.yml"], c.files["macros/local.sql"] = onWarehouse, string(macros)
@@ -80,6 +75,17 @@ type both struct {
 	core   *coreProcess
 	by     [2]string // datasets of dbt-core and of the runner
 	folder string
+}
+
+// makeDatasets makes a dataset for each tool. They go with the test: the local
+// warehouse takes longer the more tables it has.
+func (b *both) makeDatasets() {
+	b.Helper()
+	for _, name := range b.by {
+		dataset := b.w.Client.Dataset(name)
+		check(b, dataset.Create(b.Context(), &bigquery.DatasetMetadata{Location: "US"}))
+		b.Cleanup(func() { check(b, dataset.DeleteWithContents(context.Background())) })
+	}
 }
 
 // step has both build, with a line of the file "steps".
@@ -247,41 +253,7 @@ func writeSchema(out *strings.Builder, schema bigquery.Schema, indent string) {
 	}
 }
 
-// A conversation is with a Python in which dbt-core works: it answers each line
-// of JSON with one.
-type conversation struct {
-	in  io.Writer
-	out *bufio.Reader
-}
-
-func converse(t *testing.T, program string, environment ...string) *conversation {
-	process := exec.Command(python(t), program)
-	process.Stderr = os.Stderr
-	process.Env = append(append(os.Environ(), "DBT_SEND_ANONYMOUS_USAGE_STATS=false", "DBT_VERSION_CHECK=false", "DBT_USE_COLORS=false"), environment...)
-	in, err := process.StdinPipe()
-	check(t, err)
-	out, err := process.StdoutPipe()
-	check(t, err)
-	check(t, process.Start())
-	t.Cleanup(func() {
-		check(t, in.Close())
-		check(t, process.Wait())
-	})
-	return &conversation{in, bufio.NewReader(out)}
-}
-
-func (c *conversation) ask(t *testing.T, question, answer any) {
-	t.Helper()
-	line, err := json.Marshal(question)
-	check(t, err)
-	_, err = c.in.Write(append(line, '\n'))
-	check(t, err)
-	read, err := c.out.ReadBytes('\n')
-	check(t, err)
-	check(t, json.Unmarshal(read, answer))
-}
-
-// A coreProcess is a Python that runs dbt-core on a warehouse.
+// A coreProcess is a Python that runs dbt-core, on a warehouse.
 type coreProcess struct {
 	*conversation
 	endpoint string
