@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import pathlib
 import sys
 
 from dbt.adapters.bigquery import BigQueryAdapter
@@ -21,16 +20,19 @@ BigQueryAdapter.get_relation = lambda self, database, schema, identifier: None
 def compiled(asked):
     folder = asked["folder"]
     os.chdir(folder)
-    args = ["--quiet", "compile", "--no-introspect", "--no-populate-cache", "--no-partial-parse", "--profiles-dir", folder, "--project-dir", folder,
-            "--target-path", folder + "/target", "--log-path", folder + "/logs", "--threads", "1", "--vars", json.dumps(asked["vars"] or {}), *(["--exclude", *asked["left"]] if asked["left"] else [])]
+    args = ["--no-write-json", "--no-partial-parse", "--profiles-dir", folder, "--project-dir", folder, "--target-path", folder + "/target",
+            "--log-path", folder + "/logs", "--threads", "1", "--vars", json.dumps(asked["vars"] or {})]
+    left = ["--exclude", *asked["left"]] if asked["left"] else []
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        result = dbtRunner().invoke(args)
+        result = dbtRunner().invoke(["--quiet", "parse", *args])
+        manifest = result.result
+        if result.success:
+            result = dbtRunner(manifest=manifest).invoke(["--quiet", "compile", "--no-introspect", "--no-populate-cache", *args, *left])
     if not result.success:
         return {"error": str(result.exception or "") + said.getvalue()}
-    manifest = json.loads(pathlib.Path(folder, "target", "manifest.json").read_text())
     nodes = {}
-    for node in list(manifest["nodes"].values()) + list(manifest["sources"].values()):
+    for node in [one.to_dict() for one in [*manifest.nodes.values(), *manifest.sources.values()]]:
         if node["resource_type"] == "operation":
             continue
         config = node["config"]
