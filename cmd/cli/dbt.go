@@ -34,8 +34,12 @@ var dbtCommands = []struct {
 	{"snapshot", "add to the selected snapshots what has changed", func(ctx context.Context, c *dbtCall) error {
 		return c.build(ctx, run.Options{NoTests: true, Types: []string{project.TypeSnapshot}})
 	}},
-	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{NoModels: true}) }},
-	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error { return c.build(ctx, run.Options{}) }},
+	{"test", "test what is published", func(ctx context.Context, c *dbtCall) error {
+		return c.build(ctx, c.types.narrow(run.Options{NoModels: true}))
+	}},
+	{"build", "build, test, and publish what passed", func(ctx context.Context, c *dbtCall) error {
+		return c.build(ctx, c.types.narrow(run.Options{}))
+	}},
 	{"compile", "write the SQL of models and tests below target/compiled", compileDbt},
 	{"show", "print rows of a model, or of a query", showDbt},
 	{"ls", "list what is selected", listDbt},
@@ -78,6 +82,8 @@ type dbtCall struct {
 	noCompile, empty bool // of docs generate
 	deferred         map[string]string
 	favorState       bool
+	types            typesAsked
+	unitTested       bool // unit tests are run
 }
 
 // runDbt runs the dbt project's own commands natively.
@@ -128,6 +134,10 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	case "run", "seed", "snapshot", "build", "test":
 		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
 	}
+	switch name {
+	case "build", "test", "ls", "list":
+		call.types.define(flags)
+	}
 	var keys texts
 	switch name {
 	case "ls", "list":
@@ -172,6 +182,13 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	var err error
 	getenv := call.streams.Getenv
+	switch name {
+	case "build", "test", "ls", "list":
+		if err := call.types.settle(getenv); err != nil {
+			return nil, err
+		}
+		call.unitTested = call.types.has(project.TypeUnitTest) && (name != "build" || call.types.has(project.TypeModel)) // with the model, by dbt-core
+	}
 	if slices.Contains([]string{"ls", "list", "parse", "compile", "deps"}, name) {
 		getenv = offline(getenv)
 	}
@@ -207,14 +224,15 @@ func withoutTime(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// gathered joins the words after --select and --exclude, which dbt takes
-// without quotes.
+// gathered joins the words after --select, --exclude and others, which dbt
+// takes without quotes.
 func gathered(args []string) []string {
 	var out []string
 	for i := 0; i < len(args); i++ {
 		out = append(out, args[i])
 		switch args[i] {
-		case "--select", "-select", "-s", "--exclude", "-exclude", "--output-keys", "-output-keys":
+		case "--select", "-select", "-s", "--exclude", "-exclude", "--output-keys", "-output-keys",
+			"--resource-type", "--resource-types", "--exclude-resource-type", "--exclude-resource-types":
 			var words []string
 			for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
 				i++
@@ -257,7 +275,7 @@ func (c *dbtCall) build(ctx context.Context, options run.Options) error {
 			return err
 		}
 	}
-	if !options.NoTests {
+	if c.unitTested {
 		if options.Check, err = c.unitTests(runner); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func listDbt(_ context.Context, c *dbtCall) error {
 		}
 	}
 	for _, resource := range loaded.Resources() {
-		if !selected[resource.ID] {
+		if !selected[resource.ID] || !c.types.has(resource.Type) {
 			continue
 		}
 		var line string

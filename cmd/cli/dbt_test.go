@@ -34,6 +34,10 @@ func TestDbt_ListsWhatIsSelected(t *testing.T) {
 	if diff := cmp.Diff("source:stationflow.staging.quarantine\nstationflow.staging.stg_quarantine\n", out); code != 0 || diff != "" {
 		t.Error(diff)
 	}
+	code, out, _ = dbt(t, "ls --select source:staging.quarantine+ --resource-type model source test --exclude-resource-types test")
+	if diff := cmp.Diff("source:stationflow.staging.quarantine\nstationflow.staging.stg_quarantine\n", out); code != 0 || diff != "" {
+		t.Error(diff)
+	}
 	code, out, _ = dbt(t, "ls -s incidents_hourly,resource_type:model --output json")
 	want := `{"alias":"incidents_hourly","config":{"materialized":"view"},"depends_on":{"nodes":["model.stationflow.station_hours"]},` +
 		`"name":"incidents_hourly","original_file_path":"models/marts/incidents_hourly.sql","package_name":"stationflow","resource_type":"model","tags":[],"unique_id":"model.stationflow.incidents_hourly"}`
@@ -56,6 +60,8 @@ func TestDbt_SaysWhatIsWrong(t *testing.T) {
 		"run all":                           {2, `unexpected argument "all"`},
 		"run --selct all":                   {2, "flag provided but not defined: --selct: see stationflow dbt run --help"},
 		"run --output name":                 {2, "not defined: --output"},
+		"build --resource-type table":       {2, `"table" is no type of resources: it is one of model, seed, `},
+		"run --resource-type model":         {2, "not defined: --resource-type: see stationflow dbt run --help"},
 		"show":                              {2, "say what to show: --select NAME or --inline SQL, one of them"},
 		"show -s a --output csv":            {2, `--output is "csv": it is text or json`},
 		"run --defer":                       {2, "--defer needs --state FOLDER"},

@@ -116,6 +116,8 @@ func TestTables_AreListedAsByDbtCore(t *testing.T) {
 	for _, args := range [][]string{
 		{"--output-keys", "name", "resource_type", "config.materialized", "depends_on.nodes"},
 		{"--output-keys", "unique_id package_name original_file_path tags alias source_name fqn config.nothing", "--select", "+b"},
+		{"--output-keys", "unique_id", "--resource-type", "seed", "test", "source"},
+		{"--output-keys", "unique_id", "--resource-types", "all", "--exclude-resource-types", "test", "model"},
 	} {
 		args = append([]string{"list", "--output", "json"}, args...)
 		want := c.core.call(c.T, c.folder, c.by[0], args)
@@ -253,7 +255,10 @@ unit_tests:
 	})
 	c.bothRun("seed")
 	c.bothRun("build", "--exclude", "test_type:unit") // inc is compared with itself once it is there
-	for _, args := range [][]string{{"build"}, {"test", "--select", "m"}, {"test", "--select", "unit_test:later"}} {
+	for _, args := range [][]string{
+		{"build"}, {"test", "--select", "m"}, {"test", "--select", "unit_test:later"}, {"build", "--resource-type", "model", "seed"},
+		{"build", "--exclude-resource-type", "unit_test", "model"}, {"build", "--resource-types", "unit_test", "--select", "m"}, {"test", "--resource-type", "test"},
+	} {
 		want := c.core.call(c.T, c.folder, c.by[0], args)
 		said, ok := c.call(args...)
 		got := statusesIn(t, filepath.Join(c.folder, "native", "run_results.json"))
@@ -269,7 +274,7 @@ unit_tests:
 		if len(want.Results) != len(got) || ok != want.Success {
 			t.Errorf("%v: dbt-core says %v\n%s\nthe runner %v\n%s", args, want.Results, want.Said, got, said)
 		}
-		if got["unit_test.p.m.passes"] == "error" || args[0] == "build" && !strings.Contains(said, "+++,1,A") {
+		if got["unit_test.p.m.passes"] == "error" || len(args) == 1 && !strings.Contains(said, "+++,1,A") {
 			t.Errorf("the runner shows no difference: %s", said)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"google.golang.org/grpc/codes"
+
+	"github.com/stationflow/stationflow/local/built"
 )
 
 // grow makes the warehouse believe that its emulator has become too large.
@@ -58,6 +60,19 @@ func TestEmulator_IsReplacedBetweenRequests(t *testing.T) {
 		// Only a kill may have stored a row whose acknowledgement was lost.
 		if round < 2 && got[1] != int64(sent) {
 			t.Errorf("round %d: %v rows are stored for %d", round, got[1], sent)
+		}
+	}
+}
+
+// An engine that is ended when it has hardly begun, as after a replacement, has not failed.
+func TestEmulator_EndsRightAfterItsStart(t *testing.T) {
+	for range 6 { // it is a race: two of three were lost
+		e, err := startEmulator([]string{built.Program(t, "stationflow"), EngineCommand}, testProject, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.stop(); err != nil {
+			t.Error(err)
 		}
 	}
 }

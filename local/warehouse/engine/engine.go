@@ -21,6 +21,7 @@ import (
 
 	"github.com/goccy/bigquery-emulator/server"
 	"github.com/ncruces/go-sqlite3"
+	"google.golang.org/grpc"
 
 	"github.com/stationflow/stationflow/local/warehouse"
 	"github.com/stationflow/stationflow/local/warehouse/engine/mend"
@@ -58,11 +59,11 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
-	rest, grpc, served, err := serve(e, own)
+	rest, address, served, err := serve(e, own)
 	if err != nil {
 		return errors.Join(err, e.Close(), out.Encode(warehouse.Report{Fault: err.Error()}))
 	}
-	if err := out.Encode(warehouse.Report{REST: rest.address, GRPC: grpc}); err != nil {
+	if err := out.Encode(warehouse.Report{REST: rest.address, GRPC: address}); err != nil {
 		return err
 	}
 	for requests := bufio.NewScanner(in); requests.Scan(); { // each line asks for a collection
@@ -73,7 +74,7 @@ func run(project, folder string, in io.Reader, out *json.Encoder) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err = errors.Join(rest.Shutdown(ctx), e.Stop(ctx))
-	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) && !errors.Is(ended, grpc.ErrServerStopped) { // the latter when it had hardly begun
 		err = errors.Join(err, ended)
 	}
 	return err
@@ -124,12 +125,12 @@ func ownHandler(project, folder string, counted *changes) (*http.ServeMux, error
 
 // serve starts the emulator's own servers, because its gRPC service has no other entrance and its HTTP handler works
 // only then, and one more for the handler: the emulator's cuts statements off that take long.
-func serve(e *server.Server, own *http.ServeMux) (rest restServer, grpc string, served <-chan error, err error) {
+func serve(e *server.Server, own *http.ServeMux) (rest restServer, address string, served <-chan error, err error) {
 	bound, ended := make(chan string, 1), make(chan error, 1)
 	e.SetListenCallback(func(_, address string) { bound <- address })
 	go func() { ended <- e.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
 	select {
-	case grpc = <-bound:
+	case address = <-bound:
 	case err := <-ended:
 		return rest, "", nil, fmt.Errorf("starting the emulator: %w", err)
 	}
@@ -140,7 +141,7 @@ func serve(e *server.Server, own *http.ServeMux) (rest restServer, grpc string, 
 	own.Handle("/", e.Handler)
 	rest = restServer{&http.Server{Handler: own, ReadHeaderTimeout: 10 * time.Second}, listener.Addr().String()}
 	go func() { _ = rest.Serve(listener) }() // it ends with Shutdown, and its clients notice before anyone here
-	return rest, grpc, ended, nil
+	return rest, address, ended, nil
 }
 
 // collect runs Go's collector, which GoogleSQL needs to free anything: its memory is one block to Go, and the objects in
