@@ -30,9 +30,11 @@ const (
 	looking = 2 * time.Minute
 	// remembered is for how long the marts tell of which days records came; a
 	// Store that has not read for longer reads all days.
-	remembered  = 10 * time.Minute
-	wholeEvery  = time.Hour
-	readTimeout = 60 * time.Second
+	remembered = 10 * time.Minute
+	wholeEvery = time.Hour
+	// readTimeout bounds a reading, of 90 days at most: nobody waits for it but
+	// whoever asks first.
+	readTimeout = 2 * time.Minute
 )
 
 // A Moment is what time it is in the network.
