@@ -134,8 +134,8 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	case "run", "seed", "snapshot", "build", "test":
 		flags.BoolVar(&call.dry, "dry-run", false, "only ask the warehouse what each statement would read")
 	}
-	switch name {
-	case "build", "test", "ls", "list":
+	hasTypes := slices.Contains([]string{"build", "test", "ls", "list"}, name)
+	if hasTypes {
 		call.types.define(flags)
 	}
 	var keys texts
@@ -182,8 +182,7 @@ func parseDbt(name, summary string, args []string, streams Streams) (*dbtCall, e
 	}
 	var err error
 	getenv := call.streams.Getenv
-	switch name {
-	case "build", "test", "ls", "list":
+	if hasTypes {
 		if err := call.types.settle(getenv); err != nil {
 			return nil, err
 		}

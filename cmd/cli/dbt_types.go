@@ -10,8 +10,8 @@ import (
 	"github.com/stationflow/stationflow/internal/program"
 )
 
-// dbtTypes are the types of resources that dbt-core 1.12 knows. Nothing of the last
-// five is built or listed here.
+// dbtTypes are the types of resources that dbt-core 1.12 knows. Nothing of the
+// last five is built or listed here.
 var dbtTypes = []string{
 	project.TypeModel, project.TypeSeed, project.TypeSnapshot, project.TypeTest, project.TypeUnitTest, project.TypeSource, "exposure",
 	"analysis", "function", "metric", "saved_query", "semantic_model",
