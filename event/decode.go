@@ -12,6 +12,7 @@ import (
 type Decoder struct {
 	scanner
 	judge Judge
+	habit habit
 }
 
 // ReadEpoch makes the decoder read timestamps that are numbers, in the unit.
@@ -21,7 +22,9 @@ func (d *Decoder) ReadEpoch(unit EpochUnit) { d.judge.ReadEpoch(unit) }
 // offset are local to location, as NewJudge says. docs/events.md says for
 // producers how values are read.
 func NewDecoder(schema *Schema, location *time.Location) *Decoder {
-	return &Decoder{judge: *NewJudge(schema, location)}
+	d := &Decoder{judge: *NewJudge(schema, location)}
+	d.habit.moments.readDate([]byte("1970-01-01T"), 0)
+	return d
 }
 
 // Reset forgets the rows decoded so far, so that their memory can be reused.
@@ -36,6 +39,18 @@ func (d *Decoder) Reset() {
 // timestamp: an event more than a day ahead of it is absurd. A value that is not one JSON text is refused for that alone; else
 // the Judge decides.
 func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection {
+	if d.byHabit(row, value, reference) {
+		return nil
+	}
+	refused := d.plain(row, value, reference)
+	if refused == nil {
+		d.learn(value)
+	}
+	return refused
+}
+
+// plain is Decode without the shortcut of shape.go.
+func (d *Decoder) plain(row Row, value []byte, reference time.Time) *Rejection {
 	switch {
 	case value == nil:
 		return &Rejection{Tombstone, "the value is null"}
@@ -153,10 +168,13 @@ func (d *Decoder) name(at, expected int) (index, value int) {
 func (d *Decoder) keep(name, value int) int {
 	end := d.skip(value, 1)
 	if end >= 0 {
-		d.judge.Unknown(bytes.TrimRight(d.data[name:value], ": \t\r\n"), d.data[value:end])
+		d.judge.Unknown(memberName(d.data[name:value]), d.data[value:end])
 	}
 	return end
 }
+
+// memberName returns the name, in quotes, of what comes before a value.
+func memberName(before []byte) []byte { return bytes.TrimRight(before, ": \t\r\n") }
 
 // value reads the value of a field and has it judged.
 func (d *Decoder) value(index, at int) int {

@@ -52,6 +52,7 @@ type field struct {
 	Column
 	quoted         string // the name as JSON usually has it, with the colon
 	min, max, over float64
+	words          []word // of OneOf
 }
 
 // NewJudge returns a judge of the schema's events. Timestamps without an
@@ -69,6 +70,7 @@ func NewJudge(schema *Schema, location *time.Location) *Judge {
 			min:    boundOr(column.Min, math.Inf(-1)),
 			max:    boundOr(column.Max, math.Inf(1)),
 			over:   boundOr(column.Over, math.Inf(-1)),
+			words:  wordsOf(column.OneOf),
 		})
 		j.known |= 1 << i
 		if !column.Nullable {
@@ -93,7 +95,7 @@ func (j *Judge) Reset() { j.arena = j.arena[:0] }
 // more than a day ahead of it is absurd.
 func (j *Judge) Begin(row Row, reference time.Time) {
 	j.row, j.seen, j.refused, j.used = row, 0, nil, len(j.arena)
-	j.latest = reference.Add(tolerance).UnixMicro()
+	j.latest = reference.UnixMicro() + tolerance.Microseconds()
 }
 
 // End fills in what the record did not have. It returns nil, or why the record

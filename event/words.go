@@ -12,6 +12,22 @@ const (
 	highs = 0x80 * ones
 )
 
+// wordAt returns the eight bytes at a position, the first one lowest, and zeros
+// for those behind the end. The data has eight bytes at least.
+func wordAt(data []byte, at int) uint64 {
+	if at <= len(data)-8 {
+		return binary.LittleEndian.Uint64(data[at:])
+	}
+	return binary.LittleEndian.Uint64(data[len(data)-8:]) >> (8 * (at + 8 - len(data)))
+}
+
+// wordOf returns the first eight bytes of a text, as wordAt does.
+func wordOf(text []byte) uint64 {
+	var data [8]byte
+	copy(data[:], text)
+	return binary.LittleEndian.Uint64(data[:])
+}
+
 // isASCII reports whether no byte is above 0x7f. Such a text is UTF-8.
 func isASCII(text []byte) bool {
 	for ; len(text) >= 32; text = text[32:] {

@@ -28,6 +28,11 @@ func checkWords(t *testing.T, data []byte) {
 	if isASCII(data) != ascii {
 		t.Fatalf("%q: is it ASCII? %v, want %v", data, !ascii, ascii)
 	}
+	for at := range len(data) + 1 {
+		if padded := append(data[at:len(data):len(data)], make([]byte, 8)...); len(data) >= 8 && wordAt(data, at) != wordOf(padded) {
+			t.Fatalf("%q at %d: the word is %x", data, at, wordAt(data, at))
+		}
+	}
 	for start := range len(data) + 1 {
 		first := start
 		for first < len(data) && plain[data[first]] {
