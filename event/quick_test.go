@@ -109,6 +109,11 @@ func TestQuick_Moments(t *testing.T) {
 			t.Fatalf("%s is %d up to %d, want %d (%v)", data, micros, end, want, ok)
 		}
 	}
+	for _, text := range []string{"20261122T0712:00:00", "2026-11-22T07:30:00+01:0", "2026-11-22T07:30:00+01:00:00", "2026-02-29T07:30:00", "2026-11-22T07:30:00.", "2026-11-22T07:30:00.Z"} {
+		if micros, end := m.at([]byte(before+`"`+text+`"}`), len(before), c); end != failed {
+			t.Errorf("%s is %d up to %d", text, micros, end)
+		}
+	}
 	if read < 40_000 {
 		t.Errorf("only %d were read", read)
 	}

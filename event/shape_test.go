@@ -33,9 +33,14 @@ func newTwins(t testing.TB, topic, zone string, unit EpochUnit) *twins {
 // where the verdicts or the rows differ.
 func (w *twins) hold(t testing.TB, value []byte) *Rejection {
 	t.Helper()
-	row := make(Row, len(w.row))
+	row, used, extra := make(Row, len(w.row)), len(w.quick.arena), len(w.quick.judge.arena)
+	for i := range row {
+		row[i] = StringValue([]byte("of a record before"))
+	}
 	if w.quick.byHabit(row, value, reference) {
 		w.taken++
+	} else if len(w.quick.arena) != used || len(w.quick.judge.arena) != extra {
+		t.Fatalf("%q\nis not read, and leaves something", value)
 	}
 	rejection, want := w.quick.Decode(row, value, reference), w.plain.plain(w.want, value, reference)
 	switch {
@@ -91,19 +96,20 @@ var styles = []style{
 // A producer writes events of a topic in one style, each with other values.
 type producer struct {
 	style
-	schema *Schema
-	names  []string // of the members, quoted
-	random *rand.Rand
+	schema  *Schema
+	names   []string // of the members, quoted
+	wrapped bool     // in Kafka Connect's envelope
+	random  *rand.Rand
 }
 
 func newProducer(topic string, random *rand.Rand) *producer {
-	p := &producer{style: styles[random.IntN(len(styles))], random: random}
+	p := &producer{style: styles[random.IntN(len(styles))], wrapped: random.IntN(10) == 0, random: random}
 	p.schema, _ = SchemaOf(topic)
 	for _, c := range p.schema.Columns {
 		p.names = append(p.names, strconv.Quote(c.Name))
 	}
 	for range random.IntN(4) - 1 { // unknown ones
-		p.names = append(p.names, []string{`"gate"`, `"a\u00e9\""`, `"é"`, `"ID"`, `""`, `"payload"`, `"op"`, `"longer_than_a_few_words_of_eight_bytes"`}[random.IntN(8)])
+		p.names = append(p.names, []string{`"gate"`, `"a\u00e9\""`, `"é"`, `"ID"`, `""`, `"op"`, `"__deleted"`, `"longer_than_a_few_words_of_eight_bytes"`}[random.IntN(8)])
 	}
 	if p.shuffled {
 		random.Shuffle(len(p.names), func(i, j int) { p.names[i], p.names[j] = p.names[j], p.names[i] })
@@ -120,7 +126,7 @@ func (p *producer) value() []byte {
 	var members []string
 	for _, name := range p.names {
 		text, _ := strconv.Unquote(name)
-		value := pick(p.random, "1", `"x"`, "null", `{"a":[1,{"b":"\u00e9"}]}`, "1e400", "[]")
+		value := pick(p.random, "1", `"x"`, "null", "true", `{"a":[1,{"b":"\u00e9"}]}`, "1e400", "[]")
 		for _, c := range p.schema.Columns {
 			if c.Name != text {
 				continue
@@ -135,7 +141,11 @@ func (p *producer) value() []byte {
 			members = append(members, name+p.colon+value)
 		}
 	}
-	return []byte(p.begin + strings.Join(members, p.comma) + p.end)
+	value := p.begin + strings.Join(members, p.comma) + p.end
+	if p.wrapped {
+		value = `{"schema":null,"payload":` + value + `}`
+	}
+	return []byte(value)
 }
 
 // valueOf writes a value that mostly is good, in one of many ways.
@@ -154,7 +164,7 @@ func (p *producer) valueOf(c Column) string {
 	case c.Type == Int64:
 		return pick(r, strconv.Itoa(r.IntN(1000)), "0", "1"+digits, "-0", "1.0", "3e2", "1"+digits+".000", "100000000000000000000e-2", strconv.Itoa(r.IntN(100_000_000)))
 	case c.Type == Float64 && c.Max != nil:
-		return pick(r, "0.9", "1", "1.0", "0.0001", "5e-324", "0."+digits+"1", fmt.Sprintf("%.*f", 1+r.IntN(18), 0.5+r.Float64()/2))
+		return pick(r, "0.9", "1", "1.0", "0", "0.0", "0.0001", "5e-324", "0."+digits+"1", fmt.Sprintf("%.*f", 1+r.IntN(18), 0.5+r.Float64()/2))
 	case c.Type == Float64:
 		return pick(r, "0", "0.5", "-0.0", strconv.Itoa(r.IntN(100)), "1"+digits+"."+digits+"3", "1e3", strconv.FormatFloat(r.ExpFloat64(), 'g', -1, 64), fmt.Sprintf("%.*f", r.IntN(9), 100*r.Float64()))
 	}
@@ -249,6 +259,24 @@ func TestHabit_EveryByte(t *testing.T) {
 			}
 			value[at] = was
 			w.hold(t, value[:at])
+		}
+	}
+}
+
+// Every piece between two signs taken out of a record, each time after a good
+// one, which begins with what is optional.
+func TestHabit_EveryCut(t *testing.T) {
+	w := newTwins(t, "train_arrivals", "UTC", "")
+	value := []byte(`{"train_number":"TR-1","gate":1,` + typical["train_arrivals"][1:])
+	value = bytes.Replace(value, []byte(`,"train_number":"TR-1042"`), nil, 1)
+	if r := w.hold(t, value); r != nil {
+		t.Fatal(*r)
+	}
+	for from := range value {
+		for to := from + 1; to <= len(value); to++ {
+			if bytes.IndexByte([]byte(`{,":}`), value[from]) >= 0 {
+				w.hold(t, append(bytes.Clone(value[:from]), value[to:]...))
+			}
 		}
 	}
 }
