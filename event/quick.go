@@ -8,7 +8,7 @@ import (
 
 // This file reads values that are written in the usual way, a word at a time.
 // All functions take the position of a value's first byte, in data of at least
-// a word, and return the position after its last one. Others values, and bad
+// a word, and return the position after its last one. Other values, and bad
 // ones, are left to the scanner and the judge: then the position returned is
 // failed, which blames nobody.
 
