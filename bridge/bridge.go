@@ -222,14 +222,14 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	}
 	defer func() { err = errors.Join(err, control.Close()) }()
 
-	group, err := sarama.NewConsumerGroupFromClient(b.config.GroupID, holding{Client: client, bridge: b})
+	group, err := sarama.NewConsumerGroupFromClient(b.config.GroupID, membership{client})
 	if err != nil {
 		return fmt.Errorf("joining group %s: %w", b.config.GroupID, err)
 	}
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for err := range group.Errors() {
-			b.complain(err)
+			b.note(err)
 		}
 	})
 	defer watching.Wait()
@@ -241,7 +241,7 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 
 	for ctx.Err() == nil {
 		within, end := context.WithCancelCause(ctx)
-		s := newSession(b, control, end)
+		s := newSession(b, client, control, end)
 		topics, err := s.readable()
 		if err == nil {
 			err = group.Consume(within, topics, s)

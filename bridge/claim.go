@@ -7,14 +7,19 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/kafka"
 )
 
 // A claim puts the records of one partition into the topic's gatherer. It
 // belongs to its goroutine.
 type claim struct {
 	*partition
+	longer func() // says that adding takes longer
 
-	record  batch.Record // the one being added
+	left    []*sarama.RecordBatch // the batches to add, of which the first is being read
+	at      int                   // the index in it of the next record
+	from    int64                 // what lies before this offset is passed over
+	record  batch.Record          // the one being added
 	headers []batch.Header
 }
 
@@ -22,34 +27,45 @@ type claim struct {
 // claims go first.
 const mostAtOnce = 1000
 
-// run reads until done, or until the channel is closed, or work is done.
-func (c *claim) run(done <-chan struct{}, messages <-chan *sarama.ConsumerMessage) {
+// run adds what the source has until its session is done, or work is. It returns
+// the source's error; nil where work is done or the topic is gone.
+func (c *claim) run(from *source) error {
+	c.from, c.longer = from.from, from.wait
+	defer from.leave()
 	for {
-		select {
-		case <-done:
-			return
-		case m, ok := <-messages:
-			if !ok || !c.add(m, messages) {
-				return
-			}
+		got, err := from.next()
+		if err != nil {
+			return err
 		}
+		c.left, c.at = got.batches, 0
+		if !c.addAll(from.done.Done()) {
+			return nil
+		}
+		c.from = got.next
 	}
 }
 
-// add adds a record and what waits in the channel behind it. It returns false
-// when work is done, or the topic is gone: nothing behind the record can be
-// published either.
-func (c *claim) add(m *sarama.ConsumerMessage, messages <-chan *sarama.ConsumerMessage) bool {
-	c.read(m)
-	for {
-		why, room := c.fill(messages)
+// addAll adds what is left, or as much of it as there is time for until done.
+// It returns false when work is done, or the topic is gone: nothing behind the
+// record can be published either.
+func (c *claim) addAll(done <-chan struct{}) bool {
+	for more := c.read(); more; {
+		select {
+		case <-done:
+			return true // the source ends
+		default:
+		}
+		why, room := c.fill()
 		switch why {
 		case gathered:
-			return true
+			more = c.read()
 		case tooLarge:
 			sent, ok := c.sendAlone()
-			if sent || !ok {
-				return ok
+			if !ok {
+				return false
+			}
+			if sent {
+				more = c.read()
 			}
 		default:
 			if !c.await(why, room) {
@@ -57,36 +73,28 @@ func (c *claim) add(m *sarama.ConsumerMessage, messages <-chan *sarama.ConsumerM
 			}
 		}
 	}
+	return true
 }
 
-// fill adds the record that was read and what waits in the channel behind it:
-// taking records this way costs a fraction of a select over everything. When
-// there is no room for one, that is the record that was read.
-func (c *claim) fill(messages <-chan *sarama.ConsumerMessage) (verdict, changes) {
+// fill adds the record that was read and those behind it, mostAtOnce at most.
+// Where there is no room for one, that is the record that was read.
+func (c *claim) fill() (verdict, changes) {
 	g := c.gatherer
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for n := 1; ; n++ {
-		v := g.put(c.partition, &c.record, batch.EncodedSize(&c.record))
+		size := batch.EncodedSize(&c.record)
+		v := g.put(c.partition, &c.record, size)
 		var freed <-chan struct{}
 		if v == noMemory {
 			freed = g.memory.more()
 			g.hurry()
-			v = g.put(c.partition, &c.record, batch.EncodedSize(&c.record)) // some may have been given back before
+			v = g.put(c.partition, &c.record, size) // some may have been given back before
 		}
 		if v != gathered {
 			return v, changes{g.changed, freed}
 		}
-		if n == mostAtOnce {
-			return gathered, changes{}
-		}
-		select {
-		case m, ok := <-messages:
-			if !ok {
-				return gathered, changes{}
-			}
-			c.read(m)
-		default:
+		if n == mostAtOnce || !c.read() {
 			return gathered, changes{}
 		}
 	}
@@ -121,6 +129,7 @@ func (c *claim) await(why verdict, room changes) bool {
 // waits has health say what the record that was read waits for, until the
 // returned function is called.
 func (c *claim) waits(what string) (done func()) {
+	c.longer()
 	c.waiting.Store(&what)
 	c.waitingTimestamp.Store(waitsSince(&c.record))
 	return func() {
@@ -133,6 +142,7 @@ func (c *claim) waits(what string) (done func()) {
 // all others of its partition. One that fits no batch it only puts aside:
 // what is left of it may fit together with others.
 func (c *claim) sendAlone() (sent, ok bool) {
+	c.longer()
 	g := c.gatherer
 	encoder := g.bridge.newEncoder()
 	if !encoder.Fits(&c.record) {
@@ -176,15 +186,29 @@ func waitsSince(r *batch.Record) int64 {
 	return event.ReceivedAt(time.Now()).Reference(r.Timestamp).UnixMilli()
 }
 
-// read turns the library's message into the record to be added.
-func (c *claim) read(m *sarama.ConsumerMessage) {
-	timestamp := m.Timestamp.UnixMilli()
-	if timestamp < 0 {
-		timestamp = -1
+// read makes the next of the records that are left the one to be added; false
+// where none is left.
+func (c *claim) read() bool {
+	for len(c.left) > 0 {
+		b := c.left[0]
+		for c.at < len(b.Records) {
+			r := b.Records[c.at]
+			c.at++
+			if offset := b.FirstOffset + r.OffsetDelta; offset >= c.from {
+				c.take(r, offset, kafka.Timestamp(b, r))
+				return true
+			}
+		}
+		c.left, c.at = c.left[1:], 0
 	}
+	return false
+}
+
+// take turns the library's record into the one to be added.
+func (c *claim) take(r *sarama.Record, offset, timestamp int64) {
 	c.headers = c.headers[:0]
-	for _, h := range m.Headers {
+	for _, h := range r.Headers {
 		c.headers = append(c.headers, batch.Header{Key: string(h.Key), Value: h.Value})
 	}
-	c.record = batch.Record{Partition: c.number, Offset: m.Offset, Timestamp: timestamp, Key: m.Key, Value: m.Value, Headers: c.headers}
+	c.record = batch.Record{Partition: c.number, Offset: offset, Timestamp: timestamp, Key: r.Key, Value: r.Value, Headers: c.headers}
 }

@@ -159,7 +159,7 @@ func (c Config) Sarama() *sarama.Config {
 	// what is fetched ahead, they do not hide a large record.
 	// Consumer.Fetch.Max stays 0, because the library skips what exceeds it.
 	s.Consumer.Fetch.MaxBytes = c.FetchBytes
-	s.Consumer.Fetch.Default = min(c.FetchBytes, 512<<10)
+	s.Consumer.Fetch.Default = min(c.FetchBytes, 256<<10)
 	// Must be longer than a drain and shorter than Net.ReadTimeout, because
 	// a member waits that long in JoinGroup until the others let go.
 	s.Consumer.Group.Rebalance.Timeout = max(2*c.DrainTimeout, 10*time.Second)

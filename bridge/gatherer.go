@@ -22,10 +22,8 @@ import (
 // one lane is sent, the other is left out of this.
 //
 // At most Config.InFlight batches of a lane are on their way. While they are,
-// an old batch goes on to be filled, and a full one makes the claims wait: the
-// library then stops fetching their partitions until their channels are
-// drained. Its own Pause would not be better: it takes effect with the next
-// fetch, and what was fetched by then waits in the same channel.
+// an old batch goes on to be filled, and a full one makes the claims wait:
+// their partitions are not fetched until they have added what they have.
 type gatherer struct {
 	bridge *Bridge
 	of     batch.Batch     // where the records come from; it holds none

@@ -42,7 +42,7 @@ func testClaims(t testing.TB, work context.Context, partitions int, change func(
 
 func claimsOf(g *gatherer, partitions int) (claims []*claim) {
 	for number := range int32(partitions) {
-		claims = append(claims, &claim{partition: newPartition(g, number, position{})})
+		claims = append(claims, &claim{partition: newPartition(g, number, position{}), longer: func() {}})
 	}
 	return claims
 }
@@ -55,8 +55,23 @@ func testClaim(t testing.TB, change func(*Config), transport Transport) *claim {
 
 // addOne adds a record that makes a batch of its own.
 func (c *claim) addOne(offset int64, size int) {
-	c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat([]byte{byte('a' + offset)}, size)}, nil)
+	c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat([]byte{byte('a' + offset)}, size)})
 	c.leave()
+}
+
+// add adds what a fetch has; false when work is done.
+func (c *claim) add(messages ...*sarama.ConsumerMessage) bool {
+	c.left, c.at = batchesOf(messages), 0
+	return c.addAll(nil)
+}
+
+func batchesOf(messages []*sarama.ConsumerMessage) []*sarama.RecordBatch {
+	b := &sarama.RecordBatch{FirstOffset: messages[0].Offset, FirstTimestamp: messages[0].Timestamp}
+	for _, m := range messages {
+		b.Records = append(b.Records, &sarama.Record{Key: m.Key, Value: m.Value, Headers: m.Headers,
+			OffsetDelta: m.Offset - b.FirstOffset, TimestampDelta: m.Timestamp.Sub(b.FirstTimestamp)})
+	}
+	return []*sarama.RecordBatch{b}
 }
 
 // leave has everything leave.
@@ -98,16 +113,15 @@ func TestGatherer_CutsWithinTheLimits(t *testing.T) {
 			batches = append(batches, b)
 			return nil
 		}))
-		messages := make(chan *sarama.ConsumerMessage, 1000)
-		for i := range cap(messages) {
+		var messages []*sarama.ConsumerMessage
+		for i := range 1000 {
 			size := random.IntN(400)
 			if random.IntN(100) == 0 {
 				size = random.IntN(200 << 10) // alone in a batch
 			}
-			messages <- &sarama.ConsumerMessage{Offset: int64(i), Value: make([]byte, size), Timestamp: time.UnixMilli(1)}
+			messages = append(messages, &sarama.ConsumerMessage{Offset: int64(i), Value: make([]byte, size), Timestamp: time.UnixMilli(1)})
 		}
-		close(messages)
-		c.run(nil, messages)
+		c.add(messages...)
 		c.drain()
 		next := int64(0)
 		for _, b := range batches {
@@ -147,18 +161,12 @@ func TestGatherer_CutsByAge(t *testing.T) {
 		published <- b.Records[len(b.Records)-1].Offset
 		return nil
 	}))
-	messages := make(chan *sarama.ConsumerMessage)
-	done := make(chan struct{})
-	var running sync.WaitGroup
-	running.Go(func() { c.run(done, messages) })
 	for offset := range int64(3) {
-		messages <- &sarama.ConsumerMessage{Offset: offset, Timestamp: time.UnixMilli(1)}
+		c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.UnixMilli(1)})
 		if last := <-published; last != offset {
 			t.Errorf("published up to %d, want %d", last, offset)
 		}
 	}
-	close(done)
-	running.Wait()
 	c.drain()
 }
 
@@ -176,13 +184,12 @@ func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	}))
 	work, abandon := context.WithCancel(context.Background())
 	c.gatherer.work = work
-	messages := make(chan *sarama.ConsumerMessage, 3)
+	var messages []*sarama.ConsumerMessage
 	for offset, size := range []int{1, batch.MaxEncodedBytes, 1} {
-		messages <- &sarama.ConsumerMessage{Offset: int64(offset), Value: make([]byte, size), Timestamp: time.UnixMilli(1)}
+		messages = append(messages, &sarama.ConsumerMessage{Offset: int64(offset), Value: make([]byte, size), Timestamp: time.UnixMilli(1)})
 	}
-	close(messages)
 	var running sync.WaitGroup
-	running.Go(func() { c.run(nil, messages) })
+	running.Go(func() { c.add(messages...) })
 	for c.failing.Load() == nil {
 		time.Sleep(time.Millisecond) // until the second has failed
 	}
@@ -201,12 +208,11 @@ func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	}
 }
 
-// What the bridge itself costs a record: from the library's channel to a
+// What the bridge itself costs a record: from a fetch's batches to
 // published batches of 2,500.
 func BenchmarkGatherer(b *testing.B) {
 	c := testClaim(b, func(c *Config) { c.MemoryBytes, c.Transport = 256<<20, "" }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)
-	messages := make(chan *sarama.ConsumerMessage, 5000)
 	all := make([]*sarama.ConsumerMessage, 5000)
 	for i := range all {
 		all[i] = &sarama.ConsumerMessage{Key: []byte("0123456789"), Value: value, Timestamp: time.UnixMilli(1764000000000)}
@@ -218,12 +224,10 @@ func BenchmarkGatherer(b *testing.B) {
 		for _, m := range all {
 			m.Offset = offset
 			offset++
-			messages <- m
 		}
+		c.left, c.at = batchesOf(all), 0
 		b.StartTimer()
-		for len(messages) > 0 {
-			c.add(<-messages, messages)
-		}
+		c.addAll(nil)
 		c.drain()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")

@@ -56,7 +56,7 @@ func TestPublish_StuckHead(t *testing.T) {
 		for _, c := range claims {
 			adding.Go(func() {
 				for offset := range int64(1000) {
-					if !c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil) {
+					if !c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}) {
 						return
 					}
 					time.Sleep(time.Second / 2)

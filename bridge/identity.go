@@ -207,7 +207,7 @@ func (s *session) lookForRecords(at kafka.Partition, p *partition) {
 	if err != nil {
 		return
 	}
-	if records, next, err := kafka.Readable(block, from); err == nil && s.confirm(s.work, p) {
+	if records, next := kafka.Readable(block, from); s.confirm(s.work, p) {
 		if len(records) > 0 {
 			next = records[0]
 		}

@@ -148,25 +148,24 @@ func TestGatherer_EachRecordOnceInEachLane(t *testing.T) {
 			for i, c := range claims {
 				own := rand.New(rand.NewPCG(seed, uint64(i)))
 				adding.Go(func() {
-					messages := make(chan *sarama.ConsumerMessage, 300)
+					var messages []*sarama.ConsumerMessage
 					for next[i] < int64(own.IntN(600)) {
 						m := &sarama.ConsumerMessage{Offset: next[i], Timestamp: time.Now(), Value: make([]byte, own.IntN(300))}
 						if own.IntN(100) == 0 {
 							m.Value = make([]byte, own.IntN(64<<10))
 						}
 						next[i]++
-						if messages <- m; own.IntN(3) > 0 && len(messages) < cap(messages) {
+						if messages = append(messages, m); own.IntN(3) > 0 && len(messages) < 300 {
 							continue
 						}
-						if !c.add(<-messages, messages) {
+						if !c.add(messages...) {
 							return
 						}
+						messages = nil
 						time.Sleep(time.Duration(own.IntN(300)) * time.Millisecond)
 					}
-					for len(messages) > 0 {
-						if !c.add(<-messages, messages) {
-							return
-						}
+					if len(messages) > 0 {
+						c.add(messages...)
 					}
 				})
 			}
@@ -211,7 +210,7 @@ func TestGatherer_FewLakeBatches(t *testing.T) {
 		next := make([]int64, len(all))
 		for n := range 10 * 60 * perSecond {
 			i := n % len(all)
-			all[i].add(&sarama.ConsumerMessage{Offset: next[i], Timestamp: time.Now(), Value: make([]byte, 250)}, nil)
+			all[i].add(&sarama.ConsumerMessage{Offset: next[i], Timestamp: time.Now(), Value: make([]byte, 250)})
 			next[i]++
 			time.Sleep(time.Second / perSecond)
 			if s := all[i].status(time.Now()); s.Lag > time.Second {
@@ -242,7 +241,7 @@ func TestGatherer_RowsGoOnWithoutTheLake(t *testing.T) {
 		var adding sync.WaitGroup
 		for _, c := range claims {
 			adding.Go(func() {
-				for offset := int64(0); work.Err() == nil && c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil); offset++ {
+				for offset := int64(0); work.Err() == nil && c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}); offset++ {
 					time.Sleep(time.Second)
 				}
 			})
@@ -284,7 +283,7 @@ func TestGatherer_StuckPartitionsLeaveTheOthersTheirShare(t *testing.T) {
 		var adding sync.WaitGroup
 		for _, c := range claims {
 			adding.Go(func() {
-				for offset := int64(0); work.Err() == nil && c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: make([]byte, 20<<10)}, nil); offset++ {
+				for offset := int64(0); work.Err() == nil && c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: make([]byte, 20<<10)}); offset++ {
 					time.Sleep(100 * time.Millisecond)
 				}
 			})
@@ -318,7 +317,7 @@ func TestGatherer_FullLakeBatches(t *testing.T) {
 			if offset > 0 && offset%perSecond == 0 {
 				time.Sleep(time.Second)
 			}
-			c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: []byte("{}")}, nil)
+			c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: []byte("{}")})
 		}
 		c.drain()
 		l.check(0, seconds*perSecond, batch.RowsLane, batch.LakeLane)

@@ -76,7 +76,7 @@ func TestGatherer_RecordsAtTheLimits(t *testing.T) {
 			}))
 			most := int64(0)
 			for _, m := range test.messages {
-				c.add(m, nil)
+				c.add(m)
 				if !c.gatherer.open.empty() {
 					most = max(most, int64(c.gatherer.open.encoder.Room()))
 				}

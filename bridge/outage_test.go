@@ -74,7 +74,7 @@ func TestOutage_OfAnHour(t *testing.T) {
 							produced[i].Store(offset, time.Now())
 							c.end.Store(offset + 1)
 							c.stable.Store(offset + 1)
-							if !c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: make([]byte, 1000)}, nil) {
+							if !c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: make([]byte, 1000)}) {
 								return
 							}
 							next[i].Add(1)
@@ -175,7 +175,7 @@ func TestOutage_IsToldFromABatchThatEndsTheFunction(t *testing.T) {
 				var adding sync.WaitGroup
 				for _, c := range claims {
 					adding.Go(func() {
-						for offset := int64(0); work.Err() == nil && c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil); offset++ {
+						for offset := int64(0); work.Err() == nil && c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}); offset++ {
 							time.Sleep(time.Second)
 						}
 					})
@@ -244,7 +244,7 @@ func TestDeadLetters_CountARecordOnce(t *testing.T) {
 				c := testClaim(t, func(c *Config) { c.BatchAge, c.LakeAge = time.Second, time.Minute }, l)
 				c.bridge.deadLetters = l
 				for offset := range int64(3) {
-					c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil)
+					c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()})
 				}
 				time.Sleep(time.Hour)
 				synctest.Wait()

@@ -53,7 +53,7 @@ func publishOne(t *testing.T, work context.Context, transport Transport, dead De
 
 func (c *claim) publishBatch(first int64) bool {
 	for offset := first; offset < first+3; offset++ {
-		c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()}, nil)
+		c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now()})
 	}
 	c.drain()
 	return c.committable() >= first+3

@@ -20,7 +20,8 @@ import (
 // holds from Setup to Cleanup. It implements sarama.ConsumerGroupHandler.
 type session struct {
 	bridge     *Bridge
-	control    sarama.Client                  // for all but fetching, so that nothing waits behind a fetch
+	client     sarama.Client                  // for fetching
+	control    sarama.Client                  // for all else, so that nothing waits behind a fetch
 	topics     []string                       // those of the configuration that can be read
 	identity   kafka.Identity                 // of these topics
 	partitions map[kafka.Partition]*partition // written by Setup only
@@ -40,6 +41,7 @@ type session struct {
 	finishing sync.Once
 
 	askers sync.Map // of *asker, by the broker's id
+	claims sync.WaitGroup
 
 	background     sync.WaitGroup
 	stopBackground context.CancelFunc
@@ -47,11 +49,12 @@ type session struct {
 	ended          bool // nothing more begins in the background
 }
 
-func newSession(b *Bridge, control sarama.Client, end context.CancelCauseFunc) *session {
-	return &session{bridge: b, control: control, end: end}
+func newSession(b *Bridge, client, control sarama.Client, end context.CancelCauseFunc) *session {
+	return &session{bridge: b, client: client, control: control, end: end}
 }
 
-// Setup finds out what the partitions are called and where each begins.
+// Setup finds out what the partitions are called and where each begins, and
+// begins to read them.
 func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	b := s.bridge
 	s.memberID, s.generation = group.MemberID(), group.GenerationID()
@@ -65,12 +68,6 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	}
 	s.work, s.abandon = context.WithCancel(context.WithoutCancel(group.Context()))
 	s.divide(positions)
-	for at, from := range positions {
-		// Where the library begins, forward or back of what it believes. It
-		// is told in memory only: the library never commits, see commit.
-		group.MarkOffset(at.Topic, at.Number, from.offset, "")
-		group.ResetOffset(at.Topic, at.Number, from.offset, "")
-	}
 	context.AfterFunc(group.Context(), func() {
 		if lost(context.Cause(group.Context())) {
 			s.revoke()
@@ -87,6 +84,12 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 		s.inBackground(func() { s.sendCanaries(ctx) })
 	}
 	b.attach(s)
+	r := newReading(group.Context(), b, s.client)
+	for at, p := range s.partitions {
+		if p.stopped.Load() == nil {
+			s.claims.Go(func() { s.carry(p, r.source(at, positions[at].offset)) })
+		}
+	}
 	b.log.Info("reading", "partitions", len(s.partitions), "group", b.config.GroupID, "generation", s.generation,
 		"batch_bytes", b.config.BatchBytes, "partition_bytes", s.memory.share)
 	return nil
@@ -138,28 +141,30 @@ func lost(cause error) bool {
 		errors.Is(cause, sarama.ErrFencedInstancedId)
 }
 
-// ConsumeClaim carries one partition until the session ends.
-func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, claimed sarama.ConsumerGroupClaim) error {
-	p := s.partitions[kafka.Partition{Topic: claimed.Topic(), Number: claimed.Partition()}]
+// carry carries one partition until the session ends, or it cannot go on.
+func (s *session) carry(p *partition, from *source) {
 	c := claim{partition: p}
-	done := group.Context().Done()
-	c.run(done, claimed.Messages())
+	err := c.run(from)
 	p.gatherer.finish(p)
-	if group.Context().Err() == nil {
-		// The library stops reading a partition for good in one case only.
-		s.outOfRange(claimed.Topic(), claimed.Partition())
+	if errors.Is(err, sarama.ErrOffsetOutOfRange) {
+		s.outOfRange(p)
 	}
-	// Returning ends the session of every other partition too.
-	<-done
+}
+
+// ConsumeClaim is never called: the library takes every partition for one that
+// cannot be read, see membership.
+func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, _ sarama.ConsumerGroupClaim) error {
+	<-group.Context().Done()
 	return nil
 }
 
-// Cleanup commits for the last time, when every claim has drained and before
-// the partitions are given away.
+// Cleanup waits until every claim has drained, and commits for the last time,
+// before the partitions are given away.
 func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 	if s.stopBackground == nil {
 		return nil // Setup failed
 	}
+	s.claims.Wait()
 	s.stopBackground()
 	s.endBackground()
 	if !lost(context.Cause(group.Context())) {
@@ -171,8 +176,7 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 }
 
 // inBackground runs f in a goroutine of its own, for which the session waits
-// before it ends. It returns false when the session does not wait any more:
-// what the library reports can come later than that.
+// before it ends. It returns false when the session does not wait any more.
 func (s *session) inBackground(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,12 +205,10 @@ func (s *session) revoke() {
 
 // outOfRange stops a partition whose next offset Kafka does not have, unless
 // the topic is another one by now: then the session ends, and the next begins.
-func (s *session) outOfRange(topic string, partition int32) {
-	p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]
-	if p == nil || s.work.Err() != nil || !s.confirm(s.work, p) {
-		return
+func (s *session) outOfRange(p *partition) {
+	if s.work.Err() == nil && s.confirm(s.work, p) {
+		p.stop(s.describeRange(p.of.Topic, p.number, p.window.published()))
 	}
-	p.stop(s.describeRange(topic, partition, p.window.published()))
 }
 
 // describeRange says what is wrong with an offset, and what a person can do.

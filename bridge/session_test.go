@@ -10,9 +10,7 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
-// Kafka's library reports errors when it likes, and to judge one takes a
-// question: a session that is ending answers what was asked before, and begins
-// no more.
+// A session that is ending answers what was asked before, and begins no more.
 func TestSession_BeginsNothingOnceItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s session

@@ -13,34 +13,13 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
-// holding is the group's view of the client: a partition that was stopped
-// counts as not readable, so that the library keeps its claim, and with it
-// the session of all others, without reading it.
-type holding struct {
-	sarama.Client
-	bridge *Bridge
-}
+// membership is the group's view of the client: no partition can be read. The
+// library then keeps the claims, and fetches nothing; the session does, see
+// fetcher.
+type membership struct{ sarama.Client }
 
-func (h holding) PartitionNotReadable(topic string, partition int32) bool {
-	if s := h.bridge.session.Load(); s != nil {
-		if p := s.partitions[kafka.Partition{Topic: topic, Number: partition}]; p != nil && p.stopped.Load() != nil {
-			return true
-		}
-	}
-	return h.Client.PartitionNotReadable(topic, partition)
-}
-
-// complain takes note of an error that Kafka's library reports in passing.
-func (b *Bridge) complain(err error) {
-	var fault *sarama.ConsumerError
-	if s := b.session.Load(); s != nil && errors.As(err, &fault) && errors.Is(fault.Err, sarama.ErrOffsetOutOfRange) {
-		s.outOfRange(fault.Topic, fault.Partition)
-	}
-	if fault != nil {
-		err = kafka.Explain(err, "read topic "+fault.Topic)
-	}
-	b.note(err)
-}
+// PartitionNotReadable says so.
+func (membership) PartitionNotReadable(string, int32) bool { return true }
 
 // note keeps what is wrong for health, and logs it, though each thing only
 // once a minute: while a broker is away every partition complains all the

@@ -1,10 +1,7 @@
 package kafka
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -52,83 +49,38 @@ func Read(client sarama.Client, at Partition, offset int64) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	readable, _, err := Readable(block, offset)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s at offset %d: %w", at, offset, err)
-	}
-	if len(readable) == 0 || readable[0] != offset {
-		return nil, nil
-	}
-	for _, set := range block.RecordsSet {
-		for _, r := range set.RecordBatch.Records {
-			if set.RecordBatch.FirstOffset+r.OffsetDelta != offset || set.RecordBatch.Control {
-				continue
-			}
-			stamp := set.RecordBatch.FirstTimestamp.Add(r.TimestampDelta)
-			if set.RecordBatch.LogAppendTime {
-				stamp = set.RecordBatch.MaxTimestamp
-			}
-			return &Record{stamp, r.Key, r.Value}, nil
+	var found *Record
+	EachReadable(block, offset, func(at int64, timestamp time.Time, r *sarama.Record) {
+		if at == offset {
+			found = &Record{timestamp, r.Key, r.Value}
 		}
-	}
-	return nil, nil
+	})
+	return found, nil
 }
-
-// errOldFormat is what Readable returns for records as brokers before Kafka
-// 0.11 wrote them.
-var errOldFormat = errors.New("the records are in a format that does not tell transactions")
 
 // Readable returns the offsets, from the given one on, of those records in a
 // block fetched from there that a reader of committed records gets, and the
 // offset behind the block. Markers of transactions, aborted records and
 // compacted ones take offsets that hold none.
-func Readable(block *sarama.FetchResponseBlock, from int64) (records []int64, next int64, err error) {
-	next, err = EachReadable(block, from, func(offset int64, _ time.Time, _ *sarama.Record) { records = append(records, offset) })
-	return records, next, err
+func Readable(block *sarama.FetchResponseBlock, from int64) (records []int64, next int64) {
+	next = EachReadable(block, from, func(offset int64, _ time.Time, _ *sarama.Record) { records = append(records, offset) })
+	return records, next
 }
 
 // EachReadable shows each record of which Readable gives the offset, with its
 // timestamp (zero when it has none), and returns the offset behind the block.
-func EachReadable(block *sarama.FetchResponseBlock, from int64, show func(offset int64, timestamp time.Time, r *sarama.Record)) (next int64, err error) {
-	aborted := make(map[int64]bool) // by producer, while a transaction of its that will be aborted is open
-	transactions := slices.SortedFunc(slices.Values(block.AbortedTransactions),
-		func(a, b *sarama.AbortedTransaction) int {
-			return cmp.Compare(a.FirstOffset, b.FirstOffset) // Kafka promises no order
-		})
-	for _, set := range block.RecordsSet {
-		b := set.RecordBatch
-		if b == nil {
-			return from, errOldFormat
-		}
-		if b.PartialTrailingRecord {
-			break
-		}
-		for len(transactions) > 0 && transactions[0].FirstOffset <= b.LastOffset() {
-			aborted[transactions[0].ProducerID] = true
-			transactions = transactions[1:]
-		}
-		switch {
-		case b.Control:
-			delete(aborted, b.ProducerID)
-		case b.IsTransactional && aborted[b.ProducerID]:
-		default:
-			showFrom(b, from, show)
-		}
-		from = max(from, b.LastOffset()+1)
-	}
-	return from, nil
-}
-
-func showFrom(b *sarama.RecordBatch, from int64, show func(int64, time.Time, *sarama.Record)) {
-	for _, r := range b.Records {
-		offset, timestamp := b.FirstOffset+r.OffsetDelta, b.MaxTimestamp
-		if !b.LogAppendTime && b.FirstTimestamp.IsZero() {
-			timestamp = time.Time{}
-		} else if !b.LogAppendTime {
-			timestamp = b.FirstTimestamp.Add(r.TimestampDelta)
-		}
-		if offset >= from {
-			show(offset, timestamp, r)
+func EachReadable(block *sarama.FetchResponseBlock, from int64, show func(offset int64, timestamp time.Time, r *sarama.Record)) (next int64) {
+	batches, next := Committed(block, from)
+	for _, b := range batches {
+		for _, r := range b.Records {
+			if offset := b.FirstOffset + r.OffsetDelta; offset >= from {
+				var at time.Time
+				if millis := Timestamp(b, r); millis >= 0 {
+					at = time.UnixMilli(millis)
+				}
+				show(offset, at, r)
+			}
 		}
 	}
+	return next
 }

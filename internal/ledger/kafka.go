@@ -202,12 +202,9 @@ func Records(ctx context.Context, client sarama.Client, at kafka.Partition, amon
 		if err != nil {
 			return nil, err
 		}
-		records, next, err := kafka.Readable(block, from)
-		if err == nil && next <= from {
-			err = errors.New("Kafka gives nothing")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading %s from offset %d on: %w", at, from, err)
+		records, next := kafka.Readable(block, from)
+		if next <= from {
+			return nil, fmt.Errorf("reading %s from offset %d on: Kafka gives nothing", at, from)
 		}
 		found = append(found, Offsets(records).And(left)...)
 		left = left.From(next)

@@ -206,7 +206,7 @@ func (s *Source) Read(ctx context.Context, span Span, show func(*batch.Record) e
 			return err
 		}
 		var failed error
-		next, err := kafka.EachReadable(block, from, func(offset int64, at time.Time, r *sarama.Record) {
+		next := kafka.EachReadable(block, from, func(offset int64, at time.Time, r *sarama.Record) {
 			if offset < span.Next && failed == nil {
 				failed = show(recordOf(span.Number, offset, at, r))
 			}
@@ -214,11 +214,8 @@ func (s *Source) Read(ctx context.Context, span Span, show func(*batch.Record) e
 		if failed != nil {
 			return failed
 		}
-		if err == nil && next <= from {
-			err = errors.New("Kafka gives nothing")
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s from offset %d on: %w", span.Partition, from, err)
+		if next <= from {
+			return fmt.Errorf("reading %s from offset %d on: Kafka gives nothing", span.Partition, from)
 		}
 		from = next
 	}

@@ -1,0 +1,199 @@
+package bridge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+// The library's consumer hands over each record through a channel, in an object
+// of its own: a quarter of the bridge's processor time. Here a partition gets
+// what a fetch has of it as a whole. The library still speaks with Kafka, finds
+// leaders and keeps the group.
+
+// A fetcher fetches from one broker for all partitions that it leads, with one
+// request at a time. It is safe for concurrent use.
+type fetcher struct {
+	broker *sarama.Broker
+	config *sarama.Config
+	again  chan struct{} // holds one where it has to look again
+
+	mu      sync.Mutex
+	waiting []*want
+	adding  int // partitions that add what the last fetch had of them
+	away    int // those that cannot, because nothing can be published
+
+	patience time.Duration // how long Kafka may take over the next fetch while some are away
+}
+
+// A want is what a partition asks a broker for.
+type want struct {
+	at    kafka.Partition
+	from  int64 // the offset of the first record
+	epoch int32 // of the leader
+	most  int32 // bytes; Kafka answers a whole batch of one partition all the same
+
+	count  *int         // of the fetcher, whose lock guards it; nil unless it is among adding or away
+	answer chan fetched // holds one
+}
+
+// fetched is an answer: the batches that have records, or why there are none.
+type fetched struct {
+	batches []*sarama.RecordBatch
+	next    int64 // the offset behind them
+	err     error
+}
+
+func newFetcher(broker *sarama.Broker, config *sarama.Config) *fetcher {
+	return &fetcher{broker: broker, config: config, again: make(chan struct{}, 1)}
+}
+
+// ask has the want answered.
+func (f *fetcher) ask(w *want) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append(f.waiting, w)
+	f.move(w, nil)
+}
+
+// wait says that the partition asks again, but not soon: no fetch waits for it.
+func (f *fetcher) wait(w *want) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if w.count == &f.adding {
+		f.move(w, &f.away)
+	}
+}
+
+// leave says that the partition does not ask again.
+func (f *fetcher) leave(w *want) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.move(w, nil)
+}
+
+// move counts the partition among others. The caller holds the lock.
+func (f *fetcher) move(w *want, to *int) {
+	if w.count != nil {
+		*w.count--
+	}
+	if w.count == &f.away || to == &f.away {
+		f.patience = awayPatience
+	}
+	if w.count = to; to != nil {
+		*to++
+	}
+	if f.adding == 0 {
+		f.lookAgain()
+	}
+}
+
+func (f *fetcher) lookAgain() {
+	select {
+	case f.again <- struct{}{}:
+	default: // it will anyway
+	}
+}
+
+// run fetches until ctx is done.
+func (f *fetcher) run(ctx context.Context) {
+	for {
+		select {
+		case <-f.again:
+			f.fetch()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// fetch asks once for all that wait, unless others are about to.
+func (f *fetcher) fetch() {
+	asking, patience := f.take()
+	if len(asking) == 0 {
+		return
+	}
+	response, err := f.broker.Fetch(f.request(asking, patience))
+	if err != nil {
+		_ = f.broker.Close() // who asks for the leader next opens it again
+	}
+	f.answer(asking, response, err)
+}
+
+// awayPatience is how long Kafka may take over the first fetch while a partition
+// is away: when it comes back, its next records are in the fetch behind. Each
+// further one may take twice as long.
+const awayPatience = 10 * time.Millisecond
+
+// take takes those that wait, or none as long as others are about to, and says
+// how long Kafka may wait until it has something for them.
+func (f *fetcher) take() (asking []*want, patience time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.adding > 0 {
+		return nil, 0
+	}
+	asking, f.waiting = f.waiting, nil
+	patience = f.config.Consumer.MaxWaitTime
+	if f.away > 0 {
+		patience = min(patience, f.patience)
+		f.patience = 2 * patience
+	}
+	return asking, patience
+}
+
+// answer answers those of whom Kafka has something, or an error. The others go
+// on to wait.
+func (f *fetcher) answer(asking []*want, response *sarama.FetchResponse, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range asking {
+		answer := fetched{err: err}
+		if err == nil {
+			answer = w.read(response)
+		}
+		if answer.err == nil && answer.next == w.from {
+			f.waiting = append(f.waiting, w)
+			continue
+		}
+		if answer.err == nil {
+			f.move(w, &f.adding)
+		}
+		w.answer <- answer
+	}
+	if f.adding == 0 {
+		f.lookAgain()
+	}
+}
+
+func (f *fetcher) request(asking []*want, patience time.Duration) *sarama.FetchRequest {
+	fetch := &f.config.Consumer.Fetch
+	request := &sarama.FetchRequest{Version: 12, MinBytes: fetch.Min, MaxBytes: fetch.MaxBytes, MaxWaitTime: int32(patience.Milliseconds()),
+		Isolation: f.config.Consumer.IsolationLevel, SessionEpoch: -1} // no session of fetches
+	for _, w := range asking {
+		request.AddBlock(w.at.Topic, w.at.Number, w.from, w.most, w.epoch)
+		request.MaxBytes = max(request.MaxBytes, w.most)
+	}
+	return request
+}
+
+// read returns what the response has for the partition. Where that is only a
+// part of a batch, the partition asks for more the next time.
+func (w *want) read(response *sarama.FetchResponse) fetched {
+	block := response.GetBlock(w.at.Topic, w.at.Number)
+	switch {
+	case block == nil: // as where Kafka is in a hurry, or the others fill the answer
+		return fetched{next: w.from}
+	case block.Err != sarama.ErrNoError:
+		return fetched{err: block.Err}
+	}
+	batches, next := kafka.Committed(block, w.from)
+	if cut := block.Partial || len(block.RecordsSet) > 0; next == w.from && cut && w.most < sarama.MaxResponseSize/2 {
+		w.most *= 2
+	}
+	return fetched{batches: batches, next: next}
+}

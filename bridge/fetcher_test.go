@@ -1,0 +1,127 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+func testFetcher(partitions int) (*fetcher, []*want) {
+	settings := sarama.NewConfig()
+	settings.Consumer.MaxWaitTime = time.Second
+	f := newFetcher(sarama.NewBroker("127.0.0.1:1"), settings)
+	var wants []*want
+	for number := range int32(partitions) {
+		wants = append(wants, &want{at: kafka.Partition{Topic: "incidents", Number: number}, from: 5, most: 1000, answer: make(chan fetched, 1)})
+	}
+	return f, wants
+}
+
+// add puts a record at an offset into a response.
+func add(response *sarama.FetchResponse, at kafka.Partition, offset int64) {
+	response.AddError(at.Topic, at.Number, sarama.ErrNoError)
+	response.GetBlock(at.Topic, at.Number).RecordsSet = []*sarama.Records{{RecordBatch: &sarama.RecordBatch{FirstOffset: offset, Records: []*sarama.Record{{}}}}}
+}
+
+// taken is which partitions a fetch is for, and how long Kafka may take.
+func (f *fetcher) taken() string {
+	asking, patience := f.take()
+	text := fmt.Sprint(patience)
+	for _, w := range asking {
+		text += fmt.Sprint(" ", w.at.Number)
+	}
+	return text
+}
+
+// A fetch waits for partitions that are adding records, so that it is for all
+// of them together, but not for one that cannot add any.
+func TestFetcher_FetchesForAllThatAreQuick(t *testing.T) {
+	f, w := testFetcher(3)
+	expect := func(want string) {
+		t.Helper()
+		if got := f.taken(); got != want {
+			t.Errorf("it fetches %q, want %q", got, want)
+		}
+	}
+	answer := func(of ...*want) {
+		response := new(sarama.FetchResponse)
+		for _, w := range of {
+			add(response, w.at, w.from)
+		}
+		f.answer(of, response, nil)
+		for _, w := range of {
+			w.from = (<-w.answer).next
+		}
+	}
+	expect("1s")
+	for _, one := range w {
+		f.ask(one)
+	}
+	expect("1s 0 1 2")
+	answer(w...)
+	f.ask(w[0])
+	expect("0s") // the others are about to ask
+	f.wait(w[1])
+	expect("0s")
+	f.ask(w[2])
+	expect("10ms 0 2") // soon enough for the one that waits
+	expect("20ms")
+	expect("40ms")
+	for range 100 {
+		f.taken()
+	}
+	expect("1s")
+	f.ask(w[1])
+	expect("1s 1")
+	answer(w[0])
+	f.leave(w[0])
+	answer(w[1])
+	f.wait(w[1])
+	f.leave(w[1])
+	expect("1s") // nobody has to be waited for
+}
+
+// Partitions without records go on to wait; an error goes to everybody.
+func TestFetcher_AnswersThoseThatHaveSomething(t *testing.T) {
+	f, w := testFetcher(4)
+	response := new(sarama.FetchResponse)
+	add(response, w[0].at, 5)
+	response.AddError("incidents", 1, sarama.ErrNotLeaderForPartition)
+	response.AddError("incidents", 2, sarama.ErrNoError)
+	f.answer(w, response, nil) // which says nothing of the last
+	if got := <-w[0].answer; got.err != nil || len(got.batches) != 1 || got.next != 6 {
+		t.Errorf("the first got %+v", got)
+	}
+	if got := <-w[1].answer; !errors.Is(got.err, sarama.ErrNotLeaderForPartition) {
+		t.Errorf("the second got %+v", got)
+	}
+	f.wait(w[0])
+	if got := f.taken(); got != "10ms 2 3" {
+		t.Errorf("it fetches %q", got)
+	}
+	f.answer(w[2:], nil, sarama.ErrNotConnected)
+	for _, w := range w[2:] {
+		if got := <-w.answer; !errors.Is(got.err, sarama.ErrNotConnected) {
+			t.Errorf("%v got %+v", w.at, got)
+		}
+	}
+}
+
+// Where Kafka sends a part of a batch only, it is asked for more.
+func TestFetcher_AsksForMoreWhereABatchIsCutOff(t *testing.T) {
+	f, w := testFetcher(2)
+	response := new(sarama.FetchResponse)
+	response.AddError("incidents", 0, sarama.ErrNoError)
+	response.GetBlock("incidents", 0).RecordsSet = []*sarama.Records{{RecordBatch: &sarama.RecordBatch{FirstOffset: 5, LastOffsetDelta: 9, PartialTrailingRecord: true}}}
+	response.AddError("incidents", 1, sarama.ErrNoError)
+	response.GetBlock("incidents", 1).Partial = true
+	f.answer(w, response, nil)
+	if got := f.taken(); got != "1s 0 1" || w[0].most != 2000 || w[1].most != 2000 {
+		t.Errorf("it fetches %q, at most %d and %d bytes", got, w[0].most, w[1].most)
+	}
+}

@@ -1,0 +1,120 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/IBM/sarama"
+
+	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/pause"
+)
+
+// reading is how a session's partitions get their records. It is safe for
+// concurrent use.
+type reading struct {
+	client sarama.Client
+	bridge *Bridge
+	done   context.Context // of the session: nothing more is read then
+
+	mu       sync.Mutex
+	fetchers map[*sarama.Broker]*fetcher
+}
+
+func newReading(done context.Context, b *Bridge, client sarama.Client) *reading {
+	return &reading{client: client, bridge: b, done: done, fetchers: make(map[*sarama.Broker]*fetcher)}
+}
+
+// fetcher returns that of the broker, and begins it if there is none.
+func (r *reading) fetcher(broker *sarama.Broker) *fetcher {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.fetchers[broker]
+	if f == nil {
+		f = newFetcher(broker, r.client.Config())
+		r.fetchers[broker] = f
+		go f.run(r.done)
+	}
+	return f
+}
+
+// A source is the records of one partition, in order. It is for one goroutine.
+type source struct {
+	*reading
+	want
+	of *fetcher // the one that was asked last; nil before the first time
+}
+
+func (r *reading) source(at kafka.Partition, from int64) *source {
+	return &source{reading: r, want: want{at: at, from: from, answer: make(chan fetched, 1)}}
+}
+
+// next returns the batches that follow and the offset behind the last. It waits
+// until there are some, and goes on through the loss of brokers and changes of
+// leaders, of which it tells health. It returns the context's error once the
+// session is done, and sarama.ErrOffsetOutOfRange where Kafka does not have the
+// records any more.
+func (s *source) next() (fetched, error) {
+	for {
+		s.most = s.client.Config().Consumer.Fetch.Default
+		got, err := s.ask()
+		switch {
+		case s.done.Err() != nil:
+			return fetched{}, s.done.Err()
+		case err == nil:
+			s.from = got.next
+			return got, nil
+		case errors.Is(err, sarama.ErrOffsetOutOfRange):
+			return fetched{}, err
+		case !moved(err):
+			s.bridge.note(kafka.Explain(fmt.Errorf("reading %s: %w", s.at, err), "read topic "+s.at.Topic))
+		}
+		if pause.For(s.done, s.client.Config().Consumer.Retry.Backoff) == nil {
+			_ = s.client.RefreshMetadata(s.at.Topic) // if it fails, so does the next attempt
+		}
+	}
+}
+
+// ask asks the partition's leader once.
+func (s *source) ask() (fetched, error) {
+	leader, epoch, err := s.client.LeaderAndEpoch(s.at.Topic, s.at.Number)
+	if err != nil {
+		return fetched{}, err
+	}
+	s.epoch = epoch
+	if of := s.fetcher(leader); of != s.of {
+		s.leave()
+		s.of = of
+	}
+	s.of.ask(&s.want)
+	select {
+	case got := <-s.answer:
+		return got, got.err
+	case <-s.done.Done():
+		return fetched{}, s.done.Err()
+	}
+}
+
+// wait says that next will not be called for a while.
+func (s *source) wait() { s.of.wait(&s.want) }
+
+// leave says that next will not be called again.
+func (s *source) leave() {
+	if s.of != nil {
+		s.of.leave(&s.want)
+	}
+}
+
+// moved reports whether an error only tells that another broker leads the
+// partition by now, or will in a moment.
+func moved(err error) bool {
+	for _, passing := range []error{sarama.ErrUnknownTopicOrPartition, sarama.ErrNotLeaderForPartition, sarama.ErrLeaderNotAvailable,
+		sarama.ErrReplicaNotAvailable, sarama.ErrFencedLeaderEpoch, sarama.ErrUnknownLeaderEpoch} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package bridgetest
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/stationflow/stationflow/internal/kafka"
+)
+
+// While records come, other brokers take the partitions over again and again:
+// every record is published, and health has nothing to say.
+func TestBridge_FollowsTheLeaders(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, kfake.NumBrokers(3))
+	transport := newRecorder(nil)
+	m := start(t, config(cluster), transport)
+	const rounds, records = 6, 30
+	for round := range rounds {
+		for partition := range int32(6) {
+			produce(t, cluster, topic, partition, records)
+		}
+		transport.wait(t, (round+1)*records*6)
+		for partition := range int32(6) {
+			if err := cluster.MoveTopicPartition(topic, partition, (cluster.LeaderFor(topic, partition)+1)%3); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for partition := range int32(6) {
+		transport.check(t, cluster, topic, partition, 0, rounds*records)
+	}
+	if now := m.Snapshot(); now.Trouble != "" {
+		t.Errorf("it has trouble: %s", now.Trouble)
+	}
+}
+
+// A broker that cannot answer for a partition is asked again, of which health
+// tells; the other partitions are read meanwhile.
+func TestBridge_AsksAgainForAPartitionThatFails(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	var failing atomic.Bool
+	failing.Store(true)
+	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked := request.(*kmsg.FetchRequest)
+		if !failing.Load() || !asksFor(asked, 2) {
+			return nil, nil, false
+		}
+		return failure(asked, 2, kerr.KafkaStorageError.Code), nil, true
+	})
+	for partition := range int32(6) {
+		produce(t, cluster, topic, partition, 20)
+	}
+	transport := newRecorder(nil)
+	m := start(t, config(cluster), transport)
+	transport.wait(t, 5*20)
+	eventually(t, "health says why", func() bool { return m.Snapshot().Trouble != "" })
+	want := "reading " + kafka.Partition{Topic: topic, Number: 2}.String() + ": " + "kafka server: Disk error when trying to access log file on the disk"
+	if got := m.Snapshot().Trouble; got != want {
+		t.Errorf("health says %q, want %q", got, want)
+	}
+	failing.Store(false)
+	transport.wait(t, 6*20)
+	transport.check(t, cluster, topic, 2, 0, 20)
+}
+
+func asksFor(request *kmsg.FetchRequest, partition int32) bool {
+	for _, t := range request.Topics {
+		for _, p := range t.Partitions {
+			if p.Partition == partition {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// failure answers nothing but an error, for the one partition.
+func failure(request *kmsg.FetchRequest, partition int32, code int16) *kmsg.FetchResponse {
+	response := request.ResponseKind().(*kmsg.FetchResponse)
+	of := kmsg.NewFetchResponseTopic()
+	of.Topic, of.TopicID = request.Topics[0].Topic, request.Topics[0].TopicID
+	p := kmsg.NewFetchResponseTopicPartition()
+	p.Partition, p.ErrorCode = partition, code
+	of.Partitions = append(of.Partitions, p)
+	response.Topics = append(response.Topics, of)
+	return response
+}
