@@ -91,7 +91,7 @@ race: ## make test under the race detector (needs a C compiler), but for what li
 	@$(MAKE) test RACE=-race
 
 kafka: build ## the tests against Apache Kafka itself (needs Java 17 and Maven)
-	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 1 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
+	cd local && STATIONFLOW_KAFKA="$(CURDIR)/scripts/kafka.sh" $(GO) test -p 2 -count=1 -timeout 30m ./realkafka ./e2e -run 'Kafka'
 
 registry: build ## the tests against a real schema registry, with the serializers of Java, Node and, where STATIONFLOW_REGISTRY_PYTHON is set, Python (needs Java 17, Maven, Node 20 and npm)
 	cd local/e2e/serializers && npm ci --silent && mvn --quiet --batch-mode -Dstyle.color=never \

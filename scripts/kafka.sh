@@ -96,8 +96,8 @@ folder=$(cd "$1" && pwd)
 [ -f "$folder/ca.pem" ] || certify
 configure >"$folder/broker.properties"
 if [ ! -f "$folder/data/meta.properties" ]; then
-	id=$(java -cp "$jars/*" kafka.tools.StorageTool random-uuid)
-	java -cp "$jars/*" kafka.tools.StorageTool format --cluster-id "$id" --config "$folder/broker.properties" \
+	id=S$(head -c 32 /dev/urandom | base64 | tr -d '+/=\n' | cut -c 1-20)A # 16 bytes in base 64, as Kafka writes a UUID
+	java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$jars/*" kafka.tools.StorageTool format --cluster-id "$id" --config "$folder/broker.properties" \
 		--add-scram 'SCRAM-SHA-512=[name=alice,password=alice-secret]' >/dev/null
 fi
 exec java -Xms256m -Xmx1g -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true -cp "$jars/*" kafka.Kafka "$folder/broker.properties"

@@ -21,6 +21,7 @@ func TestRealKafka_Figures(t *testing.T) {
 	for _, transport := range []string{"pubsub", "http"} {
 		for _, protocol := range []string{"PLAINTEXT", "SASL_SSL"} {
 			t.Run(transport+"/"+protocol, func(t *testing.T) {
+				t.Parallel()
 				system, broker := upWithKafka(t, protocol, transport)
 				system.checkFigures(producer(t, broker.Address("PLAINTEXT")))
 				system.stop()
@@ -45,6 +46,7 @@ func upWithKafka(t *testing.T, protocol, transport string) (*local, *realkafka.B
 func TestRealKafka_KilledBroker(t *testing.T) {
 	for _, transport := range []string{"pubsub", "http"} {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			system, broker := upWithKafka(t, "SASL_SSL", transport)
 			client := producer(t, broker.Address("PLAINTEXT"))
 			sent := goodEvents(t, 12_000)

@@ -50,6 +50,11 @@ type Broker struct {
 	exited  chan struct{}
 }
 
+// shortLived has Java compile quickly instead of well, and collect garbage with
+// one thread. A broker of a test ends before more of either pays: it takes two
+// thirds of the processor time so.
+const shortLived = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 // Start starts a broker with an empty folder, and ends it with the test. It
 // skips the test where no command is named, and fails it, with the end of what
 // the broker wrote, when the broker ends by itself.
@@ -84,7 +89,7 @@ func (b *Broker) Restart(t testing.TB) {
 	}
 	defer log.Close()
 	b.process = exec.Command("sh", "-c", `exec `+b.command+` "$1"`, "sh", b.folder)
-	b.process.Env = append(os.Environ(), "PORT="+strconv.Itoa(b.port))
+	b.process.Env = append(os.Environ(), "PORT="+strconv.Itoa(b.port), "JAVA_TOOL_OPTIONS="+os.Getenv("JAVA_TOOL_OPTIONS")+" "+shortLived)
 	b.process.Stdout, b.process.Stderr = log, log
 	b.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := b.process.Start(); err != nil {

@@ -36,8 +36,8 @@ type gate struct {
 
 // collectEvery is after how many requests the emulator's garbage is collected. GoogleSQL lives in memory of its own, of
 // which Go sees one block: objects in it are freed when Go collects the few bytes that refer to them, and Go, which sees
-// no need, would let it grow without end. A table, view or function that is dropped leaves a whole catalog behind, 10 to
-// 40 MB: see collect.
+// no need, would let it grow without end. A table, view or function that is dropped leaves at least the root of a catalog
+// behind, with all functions: see collect.
 const collectEvery = 16
 
 // collect asks for a collection of garbage, soon.

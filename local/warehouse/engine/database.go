@@ -91,3 +91,9 @@ func (c *connection) complete(path []string) error {
 		return conn.SetNamePath(path)
 	})
 }
+
+// catalog is the driver's.
+func (c *connection) catalog() (known catalog, err error) {
+	err = c.Raw(func(driver any) (err error) { known, err = catalogOf(driver.(*googlesqlite.Conn)); return err })
+	return known, err
+}

@@ -91,11 +91,7 @@ func (q *queries) run(ctx context.Context, request warehouse.EngineQuery) (_ *re
 	if err := conn.complete(path); err != nil {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx, request.SQL)
-	if err != nil {
-		return nil, err
-	}
-	changed, err := googlesqlite.ChangedCatalogFromRows(rows)
+	rows, changed, err := conn.query(ctx, tx, request.SQL)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +103,26 @@ func (q *queries) run(ctx context.Context, request warehouse.EngineQuery) (_ *re
 		return nil, err
 	}
 	return answer, tx.Commit()
+}
+
+// query runs a query in a transaction of the connection, and returns which tables it made or dropped.
+func (c *connection) query(ctx context.Context, tx *sql.Tx, statement string) (rows *sql.Rows, changed *googlesqlite.ChangedCatalog, err error) {
+	query := func() (_ *googlesqlite.ChangedCatalog, err error) {
+		if rows, err = tx.QueryContext(ctx, statement); err == nil {
+			changed, err = googlesqlite.ChangedCatalogFromRows(rows)
+		}
+		return changed, err
+	}
+	if !drops(statement) {
+		_, err = query()
+		return rows, changed, err
+	}
+	known, err := c.catalog()
+	if err != nil {
+		return nil, nil, err
+	}
+	err = known.cheaply(query)
+	return rows, changed, err
 }
 
 // read reads all rows, and closes them: only then the driver has done all that the statements ask for.

@@ -110,6 +110,9 @@ func added() map[string]better {
 // isIn is NULL where nothing is equal and something is NULL.
 func isIn(original scalar) scalar {
 	return func(args ...any) (any, error) {
+		if found, sure := among(args[0], args[1:]); sure {
+			return encode(found), nil
+		}
 		result, err := original(args...)
 		if (result == int64(0) || result == false) && err == nil && anyNull(args) {
 			return nil, nil

@@ -110,6 +110,9 @@ func structsEqual(same bool) better {
 			if anyNull(args) {
 				return nil, nil
 			}
+			if equal, sure := compared(args[0], args[1]); sure {
+				return encode(equal == same), nil
+			}
 			a, okA := fieldsOf(args[0])
 			b, okB := fieldsOf(args[1])
 			if !okA || !okB || len(a) != len(b) {
