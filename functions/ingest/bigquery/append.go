@@ -26,7 +26,7 @@ const maxRequestBytes = 3 << 20
 func (s *Sink) Store(ctx context.Context, b *rows.Batch) (rows.Stored, error) {
 	var refusals []rows.Refusal
 	to := s.streams[b.Table.Name]
-	pending := count(len(b.Own)) // indexes of the rows to append
+	pending := count(len(b.Rows)) // indexes of the rows to append
 	for len(pending) > 0 {
 		sent, refused, err := s.appendSome(ctx, to, b.Set, pending)
 		if err != nil {
