@@ -31,7 +31,7 @@ func TestVectors_HoldWhatWasAppended(t *testing.T) {
 		for at := 0; at < rows; {
 			some := 1 + random.IntN(rows-at)
 			for c, v := range vectors {
-				v.Append(given[at*width:(at+some)*width][c:], width)
+				v.Append(given[at*width : (at+some)*width][c:], width)
 			}
 			at += some
 		}
