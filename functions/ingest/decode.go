@@ -53,6 +53,7 @@ func newTopics(config *Config) (map[string]*topic, error) {
 // Its memory is reused for the next batch, of any topic; the rows share no
 // memory with the batch.
 type decoded struct {
+	body       []byte                    // of the request, where the records are
 	memory     batch.Memory              // of the batch
 	readers    map[string]*values.Reader // by topic
 	reader     *values.Reader            // of the present topic
