@@ -10,7 +10,6 @@ import (
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/bigquery"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
-	"github.com/stationflow/stationflow/functions/ingest/rows"
 	internal "github.com/stationflow/stationflow/internal/lake"
 )
 
@@ -41,7 +40,7 @@ func benchmarkTopic(b *testing.B, name string) {
 	}
 	format, encoder := lake.NewParquet(t.table), bigquery.NewEncoder(t.table.Layout)
 	var all []int
-	for i := range d.good.Own {
+	for i := range d.good.Rows {
 		all = append(all, i)
 	}
 	var file bytes.Buffer
@@ -59,9 +58,9 @@ func benchmarkTopic(b *testing.B, name string) {
 		}
 	}
 	parquet := func() {
-		for _, h := range lake.ByHour(d.good.Own, t.table.Timestamp) {
+		for _, h := range lake.ByHour(d.good.Rows, d.good.Own[t.table.Timestamp].Numbers) {
 			file.Reset()
-			if err := format.Encode(&file, rows.Set{Shared: d.good.Shared, Own: h.Rows}, 1); err != nil {
+			if err := format.Encode(&file, d.good.Only(h.Rows), 1); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 	"github.com/stationflow/stationflow/internal/registry"
 	"github.com/stationflow/stationflow/internal/values"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // A topic is what the function knows of one topic and keeps between calls. It
@@ -48,16 +50,19 @@ func newTopics(config *Config) (map[string]*topic, error) {
 }
 
 // A decoded batch: the rows of its good records, and why the others are bad.
-// Its memory is reused for the next batch, of any topic; the rows also share
-// the memory of the batch.
+// Its memory is reused for the next batch, of any topic; the rows share no
+// memory with the batch.
 type decoded struct {
+	body       []byte                    // of the request, where the records are
 	memory     batch.Memory              // of the batch
 	readers    map[string]*values.Reader // by topic
 	reader     *values.Reader            // of the present topic
-	values     []event.Value
 	received   event.Receipt
+	block      []event.Value // rows that good gets next; behind them is the one that is decoded
 	good       rows.Set
-	records    []int // the index in the batch of each row's record
+	vectors    vectors.Memory // of good
+	texts      int            // the bytes that are in texts of good
+	records    []int          // the index in the batch of each row's record
 	rejections []rejection
 	fields     map[string]int // how many rows have each field that has no column
 	at         int            // the index in the batch of the record that is decided about
@@ -93,18 +98,15 @@ func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time
 	if err := d.reader.Open(ctx, b.Records); err != nil {
 		return err
 	}
-	width, fields := t.table.Width, len(t.schema.Columns)+1
-	if size := len(b.Records) * width; cap(d.values) < size {
-		d.values = make([]event.Value, size)
-	}
-	d.good = rows.Set{Shared: t.table.Shared(b), Own: d.good.Own[:0]}
-	d.records, d.rejections, d.crash = d.records[:0], d.rejections[:0], nil
+	t.table.Begin(&d.good, b, len(b.Records), &d.vectors)
+	d.block = slices.Grow(d.block[:0], blockRows*t.table.Width())
+	d.records, d.rejections, d.crash, d.texts = d.records[:0], d.rejections[:0], nil, 0
 	clear(d.fields)
 	d.received = event.ReceivedAt(now)
 	crashes := 0
 	for d.at = 0; d.at < len(b.Records); {
 		var crash *fault.Crash
-		err := fault.Guard(func() error { d.decodeRest(b, width, fields); return nil })
+		err := fault.Guard(func() error { d.decodeRest(b, len(t.schema.Columns)+1); return nil })
 		if !errors.As(err, &crash) {
 			break
 		}
@@ -122,28 +124,38 @@ func (d *decoded) decode(ctx context.Context, t *topic, b *batch.Batch, now time
 			return err
 		}
 	}
+	d.takeBlock()
 	return nil
 }
 
 // decodeRest decides about the records from d.at on, which remains that of the
 // present one.
-func (d *decoded) decodeRest(b *batch.Batch, width, fields int) {
-	left := d.values[len(d.good.Own)*width : cap(d.values)]
+func (d *decoded) decodeRest(b *batch.Batch, fields int) {
 	for ; d.at < len(b.Records); d.at++ {
-		i := d.at
-		row := event.Row(left[:width:width])
-		if refused := d.judge(row[:fields], i, &b.Records[i]); refused != nil {
+		i, row := d.at, event.Row(d.block[len(d.block):][:fields])
+		if refused := d.judge(row, i, &b.Records[i]); refused != nil {
 			d.rejections = append(d.rejections, rejection{record: i, reason: refused.Reason, detail: refused.Detail})
 			continue
 		}
 		if extra := &row[fields-1]; !extra.Null() {
 			event.ExtraNames(extra.Text(), d.countField)
 		}
-		own := rows.AppendCoordinates(row[:fields], &b.Records[i])
-		_ = append(own, bytesOrNull(b.Records[i].Key), textOrNull(d.reader.SchemaID(i)))
-		d.good.Own, d.records = append(d.good.Own, row), append(d.records, i)
-		left = left[width:]
+		row = rows.AppendCoordinates(row, &b.Records[i])
+		row = append(row, bytesOrNull(b.Records[i].Key), textOrNull(d.reader.SchemaID(i)))
+		d.block, d.records = d.block[:len(d.block)+len(row)], append(d.records, i)
+		if len(d.block)+len(row) > cap(d.block) {
+			d.takeBlock()
+		}
 	}
+}
+
+// blockRows is how many rows become columns at once: few enough that they stay
+// in the processor's cache meanwhile.
+const blockRows = 32
+
+func (d *decoded) takeBlock() {
+	d.good.Append(d.block)
+	d.block = d.block[:0]
 }
 
 func (d *decoded) countField(name []byte) {
@@ -159,27 +171,29 @@ func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection 
 		return &event.Rejection{Reason: event.TooLarge, Detail: whereAside(r)}
 	}
 	refused := d.reader.Decode(row, i, d.received.Reference(r.Timestamp))
-	if refused == nil && !fits(row, r) {
-		// No quarantine row could hold it if the warehouse refused it. Its
-		// detail will be where its bytes are.
-		return &event.Rejection{Reason: event.RefusedByWarehouse}
-	}
-	return refused
-}
-
-// fits reports whether each table's row of the record is within the limit. The
-// event's may be larger than the value, which leaves names and symbols to its
-// schema.
-func fits(row event.Row, r *batch.Record) bool {
-	if len(r.Key)+len(r.Value) > rows.MaxRecordBytes {
-		return false
+	if refused != nil {
+		return refused
 	}
 	size := len(r.Key)
 	for i := range row {
 		size += len(row[i].Text())
 	}
-	return size <= rows.MaxRecordBytes
+	// Either size may be the larger one: the event's has names and symbols that
+	// the value leaves to its schema.
+	if max(size, len(r.Key)+len(r.Value)) > rows.MaxRecordBytes {
+		// No quarantine row could hold it if the warehouse refused it. Its
+		// detail will be where its bytes are.
+		return &event.Rejection{Reason: event.RefusedByWarehouse}
+	}
+	if d.texts += size; d.texts > maxTexts {
+		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "with it the rows of its batch have more than 1 GiB"}
+	}
+	return nil
 }
+
+// maxTexts bounds the texts of a batch's rows, in bytes. Those of the batch
+// have 8 MiB: only schemas with very long names come near.
+const maxTexts = 1 << 30
 
 // readerOf returns the topic's.
 func (d *decoded) readerOf(t *topic) *values.Reader {

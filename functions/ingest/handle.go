@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
@@ -86,20 +85,16 @@ func (f *Function) takeTurn(ctx context.Context) bool {
 }
 
 func (f *Function) take(w http.ResponseWriter, r *http.Request) error {
-	body := bodies.Get().(*[]byte)
+	d := f.decoded.Get().(*decoded)
 	var err error
-	if *body, err = readInTime(w, r, *body); err != nil {
+	if d.body, err = readInTime(w, r, d.body); err != nil {
 		return f.refuse(err)
 	}
-	e, err := receive(r.Header, *body)
+	e, err := receive(r.Header, d.body)
 	if err != nil {
 		return f.refuse(err)
 	}
-	if err := f.Ingest(r.Context(), e); err != nil {
-		return err
-	}
-	bodies.Put(body) // not after a failure, when something may still read it
-	return nil
+	return f.ingestIn(r.Context(), d, e)
 }
 
 // bodyTimeout bounds the reading of a body: a slow sender must not keep a turn
@@ -116,9 +111,6 @@ func readInTime(w http.ResponseWriter, r *http.Request, memory []byte) ([]byte, 
 	}
 	return body, err
 }
-
-// bodies holds the memory of requests that are answered.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // statusOf is the answer to a delivery that failed.
 func statusOf(err error) int {

@@ -77,16 +77,25 @@ func (f *Function) Close() error { return errors.Join(f.sinks.end(), f.bucket.Cl
 // went wrong; it has been logged by then. Concurrent deliveries of the same
 // batch do no harm.
 func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
+	return f.ingestIn(ctx, f.decoded.Get().(*decoded), e)
+}
+
+// ingestIn is Ingest in memory that is used again after success: after a failure
+// something may still read it, and after a crash its state is unknown.
+func (f *Function) ingestIn(ctx context.Context, d *decoded, e cloudevents.Event) error {
 	began := f.config.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.config.CallTimeout)
 	defer cancel()
 	s := summary{began: began}
-	err := fault.Guard(func() error { return f.ingest(ctx, e, &s) })
+	err := fault.Guard(func() error { return f.ingest(ctx, d, e, &s) })
 	s.took = f.config.Now().Sub(began)
 	f.report(e, &s, err)
 	s.endSpan(err)
 	if err != nil {
 		return &failure{batch: e.ID(), err: err}
+	}
+	if d.crash == nil {
+		f.decoded.Put(d)
 	}
 	return nil
 }
@@ -97,8 +106,7 @@ func (f *Function) refuse(err error) error {
 	return &failure{err: err}
 }
 
-func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) error {
-	d := f.decoded.Get().(*decoded)
+func (f *Function) ingest(ctx context.Context, d *decoded, e cloudevents.Event, s *summary) error {
 	b, e, err := d.open(e)
 	if err != nil {
 		return err
@@ -134,9 +142,6 @@ func (f *Function) ingest(ctx context.Context, e cloudevents.Event, s *summary) 
 	}
 	s.quarantined = len(d.rejections)
 	s.durable = f.config.Now()
-	if d.crash == nil { // nor after a failure, which may have been a panic
-		f.decoded.Put(d)
-	}
 	return refused
 }
 

@@ -72,7 +72,7 @@ func TestLargestRowFitsARequest(t *testing.T) {
 		t.Fatalf("the record has %d bytes, want %d", size, rows.MaxRecordBytes)
 	}
 	decode(t, d, tp, b)
-	if len(d.good.Own) != 1 {
+	if len(d.good.Rows) != 1 {
 		t.Fatalf("the record is rejected: %v", d.rejections)
 	}
 	var r bigquery.Request
@@ -86,19 +86,36 @@ func TestLargestRowFitsARequest(t *testing.T) {
 	}
 }
 
+// A batch whose schemas make much more of it than it has bytes does not fill the
+// memory: what is too much goes to quarantine.
+func TestDecode_BoundsTheTextsOfABatch(t *testing.T) {
+	tp, d := offline("incidents")
+	b := sampleBatch("incidents", 1, 1)
+	decode(t, d, tp, b)
+	row := make(event.Row, len(tp.schema.Columns)+1)
+	d.texts = maxTexts - d.texts
+	if refused := d.judge(row, 0, &b.Records[0]); refused != nil {
+		t.Fatalf("a record that fits is refused: %v", refused)
+	}
+	if refused := d.judge(row, 0, &b.Records[0]); refused == nil || refused.Reason != event.RefusedByWarehouse {
+		t.Errorf("with as many texts as there may be another record is %v", refused)
+	}
+}
+
 func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
 	tp, d := offline("incidents")
 	for seed := range uint64(20) {
 		b := sampleBatch("incidents", 1+int(seed*37%90), seed)
 		b.Records[0].Value = []byte("x")
 		decode(t, d, tp, b)
-		if len(d.good.Own) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
-			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.Own), len(d.rejections), len(b.Records))
+		if len(d.good.Rows) != len(b.Records)-1 || len(d.rejections) != 1 || d.rejections[0].record != 0 {
+			t.Fatalf("%d rows and %d rejections of %d records", len(d.good.Rows), len(d.rejections), len(b.Records))
 		}
-		for i, row := range d.good.Own {
+		offsets := d.good.Own[tp.table.Own[rows.Position(tp.table.Columns, "kafka_offset")]].Numbers
+		for i, row := range d.good.Rows {
 			record := &b.Records[d.records[i]]
-			if string(row[0].Text()) != string(record.Key) || row[tp.table.Own[rows.Position(tp.table.Columns, "kafka_offset")]].Int() != record.Offset {
-				t.Fatalf("row %d holds event %s, want %s", i, row[0].Text(), record.Key)
+			if id := d.good.Own[0].Text(row); string(id) != string(record.Key) || offsets[row] != record.Offset {
+				t.Fatalf("row %d holds event %s, want %s", i, id, record.Key)
 			}
 		}
 	}

@@ -53,9 +53,12 @@ func (j *Judge) Decided(ctx context.Context, b *batch.Batch, show func(record in
 	if err := j.decide(ctx, b); err != nil {
 		return nil, err
 	}
-	columns := len(j.topics[b.Topic].schema.Columns) + 1
+	row := make(event.Row, len(j.topics[b.Topic].schema.Columns)+1)
 	for i, record := range j.decoded.records {
-		show(record, j.decoded.good.Own[i][:columns])
+		for c := range row {
+			row[c] = j.decoded.good.Own[c].Value(int32(i))
+		}
+		show(record, row)
 	}
 	return j.refused(), nil
 }

@@ -54,7 +54,7 @@ func (s *sink) storeWhatGoes(ctx context.Context, b *rows.Batch, keeps bool) (ro
 	if q.at = recordsOf(b); q.at == nil {
 		return stored, err
 	}
-	all := part{records: span{0, len(b.Records)}, rows: span{0, len(b.Own)}}
+	all := part{records: span{0, len(b.Records)}, rows: span{0, len(b.Rows)}}
 	if ended := q.divide(ctx, all, err); ended != nil {
 		return stored, ended
 	}
@@ -89,7 +89,7 @@ func (q *search) batchOf(p part) *rows.Batch {
 	own := *q.whole.Batch
 	own.Records = own.Records[p.records.from:p.records.to]
 	some := *q.whole
-	some.Batch, some.Own, some.Digest = &own, some.Own[p.rows.from:p.rows.to], digestOf(&own)
+	some.Batch, some.Rows, some.Digest = &own, some.Rows[p.rows.from:p.rows.to], digestOf(&own)
 	return &some
 }
 
@@ -101,7 +101,7 @@ func recordsOf(b *rows.Batch) []int {
 		places[coordinates{b.Records[i].Partition, b.Records[i].Offset}] = i
 	}
 	var at []int
-	for partition, offset := range b.Table.Coordinates(b.Own) {
+	for partition, offset := range b.Table.Coordinates(b.Set) {
 		i, known := places[coordinates{partition, offset}]
 		if !known {
 			return nil
@@ -158,7 +158,7 @@ func (q *search) divide(ctx context.Context, p part, err error) error {
 		return nil
 	}
 	if kind := classify(err); kind == fault.OfBatch || q.written {
-		return &sinkFault{kind: fault.OfBatch, err: fmt.Errorf("more than %d records of %d cannot be stored: %w", maxPoison, len(q.whole.Own), err)}
+		return &sinkFault{kind: fault.OfBatch, err: fmt.Errorf("more than %d records of %d cannot be stored: %w", maxPoison, len(q.whole.Rows), err)}
 	}
 	return err
 }

@@ -32,12 +32,12 @@ func TestDecode_CrashesAtSingleRecords(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || d.crash == nil || len(d.good.Own) != 99-crashes || len(d.rejections) != 1+crashes {
-				t.Fatalf("%d good and %d rejected, the crash is %v, error %v", len(d.good.Own), len(d.rejections), d.crash, err)
+			if err != nil || d.crash == nil || len(d.good.Rows) != 99-crashes || len(d.rejections) != 1+crashes {
+				t.Fatalf("%d good and %d rejected, the crash is %v, error %v", len(d.good.Rows), len(d.rejections), d.crash, err)
 			}
-			for i, row := range d.good.Own {
-				if key := b.Records[d.records[i]].Key; string(row[0].Text()) != string(key) {
-					t.Fatalf("row %d holds event %s, want %s", i, row[0].Text(), key)
+			for i, row := range d.good.Rows {
+				if id, key := d.good.Own[0].Text(row), b.Records[d.records[i]].Key; string(id) != string(key) {
+					t.Fatalf("row %d holds event %s, want %s", i, id, key)
 				}
 			}
 			for _, r := range d.rejections {
@@ -47,8 +47,8 @@ func TestDecode_CrashesAtSingleRecords(t *testing.T) {
 			}
 			tp.reading.Location = noon.Location()
 			clear(d.readers)
-			if decode(t, d, tp, b); d.crash != nil || len(d.good.Own) != 99 {
-				t.Errorf("the next time %d are good", len(d.good.Own))
+			if decode(t, d, tp, b); d.crash != nil || len(d.good.Rows) != 99 {
+				t.Errorf("the next time %d are good", len(d.good.Rows))
 			}
 		})
 	}

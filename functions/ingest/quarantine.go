@@ -12,6 +12,7 @@ import (
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 	"github.com/stationflow/stationflow/internal/values"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // Limits of a quarantine row besides rows.MaxRecordBytes, in bytes.
@@ -73,11 +74,10 @@ func (f *Function) release(ctx context.Context, b *batch.Batch, rejections []rej
 func (f *Function) quarantineRows(
 	ctx context.Context, b *batch.Batch, rejections []rejection, failed *unstorable,
 ) (refused rows.Set, kept []rejection, err error) {
-	width := f.quarantined.Width
-	all := make([]event.Value, 0, len(rejections)*width)
-	refused = rows.Set{Shared: f.quarantined.Shared(b), Own: make([]event.Row, 0, len(rejections))}
+	f.quarantined.Begin(&refused, b, len(rejections), new(vectors.Memory))
+	row := make(event.Row, 0, f.quarantined.Width())
 	for i := range rejections {
-		longer, err := f.appendQuarantined(ctx, all, b, &rejections[i])
+		row, err = f.appendQuarantined(ctx, row[:0], b, &rejections[i])
 		if err != nil && classify(err) == fault.OfBatch {
 			failed.add(&b.Records[rejections[i].record], err.Error())
 			continue
@@ -85,8 +85,8 @@ func (f *Function) quarantineRows(
 		if err != nil {
 			return rows.Set{}, nil, err
 		}
-		refused.Own, kept = append(refused.Own, longer[len(all):]), append(kept, rejections[i])
-		all = longer
+		refused.Append(row)
+		kept = append(kept, rejections[i])
 	}
 	return refused, kept, nil
 }

@@ -185,7 +185,7 @@ func (s *sink) store(ctx context.Context, b *rows.Batch) (stored rows.Stored, er
 		return nil
 	})
 	if err == nil && len(stored.Refused) > 0 && s.Lane() != batch.RowsLane {
-		err = fmt.Errorf("storing %d rows in sink %s: it refuses %d, which only a sink of the lane rows may do", len(b.Own), s.name, len(stored.Refused))
+		err = fmt.Errorf("storing %d rows in sink %s: it refuses %d, which only a sink of the lane rows may do", len(b.Rows), s.name, len(stored.Refused))
 	}
 	return stored, err
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/stationflow/stationflow/internal/tracing"
 )
 
-// maxRequestBytes bounds the rows of one append. BigQuery takes 10 MB a
-// request, gRPC servers by default 4 MiB a message
+// requestBytes bounds the rows of one append; a larger row, of at most 3 MiB, is
+// one alone. gRPC uses the memory of messages again up to 1 MiB. BigQuery takes
+// 10 MB a request, gRPC servers by default 4 MiB a message
 // (https://cloud.google.com/bigquery/quotas#write-api-limits).
-const maxRequestBytes = 3 << 20
+const requestBytes = 1<<20 - 4<<10
 
 // Store makes the rows durable in their table, except those that BigQuery
 // refuses. Requests are cut by encoded size; a refused row is taken out and
@@ -22,11 +23,10 @@ const maxRequestBytes = 3 << 20
 // with its own time.
 //
 // After an error any of the rows may have been appended, some more than once.
-// No row may be larger than maxRequestBytes once it is encoded.
 func (s *Sink) Store(ctx context.Context, b *rows.Batch) (rows.Stored, error) {
 	var refusals []rows.Refusal
 	to := s.streams[b.Table.Name]
-	pending := count(len(b.Own)) // indexes of the rows to append
+	pending := count(len(b.Rows)) // indexes of the rows to append
 	for len(pending) > 0 {
 		sent, refused, err := s.appendSome(ctx, to, b.Set, pending)
 		if err != nil {

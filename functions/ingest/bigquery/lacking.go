@@ -15,6 +15,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // A table may lack columns that this version writes, for as long as it takes to
@@ -87,27 +88,26 @@ func narrowed(layout rows.Layout, has map[string]bool) (*Encoder, []string) {
 }
 
 // appendLacking is appendOwn for a table that lacks columns.
-func (e *Encoder) appendLacking(dst []byte, row event.Row) []byte {
-	for i, at := range e.Own {
-		switch {
-		case at < 0 || e.lacks[i]:
-		case i == e.extra:
-			extra := e.withLacking(row)
-			dst = e.appendValue(dst, i, &extra)
-		default:
-			dst = e.appendValue(dst, i, &row[at])
+func (e *Encoder) appendLacking(dst []byte, own []*vectors.Vector, row int32) []byte {
+	for _, i := range e.own {
+		if e.lacks[i] {
+			continue
 		}
+		v := own[e.Own[i]].Value(row)
+		if i == e.extra {
+			v = e.withLacking(v, own, row)
+		}
+		dst = e.appendValue(dst, i, &v)
 	}
 	return dst
 }
 
 // withLacking returns the row's extra with the event's fields that have no
 // column.
-func (e *Encoder) withLacking(row event.Row) event.Value {
-	extra := row[e.Own[e.extra]]
+func (e *Encoder) withLacking(extra event.Value, own []*vectors.Vector, row int32) event.Value {
 	text := slices.Clone(extra.Text())
 	for i := range e.extra {
-		v := &row[e.Own[i]]
+		v := own[e.Own[i]].Value(row)
 		if !e.lacks[i] || v.Null() {
 			continue
 		}
@@ -116,7 +116,7 @@ func (e *Encoder) withLacking(row event.Row) event.Value {
 		} else {
 			text[len(text)-1] = ','
 		}
-		text = append(appendJSON(append(strconv.AppendQuote(text, e.Columns[i].Name), ':'), v), '}')
+		text = append(appendJSON(append(strconv.AppendQuote(text, e.Columns[i].Name), ':'), &v), '}')
 	}
 	if len(text) == 0 {
 		return extra

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // An Encoder turns rows of one table into protocol buffers for the Storage
@@ -72,14 +73,30 @@ func (e *Encoder) appendShared(dst []byte, shared event.Row, stamp int64) []byte
 }
 
 // appendOwn adds the part of the encoding that is the row's own.
-func (e *Encoder) appendOwn(dst []byte, row event.Row) []byte {
+func (e *Encoder) appendOwn(dst []byte, own []*vectors.Vector, row int32) []byte {
 	if e.lacks != nil {
-		return e.appendLacking(dst, row)
+		return e.appendLacking(dst, own, row)
 	}
 	for _, i := range e.own {
-		dst = e.appendValue(dst, i, &row[e.Own[i]])
+		v := own[e.Own[i]]
+		if v.Null(row) {
+			continue
+		}
+		dst = appendVarint(dst, e.tags[i])
+		switch {
+		case v.Kind != vectors.Numbers:
+			dst = appendText(dst, v.Text(row))
+		case v.Type == event.Float64:
+			dst = protowire.AppendFixed64(dst, uint64(v.Numbers[row]))
+		default:
+			dst = appendVarint(dst, uint64(v.Numbers[row]))
+		}
 	}
 	return dst
+}
+
+func appendText(dst, text []byte) []byte {
+	return append(appendVarint(dst, uint64(len(text))), text...)
 }
 
 // appendValue adds a value of column i.
@@ -90,8 +107,7 @@ func (e *Encoder) appendValue(dst []byte, i int, v *event.Value) []byte {
 	dst = appendVarint(dst, e.tags[i])
 	switch v.Type {
 	case event.String, event.Bytes:
-		text := v.Text()
-		return append(appendVarint(dst, uint64(len(text))), text...)
+		return appendText(dst, v.Text())
 	case event.Float64:
 		return protowire.AppendFixed64(dst, math.Float64bits(v.Float()))
 	}

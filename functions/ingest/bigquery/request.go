@@ -27,9 +27,9 @@ func (r *Request) Fill(encoder *Encoder, all rows.Set, pending []int, stamp int6
 	size := 0
 	for _, row := range pending {
 		start := len(r.bytes)
-		r.bytes = append(encoder.appendOwn(r.bytes, all.Own[row]), r.shared...)
+		r.bytes = append(encoder.appendOwn(r.bytes, all.Own, all.Rows[row]), r.shared...)
 		size += 1 + protowire.SizeBytes(len(r.bytes)-start) // as a field of the request
-		if size > maxRequestBytes && len(r.ends) > 0 {
+		if size > requestBytes && len(r.ends) > 0 {
 			r.bytes = r.bytes[:start]
 			break
 		}

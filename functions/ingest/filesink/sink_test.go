@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -57,8 +56,8 @@ func (s *sink) Store(_ context.Context, b *rows.Batch) (stored rows.Stored, err 
 		return stored, s.outage
 	}
 	var lines []byte
-	for i, row := range b.Own {
-		values := object(b, row)
+	for i := range b.Rows {
+		values := object(b, i)
 		if id, _ := values["id"].(string); strings.Contains(id, "/") {
 			stored.Refused = append(stored.Refused, rows.Refusal{Row: i, Detail: "the id has a slash"})
 			continue
@@ -83,17 +82,19 @@ func (s *sink) Store(_ context.Context, b *rows.Batch) (stored rows.Stored, err 
 }
 
 func holds(b *rows.Batch, id string) bool {
-	return slices.ContainsFunc(b.Own, func(row event.Row) bool { return object(b, row)["id"] == id })
+	for i := range b.Rows {
+		if object(b, i)["id"] == id {
+			return true
+		}
+	}
+	return false
 }
 
-// object returns a row's values by column, without those that are NULL.
-func object(b *rows.Batch, row event.Row) map[string]any {
+// object returns the values of row i by column, without those that are NULL.
+func object(b *rows.Batch, i int) map[string]any {
 	values := map[string]any{}
 	for c, column := range b.Table.Columns {
-		v := &b.Shared[c]
-		if at := b.Table.Own[c]; at >= 0 {
-			v = &row[at]
-		}
+		v := b.Value(i, c)
 		if v.Null() {
 			continue
 		}

@@ -71,11 +71,11 @@ func (s *Sink) Store(ctx context.Context, b *rows.Batch) (rows.Stored, error) {
 	var errs []error
 	var group errgroup.Group // the failure of one hour does not stop the others
 	group.SetLimit(parallelObjects)
-	for _, h := range ByHour(b.Own, b.Table.Timestamp) {
+	for _, h := range ByHour(b.Rows, b.Own[b.Table.Timestamp].Numbers) {
 		raw := s.target(b, func(of *batch.Batch) string { return lake.RawObject(of, h.Start) })
 		group.Go(func() error {
 			err := fault.Guard(func() error {
-				duplicate, err := s.archive(ctx, raw, b.Batch, digest, rows.Set{Shared: b.Shared, Own: h.Rows})
+				duplicate, err := s.archive(ctx, raw, b.Batch, digest, b.Only(h.Rows))
 				if duplicate {
 					duplicates.Add(1)
 				}
@@ -105,7 +105,7 @@ func (s *Sink) target(b *rows.Batch, name func(*batch.Batch) string) target {
 // archive makes rows of the batch durable as one Parquet object. Where an
 // earlier delivery created one that lacks some, further objects hold these.
 func (s *Sink) archive(ctx context.Context, to target, b *batch.Batch, digest uint64, some rows.Set) (duplicate bool, err error) {
-	object := lake.Object{Name: to.name(b), Digest: digest, Selection: lake.Selection(to.Coordinates(some.Own)), Ranges: b.Ranges().String()}
+	object := lake.Object{Name: to.name(b), Digest: digest, Selection: lake.Selection(to.Coordinates(some)), Ranges: b.Ranges().String()}
 	duplicate, err = s.write(ctx, to, object, some)
 	var other *lake.OtherSelection
 	var conflict *lake.Conflict

@@ -43,8 +43,8 @@ func (s *Sink) complete(ctx context.Context, to target, b *batch.Batch, some row
 	missing := func(at coordinates) bool {
 		return !held.has(at) && (differ == nil || !slices.Contains(conflict.Partitions, at.partition))
 	}
-	wanted := make([]coordinates, 0, len(some.Own)) // in the order of the batch's records
-	for partition, offset := range to.Coordinates(some.Own) {
+	wanted := make([]coordinates, 0, len(some.Rows)) // in the order of the batch's records
+	for partition, offset := range to.Coordinates(some) {
 		wanted = append(wanted, coordinates{partition, offset})
 	}
 	first, firstRow, row := 0, 0, 0 // of the run, and the row of the next record
@@ -57,7 +57,7 @@ func (s *Sink) complete(ctx context.Context, to target, b *batch.Batch, some row
 		if i > first {
 			run := *b
 			run.Records = b.Records[first:i]
-			if err := s.archiveRun(ctx, to, b, &run, rows.Set{Shared: some.Shared, Own: some.Own[firstRow:row]}); err != nil {
+			if err := s.archiveRun(ctx, to, b, &run, some.Only(some.Rows[firstRow:row])); err != nil {
 				return errors.Join(err, differ)
 			}
 		}
@@ -83,7 +83,7 @@ func (s *Sink) archiveRun(ctx context.Context, to target, b, run *batch.Batch, o
 	for i, end := range parts[1:] {
 		part, begin := *run, parts[i]
 		part.Records = run.Records[begin:end]
-		if _, err := s.archive(ctx, to, &part, lake.Digest(&part), rows.Set{Shared: own.Shared, Own: own.Own[begin:end]}); err != nil {
+		if _, err := s.archive(ctx, to, &part, lake.Digest(&part), own.Only(own.Rows[begin:end])); err != nil {
 			return err
 		}
 	}

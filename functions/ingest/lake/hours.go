@@ -3,25 +3,23 @@ package lake
 import (
 	"math"
 	"time"
-
-	"github.com/stationflow/stationflow/event"
 )
 
 const hourMicros = int64(time.Hour / time.Microsecond)
 
-// An Hour holds the rows whose event time lies in one hour, UTC.
+// An Hour holds the rows of a set whose event time lies in one hour, UTC.
 type Hour struct {
 	Start time.Time
-	Rows  []event.Row
+	Rows  []int32
 }
 
-// ByHour parts rows by the TIMESTAMP in the place, keeping their order.
-func ByHour(rows []event.Row, column int) []Hour {
+// ByHour parts rows by their TIMESTAMP, in microseconds, keeping their order.
+func ByHour(rows []int32, times []int64) []Hour {
 	var hours []Hour
 	places := make(map[int64]int) // of each hour in hours
 	last, at := int64(math.MinInt64), 0
-	place := func(row event.Row) int {
-		h := floorHour(row[column].Int())
+	place := func(row int32) int {
+		h := floorHour(times[row])
 		if h == last {
 			return at
 		}
@@ -46,7 +44,7 @@ func ByHour(rows []event.Row, column int) []Hour {
 		hours[0].Rows = rows
 		return hours
 	}
-	space := make([]event.Row, len(rows))
+	space := make([]int32, len(rows))
 	for i, size := range sizes {
 		hours[i].Rows, space = space[:0:size], space[size:]
 	}

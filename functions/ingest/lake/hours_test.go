@@ -2,33 +2,35 @@ package lake
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
-
-	"github.com/stationflow/stationflow/event"
 )
 
 func TestByHour_KeepsEveryRowInOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		rows := make([]event.Row, random.IntN(60))
-		for i := range rows {
-			at := time.Date(1969, 12, 31, 22, 0, 0, 0, time.UTC).Add(time.Duration(random.IntN(5*3600)) * time.Second)
-			rows[i] = event.Row{event.IntValue(int64(i)), event.TimeValue(at.UnixMicro())}
+		times := make([]int64, random.IntN(60))
+		var rows []int32 // some are of no interest
+		for i := range times {
+			times[i] = time.Date(1969, 12, 31, 22, 0, 0, 0, time.UTC).Add(time.Duration(random.IntN(5*3600)) * time.Second).UnixMicro()
+			if random.IntN(4) > 0 {
+				rows = append(rows, int32(i))
+			}
 		}
-		seen := make(map[int64]bool)
+		seen := make(map[int32]bool)
 		starts := make(map[time.Time]bool)
-		for _, h := range ByHour(rows, 1) {
+		for _, h := range ByHour(rows, times) {
 			if starts[h.Start] || h.Start.Truncate(time.Hour) != h.Start {
 				t.Fatalf("hour %v comes twice or is none", h.Start)
 			}
 			starts[h.Start] = true
-			last := int64(-1)
+			last := int32(-1)
 			for _, row := range h.Rows {
-				if row[1].Time().Truncate(time.Hour) != h.Start || row[0].Int() <= last || seen[row[0].Int()] {
-					t.Fatalf("row %d of %v in hour %v", row[0].Int(), row[1].Time(), h.Start)
+				if at := time.UnixMicro(times[row]).UTC(); at.Truncate(time.Hour) != h.Start || row <= last || seen[row] || !slices.Contains(rows, row) {
+					t.Fatalf("row %d of %v in hour %v", row, at, h.Start)
 				}
-				last = row[0].Int()
+				last = row
 				seen[last] = true
 			}
 		}

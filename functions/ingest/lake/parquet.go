@@ -3,7 +3,6 @@ package lake
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -33,29 +32,20 @@ func NewParquet(table *rows.Table) *Parquet {
 // ingested_at, in microseconds since 1970-01-01 UTC.
 func (p *Parquet) Encode(dst *bytes.Buffer, all rows.Set, stamp int64) error {
 	w := p.writers.Get().(*pages.Writer)
-	w.Reset(len(all.Own))
+	w.Reset(len(all.Rows))
 	for c, place := range p.Own {
 		switch {
 		case c == p.Stamp:
 			w.Repeat(c, event.TimeValue(stamp))
 		case place < 0:
 			w.Repeat(c, all.Shared[c])
-		}
-	}
-	for chunk := range slices.Chunk(all.Own, chunkRows) {
-		for c, place := range p.Own {
-			if place >= 0 {
-				w.Append(c, chunk, place)
-			}
+		default:
+			w.Take(c, all.Own[place], all.Rows)
 		}
 	}
 	if err := w.WriteTo(dst); err != nil {
-		return fmt.Errorf("encoding %d rows as Parquet: %w", len(all.Own), err)
+		return fmt.Errorf("encoding %d rows as Parquet: %w", len(all.Rows), err)
 	}
 	p.writers.Put(w) // after an error or a panic its state is unknown: not reused
 	return nil
 }
-
-// chunkRows is how many rows are handed over at once, one column after the
-// other: few enough that they stay in the processor's cache meanwhile.
-const chunkRows = 128

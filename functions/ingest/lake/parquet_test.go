@@ -14,9 +14,11 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 	"github.com/stationflow/stationflow/internal/lake/pages"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // A file reads as one that the library's own writer made of the same rows: the
@@ -35,15 +37,46 @@ func TestEncode_ReadsAsTheLibrarysOwn(t *testing.T) {
 // Values of megabytes go into pages of their own.
 func TestEncode_LargeValues(t *testing.T) {
 	table := rows.Quarantine()
-	set := randomSet(rand.New(rand.NewPCG(1, 2)), table, 40)
+	shared, own := randomRows(rand.New(rand.NewPCG(1, 2)), table, 40)
 	value := table.Own[rows.Position(table.Columns, "value")]
-	for i := range set.Own {
-		set.Own[i][value] = bytesValue(nil)
+	for i := range own {
+		own[i][value] = bytesValue(nil)
 		if i%3 > 0 {
-			set.Own[i][value] = bytesValue(bytes.Repeat([]byte{byte(i), 0xff}, i<<14))
+			own[i][value] = bytesValue(bytes.Repeat([]byte{byte(i), 0xff}, i<<14))
 		}
 	}
-	compareWithPlain(t, "large values", NewParquet(table), set)
+	compareWithPlain(t, "large values", NewParquet(table), setOf(table, shared, own))
+}
+
+// A file of some of a batch's rows is the one that a batch of these alone has, to
+// the byte, and so is that of all.
+func TestEncode_SomeRows(t *testing.T) {
+	var memory vectors.Memory // of all tables
+	for _, table := range rows.Tables() {
+		writer := NewParquet(table)
+		for seed := range uint64(20) {
+			random := rand.New(rand.NewPCG(seed, 8))
+			shared, own := randomRows(random, table, 1+random.IntN(700))
+			var all rows.Set
+			table.Begin(&all, new(batch.Batch), 0, &memory)
+			all.Shared = shared
+			var picked []int32
+			var alone []event.Row
+			for i, row := range own {
+				all.Append(row)
+				if seed == 0 || random.IntN(int(seed)) == 0 {
+					picked, alone = append(picked, int32(i)), append(alone, row)
+				}
+			}
+			var got, want bytes.Buffer
+			if err := errors.Join(writer.Encode(&got, all.Only(picked), 1), writer.Encode(&want, setOf(table, shared, alone), 1)); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want.Bytes()) {
+				t.Fatalf("%s: %d of %d rows are another file than these alone", table.Name, len(picked), len(own))
+			}
+		}
+	}
 }
 
 func FuzzEncode(f *testing.F) {
@@ -143,12 +176,28 @@ func readAll(t *testing.T, file *parquet.File) (all []parquet.Row) {
 	}
 }
 
-// randomSet makes up n rows of the table: each column is of one of several
-// kinds, such as one value, few, all different, or mostly NULL.
+// setOf returns the rows of the table, of which each has what is shared.
+func setOf(table *rows.Table, shared event.Row, own []event.Row) (set rows.Set) {
+	table.Begin(&set, new(batch.Batch), len(own), new(vectors.Memory))
+	set.Shared = shared
+	for _, row := range own {
+		set.Append(row)
+	}
+	return set
+}
+
 func randomSet(random *rand.Rand, table *rows.Table, n int) rows.Set {
-	set := rows.Set{Shared: make(event.Row, len(table.Columns)), Own: make([]event.Row, n)}
-	for i := range set.Own {
-		set.Own[i] = make(event.Row, table.Width)
+	shared, own := randomRows(random, table, n)
+	return setOf(table, shared, own)
+}
+
+// randomRows makes up what n rows of the table share, and what they have for
+// their own: each column is of one of several kinds, such as one value, few, all
+// different, or mostly NULL.
+func randomRows(random *rand.Rand, table *rows.Table, n int) (shared event.Row, own []event.Row) {
+	shared, own = make(event.Row, len(table.Columns)), make([]event.Row, n)
+	for i := range own {
+		own[i] = make(event.Row, table.Width())
 	}
 	for c := range table.Columns {
 		column := &table.Columns[c]
@@ -163,31 +212,31 @@ func randomSet(random *rand.Rand, table *rows.Table, n int) rows.Set {
 		case place >= 0:
 			stays := random.IntN(3) * random.IntN(80) // how long, at most
 			for i, left := 0, 0; i < n; i, left = i+1, left-1 {
-				if set.Own[i][place] = value(); i > 0 && left > 0 {
-					set.Own[i][place] = set.Own[i-1][place]
+				if own[i][place] = value(); i > 0 && left > 0 {
+					own[i][place] = own[i-1][place]
 				} else {
 					left = random.IntN(stays + 1)
 				}
 			}
 		case c != table.Stamp:
-			set.Shared[c] = value()
+			shared[c] = value()
 		}
 	}
-	keyIsID(random, table, set)
-	return set
+	keyIsID(random, table, own)
+	return shared, own
 }
 
 // keyIsID has the keys of some tables be the ids of their events, as they
 // mostly are.
-func keyIsID(random *rand.Rand, table *rows.Table, set rows.Set) {
+func keyIsID(random *rand.Rand, table *rows.Table, own []event.Row) {
 	kind := random.IntN(3)
 	if table.Timestamp < 0 || kind == 0 {
 		return
 	}
 	id, key := table.Own[rows.Position(table.Columns, "id")], table.Own[rows.Position(table.Columns, "kafka_key")]
-	for _, row := range set.Own {
+	for _, row := range own {
 		row[key] = bytesValue(row[id].Text())
-		if kind == 1 && random.IntN(len(set.Own)) == 0 {
+		if kind == 1 && random.IntN(len(own)) == 0 {
 			row[key] = event.Value{}
 		}
 	}

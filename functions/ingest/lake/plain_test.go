@@ -16,10 +16,10 @@ func encodePlainly(t *testing.T, p *Parquet, all rows.Set, stamp int64) []byte {
 	t.Helper()
 	var file bytes.Buffer
 	w := parquet.NewGenericWriter[any](&file, p.Schema, parquet.Compression(&zstd.Codec{}), parquet.DataPageVersion(1))
-	for _, own := range all.Own {
+	for _, i := range all.Rows {
 		row := make(parquet.Row, len(p.Columns))
 		for c := range p.Columns {
-			row[c] = plainValue(p, c, all, own, stamp)
+			row[c] = plainValue(p, c, all, i, stamp)
 		}
 		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
 			t.Fatal(err)
@@ -31,10 +31,10 @@ func encodePlainly(t *testing.T, p *Parquet, all rows.Set, stamp int64) []byte {
 	return file.Bytes()
 }
 
-func plainValue(p *Parquet, c int, all rows.Set, own event.Row, stamp int64) parquet.Value {
-	v := &all.Shared[c]
+func plainValue(p *Parquet, c int, all rows.Set, row int32, stamp int64) parquet.Value {
+	v := all.Shared[c]
 	if place := p.Own[c]; place >= 0 {
-		v = &own[place]
+		v = all.Own[place].Value(row)
 	}
 	if c == p.Stamp {
 		return parquet.Int64Value(stamp).Level(0, 0, c)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // Reference returns a Parquet file of the topic without rows. An
@@ -17,7 +19,8 @@ func Reference(topic string) ([]byte, error) {
 	}
 	var file bytes.Buffer
 	format := NewParquet(rows.Staging(schema))
-	none := rows.Set{Shared: make(event.Row, len(format.Columns))}
+	var none rows.Set
+	format.Begin(&none, new(batch.Batch), 0, new(vectors.Memory))
 	if err := format.Encode(&file, none, 0); err != nil {
 		return nil, fmt.Errorf("making the reference file of %s: %w", topic, err)
 	}

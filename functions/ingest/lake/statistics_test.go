@@ -34,10 +34,11 @@ func TestParquet_LongStatisticsAreLeftOut(t *testing.T) {
 		{"just short", "location", []string{strings.Repeat("x", pages.MaxStatistic)}, nil, []string{"location"}},
 		{"just long", "location", []string{strings.Repeat("x", pages.MaxStatistic+1)}, []string{"location"}, nil},
 	} {
-		table, set := incidents(t, len(test.values))
+		table, shared, own := incidents(t, len(test.values))
 		for i, value := range test.values {
-			set.Own[i][table.Own[rows.Position(table.Columns, test.column)]] = event.StringValue([]byte(value))
+			own[i][table.Own[rows.Position(table.Columns, test.column)]] = event.StringValue([]byte(value))
 		}
+		set := setOf(table, shared, own)
 		format := NewParquet(table)
 		var file bytes.Buffer
 		for range 2 { // the writer's memory is reused
@@ -70,25 +71,24 @@ func TestParquet_LongStatisticsAreLeftOut(t *testing.T) {
 }
 
 // incidents returns the table of the topic, and n rows of it.
-func incidents(t *testing.T, n int) (*rows.Table, rows.Set) {
+func incidents(t *testing.T, n int) (table *rows.Table, shared event.Row, own []event.Row) {
 	t.Helper()
 	schema, _ := event.SchemaOf("incidents")
-	table := rows.Staging(schema)
+	table = rows.Staging(schema)
 	b := &batch.Batch{Topic: "incidents", TopicID: "0f9b3c52-7c1e-4b4e-9d5a-4b1f0a6d2c11"}
 	for i := range n {
 		b.Records = append(b.Records, batch.Record{Offset: int64(i), Value: fmt.Appendf(nil,
 			`{"id":"i%d","type":"a","station":"s","location":"l","timestamp":"2026-11-22T12:00:00Z","severity":"Minor","duration":1}`, i)})
 	}
-	set := rows.Set{Shared: table.Shared(b)}
 	decoder := event.NewDecoder(schema, time.UTC)
 	for i := range b.Records {
-		row := make(event.Row, table.Width)
+		row := make(event.Row, table.Width())
 		fields := row[:len(schema.Columns)+1]
 		if refused := decoder.Decode(fields, b.Records[i].Value, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)); refused != nil {
 			t.Fatal(refused)
 		}
 		rows.AppendCoordinates(fields, &b.Records[i])
-		set.Own = append(set.Own, row)
+		own = append(own, row)
 	}
-	return table, set
+	return table, table.Shared(b), own
 }

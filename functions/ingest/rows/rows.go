@@ -5,10 +5,12 @@ package rows
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // IngestedAt is the column that a sink fills in while it writes a row.
@@ -32,16 +34,45 @@ type Batch struct {
 	Digest func() uint64
 }
 
-// A Set is rows of one table and one batch. It holds once what all of them
-// have in common.
+// A Set is rows of one table and one batch, column by column. It holds once
+// what all of them have in common.
 type Set struct {
-	Shared event.Row   // by column; NULL where each row has its own value, and in IngestedAt
-	Own    []event.Row // the other columns of each row, in their order
+	Shared event.Row         // by column; NULL where each row has its own value, and in IngestedAt
+	Own    []*vectors.Vector // the other columns, of these rows and of others
+	Rows   []int32           // which rows of the vectors these are, ascending
+}
+
+// Append adds rows of the set's own columns, the values of one behind those of
+// the other, and keeps nothing of them. The set must have all rows of its
+// vectors. Many rows at once cost less than each alone.
+func (s *Set) Append(values []event.Value) {
+	if len(values) == 0 {
+		return
+	}
+	width := len(s.Own)
+	for range len(values) / width {
+		s.Rows = append(s.Rows, int32(len(s.Rows)))
+	}
+	for place, v := range s.Own {
+		v.Append(values[place:], width)
+	}
+}
+
+// Only returns the set with some of its rows.
+func (s *Set) Only(rows []int32) Set { return Set{s.Shared, s.Own, rows} }
+
+// Value returns what row i of the set has in the column of the table. Texts are
+// in the set's memory.
+func (b *Batch) Value(i, column int) event.Value {
+	if at := b.Table.Own[column]; at >= 0 {
+		return b.Own[at].Value(b.Rows[i])
+	}
+	return b.Shared[column]
 }
 
 // A Refusal is a row that a sink will never take.
 type Refusal struct {
-	Row    int // its index in Own
+	Row    int // its index in Rows
 	Detail string
 }
 
@@ -84,9 +115,9 @@ func Tables() []*Table {
 // A Layout says which columns of a table the rows of a batch share.
 type Layout struct {
 	Columns []event.Column
-	Own     []int // of each column, its place in a row; -1 when it is shared
-	Width   int   // of a row
-	Stamp   int   // the position of IngestedAt among the columns
+	Own     []int          // of each column, its place in a row; -1 when it is shared
+	own     []event.Column // those that have a place, in its order
+	Stamp   int            // the position of IngestedAt among the columns
 }
 
 // NewLayout returns the layout of a table with the columns, of which one is
@@ -98,8 +129,8 @@ func NewLayout(columns []event.Column) Layout {
 		case "kafka_topic", "kafka_topic_id", IngestedAt, "batch_id":
 			l.Own[i] = -1
 		default:
-			l.Own[i] = l.Width
-			l.Width++
+			l.Own[i] = len(l.own)
+			l.own = append(l.own, columns[i])
 		}
 	}
 	return l
@@ -115,17 +146,26 @@ func Position(columns []event.Column, name string) int {
 	panic("ingest: no column " + name)
 }
 
+// Width is how many columns a row has for its own.
+func (l *Layout) Width() int { return len(l.own) }
+
 // Coordinates returns the rows' kafka_partition and kafka_offset, in their
 // order.
-func (l *Layout) Coordinates(own []event.Row) iter.Seq2[int32, int64] {
+func (l *Layout) Coordinates(of Set) iter.Seq2[int32, int64] {
 	partition, offset := l.Own[Position(l.Columns, "kafka_partition")], l.Own[Position(l.Columns, "kafka_offset")]
 	return func(yield func(int32, int64) bool) {
-		for _, row := range own {
-			if !yield(int32(row[partition].Int()), row[offset].Int()) {
+		for _, row := range of.Rows {
+			if !yield(int32(of.Own[partition].Numbers[row]), of.Own[offset].Numbers[row]) {
 				return
 			}
 		}
 	}
+}
+
+// Begin makes the set one without rows, of the batch, with room for so many: in
+// its own memory of rows, and in that of the vectors.
+func (l *Layout) Begin(s *Set, b *batch.Batch, room int, memory *vectors.Memory) {
+	*s = Set{Shared: l.Shared(b), Own: memory.Vectors(l.own, room), Rows: slices.Grow(s.Rows[:0], room)}
 }
 
 // Shared returns what the rows of the batch have in common.

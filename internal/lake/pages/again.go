@@ -11,23 +11,20 @@ import (
 // other, and they go before the values, into a block of their own.
 
 // writeOnePage writes the values of a column without NULLs as one page, and
-// keeps their blocks.
+// keeps the blocks of texts.
 func (k *chunk) writeOnePage(c *column, values []byte) {
-	frame := compressor().EncodeAll(values, k.compressed[:0])
-	k.compressed = frame
-	blocks := blocksOf(frame)
-	c.blocks = append(c.blocks[:0], blocks...)
-	c.statistics = k.meta.Statistics
-	k.writeBlocks(c, values, c.blocks)
+	k.compressed = compressor().EncodeAll(values, k.compressed[:0])
+	k.blocks = append(k.blocks[:0], blocksOf(k.compressed)...)
+	if c.isText() {
+		c.blocks, c.statistics = append(c.blocks[:0], k.blocks...), k.meta.Statistics
+	}
+	k.writeBlocks(c, values, k.blocks)
 }
 
 // writeBlocks writes one page of a column without NULLs, of which the values
 // are compressed to the blocks.
 func (k *chunk) writeBlocks(c *column, values, blocks []byte) {
-	k.page = k.page[:0]
-	if c.Nullable {
-		k.page = appendLevels(k.page, c.levels)
-	}
+	k.page = c.appendLevels(k.page[:0], 0, c.rows())
 	size := len(k.page) + len(values)
 	k.compressed = appendFrame(k.compressed[:0], size)
 	if len(k.page) > 0 {
@@ -40,12 +37,12 @@ func (k *chunk) writeBlocks(c *column, values, blocks []byte) {
 // sameTexts returns the column, of those that are written, that has the very
 // texts of this one, nil for none: the key of a record is mostly its event's id.
 func (k *chunk) sameTexts(c *column) *column {
-	if c.Nullable && !same(c.levels) {
+	if c.held.Nulls > 0 {
 		return nil
 	}
 	for i := range k.columns {
 		other := &k.columns[i]
-		if len(other.blocks) > 0 && other.isText() && bytes.Equal(other.plain, c.plain) {
+		if len(other.blocks) > 0 && bytes.Equal(other.held.Texts, c.held.Texts) {
 			return other
 		}
 	}
@@ -56,5 +53,5 @@ func (k *chunk) sameTexts(c *column) *column {
 func (k *chunk) writeAgain(c, other *column) {
 	k.meta.Statistics.MinValue, k.meta.Statistics.MaxValue = other.statistics.MinValue, other.statistics.MaxValue
 	k.meta.Encoding, k.meta.Codec = []format.Encoding{format.Plain, format.RLE}, format.Zstd
-	k.writeBlocks(c, c.plain, other.blocks)
+	k.writeBlocks(c, c.held.Texts, other.blocks)
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 const (
@@ -41,13 +43,9 @@ func (k *chunk) write(c *column) {
 		PathInSchema: []string{c.Name},
 		NumValues:    int64(c.rows()),
 	}
-	nulls := c.rows() - c.values
-	if c.repeats > 0 && c.values == 1 {
-		nulls = 0
-	}
-	k.meta.Statistics.NullCount = int64(nulls)
+	k.meta.Statistics.NullCount = int64(c.nulls())
 	switch {
-	case c.values == 0:
+	case c.nulls() == c.rows():
 		k.writeNulls(c)
 	case c.isText():
 		k.writeTexts(c)
@@ -81,37 +79,29 @@ func appendLevelRun(dst []byte, level byte, rows int) []byte {
 }
 
 func (k *chunk) writeTexts(c *column) {
-	if c.repeats > 0 || c.Dictionary {
-		k.bound(c.words.bounds())
-		if c.repeats > 0 || len(c.words.entries)+len(c.words.ids) < c.words.size {
-			k.writeIndexed(c, c.words.entries, len(c.words.at), c.words.ids)
+	texts := c.texts()
+	if c.repeats > 0 {
+		k.bound(boundsOf(texts))
+		k.writeIndexed(c, texts, 1, nil)
+		return
+	}
+	if c.own.Kind == vectors.Words {
+		k.bound(boundsOf(texts))
+		words, ids := &c.held.Words, k.idsOf(c)
+		if len(texts)+len(ids) < words.Size {
+			k.writeIndexed(c, texts, words.Distinct(), ids)
 			return
 		}
-		for _, id := range c.words.ids {
-			c.addText(c.words.entry(id))
-		}
+		texts = words.AppendAll(k.plain[:0], ids)
+		k.plain = texts
 	} else {
 		if same := k.sameTexts(c); same != nil {
 			k.writeAgain(c, same)
 			return
 		}
-		k.bound(boundsOf(c.plain))
+		k.bound(boundsOf(texts))
 	}
-	k.writePlain(c, c.plain, func(rest []byte) int { return 4 + int(binary.LittleEndian.Uint32(rest)) })
-}
-
-// boundsOf returns the least and the greatest of texts behind their lengths.
-func boundsOf(plain []byte) (least, greatest []byte) {
-	for rest := plain; len(rest) > 0; {
-		size := binary.LittleEndian.Uint32(rest)
-		text := rest[4:][:size]
-		if least == nil {
-			least, greatest = text, text
-		}
-		least, greatest = widen(least, greatest, text)
-		rest = rest[4+size:]
-	}
-	return least, greatest
+	k.writePlain(c, texts, func(rest []byte) int { return 4 + int(binary.LittleEndian.Uint32(rest)) })
 }
 
 // bound states the least and the greatest value, if they are short. An empty
@@ -124,27 +114,22 @@ func (k *chunk) bound(least, greatest []byte) {
 }
 
 func (k *chunk) writeNumbers(c *column) {
+	numbers := k.numbersOf(c)
 	if c.Type == event.Float64 {
-		k.boundFloats(c.numbers)
+		k.boundFloats(numbers)
+	} else {
+		k.bound(appendNumbers(nil, []int64{slices.Min(numbers)}), appendNumbers(nil, []int64{slices.Max(numbers)}))
 	}
-	least, greatest := c.numbers[0], c.numbers[0]
-	for _, n := range c.numbers {
-		least, greatest = min(least, n), max(greatest, n)
+	indexed := c.repeats == 0 && k.numbers.number(numbers)
+	if indexed {
+		numbers = k.numbers.distinct
 	}
-	if c.Type != event.Float64 {
-		k.bound(appendNumbers(nil, []int64{least}), appendNumbers(nil, []int64{greatest}))
-	}
-	if c.repeats > 0 {
-		k.writeIndexed(c, appendNumbers(nil, c.numbers), 1, nil)
+	k.plain = appendNumbers(k.plain[:0], numbers)
+	if indexed || c.repeats > 0 {
+		k.writeIndexed(c, k.plain, len(numbers), k.numbers.ids)
 		return
 	}
-	if k.numbers.number(c.numbers) {
-		c.plain = appendNumbers(c.plain, k.numbers.distinct)
-		k.writeIndexed(c, c.plain, len(k.numbers.distinct), k.numbers.ids)
-		return
-	}
-	c.plain = appendNumbers(c.plain, c.numbers)
-	k.writePlain(c, c.plain, func([]byte) int { return 8 })
+	k.writePlain(c, k.plain, func([]byte) int { return 8 })
 }
 
 // boundFloats states the least and the greatest number. As the format asks,
@@ -193,10 +178,7 @@ func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32)
 		}
 		k.page = appendRun(append(k.page, 1), 0, c.repeats)
 	} else {
-		if c.Nullable {
-			k.page = appendLevels(k.page, c.levels)
-		}
-		k.page = appendIDs(k.page, ids, count)
+		k.page = appendIDs(c.appendLevels(k.page, 0, c.rows()), ids, count)
 	}
 	k.data(c.rows(), format.RLEDictionary, len(k.page), k.compress(k.page, ordered))
 }
@@ -206,22 +188,18 @@ func (k *chunk) writeIndexed(c *column, entries []byte, count int, ids []uint32)
 func (k *chunk) writePlain(c *column, values []byte, size func(rest []byte) int) {
 	k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
 	k.choose(len(values) > smallBytes)
-	if len(values) < pageBytes && len(values) > smallBytes && (!c.Nullable || same(c.levels)) {
+	if len(values) < pageBytes && len(values) > smallBytes && c.held.Nulls == 0 {
 		k.writeOnePage(c, values)
 		return
 	}
 	for row := 0; row < c.rows(); {
 		first, end := row, 0
 		for ; row < c.rows() && end < pageBytes; row++ {
-			if !c.Nullable || c.levels[row] == 1 {
+			if !c.held.Null(int32(row)) {
 				end += size(values[end:])
 			}
 		}
-		k.page = k.page[:0]
-		if c.Nullable {
-			k.page = appendLevels(k.page, c.levels[first:row])
-		}
-		k.page = append(k.page, values[:end]...)
+		k.page = append(c.appendLevels(k.page[:0], first, row), values[:end]...)
 		values = values[end:]
 		k.data(row-first, format.Plain, len(k.page), k.compress(k.page, true))
 	}

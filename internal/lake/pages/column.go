@@ -1,144 +1,126 @@
 package pages
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
-// A column holds the values of a file's rows until they are written.
+// A column is what a file gets of one column.
 type column struct {
 	Column
-	levels  []byte // of a nullable column: 1 for each value, 0 for each NULL
-	values  int    // those that are not NULL
-	repeats int    // times that the one value stands for; 0 where each was added
+	held    *vectors.Vector // what it gets: of the caller, or own
+	own     vectors.Vector  // its memory
+	repeats int             // rows that the one value stands for; 0 where each has its own
 
-	numbers []int64 // of all types but texts; a FLOAT64 by its bits
-	plain   []byte  // texts, each behind its length in 4 bytes, where no dictionary is wanted
-	words   dictionary
-
-	// Once they are written as one page: their blocks, and what bounds them.
+	// Once texts are written as one page: their blocks, and what bounds them.
 	blocks     []byte
 	statistics format.Statistics
 }
 
 func (c *column) reset() {
-	c.levels, c.values, c.repeats = c.levels[:0], 0, 0
-	c.numbers, c.plain, c.blocks = c.numbers[:0], c.plain[:0], c.blocks[:0]
-	c.words.reset()
+	c.own.Reset(0)
+	c.held, c.repeats, c.blocks = &c.own, 0, c.blocks[:0]
 }
 
 // rows is how many rows the column has a value or a NULL for.
-func (c *column) rows() int {
-	switch {
-	case c.repeats > 0:
-		return c.repeats
-	case c.Nullable:
-		return len(c.levels)
-	}
-	return c.values
-}
+func (c *column) rows() int { return max(c.repeats, c.held.Rows) }
 
-func (c *column) isText() bool { return c.Type == event.String || c.Type == event.Bytes }
+func (c *column) nulls() int { return c.held.Nulls * max(c.repeats, 1) }
 
-func (c *column) addRows(rows []event.Row, place int) {
-	if c.Nullable {
-		nulls := 0
-		for i := range rows {
-			if rows[i][place].Null() {
-				nulls++
-			}
-		}
-		if 0 < nulls && nulls < len(rows) {
-			c.addNullable(rows, place)
-			return
-		}
-		level := byte(1)
-		if nulls > 0 {
-			level = 0
-		}
-		for range rows {
-			c.levels = append(c.levels, level)
-		}
-		if nulls > 0 {
-			return
-		}
-	}
-	c.values += len(rows)
-	switch {
-	case c.Dictionary:
-		for i := range rows {
-			c.words.add(rows[i][place].Text())
-		}
-	case c.isText():
-		for i := range rows {
-			c.addText(rows[i][place].Text())
-		}
-	default:
-		for i := range rows {
-			c.numbers = append(c.numbers, rows[i][place].Int())
-		}
-	}
-}
+func (c *column) isText() bool { return c.own.Kind != vectors.Numbers }
 
-func (c *column) addNullable(rows []event.Row, place int) {
-	for i := range rows {
-		v := &rows[i][place]
-		if v.Null() {
-			c.levels = append(c.levels, 0)
-			continue
-		}
-		c.levels = append(c.levels, 1)
-		c.add(v)
+// take has the column be the rows, ascending, of the vector, which is of its
+// kind: all of them as they are there, some as copies.
+func (c *column) take(v *vectors.Vector, rows []int32) {
+	if len(rows) == v.Rows {
+		c.held = v
+		return
 	}
-}
-
-func (c *column) addValues(values []event.Value) {
-	for i := range values {
-		v := &values[i]
-		if c.Nullable {
-			if v.Null() {
-				c.levels = append(c.levels, 0)
-				continue
-			}
-			c.levels = append(c.levels, 1)
-		}
-		c.add(v)
-	}
-}
-
-// add adds a value that is not NULL, without its level.
-func (c *column) add(v *event.Value) {
-	c.values++
-	switch {
-	case c.Dictionary:
-		c.words.add(v.Text())
-	case c.isText():
-		c.addText(v.Text())
-	default:
-		c.numbers = append(c.numbers, v.Int())
-	}
-}
-
-func (c *column) addText(text []byte) {
-	c.plain = binary.LittleEndian.AppendUint32(c.plain, uint32(len(text)))
-	c.plain = append(c.plain, text...)
+	c.own.Pick(v, rows)
 }
 
 func (c *column) repeat(value event.Value, rows int) {
-	if rows == 0 {
-		return
+	if rows > 0 {
+		c.repeats = rows
+		c.own.Append([]event.Value{value}, 1)
 	}
-	c.repeats = rows
-	if value.Null() {
-		return
+}
+
+// texts are the distinct texts of a column that has a dictionary, else all,
+// each behind its length in four bytes.
+func (c *column) texts() []byte {
+	if c.own.Kind == vectors.Words {
+		return c.held.Words.Entries
 	}
-	c.values = 1
-	if c.isText() {
-		c.words.add(value.Text())
-	} else {
-		c.numbers = append(c.numbers, value.Int())
+	return c.held.Texts
+}
+
+// numbers are those of all rows but the NULLs.
+func (k *chunk) numbersOf(c *column) []int64 {
+	if c.held.Nulls == 0 {
+		return c.held.Numbers
 	}
+	k.present = appendPresent(k.present[:0], c.held.Numbers, c.held.Levels)
+	return k.present
+}
+
+// idsOf are those of the texts of all rows but the NULLs.
+func (k *chunk) idsOf(c *column) []uint32 {
+	if c.held.Nulls == 0 {
+		return c.held.Words.IDs
+	}
+	k.ids = appendPresent(k.ids[:0], c.held.Words.IDs, c.held.Levels)
+	return k.ids
+}
+
+func appendPresent[T int64 | uint32](dst, values []T, levels []byte) []T {
+	for i, v := range values {
+		if levels[i] == 1 {
+			dst = append(dst, v)
+		}
+	}
+	return dst
+}
+
+// appendLevels adds the definition levels of the column's rows from first and
+// before end, where it is nullable.
+func (c *column) appendLevels(dst []byte, first, end int) []byte {
+	switch {
+	case !c.Nullable:
+		return dst
+	case c.held.Nulls == 0:
+		return appendLevelRun(dst, 1, end-first)
+	}
+	return appendLevels(dst, c.held.Levels[first:end])
+}
+
+// boundsOf returns the least and the greatest of texts behind their lengths.
+func boundsOf(texts []byte) (least, greatest []byte) {
+	for rest := texts; len(rest) > 0; {
+		size := binary.LittleEndian.Uint32(rest)
+		text := rest[4:][:size]
+		if least == nil {
+			least, greatest = text, text
+		}
+		least, greatest = widen(least, greatest, text)
+		rest = rest[4+size:]
+	}
+	return least, greatest
+}
+
+// widen takes a text into the bounds. Most come in order: the greatest is
+// compared first.
+func widen(least, greatest, text []byte) (newLeast, newGreatest []byte) {
+	if bytes.Compare(text, greatest) > 0 {
+		return least, text
+	}
+	if bytes.Compare(text, least) < 0 {
+		return text, greatest
+	}
+	return least, greatest
 }

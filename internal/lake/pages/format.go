@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // A Format is that of the lake's files of one table.
@@ -25,7 +26,7 @@ func NewFormat(table string, columns []event.Column) *Format {
 	f.elements = elementsOf(f.Schema)
 	for i := range columns {
 		c := &columns[i]
-		f.own[i] = Column{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Dictionary: repeats(c)}
+		f.own[i] = Column{Name: c.Name, Type: c.Type, Kind: vectors.KindOf(c), Nullable: c.Nullable}
 	}
 	return f
 }
@@ -84,7 +85,7 @@ func columnNode(column *event.Column) parquet.Node {
 	}
 	// The two encodings that every reader knows; the library's own choice for
 	// strings is a newer one.
-	if repeats(column) {
+	if vectors.KindOf(column) == vectors.Words {
 		node = parquet.Encoded(node, &parquet.RLEDictionary)
 	} else {
 		node = parquet.Encoded(node, &parquet.Plain)
@@ -93,10 +94,4 @@ func columnNode(column *event.Column) parquet.Node {
 		node = parquet.Optional(node)
 	}
 	return node
-}
-
-// repeats reports whether a column has few distinct values within a batch, so
-// that a dictionary is worth its price.
-func repeats(column *event.Column) bool {
-	return column.Type == event.String && column.Name != "id" && column.Name != "train_id" && column.Name != "extra"
 }

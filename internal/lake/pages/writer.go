@@ -18,14 +18,15 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/stationflow/stationflow/event"
+	"github.com/stationflow/stationflow/internal/vectors"
 )
 
 // A Column is a column of a file.
 type Column struct {
-	Name       string
-	Type       event.Type
-	Nullable   bool
-	Dictionary bool // the strings are expected to repeat; numbers show it themselves
+	Name     string
+	Type     event.Type
+	Kind     vectors.Kind // Words where texts are expected to repeat; numbers show it themselves
+	Nullable bool
 }
 
 // Magic begins a file, and ends it.
@@ -43,7 +44,11 @@ type Writer struct {
 	header     []byte // of a page
 	page       []byte // before its compression
 	compressed []byte
+	blocks     []byte // of a frame
+	plain      []byte // of a column whose values are not held so
 	numbers    numbering
+	present    []int64  // of a column with NULLs
+	ids        []uint32 // of such a column
 }
 
 // NewWriter returns a writer of files with the columns; schema is how their
@@ -51,7 +56,7 @@ type Writer struct {
 func NewWriter(columns []Column, schema []format.SchemaElement, createdBy string) *Writer {
 	w := &Writer{schema: schema, createdBy: createdBy, columns: make([]column, len(columns))}
 	for i := range w.columns {
-		w.columns[i].Column = columns[i]
+		w.columns[i].Column, w.columns[i].own.Kind = columns[i], columns[i].Kind
 	}
 	return w
 }
@@ -60,7 +65,7 @@ func NewWriter(columns []Column, schema []format.SchemaElement, createdBy string
 func (w *Writer) Groups() { w.groups = true }
 
 // Reset begins the next row group, of so many rows. Each column then gets as
-// many values, by Append, Add or Repeat.
+// many values, by Take, Add or Repeat.
 func (w *Writer) Reset(rows int) {
 	w.rows = rows
 	for i := range w.columns {
@@ -68,12 +73,12 @@ func (w *Writer) Reset(rows int) {
 	}
 }
 
-// Append adds the value at the place of each row to column c. It keeps
-// nothing of the rows.
-func (w *Writer) Append(c int, rows []event.Row, place int) { w.columns[c].addRows(rows, place) }
+// Take has column c hold the rows, ascending, of the vector, which may not
+// change before the row group is written.
+func (w *Writer) Take(c int, v *vectors.Vector, rows []int32) { w.columns[c].take(v, rows) }
 
 // Add adds the values to column c. It keeps nothing of them.
-func (w *Writer) Add(c int, values []event.Value) { w.columns[c].addValues(values) }
+func (w *Writer) Add(c int, values []event.Value) { w.columns[c].own.Append(values, 1) }
 
 // Repeat says that all rows have the value in column c.
 func (w *Writer) Repeat(c int, value event.Value) { w.columns[c].repeat(value, w.rows) }
@@ -102,11 +107,15 @@ func (w *Writer) WriteGroup(dst *bytes.Buffer, at int64) (format.RowGroup, error
 		if c.rows() != w.rows {
 			return group, fmt.Errorf("column %s has %d values for %d rows", c.Name, c.rows(), w.rows)
 		}
+		if c.nulls() > 0 && !c.Nullable {
+			return group, fmt.Errorf("column %s has NULL, which it may not", c.Name)
+		}
 		chunk.write(c)
 		group.Columns[i].MetaData = chunk.meta
 		group.TotalByteSize += chunk.meta.TotalUncompressedSize
 		group.TotalCompressedSize += chunk.meta.TotalCompressedSize
 	}
+	w.Reset(0) // what was taken is not the writer's
 	return group, nil
 }
 
