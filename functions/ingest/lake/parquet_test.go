@@ -223,7 +223,24 @@ func randomRows(random *rand.Rand, table *rows.Table, n int) (shared event.Row, 
 		}
 	}
 	keyIsID(random, table, own)
+	offsetsCount(random, table, own)
 	return shared, own
+}
+
+// offsetsCount has the offsets of some tables count up, as they mostly do, with a
+// leap now and then.
+func offsetsCount(random *rand.Rand, table *rows.Table, own []event.Row) {
+	if random.IntN(3) == 0 {
+		return
+	}
+	place, next, leap := table.Own[rows.Position(table.Columns, "kafka_offset")], random.Int64N(1<<40), 100+random.IntN(1000)
+	for _, row := range own {
+		if random.IntN(leap) == 0 {
+			next = random.Int64N(1 << 40)
+		}
+		row[place] = event.IntValue(next)
+		next++
+	}
 }
 
 // keyIsID has the keys of some tables be the ids of their events, as they

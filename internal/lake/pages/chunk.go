@@ -120,6 +120,9 @@ func (k *chunk) writeNumbers(c *column) {
 	} else {
 		k.bound(appendNumbers(nil, []int64{slices.Min(numbers)}), appendNumbers(nil, []int64{slices.Max(numbers)}))
 	}
+	if c.held.Nulls == 0 && k.writeCounting(c, numbers) {
+		return
+	}
 	indexed := c.repeats == 0 && k.numbers.number(numbers)
 	if indexed {
 		numbers = k.numbers.distinct
