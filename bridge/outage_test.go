@@ -144,6 +144,7 @@ func TestOutage_IsToldFromABatchThatEndsTheFunction(t *testing.T) {
 		"all of the lane rows end": {nil, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var attempts atomic.Int64
 				l := newLedger(t, func(b *batch.Batch) error {
