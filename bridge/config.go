@@ -152,12 +152,11 @@ func start(r *env.Reader) Start {
 // Sarama is the library's configuration for consuming in a group.
 func (c Config) Sarama() *sarama.Config {
 	s := c.Kafka.Sarama("stationflow-bridge")
-	// A claim that ends waits for the fetch in progress.
+	// What the group asks a broker waits behind the fetch in progress.
 	s.Consumer.MaxWaitTime = 250 * time.Millisecond
 	s.Consumer.Retry.Backoff = 500 * time.Millisecond
 	// Kafka answers at least one whole record, however large: these bound
 	// what is fetched ahead, they do not hide a large record.
-	// Consumer.Fetch.Max stays 0, because the library skips what exceeds it.
 	s.Consumer.Fetch.MaxBytes = c.FetchBytes
 	s.Consumer.Fetch.Default = min(c.FetchBytes, 256<<10)
 	// Must be longer than a drain and shorter than Net.ReadTimeout, because

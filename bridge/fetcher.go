@@ -23,6 +23,7 @@ type fetcher struct {
 	again  chan struct{} // holds one where it has to look again
 
 	mu      sync.Mutex
+	failed  error // the last fetch did: whoever asks is told so
 	waiting []*want
 	adding  int // partitions that add what the last fetch had of them
 	away    int // those that cannot, because nothing can be published
@@ -37,11 +38,13 @@ type want struct {
 	epoch int32 // of the leader
 	most  int32 // bytes; Kafka answers a whole batch of one partition all the same
 
-	count  *int         // of the fetcher, whose lock guards it; nil unless it is among adding or away
+	asked  time.Time    // when; the fetcher's lock guards this and count
+	count  *int         // of the fetcher; nil unless it is among adding or away
 	answer chan fetched // holds one
 }
 
-// fetched is an answer: the batches that have records, or why there are none.
+// fetched is an answer, or why there is none. It can have another offset and no
+// batch, behind records that nobody gets.
 type fetched struct {
 	batches []*sarama.RecordBatch
 	next    int64 // the offset behind them
@@ -56,8 +59,13 @@ func newFetcher(broker *sarama.Broker, config *sarama.Config) *fetcher {
 func (f *fetcher) ask(w *want) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.waiting = append(f.waiting, w)
 	f.move(w, nil)
+	if f.failed != nil {
+		w.answer <- fetched{err: f.failed}
+		return
+	}
+	w.asked = time.Now()
+	f.waiting = append(f.waiting, w)
 }
 
 // wait says that the partition asks again, but not soon: no fetch waits for it.
@@ -99,38 +107,43 @@ func (f *fetcher) lookAgain() {
 	}
 }
 
-// run fetches until ctx is done.
+// run fetches until ctx is done, or a fetch fails.
 func (f *fetcher) run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-f.again:
-			f.fetch()
+			if !f.fetch() {
+				return
+			}
 		case <-ctx.Done():
-			return
 		}
 	}
 }
 
-// fetch asks once for all that wait, unless others are about to.
-func (f *fetcher) fetch() {
+// fetch asks once for all that wait, unless others are about to ask. It returns
+// false where that fails.
+func (f *fetcher) fetch() bool {
 	asking, patience := f.take()
 	if len(asking) == 0 {
-		return
+		return true
 	}
 	response, err := f.broker.Fetch(f.request(asking, patience))
 	if err != nil {
-		_ = f.broker.Close() // who asks for the leader next opens it again
+		_ = f.broker.Close() // who looks for the leader next opens it again
+		f.fail(asking, err)
+		return false
 	}
-	f.answer(asking, response, err)
+	f.answer(asking, response, time.Now())
+	return true
 }
 
 // awayPatience is how long Kafka may take over the first fetch while a partition
-// is away: when it comes back, its next records are in the fetch behind. Each
-// further one may take twice as long.
+// is away: when that one comes back, its next records are in the fetch after
+// this. Each further one may take twice as long.
 const awayPatience = 10 * time.Millisecond
 
-// take takes those that wait, or none as long as others are about to, and says
-// how long Kafka may wait until it has something for them.
+// take takes those that wait, or none as long as others are about to ask, and
+// says how long Kafka may wait until it has something for them.
 func (f *fetcher) take() (asking []*want, patience time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,21 +159,23 @@ func (f *fetcher) take() (asking []*want, patience time.Duration) {
 	return asking, patience
 }
 
-// answer answers those of whom Kafka has something, or an error. The others go
-// on to wait.
-func (f *fetcher) answer(asking []*want, response *sarama.FetchResponse, err error) {
+// sameLeader is how long a partition waits for records before it looks whether
+// the broker still leads it. One that is cut off from the others does not know.
+const sameLeader = 10 * time.Second
+
+// answer answers those of whom Kafka has something, or an error, or has had
+// nothing for long. The others go on to wait.
+func (f *fetcher) answer(asking []*want, response *sarama.FetchResponse, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, w := range asking {
-		answer := fetched{err: err}
-		if err == nil {
-			answer = w.read(response)
-		}
-		if answer.err == nil && answer.next == w.from {
+		answer := w.read(response)
+		nothing := answer.err == nil && answer.next == w.from
+		if nothing && now.Sub(w.asked) < sameLeader {
 			f.waiting = append(f.waiting, w)
 			continue
 		}
-		if answer.err == nil {
+		if answer.err == nil && !nothing {
 			f.move(w, &f.adding)
 		}
 		w.answer <- answer
@@ -168,6 +183,17 @@ func (f *fetcher) answer(asking []*want, response *sarama.FetchResponse, err err
 	if f.adding == 0 {
 		f.lookAgain()
 	}
+}
+
+// fail tells everybody why the fetch failed, also those who ask later.
+func (f *fetcher) fail(asking []*want, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = err
+	for _, w := range append(asking, f.waiting...) {
+		w.answer <- fetched{err: err}
+	}
+	f.waiting = nil
 }
 
 func (f *fetcher) request(asking []*want, patience time.Duration) *sarama.FetchRequest {
@@ -186,7 +212,7 @@ func (f *fetcher) request(asking []*want, patience time.Duration) *sarama.FetchR
 func (w *want) read(response *sarama.FetchResponse) fetched {
 	block := response.GetBlock(w.at.Topic, w.at.Number)
 	switch {
-	case block == nil: // as where Kafka is in a hurry, or the others fill the answer
+	case block == nil: // as where Kafka slows its clients down
 		return fetched{next: w.from}
 	case block.Err != sarama.ErrNoError:
 		return fetched{err: block.Err}

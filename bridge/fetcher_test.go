@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -28,6 +29,14 @@ func add(response *sarama.FetchResponse, at kafka.Partition, offset int64) {
 	response.GetBlock(at.Topic, at.Number).RecordsSet = []*sarama.Records{{RecordBatch: &sarama.RecordBatch{FirstOffset: offset, Records: []*sarama.Record{{}}}}}
 }
 
+// askAll has a fetch be on its way for all.
+func (f *fetcher) askAll(wants []*want) {
+	for _, w := range wants {
+		f.ask(w)
+	}
+	f.take()
+}
+
 // taken is which partitions a fetch is for, and how long Kafka may take.
 func (f *fetcher) taken() string {
 	asking, patience := f.take()
@@ -53,7 +62,7 @@ func TestFetcher_FetchesForAllThatAreQuick(t *testing.T) {
 		for _, w := range of {
 			add(response, w.at, w.from)
 		}
-		f.answer(of, response, nil)
+		f.answer(of, response, time.Now())
 		for _, w := range of {
 			w.from = (<-w.answer).next
 		}
@@ -89,11 +98,12 @@ func TestFetcher_FetchesForAllThatAreQuick(t *testing.T) {
 // Partitions without records go on to wait; an error goes to everybody.
 func TestFetcher_AnswersThoseThatHaveSomething(t *testing.T) {
 	f, w := testFetcher(4)
+	f.askAll(w)
 	response := new(sarama.FetchResponse)
 	add(response, w[0].at, 5)
 	response.AddError("incidents", 1, sarama.ErrNotLeaderForPartition)
 	response.AddError("incidents", 2, sarama.ErrNoError)
-	f.answer(w, response, nil) // which says nothing of the last
+	f.answer(w, response, time.Now()) // which says nothing of the last
 	if got := <-w[0].answer; got.err != nil || len(got.batches) != 1 || got.next != 6 {
 		t.Errorf("the first got %+v", got)
 	}
@@ -104,8 +114,10 @@ func TestFetcher_AnswersThoseThatHaveSomething(t *testing.T) {
 	if got := f.taken(); got != "10ms 2 3" {
 		t.Errorf("it fetches %q", got)
 	}
-	f.answer(w[2:], nil, sarama.ErrNotConnected)
-	for _, w := range w[2:] {
+	f.ask(w[0])
+	f.fail(w[2:], sarama.ErrNotConnected)
+	f.ask(w[1])
+	for _, w := range w {
 		if got := <-w.answer; !errors.Is(got.err, sarama.ErrNotConnected) {
 			t.Errorf("%v got %+v", w.at, got)
 		}
@@ -115,13 +127,43 @@ func TestFetcher_AnswersThoseThatHaveSomething(t *testing.T) {
 // Where Kafka sends a part of a batch only, it is asked for more.
 func TestFetcher_AsksForMoreWhereABatchIsCutOff(t *testing.T) {
 	f, w := testFetcher(2)
+	f.askAll(w)
 	response := new(sarama.FetchResponse)
 	response.AddError("incidents", 0, sarama.ErrNoError)
 	response.GetBlock("incidents", 0).RecordsSet = []*sarama.Records{{RecordBatch: &sarama.RecordBatch{FirstOffset: 5, LastOffsetDelta: 9, PartialTrailingRecord: true}}}
 	response.AddError("incidents", 1, sarama.ErrNoError)
 	response.GetBlock("incidents", 1).Partial = true
-	f.answer(w, response, nil)
+	f.answer(w, response, time.Now())
 	if got := f.taken(); got != "1s 0 1" || w[0].most != 2000 || w[1].most != 2000 {
 		t.Errorf("it fetches %q, at most %d and %d bytes", got, w[0].most, w[1].most)
+	}
+}
+
+// A partition that gets nothing for long looks for its leader again, and keeps
+// nobody waiting meanwhile.
+func TestFetcher_LetsLookForTheLeader(t *testing.T) {
+	f, w := testFetcher(2)
+	f.askAll(w)
+	w[1].asked = w[1].asked.Add(sameLeader)
+	f.answer(w, new(sarama.FetchResponse), w[0].asked.Add(sameLeader))
+	if got := <-w[0].answer; got.err != nil || got.next != w[0].from {
+		t.Errorf("the first got %+v", got)
+	}
+	if got := f.taken(); got != "1s 1" {
+		t.Errorf("it fetches %q", got)
+	}
+}
+
+// Once the session is done nothing more is fetched, whatever waits.
+func TestFetcher_EndsWithTheSession(t *testing.T) {
+	done, end := context.WithCancel(t.Context())
+	end()
+	for range 100 {
+		f, w := testFetcher(1)
+		f.ask(w[0])
+		f.run(done)
+		if len(f.waiting) != 1 {
+			t.Fatal("it has fetched")
+		}
 	}
 }

@@ -199,7 +199,7 @@ func (s *session) watchEnds() {
 
 // lookForRecords asks whether the offsets that wait hold any record. The
 // markers of transactions, aborted records and compacted ones take offsets
-// that the library never shows: a partition that ends with them would look
+// that a claim never gets: a partition that ends with them would look
 // stuck for ever, and once they expire its position would look out of range.
 func (s *session) lookForRecords(at kafka.Partition, p *partition) {
 	from := max(p.window.published(), p.nothingBefore.Load())

@@ -27,7 +27,8 @@ func newReading(done context.Context, b *Bridge, client sarama.Client) *reading 
 	return &reading{client: client, bridge: b, done: done, fetchers: make(map[*sarama.Broker]*fetcher)}
 }
 
-// fetcher returns that of the broker, and begins it if there is none.
+// fetcher returns that of the broker, and begins it if there is none. It ends
+// with the session, or when a fetch fails; then another one takes its place.
 func (r *reading) fetcher(broker *sarama.Broker) *fetcher {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -35,58 +36,80 @@ func (r *reading) fetcher(broker *sarama.Broker) *fetcher {
 	if f == nil {
 		f = newFetcher(broker, r.client.Config())
 		r.fetchers[broker] = f
-		go f.run(r.done)
+		go func() {
+			f.run(r.done)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			delete(r.fetchers, broker)
+		}()
 	}
 	return f
+}
+
+// within does what asks Kafka and may take long. Once the session is done it
+// returns the context's error, and does not wait.
+func (r *reading) within(ask func() error) error {
+	answer := make(chan error, 1)
+	go func() { answer <- ask() }()
+	select {
+	case err := <-answer:
+		return err
+	case <-r.done.Done():
+		return r.done.Err()
+	}
 }
 
 // A source is the records of one partition, in order. It is for one goroutine.
 type source struct {
 	*reading
 	want
-	of *fetcher // the one that was asked last; nil before the first time
+	of *fetcher // of the leader; nil where that has to be looked for
 }
 
 func (r *reading) source(at kafka.Partition, from int64) *source {
 	return &source{reading: r, want: want{at: at, from: from, answer: make(chan fetched, 1)}}
 }
 
-// next returns the batches that follow and the offset behind the last. It waits
-// until there are some, and goes on through the loss of brokers and changes of
-// leaders, of which it tells health. It returns the context's error once the
+// silently is how many attempts in a row may fail before health tells, where
+// they only say that the partition's leader is another one, or none yet.
+const silently = 10
+
+// next returns the batches that follow and the offset behind them. It waits
+// until there are records, and goes on through the loss of brokers and changes
+// of leaders, of which it tells health. It returns the context's error once the
 // session is done, and sarama.ErrOffsetOutOfRange where Kafka does not have the
 // records any more.
 func (s *source) next() (fetched, error) {
-	for {
+	for failed := 1; ; failed++ {
 		s.most = s.client.Config().Consumer.Fetch.Default
 		got, err := s.ask()
 		switch {
 		case s.done.Err() != nil:
 			return fetched{}, s.done.Err()
-		case err == nil:
+		case err == nil && got.next > s.from:
 			s.from = got.next
 			return got, nil
+		case err == nil: // nothing for long
+			s.of, failed = nil, 0
+			continue
 		case errors.Is(err, sarama.ErrOffsetOutOfRange):
 			return fetched{}, err
-		case !moved(err):
+		case failed >= silently || !moved(err):
 			s.bridge.note(kafka.Explain(fmt.Errorf("reading %s: %w", s.at, err), "read topic "+s.at.Topic))
 		}
+		s.of = nil
 		if pause.For(s.done, s.client.Config().Consumer.Retry.Backoff) == nil {
-			_ = s.client.RefreshMetadata(s.at.Topic) // if it fails, so does the next attempt
+			_ = s.within(func() error { return s.client.RefreshMetadata(s.at.Topic) }) // if it fails, so does the next attempt
 		}
 	}
 }
 
 // ask asks the partition's leader once.
 func (s *source) ask() (fetched, error) {
-	leader, epoch, err := s.client.LeaderAndEpoch(s.at.Topic, s.at.Number)
-	if err != nil {
-		return fetched{}, err
-	}
-	s.epoch = epoch
-	if of := s.fetcher(leader); of != s.of {
-		s.leave()
-		s.of = of
+	if s.of == nil {
+		if err := s.findLeader(); err != nil {
+			return fetched{}, err
+		}
 	}
 	s.of.ask(&s.want)
 	select {
@@ -95,6 +118,19 @@ func (s *source) ask() (fetched, error) {
 	case <-s.done.Done():
 		return fetched{}, s.done.Err()
 	}
+}
+
+func (s *source) findLeader() error {
+	var leader *sarama.Broker
+	var epoch int32
+	err := s.within(func() (err error) {
+		leader, epoch, err = s.client.LeaderAndEpoch(s.at.Topic, s.at.Number)
+		return err
+	})
+	if err == nil {
+		s.of, s.epoch = s.fetcher(leader), epoch
+	}
+	return err
 }
 
 // wait says that next will not be called for a while.

@@ -15,7 +15,7 @@ import (
 
 // membership is the group's view of the client: no partition can be read. The
 // library then keeps the claims, and fetches nothing; the session does, see
-// fetcher.
+// reading.
 type membership struct{ sarama.Client }
 
 // PartitionNotReadable says so.

@@ -146,7 +146,7 @@ func (s *step) follows(data []byte, at int) bool {
 // That one goes when more of the records lately were of others.
 func (d *Decoder) learn(value []byte) {
 	h := &d.habit
-	if h.credit--; h.credit >= 0 && len(h.steps) > 0 {
+	if h.credit--; h.credit >= 0 {
 		return
 	}
 	h.credit = newCredit

@@ -185,9 +185,10 @@ func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection 
 		// detail will be where its bytes are.
 		return &event.Rejection{Reason: event.RefusedByWarehouse}
 	}
-	if d.texts += size; d.texts > maxTexts {
+	if d.texts+size > maxTexts {
 		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "with it the rows of its batch have more than 1 GiB"}
 	}
+	d.texts += size
 	return nil
 }
 

@@ -89,8 +89,9 @@ func batchOf(set *sarama.MessageSet) *sarama.RecordBatch {
 }
 
 // Timestamp returns that of a record in a batch, in milliseconds since 1970-01-01
-// UTC; -1 when it has none. The library keeps the distance from the first in 64
-// bits of nanoseconds, which wrap around: what is not true ends there as well.
+// UTC; -1 when it has none or an earlier one. The library keeps the distance from
+// the batch's first in 64 bits of nanoseconds: one of more than 292 years comes
+// out as another time.
 func Timestamp(b *sarama.RecordBatch, r *sarama.Record) int64 {
 	switch {
 	case b.LogAppendTime:

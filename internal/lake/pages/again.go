@@ -34,22 +34,6 @@ func (k *chunk) writeBlocks(c *column, values, blocks []byte) {
 	k.data(c.rows(), format.Plain, size, k.compressed)
 }
 
-// writeCounting writes numbers as one page if they count up, and reports whether
-// they do.
-func (k *chunk) writeCounting(c *column, numbers []int64) bool {
-	if 8*len(numbers) >= pageBytes {
-		return false
-	}
-	blocks, counts := appendCounting(k.blocks[:0], numbers)
-	if k.blocks = blocks; counts {
-		k.meta.Encoding = []format.Encoding{format.Plain, format.RLE}
-		k.choose(true)
-		k.plain = appendNumbers(k.plain[:0], numbers)
-		k.writeBlocks(c, k.plain, blocks)
-	}
-	return counts
-}
-
 // sameTexts returns the column, of those that are written, that has the very
 // texts of this one, nil for none: the key of a record is mostly its event's id.
 func (k *chunk) sameTexts(c *column) *column {

@@ -3,6 +3,7 @@ package pages
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -18,9 +19,20 @@ func TestCounting(t *testing.T) {
 	}{
 		"one partition": {func(*rand.Rand) []int64 { return from(4_711, 5_000) }, true, 1_090},
 		"six":           {func(*rand.Rand) []int64 { return runs(6, 400) }, true, 1_150},
-		"negative":      {func(*rand.Rand) []int64 { return from(-1_000, 2_000) }, true, 1_100},
-		"a leap first":  {func(*rand.Rand) []int64 { return append([]int64{1 << 40, 1 << 20}, from(77, 3_000)...) }, true, 1_100},
-		"a leap last":   {func(*rand.Rand) []int64 { return append(from(0, 3_000), 1<<50) }, true, 1_100},
+		"six of the same offsets": {func(*rand.Rand) []int64 {
+			return slices.Repeat(from(0, 400), 6)
+		}, false, 0},
+		"many of one block": {func(*rand.Rand) []int64 { // as only numbers with the same seven bytes are
+			return append(slices.Repeat(from(0, 200), 60), 1<<40)
+		}, true, 1_020},
+		"a leap behind a full block": {func(*rand.Rand) []int64 {
+			numbers := append(slices.Repeat(from(0, 200), 60), 1<<40)
+			numbers[3+mostInBlock] = 1 << 50
+			return numbers
+		}, true, 1_020},
+		"negative":     {func(*rand.Rand) []int64 { return from(-1_000, 2_000) }, true, 1_100},
+		"a leap first": {func(*rand.Rand) []int64 { return append([]int64{1 << 40, 1 << 20}, from(77, 3_000)...) }, true, 1_100},
+		"a leap last":  {func(*rand.Rand) []int64 { return append(from(0, 3_000), 1<<50) }, true, 1_100},
 		"two leaps in a row": {func(*rand.Rand) []int64 {
 			return append(append(from(0, 1_000), 1<<50, 1<<60), from(9, 1_000)...)
 		}, true, 1_100},
