@@ -89,7 +89,7 @@ func (b *Broker) Restart(t testing.TB) {
 	}
 	defer log.Close()
 	b.process = exec.Command("sh", "-c", `exec `+b.command+` "$1"`, "sh", b.folder)
-	b.process.Env = append(os.Environ(), "PORT="+strconv.Itoa(b.port), "JAVA_TOOL_OPTIONS="+os.Getenv("JAVA_TOOL_OPTIONS")+" "+shortLived)
+	b.process.Env = append(os.Environ(), "PORT="+strconv.Itoa(b.port), "JAVA_TOOL_OPTIONS="+shortLived)
 	b.process.Stdout, b.process.Stderr = log, log
 	b.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := b.process.Start(); err != nil {
