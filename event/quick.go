@@ -13,7 +13,7 @@ import (
 // failed, which blames nobody.
 
 // quickValue reads the value of a field. What it puts into v is what the judge
-// accepts. data need not be UTF-8, but what is read is.
+// accepts, whose rules it asks. data need not be UTF-8, but what is read is.
 func (d *Decoder) quickValue(v *Value, f *field, data []byte, at int) int {
 	end := failed
 	switch f.Type {
@@ -21,8 +21,8 @@ func (d *Decoder) quickValue(v *Value, f *field, data []byte, at int) int {
 		var text []byte
 		if f.OneOf != nil {
 			text, end = f.wordAt(data, at)
-		} else if text, end = textAt(data, at); f.NonEmpty && len(text) == 0 {
-			return failed
+		} else if text, end = textAt(data, at); end >= 0 {
+			d.judge.checkText(f, text)
 		}
 		*v = StringValue(text)
 	case Timestamp:
@@ -33,22 +33,22 @@ func (d *Decoder) quickValue(v *Value, f *field, data []byte, at int) int {
 		*v = TimeValue(micros)
 	case Int64:
 		var n uint64
-		if n, end = digitsAt(data, at); !f.allows(float64(n)) {
-			return failed
+		if n, end = digitsAt(data, at); end >= 0 {
+			d.judge.checkRange(f, float64(n), true, data[at:end])
 		}
 		*v = IntValue(int64(n))
 	case Float64:
 		var x float64
-		if x, end = decimalAt(data, at); !f.allows(x) {
-			return failed
+		if x, end = decimalAt(data, at); end >= 0 {
+			d.judge.checkRange(f, x, true, data[at:end])
 		}
 		*v = FloatValue(x)
 	}
+	if d.judge.refused != nil {
+		return failed
+	}
 	return end
 }
-
-// allows reports whether a number is within the field's bounds.
-func (f *field) allows(x float64) bool { return x >= f.min && x > f.over && x <= f.max }
 
 // textAt reads a string without escapes.
 func textAt(data []byte, at int) ([]byte, int) {
@@ -85,10 +85,14 @@ type word struct {
 	length     int // without the quotation marks
 }
 
-// wordsOf returns those of the strings that fit a word.
-func wordsOf(allowed []string) []word {
+// wordsOf returns those strings that the field allows and that fit a word.
+func (j *Judge) wordsOf(f *field) []word {
 	var words []word
-	for _, text := range allowed {
+	for _, text := range f.OneOf {
+		j.refused = nil
+		if j.checkText(f, []byte(text)); j.refused != nil {
+			continue // by another rule
+		}
 		quoted := strconv.Quote(text)
 		if n := len(text) + 2; len(quoted) == n && n <= 8 && isASCII([]byte(text)) {
 			words = append(words, word{wordOf([]byte(quoted)), ^uint64(0) >> (64 - 8*n), len(text)})

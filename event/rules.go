@@ -70,8 +70,8 @@ func NewJudge(schema *Schema, location *time.Location) *Judge {
 			min:    boundOr(column.Min, math.Inf(-1)),
 			max:    boundOr(column.Max, math.Inf(1)),
 			over:   boundOr(column.Over, math.Inf(-1)),
-			words:  wordsOf(column.OneOf),
 		})
+		j.fields[i].words = j.wordsOf(&j.fields[i])
 		j.known |= 1 << i
 		if !column.Nullable {
 			j.required |= 1 << i
