@@ -36,8 +36,8 @@ func (d *Decoder) Reset() {
 // Decode fills row, which has room for the schema's columns and extra, from a
 // record's value. It returns nil, or why the value is refused; row is then
 // undefined. reference is what a Receipt makes of the record's Kafka
-// timestamp: an event more than a day ahead of it is absurd. A value that is not one JSON text is refused for that alone; else
-// the Judge decides.
+// timestamp: an event more than a day ahead of it is absurd. A value that is
+// not one JSON text is refused for that alone; else the Judge decides.
 func (d *Decoder) Decode(row Row, value []byte, reference time.Time) *Rejection {
 	if d.byHabit(row, value, reference) {
 		return nil

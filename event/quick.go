@@ -103,9 +103,9 @@ func (j *Judge) wordsOf(f *field) []word {
 
 // wordAt reads one of the strings that the field allows.
 func (f *field) wordAt(data []byte, at int) ([]byte, int) {
-	bits := wordAt(data, at)
+	found := wordAt(data, at)
 	for i := range f.words {
-		if w := &f.words[i]; bits&w.mask == w.bits {
+		if w := &f.words[i]; found&w.mask == w.bits {
 			end := at + 1 + w.length
 			return data[at+1 : end : end], end + 1
 		}

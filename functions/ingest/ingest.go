@@ -80,8 +80,9 @@ func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
 	return f.ingestIn(ctx, f.decoded.Get().(*decoded), e)
 }
 
-// ingestIn is Ingest in memory that is used again after success: after a failure
-// something may still read it, and after a crash its state is unknown.
+// ingestIn is Ingest in memory that is used again once the batch is answered with
+// success: all sinks have returned then. After an error something may still read
+// it, and after a crash its state is unknown.
 func (f *Function) ingestIn(ctx context.Context, d *decoded, e cloudevents.Event) error {
 	began := f.config.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.config.CallTimeout)

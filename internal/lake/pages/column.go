@@ -60,7 +60,7 @@ func (c *column) texts() []byte {
 	return c.held.Texts
 }
 
-// numbers are those of all rows but the NULLs.
+// numbersOf returns the numbers of all rows but the NULLs.
 func (k *chunk) numbersOf(c *column) []int64 {
 	if c.held.Nulls == 0 {
 		return c.held.Numbers
@@ -69,7 +69,7 @@ func (k *chunk) numbersOf(c *column) []int64 {
 	return k.present
 }
 
-// idsOf are those of the texts of all rows but the NULLs.
+// idsOf returns the ids of the texts of all rows but the NULLs.
 func (k *chunk) idsOf(c *column) []uint32 {
 	if c.held.Nulls == 0 {
 		return c.held.Words.IDs

@@ -87,7 +87,7 @@ func counting(numbers []int64) bool {
 		}
 	}
 	// Where partitions have the same offsets, a dictionary has each once.
-	return uint64(slices.Max(numbers)-slices.Min(numbers)) >= uint64(min(len(numbers)/2, maxDistinct))
+	return uint64(slices.Max(numbers)-slices.Min(numbers)) >= uint64(mostDistinct(len(numbers)))
 }
 
 // follows reports whether only the lowest byte is another than that of the

@@ -16,6 +16,10 @@ type numbering struct {
 // in an hour.
 const maxDistinct = 1 << 12
 
+// mostDistinct is up to how many distinct ones among so many numbers a
+// dictionary is tried.
+func mostDistinct(numbers int) int { return min(numbers/2, maxDistinct) }
+
 // number numbers the numbers, and reports whether that is worth its price: it
 // takes less space.
 func (n *numbering) number(numbers []int64) bool {
@@ -24,7 +28,7 @@ func (n *numbering) number(numbers []int64) bool {
 	}
 	clear(n.slots)
 	n.ids, n.distinct = n.ids[:0], n.distinct[:0]
-	most := min(len(numbers)/2, maxDistinct)
+	most := mostDistinct(len(numbers))
 	for _, v := range numbers {
 		slot := hashNumber(v)
 		for n.slots[slot] != 0 && n.distinct[n.slots[slot]-1] != v {
