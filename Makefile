@@ -3,9 +3,9 @@ GO ?= go
 EMULATOR_NOTE = The local BigQuery links GoogleSQL's own parser and analyzer, translated to Go: \
 one very large package. Compiling it takes 5 to 10 minutes on 2 cores, the first time only; later builds take seconds.
 
-# The version is pinned: another one finds other things. go run keeps the
-# built linter in Go's cache.
-LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# The version is pinned: another one finds other things.
+LINT_VERSION = v2.15.0
+LINT = $(CURDIR)/bin/lint-$(LINT_VERSION)/golangci-lint
 
 VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
@@ -52,7 +52,14 @@ build: ## bin/stationflow (the local system), bin/bridge, bin/simulator, bin/fun
 	@scripts/build.sh . ./cmd/functions "$(CURDIR)/bin/functions"
 	@scripts/build.sh local ./cmd/stationflow "$(CURDIR)/bin/stationflow" "$(EMULATOR_NOTE)"
 
-check: format ## while you work: format, vet, lint and tests of what is deployed, without the local system
+# go run would ask the network at each use whether the command has a module of
+# its own. A fetch that fails is tried again.
+$(LINT):
+	@for pause in 2 10 30 0; do \
+		GOBIN="$(@D)" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) && exit; sleep $$pause; \
+	done; exit 1
+
+check: format $(LINT) ## while you work: format, vet, lint and tests of what is deployed, without the local system
 	$(GO) vet ./...
 	$(LINT) run --allow-parallel-runners ./...
 	$(GO) test ./...
@@ -105,7 +112,7 @@ vet: format ## go vet over both modules
 	$(GO) vet ./...
 	cd local && $(GO) vet ./...
 
-lint: ## golangci-lint over both modules (fetches it the first time)
+lint: $(LINT) ## golangci-lint over both modules (fetches it the first time)
 	$(LINT) run --allow-parallel-runners ./...
 	cd local && $(LINT) run --allow-parallel-runners ./...
 

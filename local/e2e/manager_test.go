@@ -35,9 +35,12 @@ func TestManager(t *testing.T) {
 	system.checkEntered("", today)
 	system.checkEntered("range=yesterday&", today.AddDate(0, 0, -1))
 	week := browser.Open(t, system.Dashboard+"/?range=7d")
-	system.checkFirst(week, "platforms", `select concat(station, ' / ', location), count(*) from staging_data.incidents
-		where timestamp >= timestamp '`+today.AddDate(0, 0, -6).Format(time.DateOnly)+` 00:00:00+00' group by 1 order by 2 desc, 1 limit 1`)
-	late := `timestamp_diff(timestamp, scheduled_timestamp, second) > 300 and timestamp >= timestamp '` + today.AddDate(0, 0, -6).Format(time.DateOnly) + ` 00:00:00+00'`
+	since := `timestamp >= timestamp '` + today.AddDate(0, 0, -6).Format(time.DateOnly) + ` 00:00:00+00'`
+	system.checkFirst(week, "platforms", `select concat(station, ' / ', location), countif(incident), countif(not incident) from (
+		select station, location, true as incident from staging_data.incidents where `+since+`
+		union all select station, location, false from staging_data.equipment_failures where `+since+`)
+		group by 1 order by 2 desc, 3 desc, 1 limit 1`)
+	late := `timestamp_diff(timestamp, scheduled_timestamp, second) > 300 and ` + since
 	system.checkFirst(week, "late_trains", `select train_number, direction, cast(count(*) as string) from staging_data.train_arrivals
 		where `+late+` group by 1, 2 order by count(*) desc, sum(timestamp_diff(timestamp, scheduled_timestamp, second)) desc, 1 limit 1`)
 	all := browser.Open(t, system.Dashboard+"/?range=28d&compare=none")
