@@ -156,11 +156,10 @@ func (s scene) dashboard(now func() time.Time) *dashboard.Dashboard {
 	reads := 0
 	var questions *view.Store
 	if len(s.rows) > 100 {
-		made := noonMarts()
+		questions = noonStore()
 		if !now().Equal(noon) {
-			made = busyMarts(now())
+			questions = busyMarts(now()).asked(paris, now)
 		}
-		questions = made.asked(paris, now)
 	}
 	return dashboard.New(dashboard.Config{
 		View: questions,
