@@ -19,9 +19,11 @@ import (
 	"github.com/stationflow/stationflow/functions/scale"
 	"github.com/stationflow/stationflow/functions/transform"
 	"github.com/stationflow/stationflow/internal/cloudlog"
+	"github.com/stationflow/stationflow/internal/garbage"
 )
 
 func init() {
+	garbage.Bound(os.Getenv)
 	if cloudlog.IsRead(os.Getenv) {
 		slog.SetDefault(cloudlog.New(os.Stderr))
 	}

@@ -85,7 +85,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		LakeBucket: r.String("LAKE_BUCKET", ""),
 
 		Lanes:        lanes(r),
-		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 2500, 1, batch.MaxRecords)),
+		BatchRecords: int(r.Int("BRIDGE_BATCH_RECORDS", 5000, 1, batch.MaxRecords)),
 		BatchBytes:   int(r.Int("BRIDGE_BATCH_BYTES", 2<<20, 4<<10, batch.MaxEncodedBytes)),
 		BatchAge:     r.Duration("BRIDGE_BATCH_AGE", 800*time.Millisecond, time.Millisecond, time.Minute),
 		LakeAge:      r.Duration("BRIDGE_LAKE_AGE", time.Minute, time.Millisecond, time.Hour),

@@ -136,15 +136,16 @@ func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
 }
 
 // grow makes room in the open batch for so many bytes, of which the last one
-// record takes size: in steps that double and end at what a batch may have,
-// or within the partition's share where the memory is short.
+// record takes size: in steps of an eighth, for encoders are used again and so
+// grow seldom but keep what they have, up to what a batch may have, or within
+// the partition's share where the memory is short.
 func (g *gatherer) grow(p *partition, need, size int) verdict {
 	room := g.open.encoder.Room()
 	if need <= room {
 		return gathered
 	}
 	most := g.bridge.config.BatchBytes
-	wanted := max(need, min(2*room, most), min(minRoom, most))
+	wanted := max(need, min(room+max(room/8, minRoom), most))
 	if !g.memory.take(int64(wanted - room)) {
 		switch {
 		case int64(size) > g.memory.share:

@@ -209,7 +209,7 @@ func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 }
 
 // What the bridge itself costs a record: from a fetch's batches to
-// published batches of 2,500.
+// published batches of 5,000.
 func BenchmarkGatherer(b *testing.B) {
 	c := testClaim(b, func(c *Config) { c.MemoryBytes, c.Transport = 256<<20, "" }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)

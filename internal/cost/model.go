@@ -130,7 +130,7 @@ const partitionsTogether = 32
 // What fills a batch before it is old: of the rows lane, which then leaves in
 // both lanes at once, and of the lake lane.
 const (
-	rowsRecords = 2500
+	rowsRecords = 5000
 	lakeRecords = 20_000
 	lakeBytes   = 8 << 20
 )

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stationflow/stationflow/bridge"
 	"github.com/stationflow/stationflow/internal/cloudlog"
+	"github.com/stationflow/stationflow/internal/garbage"
 	"github.com/stationflow/stationflow/internal/program"
 	"github.com/stationflow/stationflow/internal/tracing"
 )
@@ -33,6 +34,7 @@ arguments; it is configured by environment variables:
 func main() { program.Main("bridge", usage, run) }
 
 func run(ctx context.Context, getenv func(string) string) error {
+	garbage.Bound(getenv)
 	config, err := bridge.FromEnv(getenv)
 	if err != nil {
 		return err
