@@ -173,10 +173,25 @@ func (s *session) watchTopics() {
 			}
 		} else if err := sameTopic(name, before.ID, now); err != nil {
 			s.replaced(name, err)
-		} else if len(now.Leaders) > len(before.Leaders) {
-			s.finish(fmt.Errorf("topic %s has %d partitions, it had %d", name, len(now.Leaders), len(before.Leaders)))
+		} else if len(now.Leaders) > s.shared[name] {
+			s.finish(fmt.Errorf("topic %s has %d partitions, it had %d", name, len(now.Leaders), s.shared[name]))
 		}
 	}
+}
+
+// sharedOut is how many partitions of each topic the group has shared out among
+// its members, as far as this one knows. What the library knew by then may be
+// less than what there is now; the leader of the group has to join again then,
+// for Kafka gives any other that does so what it had.
+func (s *session) sharedOut() map[string]int {
+	counts := make(map[string]int, len(s.identity.Topics))
+	for name, topic := range s.identity.Topics {
+		counts[name] = len(topic.Leaders)
+		if known, err := s.client.Partitions(name); err == nil {
+			counts[name] = min(counts[name], len(known))
+		}
+	}
+	return counts
 }
 
 // watchEnds asks for the ends of all partitions. What cannot be told stays as

@@ -24,6 +24,7 @@ type session struct {
 	control    sarama.Client                  // for all else, so that nothing waits behind a fetch
 	topics     []string                       // those of the configuration that can be read
 	identity   kafka.Identity                 // of these topics
+	shared     map[string]int                 // how many partitions of each the group has shared out
 	partitions map[kafka.Partition]*partition // written by Setup only
 	gatherers  []*gatherer                    // likewise
 	memory     *memory                        // of all batches
@@ -62,6 +63,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	if s.identity, err = s.identifyTopics(); err != nil {
 		return err
 	}
+	s.shared = s.sharedOut()
 	positions, err := s.starts(group.Context(), group.Claims())
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package bridgetest
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -192,6 +193,27 @@ func addPartitions(t *testing.T, c bridge.Config, count int32) {
 	if err := admin.CreatePartitions(topic, count, nil, false); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Partitions that come when the group has just shared out those that there were
+// are read as soon as any others: the leader of the group joins again.
+func TestBridge_PartitionsThatComeWhileTheGroupShares(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	c := config(cluster)
+	transport, added := newRecorder(nil), make(chan struct{})
+	var once sync.Once
+	cluster.ControlKey(int16(kmsg.SyncGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		once.Do(func() {
+			cluster.SleepControl(func() { addPartitions(t, c, 8) })
+			close(added)
+		})
+		return nil, nil, false
+	})
+	start(t, c, transport)
+	<-added
+	produce(t, cluster, topic, 7, 10)
+	transport.wait(t, 10)
 }
 
 // Several members join a group that begins at the latest, at once and late.
