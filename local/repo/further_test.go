@@ -49,8 +49,7 @@ func TestFurther_TopicColumnRuleAndReason(t *testing.T) {
 	c.run(".", "go", "vet", "./...")
 	c.run(".", "go", "test", "./...")
 	c.run("local", "go", "vet", "./e2e")
-	c.run("local", "go", "test", "./repo", "./simulatortest")
-	c.run("local", "go", "test", "./deploytest", "-run", "Contract|Upload|Sources|Environment|Settings") // what is derived from topics and their columns
+	c.run("local", "go", "test", "./repo", "./simulatortest", "./deploytest")
 	c.run("local", "go", "build", "-o", "../bin/stationflow", "./cmd/stationflow")
 
 	c.running("bin/stationflow", data, c.fillColumn)
