@@ -7,8 +7,11 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/stationflow/stationflow/internal/garbage"
 )
 
 // A documented variable is a row of docs/settings.md.
@@ -112,6 +115,13 @@ func TestSettings_DefaultsAreTheProgramsOwn(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The programs' mains set this one, so that no reader tells its default.
+func TestSettings_Garbage(t *testing.T) {
+	if said := settings(t)["GOGC"].fallback; said != strconv.Itoa(garbage.Percent) {
+		t.Errorf("docs/settings.md says that GOGC is %q, the programs set %d", said, garbage.Percent)
 	}
 }
 
