@@ -21,7 +21,15 @@ import (
 // Chromium.
 func Open(t testing.TB, url string, options ...string) *html.Node {
 	t.Helper()
-	document, err := html.Parse(bytes.NewReader(run(t, url, append(slices.Clone(options), "--dump-dom"))))
+	return OpenAfter(t, func() {}, url, options...)
+}
+
+// OpenAfter is Open of a page whose server remembers what it was asked for:
+// prepare makes it forget that. It is called before Chromium runs, and again
+// before it is run once more.
+func OpenAfter(t testing.TB, prepare func(), url string, options ...string) *html.Node {
+	t.Helper()
+	document, err := html.Parse(bytes.NewReader(run(t, prepare, url, append(slices.Clone(options), "--dump-dom"))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,11 +40,11 @@ func Open(t testing.TB, url string, options ...string) *html.Node {
 // Open.
 func Screenshot(t testing.TB, url, file string, options ...string) {
 	t.Helper()
-	run(t, url, append(slices.Clone(options), "--screenshot="+file))
+	run(t, func() {}, url, append(slices.Clone(options), "--screenshot="+file))
 }
 
 // run returns what Chromium printed.
-func run(t testing.TB, url string, options []string) []byte {
+func run(t testing.TB, prepare func(), url string, options []string) []byte {
 	t.Helper()
 	chromium := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -49,6 +57,7 @@ func run(t testing.TB, url string, options []string) []byte {
 		t.Skip("no chromium on this machine: the page is not tested in a browser")
 	}
 	for try := 1; ; try++ {
+		prepare()
 		printed, err := show(t, chromium, url, options)
 		if err == nil {
 			return printed

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -278,10 +279,10 @@ func TestPage_ConnectionLost(t *testing.T) {
 	t.Parallel()
 	shown := scenes(noon)["busy"].dashboard(at(noon))
 	mustRefresh(t, shown)
-	answers := 0 // of one page, which asks for one thing at a time
+	var answers atomic.Int32
 	dying := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/pipeline" {
-			if answers++; answers > 1 {
+			if answers.Add(1) > 1 {
 				w.WriteHeader(http.StatusBadGateway)
 				_, _ = io.WriteString(w, "away")
 				return
@@ -289,14 +290,14 @@ func TestPage_ConnectionLost(t *testing.T) {
 		}
 		shown.Handler().ServeHTTP(w, r)
 	})
-	page := open(t, dying, "#today")
+	page := browser.OpenAfter(t, func() { answers.Store(0) }, serving(t, dying)+"#today")
 	if lost := browser.Find(page, browser.Has("id", "lost")); browser.Has("hidden", "")(lost) || !strings.HasPrefix(browser.Text(lost), "Connection lost: showing what was known at 12:00:40") {
 		t.Errorf("the page says %q, want that the connection is lost", browser.Text(lost))
 	}
 	if got := textOf(t, page, "data-metric", "train_arrivals"); got != "1,204 trains" {
 		t.Errorf("train_arrivals shows %q, want what was known", got)
 	}
-	if answers > 4 {
-		t.Errorf("the page asked %d times in 9 s: it does not back off", answers)
+	if n := answers.Load(); n > 4 {
+		t.Errorf("the page asked %d times in 9 s: it does not back off", n)
 	}
 }
