@@ -117,10 +117,13 @@ func (c *repositoryCopy) run(folder string, command ...string) string {
 	cmd := exec.CommandContext(c.t.Context(), command[0], command[1:]...)
 	cmd.Dir = filepath.Join(c.dir, folder)
 	cmd.Env = append(os.Environ(), "STATIONFLOW_TOPIC=") // the copy need not do the same
+	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		c.t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
 	}
+	c.t.Logf("%s: %v, processors %v", strings.Join(command, " "), time.Since(began).Round(time.Second),
+		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Round(time.Second))
 	return string(out)
 }
 
