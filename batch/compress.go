@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/klauspost/compress/flate"
+
+	"github.com/stationflow/stationflow/internal/spare"
 )
 
 // A compressed file is a row of blocks, each complete as soon as it holds this
@@ -23,13 +24,17 @@ const deflateOverhead = MaxEncodedBytes/65_535*5 + 64
 // sixth.
 const compressionLevel = 1
 
+// maxSpares bounds the memory that waits to be used again: that of as many
+// blocks as are worked on at a time, which only computes.
+const maxSpares = 4
+
 // A compressor is the memory for compressing a block.
 type compressor struct {
 	writer *flate.Writer
 	block  bytes.Buffer
 }
 
-var compressors = sync.Pool{New: func() any {
+var compressors = spare.List[*compressor]{Most: maxSpares, New: func() *compressor {
 	writer, err := flate.NewWriter(nil, compressionLevel)
 	if err != nil {
 		panic(err) // the level is a constant
@@ -53,7 +58,7 @@ func (c *compressor) release() {
 	}
 }
 
-var decompressors = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+var decompressors = spare.List[io.ReadCloser]{Most: maxSpares, New: func() io.ReadCloser { return flate.NewReader(bytes.NewReader(nil)) }}
 
 var (
 	errTooLarge = errors.New("holds more bytes than a batch may have")
@@ -62,7 +67,7 @@ var (
 
 // decompress appends what the block holds to the buffer, at most so many bytes.
 func decompress(to, block []byte, most int) ([]byte, error) {
-	reader := decompressors.Get().(io.ReadCloser)
+	reader := decompressors.Take()
 	defer decompressors.Put(reader)
 	source := bytes.NewReader(block)
 	if err := reader.(flate.Resetter).Reset(source, nil); err != nil {

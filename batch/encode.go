@@ -139,7 +139,7 @@ func (e *Encoder) begin() {
 
 // completeBlock puts the compressed block in the place of the open one.
 func (e *Encoder) completeBlock() {
-	c := compressors.Get().(*compressor)
+	c := compressors.Take()
 	block := c.compress(e.buf[e.start:])
 	e.buf = binary.AppendVarint(e.buf[:e.start], int64(e.records-e.complete))
 	e.buf = binary.AppendVarint(e.buf, int64(len(block)))

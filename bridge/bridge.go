@@ -25,6 +25,7 @@ import (
 
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/internal/kafka"
+	"github.com/stationflow/stationflow/internal/spare"
 	"github.com/stationflow/stationflow/internal/tracing"
 )
 
@@ -52,10 +53,10 @@ type Bridge struct {
 	metrics     *metrics
 	tracer      *tracing.Tracer // nil: no spans
 
-	bucket   *storage.BucketHandle // nil without a lake
-	encoders spares                // with the memory of batches that are published
-	refusals refusals              // on batches that are not through yet
-	large    chan struct{}         // holds the one batch at a time that is larger than others may be
+	bucket   *storage.BucketHandle      // nil without a lake
+	encoders spare.List[*batch.Encoder] // with the memory of batches that are published
+	refusals refusals                   // on batches that are not through yet
+	large    chan struct{}              // holds the one batch at a time that is larger than others may be
 
 	session atomic.Pointer[session] // nil while the group is not joined
 	begun   atomic.Bool             // it was joined once
@@ -92,6 +93,7 @@ func New(config Config, with Dependencies) (*Bridge, error) {
 	if b.log == nil {
 		b.log = slog.Default()
 	}
+	b.encoders.Most, b.encoders.New = maxSpares, b.newEncoder
 	b.metrics = newMetrics(b)
 	return b, nil
 }
@@ -135,8 +137,8 @@ func (b *Bridge) Run(ctx context.Context) (err error) {
 
 // encoder returns an empty one, with memory for at most so many bytes.
 func (b *Bridge) encoder(most int) *batch.Encoder {
-	e := b.encoders.take()
-	if e == nil || e.Room() > most {
+	e := b.encoders.Take()
+	if e.Room() > most {
 		return b.newEncoder()
 	}
 	e.Reset()

@@ -121,7 +121,7 @@ func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
 	if room := encoder.Room(); room >= need && g.memory.take(int64(room)) {
 		g.open.taken = int64(room)
 	} else {
-		g.bridge.encoders.put(encoder)
+		g.bridge.encoders.Put(encoder)
 		encoder = g.bridge.newEncoder()
 	}
 	g.open.encoder = encoder
@@ -254,7 +254,7 @@ func (g *gatherer) drop() {
 		r.of.held -= r.bytes
 	}
 	g.memory.give(left.taken)
-	g.bridge.encoders.put(left.encoder)
+	g.bridge.encoders.Put(left.encoder)
 }
 
 // send has a batch leave.

@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"sync"
-
-	"github.com/stationflow/stationflow/batch"
 )
 
 // A memory is what all batches of a session may take, open and on their way.
@@ -62,32 +60,3 @@ func (m *memory) more() <-chan struct{} {
 // maxSpares bounds how many encoders wait to be used again: as many as a busy
 // topic has on their way, with one that is filled.
 const maxSpares = 8
-
-// Spares are encoders that wait to be used again. A sync.Pool would drop them
-// at each collection of garbage, which what is read from Kafka makes many of.
-// It is safe for concurrent use; the zero value has none.
-type spares struct {
-	mu  sync.Mutex
-	all []*batch.Encoder
-}
-
-func (s *spares) take() *batch.Encoder {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := len(s.all) - 1
-	if last < 0 {
-		return nil
-	}
-	e := s.all[last]
-	s.all = s.all[:last]
-	return e
-}
-
-// put keeps the encoder, unless there are enough.
-func (s *spares) put(e *batch.Encoder) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.all) < maxSpares {
-		s.all = append(s.all, e)
-	}
-}

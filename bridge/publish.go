@@ -35,7 +35,7 @@ func (f *flight) publish() {
 	}
 	f.finish()
 	if !f.retried && !f.large && f.encoder.Room() <= f.bridge.config.BatchBytes { // otherwise the transport may be reading it still
-		f.bridge.encoders.put(f.encoder)
+		f.bridge.encoders.Put(f.encoder)
 	}
 }
 

@@ -52,7 +52,7 @@ func BenchmarkGatherer_Traced(b *testing.B) {
 				if !g.open.empty() && g.open.encoder.Records() > 10_000 {
 					left := g.leave(&g.open)
 					left.encoder.Reset()
-					g.bridge.encoders.put(left.encoder)
+					g.bridge.encoders.Put(left.encoder)
 					g.memory.give(left.taken)
 				}
 				g.put(c.partition, &r, size)
