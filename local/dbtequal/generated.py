@@ -16,9 +16,8 @@ from dbt.compilation import Linker
 from dbt.contracts.graph.manifest import Manifest
 from dbt.graph import Graph, NodeSelector
 from dbt.graph.cli import parse_difference
-from dbt_common.tests import enable_test_caching
 
-enable_test_caching()  # a switch of its own tests: a macro that was parsed before is not parsed again
+import quick  # noqa: F401: for what it does to dbt
 
 # There is no warehouse, and so no relation.
 BigQueryAdapter.get_relation = lambda self, database, schema, identifier: None
