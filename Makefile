@@ -10,8 +10,8 @@ LINT = $(CURDIR)/bin/lint-$(LINT_VERSION)/golangci-lint
 VERSION ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
-# The tests that wait for leases and time limits, by name.
-LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestTables_|TestPublic_|TestGenerated_)
+# The tests that wait for leases and time limits, or take much memory, by name.
+LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestMemory_|TestTables_|TestPublic_|TestGenerated_)
 
 # Packages that link the emulator, which the race detector would take too long
 # to compile.
@@ -80,8 +80,8 @@ projects: ## 10,000 random projects against dbt-core: DBT_PYTHON names its Pytho
 tables: build ## small projects, public ones and 500 random ones, by dbt-core and by the runner: STATIONFLOW_DBT and DBT_PYTHON name dbt-core
 	cd local && $(GO) test -count=1 -timeout 45m -run 'TestTables_|TestPublic_|TestGenerated_' ./dbtequal
 
-faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen
-	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./transformtest ./repairtest ./e2e
+faults: build ## the long tests: runs that lose their lease, outages, programs that are killed or frozen, the memory of a large hour
+	cd local && $(GO) test -count=1 -timeout 25m -run '$(LONG)' ./bridgetest ./compacttest ./transformtest ./repairtest ./e2e
 
 topic: build ## a further topic, column, rule and reason, in a copy of the repository: what has to be written, and that events arrive
 	cd local && STATIONFLOW_TOPIC=1 $(GO) test -count=1 -timeout 40m ./repo -run TestFurther_

@@ -159,7 +159,7 @@ func deleted(t *testing.T, l *lab, name string) {
 }
 
 // The memory that a merge takes does not grow with the hour.
-func TestCompact_MemoryIsBounded(t *testing.T) {
+func TestMemory_OfAMergeIsBounded(t *testing.T) {
 	l := newLab(t)
 	l.quiet = true
 	random := rand.New(rand.NewPCG(11, 1))
