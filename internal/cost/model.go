@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -160,20 +161,31 @@ func (w Workload) check() error {
 	return nil
 }
 
-// runs is how often the transform runs in a month of 30 days.
+// runs is how often the transform runs in a month of 30 days, each with 24 hours.
 func (w Workload) runs() (float64, error) {
 	schedule, err := cron.ParseStandard(w.Schedule)
 	if err != nil {
 		return 0, fmt.Errorf("the schedule %q is not in unix-cron form, for example */15 * * * *: %w", w.Schedule, err)
 	}
+	each, pause := 1, time.Duration(0)
+	if days, ok := schedule.(*cron.SpecSchedule); ok {
+		// On each day that it names it has as many turns: it is asked for the
+		// days alone, with a turn at midnight.
+		each, pause = set(days.Hour)*set(days.Minute), 24*time.Hour-time.Second
+		days.Hour, days.Minute = 1, 1
+	}
 	begin := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	n := 0
 	end := begin.Add(Month * time.Second)
-	for at := schedule.Next(begin.Add(-time.Second)); !at.IsZero() && at.Before(end); at = schedule.Next(at) {
-		n++
+	for at := schedule.Next(begin.Add(-time.Second)); !at.IsZero() && at.Before(end); at = schedule.Next(at.Add(pause)) {
+		n += each
 	}
 	return float64(n), nil
 }
+
+// set is how many hours or minutes a field of a schedule names. The topmost bit
+// only says that it was a star.
+func set(field uint64) int { return bits.OnesCount64(field << 1) }
 
 // topicShares are the topics' shares of all records, as the simulator has them
 // in an hour of service.
