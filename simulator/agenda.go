@@ -15,6 +15,9 @@ func (a agenda) add(at time.Time, happen func()) {
 // end, with what is added meanwhile.
 func (a agenda) play(begin, end time.Time) {
 	for second := begin.Unix(); second < end.Unix(); second++ {
+		if len(a[second]) == 0 {
+			continue
+		}
 		for i := 0; i < len(a[second]); i++ {
 			a[second][i]()
 		}

@@ -211,7 +211,7 @@ func TestFaults_LateMovesAllTimes(t *testing.T) {
 	for _, e := range clean {
 		plain[e.Topic+e.Key] = e
 	}
-	late := 0
+	late, decode := 0, newDecoders()
 	for _, e := range spoiled {
 		if e.Fault != simulator.Late {
 			continue
@@ -222,7 +222,7 @@ func TestFaults_LateMovesAllTimes(t *testing.T) {
 		if by < time.Hour || by > 10*24*time.Hour {
 			t.Fatalf("%s is %v late", e.Value, by)
 		}
-		before, after := decodeRow(t, was), decodeRow(t, e)
+		before, after := decode.row(t, was), decode.row(t, e)
 		for i := range before {
 			want := before[i].Int()
 			if before[i].Type == event.Timestamp {
@@ -282,11 +282,27 @@ func TestFaults_StepIsGolden(t *testing.T) {
 	checkGolden(t, "first_step_faults.txt", b.Bytes())
 }
 
-func decodeRow(t *testing.T, e simulator.Event) event.Row {
+// decoders read events of all topics, for one test.
+type decoders map[string]decoder
+
+type decoder struct {
+	schema *event.Schema
+	*event.Decoder
+}
+
+func newDecoders() decoders {
+	all := decoders{}
+	for _, topic := range event.Topics() {
+		schema, _ := event.SchemaOf(topic)
+		all[topic] = decoder{schema, event.NewDecoder(schema, time.UTC)}
+	}
+	return all
+}
+
+func (d decoders) row(t *testing.T, e simulator.Event) event.Row {
 	t.Helper()
-	schema, _ := event.SchemaOf(e.Topic)
-	row := make(event.Row, len(schema.Columns)+1)
-	if rejection := event.NewDecoder(schema, time.UTC).Decode(row, e.Value, e.Time); rejection != nil {
+	row := make(event.Row, len(d[e.Topic].schema.Columns)+1)
+	if rejection := d[e.Topic].Decode(row, e.Value, e.Time); rejection != nil {
 		t.Fatalf("%s: %v", e.Value, *rejection)
 	}
 	return row

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,20 +33,37 @@ func paris(t *testing.T) *time.Location {
 
 // lines returns topic, key and value of each event, an event a line.
 func lines(events []simulator.Event) []byte {
-	var b bytes.Buffer
-	for _, e := range events {
-		fmt.Fprintf(&b, "%s %s %s\n", e.Topic, e.Key, e.Value)
+	var b []byte
+	for i := range events {
+		e := &events[i]
+		b = append(append(append(b, e.Topic...), ' '), e.Key...)
+		b = append(append(append(b, ' '), e.Value...), '\n')
 	}
-	return b.Bytes()
+	return b
+}
+
+// steps plays so many days.
+func steps(n *simulator.Network, count int) iter.Seq[[]simulator.Event] {
+	return func(yield func([]simulator.Event) bool) {
+		for end := n.Now().AddDate(0, 0, count); n.Now().Before(end) && yield(n.Step()); {
+		}
+	}
 }
 
 // days returns the events of so many days, step by step.
 func days(n *simulator.Network, count int) [][]simulator.Event {
-	var steps [][]simulator.Event
-	for end := n.Now().AddDate(0, 0, count); n.Now().Before(end); {
-		steps = append(steps, n.Step())
+	return slices.Collect(steps(n, count))
+}
+
+// countDays returns how many events of each topic so many days have.
+func countDays(n *simulator.Network, count int) map[string]int {
+	events := map[string]int{}
+	for step := range steps(n, count) {
+		for i := range step {
+			events[step[i].Topic]++
+		}
 	}
-	return steps
+	return events
 }
 
 func checkGolden(t *testing.T, name string, got []byte) {

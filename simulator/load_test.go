@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,7 +133,12 @@ func TestForRate_RepeatsTheDay(t *testing.T) {
 			const lines, laps = 3, 4
 			n := simulator.New(simulator.Config{Seed: 2, Start: start, Lines: lines, Repeat: true})
 			first, end := n.Now(), n.Now().AddDate(0, 0, 1)
-			ids, trains, counts := map[string]bool{}, map[string]string{}, map[string]int{}
+			type train struct {
+				lap             int
+				station, number string
+				due             int64
+			}
+			ids, trains, counts, decode := map[string]bool{}, map[train]string{}, map[string]int{}, newDecoders()
 			begun, steps := 0, 0
 			for last := (time.Time{}); begun <= laps; steps++ {
 				if n.Now().Equal(first) {
@@ -152,8 +158,8 @@ func TestForRate_RepeatsTheDay(t *testing.T) {
 					ids[e.Key] = true
 					counts[e.Topic]++
 					if e.Topic == "train_arrivals" {
-						row := decodeRow(t, e)
-						name := fmt.Sprint(begun, string(row[1].Text()), string(row[7].Text()), row[8].Time())
+						row := decode.row(t, e)
+						name := train{begun, string(row[1].Text()), string(row[7].Text()), row[8].Int()}
 						if trains[name] != "" {
 							t.Fatalf("%s is the train of %s", e.Value, trains[name])
 						}
@@ -167,7 +173,7 @@ func TestForRate_RepeatsTheDay(t *testing.T) {
 			if counts["train_arrivals"] != counts["train_departures"] || counts["train_arrivals"] != counts["passenger_flow"] {
 				t.Errorf("not every arrival brings a departure and a flow: %v", counts)
 			}
-			checkMix(t, start, counts)
+			checkMix(t, counts)
 		})
 	}
 }
@@ -176,7 +182,7 @@ func TestForRate_RepeatsTheDay(t *testing.T) {
 func TestForRate_DaysHaveTheirOwnTrouble(t *testing.T) {
 	t.Parallel()
 	n := simulator.New(simulator.Config{Seed: 2, Start: sunday(time.UTC), Repeat: true})
-	reduced := 0
+	reduced, decode := 0, newDecoders()
 	for range 40 {
 		type incident struct {
 			station    string
@@ -188,7 +194,7 @@ func TestForRate_DaysHaveTheirOwnTrouble(t *testing.T) {
 			for _, e := range n.Step() {
 				switch e.Topic {
 				case "incidents":
-					row := decodeRow(t, e)
+					row := decode.row(t, e)
 					lasts := time.Duration(math.Round(row[6].Float()*60)) * time.Second
 					incidents = append(incidents, incident{string(row[2].Text()), e.Time, e.Time.Add(lasts)})
 				case "passenger_flow":
@@ -197,7 +203,7 @@ func TestForRate_DaysHaveTheirOwnTrouble(t *testing.T) {
 			}
 		}
 		for _, e := range flows {
-			row := decodeRow(t, e)
+			row := decode.row(t, e)
 			if row[6].Float() == 1 {
 				continue
 			}
@@ -214,14 +220,17 @@ func TestForRate_DaysHaveTheirOwnTrouble(t *testing.T) {
 	}
 }
 
+// plainMix is how many events of each topic a plain network has in 40 days.
+var plainMix = sync.OnceValue(func() map[string]int {
+	return countDays(simulator.New(simulator.Config{Seed: 1, Start: sunday(time.UTC)}), 40)
+})
+
 // checkMix compares the topics' shares with those of a plain network.
-func checkMix(t *testing.T, start time.Time, got map[string]int) {
+func checkMix(t *testing.T, got map[string]int) {
 	t.Helper()
-	plain, total, sum := map[string]int{}, 0, 0
-	n := simulator.New(simulator.Config{Seed: 1, Start: start})
-	for _, e := range concat(days(n, 40)) {
-		plain[e.Topic]++
-		total++
+	plain, total, sum := plainMix(), 0, 0
+	for _, count := range plain {
+		total += count
 	}
 	for _, count := range got {
 		sum += count
@@ -232,14 +241,6 @@ func checkMix(t *testing.T, start time.Time, got map[string]int) {
 			t.Errorf("%s is %.4f of the events, want %.4f", topic, have, want)
 		}
 	}
-}
-
-func concat(steps [][]simulator.Event) []simulator.Event {
-	var all []simulator.Event
-	for _, step := range steps {
-		all = append(all, step...)
-	}
-	return all
 }
 
 func TestForRate_StepsAreOfUsefulSize(t *testing.T) {
@@ -273,16 +274,15 @@ func TestLegacy_LeavesOutLaterFields(t *testing.T) {
 	plain := simulator.New(config)
 	config.Legacy = true
 	legacy := simulator.New(config)
-	topics := map[string]bool{}
+	topics, decode := map[string]bool{}, newDecoders()
 	for range 300 {
 		was, is := plain.Step(), legacy.Step()
 		if len(was) != len(is) {
 			t.Fatalf("%d events, %d legacy ones", len(was), len(is))
 		}
 		for i := range is {
-			schema, _ := event.SchemaOf(is[i].Topic)
-			before, after := decodeRow(t, was[i]), decodeRow(t, is[i])
-			for c, column := range schema.Columns {
+			before, after := decode.row(t, was[i]), decode.row(t, is[i])
+			for c, column := range decode[is[i].Topic].schema.Columns {
 				if column.Nullable {
 					if !after[c].Null() {
 						t.Fatalf("%s has %s", is[i].Value, column.Name)

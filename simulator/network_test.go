@@ -43,9 +43,9 @@ type record struct {
 // A history is what happened in some simulated days.
 type history struct {
 	steps   int
-	all     []record
-	byTopic map[string][]record
-	byID    map[string]record
+	all     []*record
+	byTopic map[string][]*record
+	byID    map[string]*record
 }
 
 const historyDays = 14
@@ -55,12 +55,12 @@ func play(t *testing.T, seed uint64, location *time.Location) history {
 	t.Helper()
 	start := time.Date(2026, 10, 18, 6, 0, 0, 0, location)
 	n := simulator.New(simulator.Config{Seed: seed, Start: start, Location: location})
-	h := history{byTopic: map[string][]record{}, byID: map[string]record{}}
+	h := history{byTopic: map[string][]*record{}, byID: map[string]*record{}}
 	for end := n.Now().AddDate(0, 0, historyDays); n.Now().Before(end); h.steps++ {
 		step := n.Now()
 		for _, e := range n.Step() {
-			r := record{topic: e.Topic, step: step}
-			if err := json.Unmarshal(e.Value, &r); err != nil {
+			r := &record{topic: e.Topic, step: step}
+			if err := json.Unmarshal(e.Value, r); err != nil {
 				t.Fatalf("%s %s: %v", e.Topic, e.Value, err)
 			}
 			if r.ID != e.Key || !r.Timestamp.Equal(e.Time) {
@@ -126,13 +126,13 @@ func checkOpeningHours(t *testing.T, h history, location *time.Location) {
 }
 
 func checkSkipping(t *testing.T, h history, _ *time.Location) {
-	incidents := map[string][]record{}
+	incidents := map[string][]*record{}
 	for _, i := range h.byTopic["incidents"] {
 		incidents[i.Station] = append(incidents[i.Station], i)
 	}
 	reduced := 0
 	for _, r := range h.all {
-		troubled := slices.ContainsFunc(incidents[r.Station], func(i record) bool {
+		troubled := slices.ContainsFunc(incidents[r.Station], func(i *record) bool {
 			end := i.Timestamp.Add(time.Duration(math.Round(i.Duration*60)) * time.Second)
 			return !r.Timestamp.Before(i.Timestamp) && r.Timestamp.Before(end)
 		})
@@ -158,7 +158,7 @@ func checkSkipping(t *testing.T, h history, _ *time.Location) {
 
 func checkReferences(t *testing.T, h history, _ *time.Location) {
 	brought := map[string]int{}
-	departed := map[string]record{}
+	departed := map[string]*record{}
 	for _, r := range h.byTopic["train_departures"] {
 		departed[r.Station+r.TrainNumber+r.Scheduled.Format(time.DateOnly)] = r
 	}
@@ -168,7 +168,7 @@ func checkReferences(t *testing.T, h history, _ *time.Location) {
 			t.Fatalf("%s refers to %q, no earlier arrival at its station", r.ID, r.TrainID)
 		}
 		if r.Validations+r.Rejected > a.Passengers || r.Exited > a.Passengers {
-			t.Fatalf("%+v counts more than the train's %d passengers", r, a.Passengers)
+			t.Fatalf("%+v counts more than the train's %d passengers", *r, a.Passengers)
 		}
 		brought[r.TrainID]++
 	}
@@ -178,7 +178,7 @@ func checkReferences(t *testing.T, h history, _ *time.Location) {
 		}
 		d, ok := departed[a.Station+a.TrainNumber+a.Scheduled.Format(time.DateOnly)]
 		if !ok || !d.Timestamp.After(a.Timestamp) || d.WagonCount != a.WagonCount || d.DockNumber != a.DockNumber || d.Direction != a.Direction {
-			t.Fatalf("%+v departs as %+v", a, d)
+			t.Fatalf("%+v departs as %+v", *a, d)
 		}
 	}
 	if a, d := len(h.byTopic["train_arrivals"]), len(h.byTopic["train_departures"]); a != d {
@@ -188,7 +188,7 @@ func checkReferences(t *testing.T, h history, _ *time.Location) {
 
 // The same train is as long at every station, and about as late.
 func checkTrains(t *testing.T, h history, _ *time.Location) {
-	trains := map[string][]record{}
+	trains := map[string][]*record{}
 	for _, a := range h.byTopic["train_arrivals"] {
 		run := a.TrainNumber + a.Scheduled.Format(time.DateOnly)
 		trains[run] = append(trains[run], a)
@@ -201,7 +201,7 @@ func checkTrains(t *testing.T, h history, _ *time.Location) {
 		for _, a := range calls {
 			difference := a.Timestamp.Sub(a.Scheduled) - calls[0].Timestamp.Sub(calls[0].Scheduled)
 			if a.WagonCount != calls[0].WagonCount || difference.Abs() > 100*time.Second {
-				t.Fatalf("train %s is not the same at its stations: %+v", run, calls)
+				t.Fatalf("train %s is not the same at its stations: %+v and %+v", run, *calls[0], *a)
 			}
 		}
 	}
@@ -211,7 +211,7 @@ func checkTrains(t *testing.T, h history, _ *time.Location) {
 }
 
 // mean of f over records, which must be within five standard errors of want.
-func checkMean(t *testing.T, what string, want float64, records []record, f func(record) float64) {
+func checkMean(t *testing.T, what string, want float64, records []*record, f func(*record) float64) {
 	t.Helper()
 	sum, squares := 0.0, 0.0
 	for _, r := range records {
@@ -239,35 +239,30 @@ func checkShare(t *testing.T, what string, want float64, successes, trials int) 
 func TestNetwork_TroublesInAHundredDays(t *testing.T) {
 	t.Parallel()
 	const count = 100
-	events := map[string]int{}
-	for _, step := range days(simulator.New(simulator.Config{Seed: 4, Start: sunday(time.UTC)}), count) {
-		for _, e := range step {
-			events[e.Topic]++
-		}
-	}
+	events := countDays(simulator.New(simulator.Config{Seed: 4, Start: sunday(time.UTC)}), count)
 	const chances = count * 203 * 4
 	checkShare(t, "incidents in a step", 0.005, events["incidents"], chances)
 	checkShare(t, "equipment failures in a step", 0.01, events["equipment_failures"], chances)
 }
 
 func checkRates(t *testing.T, h history, location *time.Location) {
-	duration := func(r record) float64 { return r.Duration }
+	duration := func(r *record) float64 { return r.Duration }
 	checkMean(t, "duration of incidents", 60, h.byTopic["incidents"], duration)
 	checkMean(t, "duration of failures", 30, h.byTopic["equipment_failures"], duration)
 
 	quiet, rush := split(h.byTopic["train_arrivals"], location)
-	passengers := func(r record) float64 { return float64(r.Passengers) }
+	passengers := func(r *record) float64 { return float64(r.Passengers) }
 	checkMean(t, "passengers", 20, quiet, passengers)
 	checkMean(t, "passengers in peak hours", 50, rush, passengers)
-	checkMean(t, "variance of passengers", 20, quiet, func(r record) float64 { return (passengers(r) - 20) * (passengers(r) - 20) })
-	checkMean(t, "accepted tickets", 0, h.byTopic["ticket_validations"], func(r record) float64 {
+	checkMean(t, "variance of passengers", 20, quiet, func(r *record) float64 { return (passengers(r) - 20) * (passengers(r) - 20) })
+	checkMean(t, "accepted tickets", 0, h.byTopic["ticket_validations"], func(r *record) float64 {
 		return float64(r.Validations) - 0.9*float64(h.byID[r.TrainID].Passengers)
 	})
-	checkMean(t, "rejected tickets", 0, h.byTopic["ticket_validations"], func(r record) float64 {
+	checkMean(t, "rejected tickets", 0, h.byTopic["ticket_validations"], func(r *record) float64 {
 		return float64(r.Rejected) - 0.03*float64(h.byID[r.TrainID].Passengers)
 	})
-	checkMean(t, "waiting time", 5, h.byTopic["passenger_flow"], func(r record) float64 { return r.WaitingTime })
-	checkMean(t, "ticket check", 2, h.byTopic["passenger_flow"], func(r record) float64 { return r.TicketCheckTime })
+	checkMean(t, "waiting time", 5, h.byTopic["passenger_flow"], func(r *record) float64 { return r.WaitingTime })
+	checkMean(t, "ticket check", 2, h.byTopic["passenger_flow"], func(r *record) float64 { return r.TicketCheckTime })
 
 	perHour := float64(len(rush)) / 4 / (float64(len(quiet)) / (16 + 55.0/60 - 4))
 	if perHour < 1.9 || perHour > 2.1 {
@@ -275,7 +270,7 @@ func checkRates(t *testing.T, h history, location *time.Location) {
 	}
 }
 
-func split(records []record, location *time.Location) (quiet, rush []record) {
+func split(records []*record, location *time.Location) (quiet, rush []*record) {
 	for _, r := range records {
 		if slices.Contains([]int{7, 8, 17, 18}, r.Timestamp.In(location).Hour()) {
 			rush = append(rush, r)
@@ -307,7 +302,7 @@ func checkPunctuality(t *testing.T, h history, _ *time.Location) {
 }
 
 // values counts the distinct values of a field, "" left out.
-func values(records []record, field func(record) string) map[string]int {
+func values(records []*record, field func(*record) string) map[string]int {
 	counts := map[string]int{}
 	for _, r := range records {
 		if v := field(r); v != "" {
@@ -330,19 +325,19 @@ func checkValues(t *testing.T, h history, _ *time.Location) {
 	}
 	table := []struct {
 		topic string
-		field func(record) string
+		field func(*record) string
 		want  []string
 	}{
-		{"incidents", func(r record) string { return r.Type }, []string{"suspect package", "Technique"}},
-		{"incidents", func(r record) string { return r.Severity }, []string{"Minor", "Major"}},
-		{"incidents", func(r record) string { return r.Location }, places},
-		{"equipment_failures", func(r record) string { return r.Equipment }, []string{"validator", "escalator", "notice board"}},
-		{"equipment_failures", func(r record) string { return r.Location }, places},
-		{"train_arrivals", func(r record) string { return r.Station }, []string{"Station A", "Station B", "Station C", "Station D"}},
-		{"train_arrivals", func(r record) string { return r.Direction }, []string{"North", "South", "East", "West"}},
-		{"train_arrivals", func(r record) string { return fmt.Sprint(r.DockNumber) }, number(1, 5)},
-		{"train_arrivals", func(r record) string { return fmt.Sprint(r.WagonCount) }, number(4, 10)},
-		{"passenger_flow", func(r record) string { return r.Zone }, places},
+		{"incidents", func(r *record) string { return r.Type }, []string{"suspect package", "Technique"}},
+		{"incidents", func(r *record) string { return r.Severity }, []string{"Minor", "Major"}},
+		{"incidents", func(r *record) string { return r.Location }, places},
+		{"equipment_failures", func(r *record) string { return r.Equipment }, []string{"validator", "escalator", "notice board"}},
+		{"equipment_failures", func(r *record) string { return r.Location }, places},
+		{"train_arrivals", func(r *record) string { return r.Station }, []string{"Station A", "Station B", "Station C", "Station D"}},
+		{"train_arrivals", func(r *record) string { return r.Direction }, []string{"North", "South", "East", "West"}},
+		{"train_arrivals", func(r *record) string { return fmt.Sprint(r.DockNumber) }, number(1, 5)},
+		{"train_arrivals", func(r *record) string { return fmt.Sprint(r.WagonCount) }, number(4, 10)},
+		{"passenger_flow", func(r *record) string { return r.Zone }, places},
 	}
 	for _, row := range table {
 		got := values(h.byTopic[row.topic], row.field)

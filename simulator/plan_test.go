@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,9 +90,9 @@ func TestPlan_IsSimulated(t *testing.T) {
 	if want := 3 * 287; len(steps) != want {
 		t.Errorf("%d steps, want %d", len(steps), want)
 	}
-	hours := map[int]bool{}
-	for _, e := range concat(steps) {
-		row := decodeRow(t, e)
+	hours, decode := map[int]bool{}, newDecoders()
+	for _, e := range slices.Concat(steps...) {
+		row := decode.row(t, e)
 		hours[e.Time.Hour()] = true
 		if e.Topic == "train_arrivals" {
 			station := string(row[1].Text())

@@ -18,11 +18,7 @@ func TestFaults_SequencesAreDecodedAsSingleRecords(t *testing.T) {
 		simulator.New(simulator.Config{Seed: 6, Start: sunday(time.UTC), Lines: 3, Legacy: true}),
 	}
 	faults := simulator.NewFaults(5, 0.4, 0)
-	lasting := map[string]*event.Decoder{}
-	for _, topic := range event.Topics() {
-		schema, _ := event.SchemaOf(topic)
-		lasting[topic] = event.NewDecoder(schema, time.UTC)
-	}
+	lasting := newDecoders()
 	good, bad := 0, 0
 	for range 40 {
 		for _, n := range networks {
@@ -31,7 +27,7 @@ func TestFaults_SequencesAreDecodedAsSingleRecords(t *testing.T) {
 				if len(e.Value) > 10_000 {
 					continue // too_large, which no decoder sees
 				}
-				schema, _ := event.SchemaOf(e.Topic)
+				schema := lasting[e.Topic].schema
 				row, want := make(event.Row, len(schema.Columns)+1), make(event.Row, len(schema.Columns)+1)
 				got, alone := lasting[e.Topic].Decode(row, e.Value, step), event.NewDecoder(schema, time.UTC).Decode(want, e.Value, step)
 				if (got == nil) != (alone == nil) || got != nil && *got != *alone {

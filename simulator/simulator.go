@@ -203,11 +203,13 @@ func (n *Network) nextID(of source) string {
 // step.
 func (n *Network) emit(of source, id string, at time.Time, e any) {
 	kind := reflect.TypeOf(e).Elem()
-	if _, ok := n.layouts[kind]; !ok {
-		n.layouts[kind] = layoutOf(kind, n.legacy)
+	fields, ok := n.layouts[kind]
+	if !ok {
+		fields = layoutOf(kind, n.legacy)
+		n.layouts[kind] = fields
 	}
 	begin := len(n.buffer)
-	n.buffer = n.layouts[kind].encode(n.buffer, reflect.ValueOf(e).Elem())
+	n.buffer = fields.encode(n.buffer, reflect.ValueOf(e).Elem())
 	value := n.buffer[begin:len(n.buffer):len(n.buffer)]
 	n.events = append(n.events, Event{Topic: of.topic, Key: id, Time: at, Value: value})
 }
