@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -12,9 +13,18 @@ import (
 // reference is the Kafka timestamp of the records in these tests.
 var reference = time.Date(2026, 11, 22, 7, 35, 0, 0, time.UTC)
 
+// schemas are those of all topics, made once. Tests only read them.
+var schemas = sync.OnceValue(func() map[string]*Schema {
+	all := map[string]*Schema{}
+	for _, topic := range append(Topics(), CanaryTopic) {
+		all[topic], _ = SchemaOf(topic)
+	}
+	return all
+})
+
 func newDecoder(t testing.TB, topic string, location *time.Location) (*Decoder, Row) {
 	t.Helper()
-	schema, ok := SchemaOf(topic)
+	schema, ok := schemas()[topic]
 	if !ok {
 		t.Fatalf("no topic %s", topic)
 	}

@@ -87,9 +87,11 @@ func (j *Judge) instead(name string) string {
 	return ""
 }
 
+var separators = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
+
 // spelling returns what the spellings of a name have in common.
 func spelling(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(name))
+	return strings.ToLower(separators.Replace(name))
 }
 
 // isNumber reports whether a text is a JSON number.

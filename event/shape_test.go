@@ -110,7 +110,7 @@ type producer struct {
 
 func newProducer(topic string, random *rand.Rand) *producer {
 	p := &producer{style: styles[random.IntN(len(styles))], wrapped: random.IntN(10) == 0, random: random}
-	p.schema, _ = SchemaOf(topic)
+	p.schema = schemas()[topic]
 	for _, c := range p.schema.Columns {
 		p.names = append(p.names, strconv.Quote(c.Name))
 	}

@@ -243,8 +243,15 @@ func TestOffsetAt_AgainstSearch(t *testing.T) {
 	for _, name := range []string{"Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Caracas", "Pacific/Apia", "Antarctica/Troll", "America/Nuuk"} {
 		c := clock{location: location(t, name)}
 		random := rand.New(rand.NewPCG(5, 6))
+		var quiet int64 // before then the offset stays as it is
 		for at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2045; at = at.Add(time.Duration(1+random.IntN(120)) * time.Minute) {
+			if at.Unix() < quiet {
+				continue
+			}
 			if !atTransition(at, c.location) {
+				if _, end := at.In(c.location).ZoneBounds(); !end.IsZero() {
+					quiet = end.Unix() - 26*3600
+				}
 				continue
 			}
 			for _, local := range []int64{at.Unix(), at.Unix() - random.Int64N(36_000)} { // forth and back
@@ -283,8 +290,9 @@ func TestParseDate_AgainstTimePackage(t *testing.T) {
 	c := clock{location: time.UTC}
 	for year := range 10_000 {
 		for month := time.January; month <= time.December; month++ {
-			for _, day := range []int{1, 28, 29, 30, 31} {
-				text := fmt.Sprintf("%04d-%02d-%02dT00:00:00Z", year, month, day)
+			before := fmt.Sprintf("%04d-%02d-", year, month)
+			for _, day := range []string{"01", "28", "29", "30", "31"} {
+				text := before + day + "T00:00:00Z"
 				want, err := time.Parse(time.RFC3339, text)
 				micros, ok := c.parse([]byte(text))
 				if ok != (err == nil) || ok && micros != want.UnixMicro() {
