@@ -3,11 +3,6 @@ locals {
   deployment = jsondecode(file("${path.root}/deployment.json"))
   sources    = jsondecode(file("${path.root}/sources.json"))
 
-  # A topic is what has a table's schema. All but the quarantine's.
-  tables     = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
-  topics     = [for t in local.tables : t if t != "quarantine"]
-  partitions = 6 # of each topic
-
   # The pipeline's own records have a topic and tables of their own.
   canary_topic = "stationflow_canary"
   canary = !var.canary ? null : {

@@ -1,7 +1,14 @@
-# The memory that Cloud Run takes with so many CPUs, in MiB. Fewer than one is
-# for services that handle one request at a time and sleep in between.
-# https://cloud.google.com/run/docs/configuring/services/cpu
+# What validations look at stands beside the variables: local/deploytest runs
+# their tests without what is made from them.
 locals {
+  # A topic is what has a table's schema. All but the quarantine's.
+  tables     = sort([for f in fileset("${path.root}/schemas", "*.json") : trimsuffix(f, ".json")])
+  topics     = [for t in local.tables : t if t != "quarantine"]
+  partitions = 6 # of each topic
+
+  # The memory that Cloud Run takes with so many CPUs, in MiB. Fewer than one is
+  # for services that handle one request at a time and sleep in between.
+  # https://cloud.google.com/run/docs/configuring/services/cpu
   cloud_run_memory = {
     "1" = { least = 512, most = 4096 }
     "2" = { least = 512, most = 8192 }

@@ -21,16 +21,69 @@ func TestTerraform_IsFormattedAndValid(t *testing.T) {
 	}
 }
 
-// Its own tests plan every scenario without providers of the network, and let
-// every validation fail once.
+// Its own tests plan every scenario without providers of the network.
 func TestTerraform_PassesItsOwnTests(t *testing.T) {
 	w := terraformOrSkip(t)
-	out, err := w.terraform("test")
+	files, err := filepath.Glob(filepath.Join(w.folder, "terraform/tests/*.tftest.hcl"))
 	if err != nil {
-		t.Fatal(last(out))
+		t.Fatal(err)
 	}
+	var filters []string
+	for _, file := range files {
+		if name := filepath.Base(file); name != validations {
+			filters = append(filters, "-filter=tests/"+name)
+		}
+	}
+	if len(filters) == 0 || len(filters) != len(files)-1 {
+		t.Fatalf("the tests are %q, want %s and others", files, validations)
+	}
+	w.passes(t, "terraform", filters...)
+}
+
+// validations lets every validation of a variable fail once.
+const validations = "validations.tftest.hcl"
+
+// Validations are judged before anything is planned, and look at variables
+// alone: what is made from these, which takes seconds of a processor for each
+// run, is left out.
+func TestTerraform_ValidationsFailAsTheyShould(t *testing.T) {
+	w := terraformOrSkip(t)
+	for _, pattern := range []string{"variables*.tf", "versions.tf", "schemas/*.json", ".terraform.lock.hcl", "tests/" + validations} {
+		files, err := filepath.Glob(filepath.Join(w.folder, "terraform", pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("there is no %s (%v)", pattern, err)
+		}
+		for _, file := range files {
+			to := strings.Replace(file, filepath.Join(w.folder, "terraform"), filepath.Join(w.folder, "variables"), 1)
+			if err := copyFile(file, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.passes(t, "variables")
+}
+
+// passes runs Terraform's tests in a folder of the workspace.
+func (w *workspace) passes(t *testing.T, folder string, filters ...string) {
+	t.Helper()
+	out, err := w.terraformIn(folder, append([]string{"test", "-no-color"}, filters...)...)
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	t.Log(lines[len(lines)-1])
+	if said := lines[len(lines)-1]; err != nil || !regexp.MustCompile(`^Success! [1-9]\d* passed, 0 failed\.$`).MatchString(said) {
+		t.Fatal(last(out))
+	} else {
+		t.Log(said)
+	}
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o600)
 }
 
 // offline has Terraform apply with providers that create nothing. It cannot

@@ -45,6 +45,8 @@ func main() {
 `
 
 // built tidies the upload, puts a main around it, and returns the program.
+// Compiled in the repository's place, the packages that make build compiled of
+// the same files come from the cache.
 func built(t *testing.T) string {
 	t.Helper()
 	folder := unpacked(t)
@@ -57,8 +59,34 @@ func built(t *testing.T) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(t.TempDir(), "functions")
-	goCommand(t, folder, "build", "-o", program, "./serverless_function_app")
+	goCommand(t, repository, "build", "-overlay", overlay(t, folder), "-o", program, "./serverless_function_app")
 	return program
+}
+
+// overlay has the go command find a folder's files in the repository's place,
+// and none of the repository's own. It returns the file that says so.
+func overlay(t *testing.T, folder string) string {
+	t.Helper()
+	root, err := filepath.Abs(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace := map[string]string{}
+	for _, name := range committed(t) {
+		replace[filepath.Join(root, name)] = "" // is not there
+	}
+	for _, name := range filesBelow(t, folder) {
+		replace[filepath.Join(root, name)] = filepath.Join(folder, name)
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // serve starts the program for one function, as Cloud Run does, and returns

@@ -33,15 +33,17 @@ func goCommand(t *testing.T, folder string, args ...string) string {
 	return string(out)
 }
 
-// zipped makes the upload and returns the path of the zip.
+// zipped makes the upload, once, and returns the path of the zip.
 func zipped(t *testing.T) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "functions.zip")
-	t.Log(strings.TrimSpace(goCommand(t, repository, "run", "./terraform/upload", "-o", file)))
+	file := filepath.Join(shared.folder, "functions.zip")
+	if _, err := os.Stat(file); err != nil {
+		t.Log(strings.TrimSpace(goCommand(t, repository, "run", "./terraform/upload", "-o", file)))
+	}
 	return file
 }
 
-// unpacked makes the upload and returns a folder with its files.
+// unpacked returns a folder of the test's own with the upload's files.
 func unpacked(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -96,26 +98,32 @@ func TestUpload_IsWhatTheFunctionsImport(t *testing.T) {
 	}
 }
 
-// sourceLists has, for each thing that Terraform builds, the patterns in
-// sources.json and the files that they must name.
-func sourceLists(t *testing.T) map[string]struct{ patterns, files []string } {
+// A sourceList has what is built again when it changes: what the patterns of
+// sources.json name, and the files that they must name.
+type sourceList struct {
+	patterns *regexp.Regexp
+	files    []string
+}
+
+// sourceLists has the list of each thing that Terraform builds.
+func sourceLists(t *testing.T) map[string]sourceList {
 	t.Helper()
 	var sources struct{ Functions, Image []string }
 	if err := json.Unmarshal([]byte(read(t, "terraform/sources.json")), &sources); err != nil {
 		t.Fatal(err)
 	}
-	return map[string]struct{ patterns, files []string }{
-		"functions": {sources.Functions, append(sourcesOf(t, "."), "go.mod", "go.sum")},
-		"image": {sources.Image, append(sourcesOf(t, "./bridge/cmd/bridge", "./simulator/cmd/simulator"),
+	return map[string]sourceList{
+		"functions": {expression(sources.Functions), append(sourcesOf(t, "."), "go.mod", "go.sum")},
+		"image": {expression(sources.Image), append(sourcesOf(t, "./bridge/cmd/bridge", "./simulator/cmd/simulator"),
 			".gcloudignore", "go.mod", "go.sum", "bridge/Dockerfile", "cloudbuild.yaml")},
 	}
 }
 
-// watched reports whether Terraform builds again what a list is of when the
+// watches reports whether Terraform builds again what the list is of when the
 // file changes. main.tf leaves tests out.
-func watched(patterns []string, file string) bool {
+func (l sourceList) watches(file string) bool {
 	isTest := strings.HasSuffix(file, "_test.go") || strings.Contains(file, "/testdata/")
-	return !isTest && slices.ContainsFunc(patterns, func(pattern string) bool { return covers(pattern, file) })
+	return !isTest && l.patterns.MatchString(file)
 }
 
 // Terraform builds image and functions again when what they are built from
@@ -124,12 +132,12 @@ func TestSources_AreWhatIsBuilt(t *testing.T) {
 	files := committed(t)
 	for what, list := range sourceLists(t) {
 		for _, file := range list.files {
-			if !watched(list.patterns, file) {
+			if !list.watches(file) {
 				t.Errorf("a change of %s would not build the %s again: add it to terraform/sources.json", file, what)
 			}
 		}
 		for _, file := range files {
-			if watched(list.patterns, file) && !slices.Contains(list.files, file) {
+			if list.watches(file) && !slices.Contains(list.files, file) {
 				t.Errorf("a change of %s would build the %s again, without need: take it out of terraform/sources.json", file, what)
 			}
 		}
@@ -158,7 +166,7 @@ func TestSources_LeaveTheToolOut(t *testing.T) {
 	}
 	for _, file := range tool {
 		for what, list := range lists {
-			if watched(list.patterns, file) {
+			if list.watches(file) {
 				t.Errorf("a change of %s would build the %s again", file, what)
 			}
 		}
@@ -193,9 +201,13 @@ func committed(t *testing.T) []string {
 	return strings.Fields(string(out))
 }
 
-func covers(pattern, file string) bool {
-	expression := strings.NewReplacer(`\*\*`, `.+`, `\*`, `[^/]*`).Replace(regexp.QuoteMeta(pattern))
-	return regexp.MustCompile("^" + expression + "$").MatchString(file)
+// expression matches the files that one of Terraform's patterns names.
+func expression(patterns []string) *regexp.Regexp {
+	var each []string
+	for _, pattern := range patterns {
+		each = append(each, strings.NewReplacer(`\*\*`, `.+`, `\*`, `[^/]*`).Replace(regexp.QuoteMeta(pattern)))
+	}
+	return regexp.MustCompile("^(?:" + strings.Join(each, "|") + ")$")
 }
 
 // sourcesOf lists the module's files that the packages are built from, tests
