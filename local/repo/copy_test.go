@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -99,16 +100,22 @@ func (c *repositoryCopy) changed() []string {
 	return names
 }
 
-// golden returns the folders in these whose tests write their golden files
-// when asked to.
-func (c *repositoryCopy) golden(in ...string) []string {
+// update has the tests below these folders write their golden files. It runs
+// those alone that do: all of them run without -update later, and fail where
+// one that does was missed.
+func (c *repositoryCopy) update(in ...string) {
 	c.t.Helper()
 	search := append([]string{"git", "grep", "-l", `flag.Bool("update"`, "--"}, in...)
-	var folders []string
+	var folders, tests []string
 	for _, name := range strings.Fields(c.run(".", search...)) {
-		folders = append(folders, path.Dir(name))
+		folder := path.Dir(name)
+		writing := updating(c.t, filepath.Join(c.dir, folder))
+		if len(writing) == 0 {
+			c.t.Errorf("no test of %s writes what -update asks for", folder)
+		}
+		folders, tests = append(folders, "./"+folder), append(tests, writing...)
 	}
-	return folders
+	c.run(".", slices.Concat([]string{"go", "test"}, folders, []string{"-run", "^(" + strings.Join(tests, "|") + ")$", "-update"})...)
 }
 
 // run runs a command in a folder of the copy and returns what it prints.
