@@ -109,8 +109,10 @@ func (l *lexer) text() error {
 		l.advance(length)
 		return l.expression(tokenPrintEnd, "}}")
 	}
-	if raw := rawBegin.FindString(rest); raw != "" {
-		return l.raw(raw)
+	if strings.HasPrefix(strings.TrimLeft(rest[2:], "-+\t\n\f\r "), "raw") {
+		if raw := rawBegin.FindString(rest); raw != "" {
+			return l.raw(raw)
+		}
 	}
 	l.add(tokenTagBegin, "")
 	l.advance(length)
@@ -156,6 +158,8 @@ func (l *lexer) skipSpace() {
 func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
 var (
+	// Each is asked only where a text begins as it does: the package regexp takes
+	// time and memory for all of a text before it looks at the first sign.
 	floatForm    = regexp.MustCompile(`^(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?[eE][+\-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)`)
 	intForm      = regexp.MustCompile(`^(?i:0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*)`)
 	stringForm   = regexp.MustCompile(`^(?s:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`)
@@ -204,7 +208,8 @@ func endOfTag(rest, end string) (length int, trim bool) {
 
 func (l *lexer) token(rest string, open *[]byte) error {
 	isAttribute := len(l.tokens) > 0 && l.tokens[len(l.tokens)-1].text == "." && l.tokens[len(l.tokens)-1].kind == tokenOperator
-	if text := floatForm.FindString(rest); text != "" && !isAttribute {
+	isNumber := '0' <= rest[0] && rest[0] <= '9'
+	if text := foundIf(isNumber && !isAttribute, floatForm, rest); text != "" {
 		number, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
 		if err != nil {
 			return l.fail("the number %s is too large", text)
@@ -214,7 +219,7 @@ func (l *lexer) token(rest string, open *[]byte) error {
 		l.advance(len(text))
 		return nil
 	}
-	if text := intForm.FindString(rest); text != "" {
+	if text := foundIf(isNumber, intForm, rest); text != "" {
 		number, err := strconv.ParseInt(strings.ReplaceAll(strings.ToLower(text), "_", ""), 0, 64)
 		if err != nil && strings.Trim(text, "0_") == "" {
 			number, err = 0, nil
@@ -232,7 +237,7 @@ func (l *lexer) token(rest string, open *[]byte) error {
 		l.advance(len(text))
 		return nil
 	}
-	if text := stringForm.FindString(rest); text != "" {
+	if text := foundIf(rest[0] == '\'' || rest[0] == '"', stringForm, rest); text != "" {
 		value, err := unescape(text[1 : len(text)-1])
 		if err != nil {
 			return l.fail("%w", err)
@@ -241,7 +246,7 @@ func (l *lexer) token(rest string, open *[]byte) error {
 		l.advance(len(text))
 		return nil
 	}
-	operator := operatorForm.FindString(rest)
+	operator := operatorForm.FindString(rest[:min(len(rest), 2)])
 	if operator == "" {
 		r, _ := utf8.DecodeRuneInString(rest)
 		return l.fail("unexpected character %q", r)
@@ -252,6 +257,14 @@ func (l *lexer) token(rest string, open *[]byte) error {
 	l.add(tokenOperator, operator)
 	l.advance(len(operator))
 	return nil
+}
+
+// foundIf is what the text begins with of a form, if it can.
+func foundIf(can bool, form *regexp.Regexp, text string) string {
+	if !can {
+		return ""
+	}
+	return form.FindString(text)
 }
 
 // balance keeps the parentheses that are open.

@@ -218,6 +218,9 @@ var (
 	yamlWords = regexp.MustCompile(`^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|=|<<)$`)
 )
 
+// yamlSigns are what numbers and yamlWords begin with. Most texts do not.
+const yamlSigns = "+-.0123456789=<"
+
 // scalarOf is what a plain scalar means in YAML 1.1.
 func scalarOf(text string) (any, error) {
 	if b, ok := yamlBools[text]; ok {
@@ -226,6 +229,8 @@ func scalarOf(text string) (any, error) {
 	switch {
 	case text == "" || text == "~" || text == "null" || text == "Null" || text == "NULL":
 		return nil, nil
+	case strings.IndexByte(yamlSigns, text[0]) < 0:
+		return text, nil
 	case yamlInt.MatchString(text):
 		return sexagesimal(strings.ReplaceAll(text, "_", ""))
 	case yamlFloat.MatchString(text):
@@ -377,10 +382,14 @@ type moments struct{ found ast.Node }
 
 // Visit looks at one node.
 func (m *moments) Visit(node ast.Node) ast.Visitor {
-	if text, ok := node.(*ast.StringNode); ok && !isQuoted(text) && moment.MatchString(text.Value) {
+	if text, ok := node.(*ast.StringNode); ok && !isQuoted(text) && isMoment(text.Value) {
 		m.found = text
 	}
 	return m
+}
+
+func isMoment(text string) bool {
+	return text != "" && '0' <= text[0] && text[0] <= '9' && moment.MatchString(text)
 }
 
 // moment is a date, which is no text in Python, or a time stamp, whose text is
