@@ -15,13 +15,18 @@ const (
 type token struct {
 	kind       tokenKind
 	text       string
-	start, end int // in the text
+	upper      string // of a word
+	start, end int    // in the text
+	length     int    // of a bracket that opens: how many tokens there are up to the one that closes; 0 where none does
 }
+
+// newWord is a keyword or a name.
+func newWord(text string) token { return token{kind: word, text: text, upper: strings.ToUpper(text)} }
 
 // keyword is the token as a keyword compares.
 func (t token) keyword() string {
 	if t.kind == word {
-		return strings.ToUpper(t.text)
+		return t.upper
 	}
 	return t.text
 }
@@ -29,6 +34,7 @@ func (t token) keyword() string {
 // lex cuts GoogleSQL into tokens. What is not closed ends with the text: the emulator will complain.
 func lex(sql string) []token {
 	var tokens []token
+	var open []int // brackets, whichever they are
 	for i := 0; i < len(sql); {
 		end, kind := i+1, punctuation
 		switch c := sql[i]; {
@@ -55,7 +61,17 @@ func lex(sql string) []token {
 				end, kind = afterString(sql, end), literal
 			}
 		}
-		tokens = append(tokens, token{kind: kind, text: sql[i:end], start: i, end: end})
+		t := token{kind: kind, text: sql[i:end], start: i, end: end}
+		switch n := len(open); {
+		case kind == word:
+			t.upper = strings.ToUpper(t.text)
+		case t.text == "(" || t.text == "[":
+			open = append(open, len(tokens))
+		case (t.text == ")" || t.text == "]") && n > 0:
+			tokens[open[n-1]].length = len(tokens) - open[n-1]
+			open = open[:n-1]
+		}
+		tokens = append(tokens, t)
 		i = end
 	}
 	return tokens

@@ -52,6 +52,7 @@ type meter struct {
 type measured struct {
 	table   bigquery.Table
 	columns []string // lower case
+	view    []token  // the query of a view
 	request SizesRequest
 	sizes   Sizes
 	grown   bool // it may have more rows
@@ -113,16 +114,16 @@ func (m *meter) statement(ctx context.Context, project string, q query, s statem
 		m.measure(ctx, known)
 		return known.whole(where)
 	}
-	r := &reads{each: add, whole: whole, view: func(path []string) (string, bool) {
+	r := &reads{each: add, whole: whole, view: func(path []string) ([]token, bool) {
 		ref, ok := locate(project, q, path)
 		if !ok {
-			return "", false
+			return nil, false
 		}
 		known := m.find(ctx, ref)
 		if known == nil || known.table.View == nil {
-			return "", false
+			return nil, false
 		}
-		return known.table.View.Query, true
+		return known.view, true
 	}}
 	r.statement(s, tokens)
 	for _, path := range slices.Sorted(maps.Keys(readings)) {
@@ -184,6 +185,9 @@ func (m *meter) find(ctx context.Context, ref bigquery.TableReference) *measured
 			return nil
 		}
 		found.table.Schema = &bigquery.TableSchema{}
+	}
+	if found.table.View != nil {
+		found.view = lex(found.table.View.Query)
 	}
 	found.request = SizesRequest{Table: storedName(ref)}
 	for _, f := range found.table.Schema.Fields {

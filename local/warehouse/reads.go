@@ -10,7 +10,7 @@ import (
 // for every row. Columns are followed through subqueries, WITH and views by their names. Where the text leaves doubt
 // it says more columns and fewer conditions, never the reverse.
 type reads struct {
-	view  func(path []string) (sql string, ok bool)       // the text of a view, when the path is one
+	view  func(path []string) (query []token, ok bool)    // the query of a view, when the path is one
 	each  func(path []string, n needs, where []condition) // takes what is read of a table
 	whole func(path []string, where []condition) bool     // whether the conditions hold for whole partitions or none of their rows
 	deep  int
@@ -270,6 +270,9 @@ func splitAt(tokens []token, mark string) [][]token {
 
 // closing returns where the bracket that opens at i closes, or the end.
 func closing(tokens []token, i int) int {
+	if i < len(tokens) && tokens[i].length > 0 { // tokens are cut and joined between brackets only
+		return min(i+tokens[i].length, len(tokens))
+	}
 	depth := 0
 	for ; i < len(tokens); i++ {
 		switch tokens[i].text {

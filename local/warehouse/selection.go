@@ -67,8 +67,8 @@ func (r *reads) relation(s *source, in *scope, where []condition) {
 			return
 		}
 	}
-	if sql, ok := r.view(s.path); ok {
-		r.query(lex(sql), s.needs, nil, where)
+	if query, ok := r.view(s.path); ok {
+		r.query(query, s.needs, nil, where)
 		return
 	}
 	r.each(s.path, s.needs, where)

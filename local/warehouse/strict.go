@@ -157,7 +157,7 @@ func (w *strictness) group(tokens []token, open, end int, relation, begins bool)
 	parts, _ := setOperands(inner)
 	switch {
 	case relation && !isQuery && len(parts) == 1:
-		w.clauses(append([]token{{kind: word, text: "FROM"}}, inner...))
+		w.clauses(append([]token{newWord("FROM")}, inner...))
 	case isQuery || len(parts) > 1:
 		w.clauses(inner)
 		if !relation && !begins && tokens[open].text == "(" && w.isValue(tokens, open) && !oneRow(inner) {
