@@ -30,6 +30,9 @@ func Command(self string) cli.Command {
 			if o.Against != "" {
 				return measureAgainst(ctx, self, o, streams)
 			}
+			if o.Rest > 0 {
+				return measureRest(ctx, o, streams)
+			}
 			return measure(ctx, o, streams)
 		},
 	}

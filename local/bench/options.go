@@ -34,6 +34,8 @@ type Options struct {
 	Bill bool          // measure what the local system uses instead of how fast the programs are
 	For  time.Duration // of that
 
+	Rest time.Duration // measure this long what the programs use while nothing comes; 0 for a load
+
 	Programs string // the folder with the programs bridge and functions; no flag
 
 	// tamper, in tests, changes what the sinks hold before it is checked.
@@ -59,6 +61,7 @@ every record they wrote.
 Examples:
   stationflow bench
   stationflow bench --rate 2000 --json result.json
+  stationflow bench --rest 2m
   stationflow bench --sinks lake --against ../before/bin/stationflow
   stationflow bench --peers local/bench/peers --events 1000000 --rounds 5
 
@@ -79,6 +82,7 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	flags.StringVar(&o.Docs, "docs", "", "with --peers: write the table to the page `FILE`, between its markers")
 	flags.BoolVar(&o.Bill, "bill", false, "instead run the local system at --rate, with events of the present hour, and print what\na month of that would cost beside what stationflow cost says")
 	flags.DurationVar(&o.For, "for", 10*time.Minute, "with --bill: measure for `DURATION`, after a minute of warming up")
+	flags.DurationVar(&o.Rest, "rest", 0, "instead send nothing, and measure for `DURATION` what both programs take at rest")
 	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
 	if err := program.Parse(flags, args, output, help); err != nil {
 		return o, err
@@ -104,6 +108,12 @@ func (o *Options) complete() error {
 	}
 	if o.Bill && o.Against != "" {
 		fault("--against compares speed: leave out --bill")
+	}
+	if o.Rest < 0 {
+		fault("--rest is %v: use a duration above 0", o.Rest)
+	}
+	if o.Rest > 0 && (o.Bill || o.Against != "" || o.Peers != "" || o.Rate > 0 || o.Events > 0) {
+		fault("--rest sends nothing: leave out --events, --rate, --bill, --against and --peers")
 	}
 	if o.Against != "" && o.Pairs < 1 {
 		fault("--pairs is %d: use a number above 0", o.Pairs)

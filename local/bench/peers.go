@@ -294,7 +294,7 @@ func (m *meeting) own(ctx context.Context, sent int) (own, bridge Measure, err e
 		return own, bridge, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(r.folder)) }()
-	if err := r.measure(ctx, m.sender, nil); err != nil {
+	if err := r.running(ctx, func() error { return r.watch(ctx, m.sender, nil) }); err != nil {
 		return own, bridge, err
 	}
 	if err := r.check(); err != nil {

@@ -28,6 +28,8 @@ const patience = time.Minute
 // topic has so many partitions.
 const probePartition = 999_999
 
+const megabyte = 1e6
+
 // A run is one measurement on its way.
 type run struct {
 	options Options
@@ -90,7 +92,7 @@ func (r *run) do(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.measure(ctx, sender, paced); err != nil {
+	if err := r.running(ctx, func() error { return r.watch(ctx, sender, paced) }); err != nil {
 		return err
 	}
 	if r.options.tamper != nil {
@@ -102,8 +104,8 @@ func (r *run) do(ctx context.Context) (err error) {
 	return r.check()
 }
 
-// measure has both programs process all events, and ends them.
-func (r *run) measure(ctx context.Context, sender *sender, paced []message) (err error) {
+// running does something while both programs run, between sinks of their own.
+func (r *run) running(ctx context.Context, do func() error) (err error) {
 	if r.lake, err = startLake(filepath.Join(r.folder, "lake")); err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func (r *run) measure(ctx context.Context, sender *sender, paced []message) (err
 		return err
 	}
 	defer r.bridge.stop()
-	return r.watch(ctx, sender, paced)
+	return do()
 }
 
 // watch follows the measured time from the bridge's start to the last batch.
@@ -181,7 +183,6 @@ func (r *run) account(before usage) error {
 	if err != nil {
 		return err
 	}
-	const megabyte = 1e6
 	s := &r.result
 	s.BridgeCPUS, s.FunctionsCPUS = bridge.cpu.Seconds(), (functions.cpu - before.cpu).Seconds()
 	s.CPUS = s.BridgeCPUS + s.FunctionsCPUS
