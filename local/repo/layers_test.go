@@ -20,6 +20,7 @@ var layers = []struct {
 	name    string
 	folders []string
 }{
+	{"what knows nothing of the others", []string{"internal/spare"}},
 	{"what the stages agree on", []string{"batch", "event", "dbt", "sql", "terraform"}},
 	{"what several of them need", []string{"internal"}},
 	{"the stages", []string{"bridge", "functions/alert", "functions/audit", "functions/compact", "functions/ingest", "functions/page", "functions/scale", "functions/transform", "simulator"}},
@@ -97,6 +98,8 @@ func TestRunsUp(t *testing.T) {
 		{"functions/alert", "functions/ingest/lake", true},
 		{"functions/elsewhere", "event", true},
 		{"event", "internal/env", true},
+		{"batch", "internal/spare", false},
+		{"internal/spare", "batch", true},
 		{"local/system", ".", false},
 		{"cmd/cli", "local/system", true},
 		{"new", "event", true},
