@@ -57,7 +57,7 @@ func runRest(ctx context.Context, o Options, getenv func(string) string, progres
 	defer r.broker.Close()
 	r.ledger = newLedger(r.broker.topicIDs, r.broker.first, 0)
 	err = r.running(ctx, func() error {
-		if _, err := r.joined(ctx); err != nil {
+		if err := r.joined(ctx); err != nil {
 			return err
 		}
 		rest, err = r.rest(ctx)

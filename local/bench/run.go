@@ -140,7 +140,7 @@ func (r *run) watch(ctx context.Context, sender *sender, paced []message) error 
 	if err != nil {
 		return err
 	}
-	if _, err := r.joined(ctx); err != nil {
+	if err := r.joined(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -323,18 +323,19 @@ func (r *run) status(ctx context.Context) (now bridge.Snapshot, err error) {
 }
 
 // joined waits until the bridge is in its group.
-func (r *run) joined(ctx context.Context) (now bridge.Snapshot, err error) {
+func (r *run) joined(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		if now, err = r.status(ctx); err == nil && now.Joined {
-			return now, nil
+		now, err := r.status(ctx)
+		if err == nil && now.Joined {
+			return nil
 		}
 		select {
 		case <-r.bridge.ended:
-			return now, fmt.Errorf("the bridge ended:\n%s", r.bridge.log())
+			return fmt.Errorf("the bridge ended:\n%s", r.bridge.log())
 		case <-ctx.Done():
-			return now, fmt.Errorf("waiting for the bridge to join its group: %w\n%s", ctx.Err(), r.bridge.log())
+			return fmt.Errorf("waiting for the bridge to join its group: %w\n%s", ctx.Err(), r.bridge.log())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
