@@ -135,6 +135,10 @@ func (b *Bridge) Run(ctx context.Context) (err error) {
 	return err
 }
 
+// maxSpares bounds how many encoders wait to be used again: as many as a busy
+// topic has on their way, with one that is filled.
+const maxSpares = 8
+
 // encoder returns an empty one, with memory for at most so many bytes.
 func (b *Bridge) encoder(most int) *batch.Encoder {
 	e := b.encoders.Take()

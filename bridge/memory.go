@@ -1,8 +1,6 @@
 package bridge
 
-import (
-	"sync"
-)
+import "sync"
 
 // A memory is what all batches of a session may take, open and on their way.
 // Half of it is taken as there is need. The other half is for those that find
@@ -56,7 +54,3 @@ func (m *memory) more() <-chan struct{} {
 	defer m.mu.Unlock()
 	return m.freed
 }
-
-// maxSpares bounds how many encoders wait to be used again: as many as a busy
-// topic has on their way, with one that is filled.
-const maxSpares = 8

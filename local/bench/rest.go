@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/stationflow/stationflow/cmd/cli"
@@ -104,15 +103,12 @@ func (r *run) rest(ctx context.Context) (rest Rest, err error) {
 
 // print writes the result for people.
 func (r *Rest) print(out io.Writer) {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(table, "  %s\t"+format+"\n", append([]any{name}, args...)...)
-	}
+	row, flush := rows(out)
+	defer flush()
 	row("machine", "%d cores, %s, %s", r.Machine.Cores, r.Machine.Model, r.Machine.Go)
 	row("sinks", "%s", r.Sinks)
 	row("watched", "%.0f s while nothing came", r.Seconds)
 	row("bridge", "%.2f %% of a core, %.0f MB at most since its start", 100*r.BridgeShare, r.BridgeRSSMB)
 	row("functions", "%.2f %% of a core, %.0f MB at most since their start", 100*r.FunctionsShare, r.FunctionsRSSMB)
 	row("cold start", "%.0f ms to the functions' first answer", r.ColdStartMS)
-	_ = table.Flush()
 }

@@ -111,10 +111,8 @@ func saveJSON(path string, result any) error {
 
 // print writes the result for people.
 func (r *Result) print(out io.Writer) {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(table, "  %s\t"+format+"\n", append([]any{name}, args...)...)
-	}
+	row, flush := rows(out)
+	defer flush()
 	mode := "a backlog, read as fast as possible"
 	if r.Rate > 0 {
 		mode = fmt.Sprintf("%d a second, sent while they are read", r.Rate)
@@ -137,5 +135,13 @@ func (r *Result) print(out io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
 		row(name, "%s", r.Settings[name])
 	}
-	_ = table.Flush()
+}
+
+// rows returns what writes a row of a table with two columns, and what ends the
+// table.
+func rows(out io.Writer) (row func(name, format string, args ...any), flush func()) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	return func(name, format string, args ...any) {
+		fmt.Fprintf(table, "  %s\t"+format+"\n", append([]any{name}, args...)...)
+	}, func() { _ = table.Flush() }
 }
