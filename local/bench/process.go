@@ -102,6 +102,7 @@ func (p *process) lifetimeCPU() time.Duration {
 type usage struct {
 	cpu     time.Duration // user and system
 	peakRSS int64         // bytes
+	fileRSS int64         // bytes of files that are mapped now: the program's own code and constants
 }
 
 // clockTicks is the unit of times in /proc, USER_HZ, on every architecture
@@ -142,10 +143,18 @@ func usageOf(pid int) (u usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	if _, err := fmt.Sscanf(rest, "%d kB", &u.peakRSS); err != nil {
-		return u, fmt.Errorf("no peak of its memory: %w", err)
+	if u.peakRSS, err = memory(status, "VmHWM:"); err != nil {
+		return u, err
 	}
-	u.peakRSS *= 1024
-	return u, nil
+	u.fileRSS, err = memory(status, "RssFile:")
+	return u, err
+}
+
+// memory is a size of proc_pid_status(5), in bytes.
+func memory(status []byte, name string) (n int64, err error) {
+	_, rest, _ := strings.Cut(string(status), name)
+	if _, err := fmt.Sscanf(rest, "%d kB", &n); err != nil {
+		return 0, fmt.Errorf("no %s of its memory: %w", strings.TrimSuffix(name, ":"), err)
+	}
+	return n * 1024, nil
 }

@@ -21,9 +21,12 @@ type Rest struct {
 	FunctionsShare float64 `json:"functions_core_share"`
 	BridgeRSSMB    float64 `json:"bridge_peak_rss_mb"` // since their start, in 10^6 bytes
 	FunctionsRSSMB float64 `json:"functions_peak_rss_mb"`
-	ColdStartMS    float64 `json:"cold_start_ms"` // from the start of the functions' process to its first 2xx
-	Sinks          string  `json:"sinks"`
-	Machine        Machine `json:"machine"`
+	// Pages of the programs' files, which the machine has once for all processes, at the end.
+	BridgeFileMB    float64 `json:"bridge_file_rss_mb"`
+	FunctionsFileMB float64 `json:"functions_file_rss_mb"`
+	ColdStartMS     float64 `json:"cold_start_ms"` // from the start of the functions' process to its first 2xx
+	Sinks           string  `json:"sinks"`
+	Machine         Machine `json:"machine"`
 }
 
 // settle is how long the programs have after the bridge's joining, before they
@@ -90,14 +93,16 @@ func (r *run) rest(ctx context.Context) (rest Rest, err error) {
 	functionsAfter, err := r.functions.usage()
 	took := time.Since(began)
 	return Rest{
-		Seconds:        took.Seconds(),
-		BridgeShare:    (bridgeAfter.cpu - bridge.cpu).Seconds() / took.Seconds(),
-		FunctionsShare: (functionsAfter.cpu - functions.cpu).Seconds() / took.Seconds(),
-		BridgeRSSMB:    float64(bridgeAfter.peakRSS) / megabyte,
-		FunctionsRSSMB: float64(functionsAfter.peakRSS) / megabyte,
-		ColdStartMS:    r.result.ColdStartMS,
-		Sinks:          r.options.Sinks,
-		Machine:        thisMachine(),
+		Seconds:         took.Seconds(),
+		BridgeShare:     (bridgeAfter.cpu - bridge.cpu).Seconds() / took.Seconds(),
+		FunctionsShare:  (functionsAfter.cpu - functions.cpu).Seconds() / took.Seconds(),
+		BridgeRSSMB:     float64(bridgeAfter.peakRSS) / megabyte,
+		FunctionsRSSMB:  float64(functionsAfter.peakRSS) / megabyte,
+		BridgeFileMB:    float64(bridgeAfter.fileRSS) / megabyte,
+		FunctionsFileMB: float64(functionsAfter.fileRSS) / megabyte,
+		ColdStartMS:     r.result.ColdStartMS,
+		Sinks:           r.options.Sinks,
+		Machine:         thisMachine(),
 	}, err
 }
 
@@ -108,7 +113,7 @@ func (r *Rest) print(out io.Writer) {
 	row("machine", "%d cores, %s, %s", r.Machine.Cores, r.Machine.Model, r.Machine.Go)
 	row("sinks", "%s", r.Sinks)
 	row("watched", "%.0f s while nothing came", r.Seconds)
-	row("bridge", "%.2f %% of a core, %.0f MB at most since its start", 100*r.BridgeShare, r.BridgeRSSMB)
-	row("functions", "%.2f %% of a core, %.0f MB at most since their start", 100*r.FunctionsShare, r.FunctionsRSSMB)
+	row("bridge", "%.2f %% of a core, %.0f MB at most since its start, %.0f of them its program", 100*r.BridgeShare, r.BridgeRSSMB, r.BridgeFileMB)
+	row("functions", "%.2f %% of a core, %.0f MB at most since their start, %.0f of them their program", 100*r.FunctionsShare, r.FunctionsRSSMB, r.FunctionsFileMB)
 	row("cold start", "%.0f ms to the functions' first answer", r.ColdStartMS)
 }

@@ -38,6 +38,9 @@ func TestRest_MeasuresBothPrograms(t *testing.T) {
 	if rest.Seconds < 1 || rest.BridgeRSSMB < 1 || rest.FunctionsRSSMB < 1 || rest.ColdStartMS <= 0 || rest.Sinks != lakeAndWarehouse {
 		t.Errorf("%+v", rest)
 	}
+	if rest.BridgeFileMB < 1 || rest.BridgeFileMB > rest.BridgeRSSMB || rest.FunctionsFileMB < 1 || rest.FunctionsFileMB > rest.FunctionsRSSMB {
+		t.Errorf("memory of the programs' files: %+v", rest)
+	}
 	if rest.BridgeShare < 0 || rest.BridgeShare > 1 || rest.FunctionsShare < 0 || rest.FunctionsShare > 1 {
 		t.Errorf("shares of a core: %+v", rest)
 	}
