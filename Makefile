@@ -14,7 +14,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 LONG = ^(TestFaults_|TestWalk_|TestDeploy_|TestIdle_IsDecided|TestFrozen|TestClosingSum|TestSleepLong_|TestMemory_|TestTables_|TestPublic_|TestGenerated_)
 
 # Packages that link the emulator, which the race detector would take too long
-# to compile.
+# to compile, and e2e, whose system runs in programs of its own.
 EMULATED = -e /engine -e /cmd/ -e /e2e
 
 # Many tests wait for others' clocks: two packages more than there are cores.

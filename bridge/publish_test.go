@@ -156,7 +156,8 @@ func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {
 			t.Errorf("the other partition waited %v", time.Since(began))
 		}
 		held.Wait()
-		if len(at) != 3 || at[1] < 40*time.Second || at[2] < 40*time.Second || at[2] > 45*time.Second {
+		// The second three may leave in two batches: the first three are drained meanwhile.
+		if len(at) < 3 || at[0] != 0 || at[1] < 40*time.Second || at[len(at)-1] > 45*time.Second {
 			t.Errorf("the attempts came after %v", at)
 		}
 	})
