@@ -41,6 +41,7 @@ type gatherer struct {
 	mu         sync.Mutex
 	open, kept gathering
 	full       bool               // open has to leave in all lanes
+	usual      int                // the size of the batch that was open before, in bytes
 	places     map[batch.Lane]int // that are taken, by lane
 	through    throughput         // batches that the transport has taken
 	changed    chan struct{}      // closed when something has left or landed
@@ -129,10 +130,22 @@ func (g *gatherer) begin(p *partition, r *batch.Record, size int) verdict {
 		g.open.leave() // nothing was taken yet
 		return v
 	}
+	g.foresee()
 	age := g.bridge.config.BatchAge
 	g.open.begin(encoder, time.Now(), age, func() { g.aged(&g.open, age) })
 	g.open.links = g.bridge.newLinks()
 	return gathered
+}
+
+// foresee makes room at once for as much as the batch before held, and a little
+// more, if there is memory: a batch that grows by steps is copied with each.
+func (g *gatherer) foresee() {
+	room := g.open.encoder.Room()
+	wanted := min(g.usual+g.usual/32, g.bridge.config.BatchBytes)
+	if wanted > room && g.memory.take(int64(wanted-room)) {
+		g.open.encoder.Grow(wanted)
+		g.open.taken += int64(wanted - room)
+	}
 }
 
 // grow makes room in the open batch for so many bytes, of which the last one
@@ -238,7 +251,7 @@ func (g *gatherer) keep() bool {
 // leave empties the open batch or what is kept, and returns it.
 func (g *gatherer) leave(from *gathering) gathering {
 	if from == &g.open {
-		g.full = false
+		g.full, g.usual = false, from.encoder.Size()
 		for _, r := range from.runs {
 			r.of.openTimestamp.Store(-1)
 		}

@@ -210,6 +210,35 @@ func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 
 // What the bridge itself costs a record: from a fetch's batches to
 // published batches of 5,000.
+// A batch has room at once for as much as the one before held, unless that is
+// others' memory; all of it is given back.
+func TestGatherer_MakesRoomForWhatIsUsual(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		arrive := make(chan struct{})
+		c := testClaim(t, nil, sink(func(cloudevents.Event) error { <-arrive; return nil }))
+		g := c.gatherer
+		for offset := range int64(100) {
+			c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat([]byte("x"), 3000)})
+		}
+		usual := g.open.encoder.Size()
+		c.leave()
+		if short {
+			g.memory.common = 0
+		}
+		c.add(&sarama.ConsumerMessage{Offset: 100, Timestamp: time.Now(), Value: []byte("x")})
+		room := g.open.encoder.Room()
+		if room >= usual == short || g.open.taken != int64(room) {
+			t.Errorf("memory short %t: behind a batch of %d bytes the next has room for %d, and has taken %d", short, usual, room, g.open.taken)
+		}
+		close(arrive)
+		c.leave()
+		c.drain()
+		if g.memory.taken != 0 {
+			t.Errorf("memory short %t: %d bytes were never given back", short, g.memory.taken)
+		}
+	}
+}
+
 func BenchmarkGatherer(b *testing.B) {
 	c := testClaim(b, func(c *Config) { c.MemoryBytes, c.Transport = 256<<20, "" }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)
