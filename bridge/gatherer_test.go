@@ -208,8 +208,6 @@ func TestGatherer_StopsBeforeARecordItCannotCarry(t *testing.T) {
 	}
 }
 
-// What the bridge itself costs a record: from a fetch's batches to
-// published batches of 5,000.
 // A batch has room at once for as much as the one before held, unless that is
 // others' memory; all of it is given back.
 func TestGatherer_MakesRoomForWhatIsUsual(t *testing.T) {
@@ -239,6 +237,8 @@ func TestGatherer_MakesRoomForWhatIsUsual(t *testing.T) {
 	}
 }
 
+// What the bridge itself costs a record: from a fetch's batches to
+// published batches of 5,000.
 func BenchmarkGatherer(b *testing.B) {
 	c := testClaim(b, func(c *Config) { c.MemoryBytes, c.Transport = 256<<20, "" }, sink(func(cloudevents.Event) error { return nil }))
 	value := bytes.Repeat([]byte("v"), 220)

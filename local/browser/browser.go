@@ -38,9 +38,10 @@ func OpenAfter(t testing.TB, prepare func(), url string, options ...string) *htm
 
 // unpainted lets Chromium draw nothing that it is not asked for. Without it the
 // frames of 9 s of virtual time are drawn as fast as they can be, and where other
-// programs want the same two cores, the page's scripts get no turn: of three
-// Chromium 156 beside three busy loops, none ended within three minutes, and with
-// it each did in 5 to 7 seconds. A screenshot cannot be taken with it.
+// programs want the same two cores, the page's scripts get no turn: of six
+// Chromium 156, three at a time beside three busy loops, one ended within three
+// minutes, and with it each did in 5 to 7 seconds. A screenshot cannot be taken
+// with it.
 const unpainted = "--disable-threaded-compositing"
 
 // Screenshot writes what a page looks like to a PNG file. Otherwise it is like
