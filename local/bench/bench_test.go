@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,7 @@ func TestRun_CountsEveryRecordAndMeasures(t *testing.T) {
 		"backlog into lake and warehouse": {Events: 20_000, Sinks: lakeAndWarehouse},
 		"backlog into the lake":           {Events: 20_000, Sinks: lakeOnly},
 		"at a rate":                       {Events: 4_000, Sinks: lakeAndWarehouse, Rate: 2_000},
+		"by three instances":              {Events: 16_000, Sinks: lakeAndWarehouse, Rate: 2_000, Instances: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, table, err := measured(t, o)
@@ -86,6 +88,10 @@ func TestRun_CountsEveryRecordAndMeasures(t *testing.T) {
 			}
 			if o.Rate > 0 && r.WallS < 1.5 {
 				t.Errorf("%d events at %d a second took %v s", o.Events, o.Rate, r.WallS)
+			}
+			working := slices.DeleteFunc(slices.Clone(r.InstanceBatches), func(batches int64) bool { return batches == 0 })
+			if r.Instances != max(1, o.Instances) || len(working) != r.Instances || strings.Contains(table, "bridges in one group") != (o.Instances > 1) {
+				t.Errorf("%d instances, of which %d sent batches, want %d:\n%s", r.Instances, len(working), o.Instances, table)
 			}
 			if !strings.Contains(table, "events a CPU second") {
 				t.Errorf("the table is\n%s", table)
@@ -176,6 +182,10 @@ func TestParseOptions(t *testing.T) {
 		"a rate":       {"--rate 500 --sinks lake", Options{Events: 15_000, Sinks: lakeOnly, Rate: 500}, ""},
 		"everything":   {"--events 7 --kafka h:1 --json f", Options{Events: 7, Sinks: lakeAndWarehouse, Kafka: "h:1", JSON: "f"}, ""},
 		"two faults":   {"--events -1 --sinks sea", Options{}, "--events is -1: use a number above 0\n--sinks is \"sea\": use lake or lake,warehouse"},
+		"instances":    {"--instances 6", Options{Events: defaultEvents, Sinks: lakeAndWarehouse, Instances: 6}, ""},
+		"too many":     {"--instances 7", Options{}, "--instances is 7: use a number from 1 to 6"},
+		"a negative":   {"--instances -1", Options{}, "--instances is -1: use a number from 1 to 6"},
+		"at rest":      {"--instances 2 --rest 1m", Options{}, "--instances is for a load: leave out --rest, --bill, --against and --peers"},
 		"no port":      {"--kafka h", Options{}, `--kafka is "h": use HOST:PORT`},
 		"an argument":  {"fast", Options{}, "flags only"},
 		"no such flag": {"--foo", Options{}, "not defined: --foo: see stationflow bench --help"},
@@ -192,7 +202,7 @@ func TestParseOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 			o.tamper, test.want.tamper = nil, nil
-			if o.Events != test.want.Events || o.Sinks != test.want.Sinks || o.Rate != test.want.Rate || o.Kafka != test.want.Kafka || o.JSON != test.want.JSON {
+			if o.Events != test.want.Events || o.Sinks != test.want.Sinks || o.Rate != test.want.Rate || o.Kafka != test.want.Kafka || o.JSON != test.want.JSON || o.Instances != max(1, test.want.Instances) {
 				t.Errorf("got %+v, want %+v", o, test.want)
 			}
 		})

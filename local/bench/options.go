@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stationflow/stationflow/internal/kafka"
 	"github.com/stationflow/stationflow/internal/program"
 )
 
@@ -23,6 +24,8 @@ type Options struct {
 	Kafka  string // bootstrap server of a broker to use; "" starts one
 	Rate   int    // events a second, sent while they are read; 0 reads a backlog
 	JSON   string // file to write the result to; "" writes none
+
+	Instances int // bridges in one consumer group, each with functions of its own; 0 is 1
 
 	Against string // another build's bin/stationflow, or a result, to compare with
 	Pairs   int    // of runs, with Against
@@ -48,6 +51,9 @@ const (
 	lakeAndWarehouse = "lake,warehouse"
 )
 
+// maxInstances is how many bridges have a partition of each topic.
+const maxInstances = kafka.Partitions
+
 const (
 	defaultEvents  = 2_000_000
 	defaultSeconds = 30 // of events at a rate
@@ -62,6 +68,7 @@ Examples:
   stationflow bench
   stationflow bench --rate 2000 --json result.json
   stationflow bench --rest 2m
+  stationflow bench --instances 4
   stationflow bench --sinks lake --against ../before/bin/stationflow
   stationflow bench --peers local/bench/peers --events 1000000 --rounds 5
 
@@ -83,6 +90,7 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	flags.BoolVar(&o.Bill, "bill", false, "instead run the local system at --rate, with events of the present hour, and print what\na month of that would cost beside what stationflow cost says")
 	flags.DurationVar(&o.For, "for", 10*time.Minute, "with --bill: measure for `DURATION`, after a minute of warming up")
 	flags.DurationVar(&o.Rest, "rest", 0, "instead send nothing, and measure for `DURATION` what both programs take at rest")
+	flags.IntVar(&o.Instances, "instances", 1, "run `N` bridges in one consumer group, each with functions of its own")
 	flags.StringVar(&o.JSON, "json", "", "write the result to `FILE` as JSON")
 	if err := program.Parse(flags, args, output, help); err != nil {
 		return o, err
@@ -102,6 +110,12 @@ func (o *Options) complete() error {
 	}
 	if o.Rate < 0 || o.Rate > 1_000_000 {
 		fault("--rate is %d: use a number from 1 to 1000000, or leave it out", o.Rate)
+	}
+	if o.Instances < 0 || o.Instances > maxInstances {
+		fault("--instances is %d: use a number from 1 to %d", o.Instances, maxInstances)
+	}
+	if o.Instances > 1 && (o.Bill || o.Against != "" || o.Peers != "" || o.Rest > 0) {
+		fault("--instances is for a load: leave out --rest, --bill, --against and --peers")
 	}
 	if o.Bill && o.For < 2*time.Minute {
 		fault("--for is %v: use 2m at least, for a transform runs once a minute", o.For)

@@ -301,8 +301,8 @@ func (m *meeting) own(ctx context.Context, sent int) (own, bridge Measure, err e
 		return own, bridge, err
 	}
 	s := r.result
-	own = Measure{CPUS: s.LifetimeCPUS, WallS: r.ledger.last.Sub(r.functions.started).Seconds(),
+	own = Measure{CPUS: s.LifetimeCPUS, WallS: r.ledger.last.Sub(r.instances[0].functions.started).Seconds(),
 		PeakRSSMB: s.BridgePeakRSSMB + s.FunctionsPeakRSSMB, ParquetBytes: s.ParquetBytes}
-	bridge = Measure{CPUS: r.bridge.lifetimeCPU().Seconds(), WallS: own.WallS, PeakRSSMB: s.BridgePeakRSSMB}
+	bridge = Measure{CPUS: r.lifetimeCPU(theBridge).Seconds(), WallS: own.WallS, PeakRSSMB: s.BridgePeakRSSMB}
 	return own, bridge, nil
 }

@@ -74,11 +74,11 @@ func (r *run) rest(ctx context.Context) (rest Rest, err error) {
 		return rest, err
 	}
 	began := time.Now()
-	bridge, err := r.bridge.usage()
+	bridge, err := r.usage(theBridge)
 	if err != nil {
 		return rest, err
 	}
-	functions, err := r.functions.usage()
+	functions, err := r.usage(theFunctions)
 	if err != nil {
 		return rest, err
 	}
@@ -86,11 +86,11 @@ func (r *run) rest(ctx context.Context) (rest Rest, err error) {
 	if err := pause.For(ctx, r.options.Rest); err != nil {
 		return rest, err
 	}
-	bridgeAfter, err := r.bridge.usage()
+	bridgeAfter, err := r.usage(theBridge)
 	if err != nil {
 		return rest, err
 	}
-	functionsAfter, err := r.functions.usage()
+	functionsAfter, err := r.usage(theFunctions)
 	took := time.Since(began)
 	return Rest{
 		Seconds:         took.Seconds(),

@@ -21,8 +21,8 @@ type Result struct {
 	QuarantinedByReason map[string]int `json:"quarantined_by_reason"`
 
 	// WallS, CPUS and what follows from them are about the time from the
-	// bridge's membership in its consumer group to the report of the last
-	// batch as durable. CPUS is user and system time of the bridge, from its
+	// first bridge's membership in its consumer group to the report of the last
+	// batch as durable. CPUS is user and system time of the bridges, from their
 	// very start, and of the functions since their first answer.
 	WallS         float64 `json:"wall_s"`
 	CPUS          float64 `json:"cpu_s"`
@@ -39,18 +39,21 @@ type Result struct {
 	ParquetBytes int64 `json:"parquet_bytes"` // of good events
 	ParquetFiles int   `json:"parquet_files"`
 	Batches      int64 `json:"batches"`
-	Retries      int64 `json:"retries"` // publishing attempts that failed
+
+	InstanceBatches []int64 `json:"instance_batches"` // of them, by instance
+	Retries         int64   `json:"retries"`          // publishing attempts that failed
 
 	// Freshness is from a record's Kafka timestamp to its being durable.
 	// Without a rate it is the time that a record of the backlog waited.
 	Freshness   Freshness `json:"freshness_ms"`
 	ColdStartMS float64   `json:"cold_start_ms"` // from the start of the functions' process to its first 2xx
 
-	Sinks    string            `json:"sinks"`
-	Rate     int               `json:"rate"` // events a second, 0 for a backlog
-	Broker   string            `json:"broker"`
-	Settings map[string]string `json:"settings,omitempty"` // BRIDGE_, INGEST_ and Go's variables that were set
-	Machine  Machine           `json:"machine"`
+	Sinks     string            `json:"sinks"`
+	Instances int               `json:"instances"` // bridges, each with functions of its own; CPU is that of all, memory of the largest
+	Rate      int               `json:"rate"`      // events a second, 0 for a backlog
+	Broker    string            `json:"broker"`
+	Settings  map[string]string `json:"settings,omitempty"` // BRIDGE_, INGEST_ and Go's variables that were set
+	Machine   Machine           `json:"machine"`
 }
 
 // Freshness is a distribution over all records, in milliseconds.
@@ -120,6 +123,9 @@ func (r *Result) print(out io.Writer) {
 	row("machine", "%d cores, %s, %s", r.Machine.Cores, r.Machine.Model, r.Machine.Go)
 	row("events", "%d from %s: %s", r.Events, r.Broker, mode)
 	row("sinks", "%s", r.Sinks)
+	if r.Instances > 1 {
+		row("instances", "%d bridges in one group, each with functions of its own, sent %d batches; memory is that of the largest", r.Instances, r.InstanceBatches)
+	}
 	row("checked", "%d valid and %d quarantined, each once with its values", r.Valid, r.Quarantined)
 	row("wall", "%.2f s, %.0f events a second", r.WallS, r.EventsPerS)
 	row("CPU", "%.2f s (bridge %.2f, functions %.2f): %.0f events a CPU second", r.CPUS, r.BridgeCPUS, r.FunctionsCPUS, r.EventsPerCPUS)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -36,7 +37,7 @@ func (r *run) check() error {
 func (r *run) checkLake(t *tally) error {
 	for _, topic := range event.Topics() {
 		err := r.lake.objects("raw/"+topic, func(name, path string) error {
-			if strings.Contains(name, r.probed) {
+			if slices.ContainsFunc(r.probed, func(probe string) bool { return strings.Contains(name, probe) }) {
 				return nil
 			}
 			info, err := os.Stat(path)
