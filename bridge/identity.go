@@ -73,7 +73,12 @@ func (s *session) askLeaders(ctx context.Context, partitions []*partition) error
 // askLeader asks one that leads all of the partitions.
 func (s *session) askLeader(ctx context.Context, leader *sarama.Broker, partitions []*partition) error {
 	one, _ := s.askers.LoadOrStore(leader.ID(), &asker{})
-	identity, err := one.(*asker).ask(ctx, s, func() (kafka.Identity, error) { return s.identify(leader) })
+	identity, err := one.(*asker).ask(ctx, s, func() (kafka.Identity, error) {
+		if err := kafka.Open(leader, s.control.Config()); err != nil {
+			return kafka.Identity{}, fmt.Errorf("connecting to %s: %w", leader.Addr(), err)
+		}
+		return s.identify(leader)
+	})
 	if err != nil {
 		return err
 	}

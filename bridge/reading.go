@@ -124,8 +124,10 @@ func (s *source) findLeader() error {
 	var leader *sarama.Broker
 	var epoch int32
 	err := s.within(func() (err error) {
-		leader, epoch, err = s.client.LeaderAndEpoch(s.at.Topic, s.at.Number)
-		return err
+		if leader, epoch, err = s.client.LeaderAndEpoch(s.at.Topic, s.at.Number); err != nil {
+			return err
+		}
+		return kafka.Open(leader, s.client.Config())
 	})
 	if err == nil {
 		s.of, s.epoch = s.fetcher(leader), epoch
