@@ -2,6 +2,9 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -21,6 +24,7 @@ type fetcher struct {
 	broker *sarama.Broker
 	config *sarama.Config
 	again  chan struct{} // holds one where it has to look again
+	unread int           // answers in a row that could not be read; for run alone
 
 	mu      sync.Mutex
 	failed  error // the last fetch did: whoever asks is told so
@@ -127,14 +131,45 @@ func (f *fetcher) fetch() bool {
 	if len(asking) == 0 {
 		return true
 	}
+	return f.fetchFor(asking, patience)
+}
+
+// fetchFor asks once for these. Of an answer that came and cannot be read nobody
+// knows whose records are to blame: each is asked for by itself then, and only
+// those to blame are told.
+func (f *fetcher) fetchFor(asking []*want, patience time.Duration) bool {
 	response, err := f.broker.Fetch(f.request(asking, patience))
-	if err != nil {
+	if err == nil {
+		f.unread = 0
+		f.answer(asking, response, time.Now())
+		return true
+	}
+	if f.unread++; f.lost(err) || f.unread > mostUnread {
 		_ = f.broker.Close() // who looks for the leader next opens it again
 		f.fail(asking, err)
 		return false
 	}
-	f.answer(asking, response, time.Now())
+	if len(asking) == 1 {
+		asking[0].answer <- fetched{err: fmt.Errorf("what Kafka has from offset %d on cannot be read: %w", asking[0].from, err)}
+		return true
+	}
+	for i := range asking {
+		if !f.fetchFor(asking[i:i+1], 0) {
+			f.fail(asking[i+1:], err)
+			return false
+		}
+	}
 	return true
+}
+
+// mostUnread is how many answers in a row may be unreadable until it is the
+// connection that is to blame.
+const mostUnread = 5
+
+// lost reports whether there was no answer.
+func (f *fetcher) lost(err error) bool {
+	connected, _ := f.broker.Connected() // the library closes those that end, but not for time-outs
+	return !connected || errors.As(err, new(net.Error))
 }
 
 // awayPatience is how long Kafka may take over the first fetch while a partition

@@ -1,6 +1,7 @@
 package bridgetest
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -67,6 +68,80 @@ func TestBridge_AsksAgainForAPartitionThatFails(t *testing.T) {
 	failing.Store(false)
 	transport.wait(t, 6*20)
 	transport.check(t, cluster, topic, 2, 0, 20)
+}
+
+// Records that cannot be read, as after a fault of a broker's disk, keep no other
+// partition waiting. Health says where they are, and once they can be read none
+// is missing.
+func TestBridge_ReadsOnBesideWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	var damaged atomic.Bool
+	damaged.Store(true)
+	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked := request.(*kmsg.FetchRequest)
+		if !damaged.Load() || !asksFor(asked, 2) {
+			return nil, nil, false
+		}
+		response := failure(asked, 2, 0)
+		response.Topics[0].Partitions[0].RecordBatches = damagedBatch()
+		return response, nil, true
+	})
+	transport := newRecorder(nil)
+	m := start(t, config(cluster), transport)
+	const rounds = 3
+	for round := range rounds {
+		for partition := range int32(6) {
+			produce(t, cluster, topic, partition, 20)
+		}
+		transport.wait(t, (round+1)*5*20)
+	}
+	eventually(t, "health says why", func() bool { return m.Snapshot().Trouble != "" })
+	want := "reading " + kafka.Partition{Topic: topic, Number: 2}.String() + ": what Kafka has from offset 0 on cannot be read: kafka: error decoding packet: CRC didn't match"
+	if got := m.Snapshot().Trouble; !strings.HasPrefix(got, want) {
+		t.Errorf("health says %q, want %q", got, want)
+	}
+	damaged.Store(false)
+	transport.wait(t, rounds*6*20)
+	for partition := range int32(6) {
+		transport.check(t, cluster, topic, partition, 0, rounds*20)
+	}
+}
+
+// Where nothing can be read at all it is asked for until it can be.
+func TestBridge_ReadsWhatCanBeReadAtLast(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	var damaged atomic.Bool
+	damaged.Store(true)
+	var fetches atomic.Int32
+	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if !damaged.Load() {
+			return nil, nil, false
+		}
+		fetches.Add(1)
+		asked := request.(*kmsg.FetchRequest)
+		response := failure(asked, asked.Topics[0].Partitions[0].Partition, 0)
+		response.Topics[0].Partitions[0].RecordBatches = damagedBatch()
+		return response, nil, true
+	})
+	for partition := range int32(6) {
+		produce(t, cluster, topic, partition, 20)
+	}
+	transport := newRecorder(nil)
+	start(t, config(cluster), transport)
+	eventually(t, "it goes on", func() bool { return fetches.Load() >= 30 })
+	damaged.Store(false)
+	transport.wait(t, 6*20)
+}
+
+// damagedBatch is a batch without records whose checksum is another one's.
+func damagedBatch() []byte {
+	b := kmsg.RecordBatch{PartitionLeaderEpoch: -1, Magic: 2, CRC: 1, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1}
+	b.Length = int32(len(b.AppendTo(nil)) - 12)
+	return b.AppendTo(nil)
 }
 
 func asksFor(request *kmsg.FetchRequest, partition int32) bool {
