@@ -57,14 +57,21 @@ output "kafka_cluster" {
 }
 
 output "logs" {
-  description = "Commands that show what happens."
-  value = {
-    audit     = "gcloud functions logs read audit --gen2 --region=${var.region} --project=${var.project}"
-    bridge    = "gcloud run worker-pools logs read ${module.bridge.pool} --region=${var.region} --project=${var.project}"
-    ingest    = "gcloud functions logs read ingest --gen2 --region=${var.region} --project=${var.project}"
-    scale     = "gcloud functions logs read scale --gen2 --region=${var.region} --project=${var.project}"
-    transform = "gcloud functions logs read transform --gen2 --region=${var.region} --project=${var.project}"
-  }
+  description = "Commands that show what happens, of each part that is deployed."
+  value = merge({
+    bridge = "gcloud run worker-pools logs read ${module.bridge.pool} --region=${var.region} --project=${var.project}"
+    }, {
+    for name, deployed in {
+      alert     = var.alert != null
+      audit     = true
+      compact   = local.compact != null
+      ingest    = true
+      page      = var.page != null
+      replay    = var.replay != null
+      scale     = true
+      transform = true
+    } : name => "gcloud functions logs read ${name} --gen2 --region=${var.region} --project=${var.project}" if deployed
+  })
 }
 
 output "looker_studio_url" {

@@ -51,7 +51,7 @@ type logsCall struct {
 }
 
 // parts are those of a project that write a log.
-var parts = []string{"bridge", "ingest", "transform", "compact", "scale", "audit", "alert", "page"}
+var parts = []string{"bridge", "ingest", "transform", "compact", "scale", "audit", "alert", "page", "replay"}
 
 func runLogs(ctx context.Context, args []string, streams Streams) error {
 	c := logsCall{streams: streams}

@@ -20,7 +20,7 @@ var reasons = []refusal{
 	{Reason: event.UnknownSchema, Meaning: "The registry does not have the schema that the value names, after it was asked for some seconds.", Shown: "an id of another registry"},
 	{Reason: event.Undecodable, Meaning: "The bytes do not fit the schema that the value names, or that schema cannot be used.", Shown: "Avro that is cut off"},
 	{Reason: event.NotUTF8, Meaning: "The value is not UTF-8.", Example: "{\"id\": \"\xe9t\xe9\"}", Shown: "`{\"id\": \"été\"}` in Latin-1"},
-	{Reason: event.NotJSON, Meaning: "The value is not one JSON text (RFC 8259), or breaks one of the stricter rules below.", Example: `{"id": "x", "id": "y"}`},
+	{Reason: event.NotJSON, Meaning: "The value is not one JSON text (RFC 8259), or breaks one of the stricter rules above.", Example: `{"id": "x", "id": "y"}`},
 	{Reason: event.NotObject, Meaning: "The value is JSON, but no object.", Example: `[{"id": "x"}]`},
 	{Reason: event.Deleted, Meaning: "A change event says that a row was deleted.", Example: `{"before": {"id": "x"}, "after": null, "op": "d"}`},
 	{Reason: event.MissingField, Meaning: "A field that is not optional is absent or null, or id or station is empty.", Topic: "incidents", Example: `"station": null`},

@@ -188,8 +188,10 @@ func TestAlerts_TellAsleepFromDead(t *testing.T) {
 	if got := query("missing-checks"); !strings.Contains(got, "user_stationflow_checks") || !strings.Contains(got, "or vector(0)) < 1") {
 		t.Errorf("missing-checks is %s", got)
 	}
-	if got := query("function-errors"); !strings.Contains(got, "scale") {
-		t.Errorf("function-errors looks at %s, which leaves scale out", got)
+	for _, function := range []string{"alert", "audit", "ingest", "scale", "transform"} {
+		if got := query("function-errors"); !regexp.MustCompile(`service_name=~"[a-z|]*\b` + function + `\b`).MatchString(got) {
+			t.Errorf("function-errors looks at %s, which leaves %s out", got, function)
+		}
 	}
 	stopped := `{monitored_resource="cloud_run_revision",service_name="compact",response_code_class="2xx"}[6h]`
 	if got := query("function-errors"); !strings.Contains(got, stopped) {

@@ -43,6 +43,10 @@ run "defaults" {
     condition     = length(output.alerts) == 11
     error_message = "There are ${length(output.alerts)} alerts."
   }
+  assert {
+    condition     = join(" ", keys(output.logs)) == "audit bridge compact ingest scale transform"
+    error_message = "The logs are those of ${join(" ", keys(output.logs))}."
+  }
 }
 
 run "image_is_built" {

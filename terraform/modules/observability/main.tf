@@ -151,7 +151,7 @@ locals {
       # Compact is called once an hour, so a second failure is one too many, and
       # six hours without a success too long. Before its first none is missed.
       query = join(" or ", concat([
-        "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
+        "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"alert|audit|ingest|scale|transform\",response_code_class=\"5xx\"}[10m])) > 5"
         ], var.compacts ? [
         "sum by (service_name) (increase(run_googleapis_com:request_count{${local.compact},response_code_class=\"5xx\"}[3h])) >= 2",
         "(sum by (service_name) (increase(run_googleapis_com:request_count{${local.compact},response_code_class=\"2xx\"}[1d])) > 0 unless sum by (service_name) (increase(run_googleapis_com:request_count{${local.compact},response_code_class=\"2xx\"}[6h])) > 0)",
