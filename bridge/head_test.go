@@ -191,3 +191,17 @@ func TestGatherer_LargeBatchesWait(t *testing.T) {
 		}
 	})
 }
+
+// Where work is done when the place for large batches is free, nobody keeps it: it
+// is the bridge's, and the next session's large records would wait for ever.
+func TestClaim_LeavesThePlaceForLargeBatches(t *testing.T) {
+	work, stop := context.WithCancel(t.Context())
+	stop()
+	c := testClaims(t, work, 1, nil, nil)[0]
+	for range 100 { // which of the two is noticed is chance
+		c.addOne(0, 3<<20)
+		if len(c.bridge.large) != 0 {
+			t.Fatal("the place for large batches is still taken")
+		}
+	}
+}
