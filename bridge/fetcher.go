@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -225,7 +226,7 @@ func (f *fetcher) fail(asking []*want, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failed = err
-	for _, w := range append(asking, f.waiting...) {
+	for _, w := range slices.Concat(asking, f.waiting) { // asking may be a part of those that are told next
 		w.answer <- fetched{err: err}
 	}
 	f.waiting = nil

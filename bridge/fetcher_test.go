@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -120,6 +121,25 @@ func TestFetcher_AnswersThoseThatHaveSomething(t *testing.T) {
 	for _, w := range w {
 		if got := <-w.answer; !errors.Is(got.err, sarama.ErrNotConnected) {
 			t.Errorf("%v got %+v", w.at, got)
+		}
+	}
+}
+
+// A fetch that fails for one after the other tells each of them once, and once
+// those who wait for the next.
+func TestFetcher_TellsEachOnce(t *testing.T) {
+	f, w := testFetcher(5)
+	for _, one := range w {
+		one.answer = make(chan fetched, len(w))
+	}
+	asking := slices.Clone(w)[:3]
+	f.ask(w[3])
+	f.ask(w[4])
+	f.fail(asking[:1], sarama.ErrNotConnected)
+	f.fail(asking[1:], sarama.ErrNotConnected)
+	for _, one := range w {
+		if n := len(one.answer); n != 1 {
+			t.Errorf("%v is told %d times", one.at, n)
 		}
 	}
 }
