@@ -174,10 +174,13 @@ func (c *claim) takeLarge() bool {
 	defer c.waits(what)()
 	select {
 	case c.bridge.large <- struct{}{}:
-		return c.gatherer.work.Err() == nil
+		if c.gatherer.work.Err() == nil {
+			return true
+		}
+		<-c.bridge.large // both were ready; the next session needs the place
 	case <-c.gatherer.work.Done():
-		return false
 	}
+	return false
 }
 
 // waitsSince is since when a record waits, in milliseconds: Kafka's timestamp,

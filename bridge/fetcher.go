@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,7 +151,7 @@ func (f *fetcher) fetchFor(asking []*want, patience time.Duration) bool {
 		return false
 	}
 	if len(asking) == 1 {
-		asking[0].answer <- fetched{err: fmt.Errorf("what Kafka has from offset %d on cannot be read: %w", asking[0].from, err)}
+		asking[0].answer <- asking[0].unreadable(err)
 		return true
 	}
 	for i := range asking {
@@ -225,7 +226,7 @@ func (f *fetcher) fail(asking []*want, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failed = err
-	for _, w := range append(asking, f.waiting...) {
+	for _, w := range slices.Concat(asking, f.waiting) { // asking may be a part of those that are told next
 		w.answer <- fetched{err: err}
 	}
 	f.waiting = nil
@@ -253,8 +254,24 @@ func (w *want) read(response *sarama.FetchResponse) fetched {
 		return fetched{err: block.Err}
 	}
 	batches, next := kafka.Committed(block, w.from)
-	if cut := block.Partial || len(block.RecordsSet) > 0; next == w.from && cut && w.most < sarama.MaxResponseSize/2 {
+	switch cut := block.Partial || len(block.RecordsSet) > 0; {
+	case next > w.from || !cut:
+	case w.most < sarama.MaxResponseSize/2:
 		w.most *= 2
+	default: // to ask again at once would only ask for ever
+		return w.unreadable(errCut)
 	}
 	return fetched{batches: batches, next: next}
+}
+
+// errCut is what is wrong with a batch that is cut off though all of it was asked
+// for. The library also takes one for that which has more records than bytes, as
+// Zstandard makes of many small ones that are alike, and of which Kafka has
+// nothing behind it (sarama 1.61.1, realDecoder.getArrayLength): it is read once
+// there are as many bytes.
+var errCut = errors.New("the batch is cut off, or has more records than bytes: then it is read once enough others follow")
+
+// unreadable is the answer where the records that come next cannot be read.
+func (w *want) unreadable(err error) fetched {
+	return fetched{err: fmt.Errorf("what Kafka has from offset %d on cannot be read: %w", w.from, err)}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +126,25 @@ func TestFetcher_AnswersThoseThatHaveSomething(t *testing.T) {
 	}
 }
 
+// A fetch that fails for one after the other tells each of them once, and once
+// those who wait for the next.
+func TestFetcher_TellsEachOnce(t *testing.T) {
+	f, w := testFetcher(5)
+	for _, one := range w {
+		one.answer = make(chan fetched, len(w))
+	}
+	asking := slices.Clone(w)[:3]
+	f.ask(w[3])
+	f.ask(w[4])
+	f.fail(asking[:1], sarama.ErrNotConnected)
+	f.fail(asking[1:], sarama.ErrNotConnected)
+	for _, one := range w {
+		if n := len(one.answer); n != 1 {
+			t.Errorf("%v is told %d times", one.at, n)
+		}
+	}
+}
+
 // Where Kafka sends a part of a batch only, it is asked for more.
 func TestFetcher_AsksForMoreWhereABatchIsCutOff(t *testing.T) {
 	f, w := testFetcher(2)
@@ -137,6 +158,37 @@ func TestFetcher_AsksForMoreWhereABatchIsCutOff(t *testing.T) {
 	if got := f.taken(); got != "1s 0 1" || w[0].most != 2000 || w[1].most != 2000 {
 		t.Errorf("it fetches %q, at most %d and %d bytes", got, w[0].most, w[1].most)
 	}
+}
+
+// A batch that is taken for a part of one, however much is asked for, is not asked
+// for again and again: the partition is told.
+func TestFetcher_GivesUpABatchThatStaysCutOff(t *testing.T) {
+	f, w := testFetcher(1)
+	f.config.Version, f.config.ApiVersionsRequest = sarama.V2_8_0_0, false
+	alike := &sarama.RecordBatch{Version: 2, FirstOffset: 5, LastOffsetDelta: 9999, Codec: sarama.CompressionZSTD}
+	for i := range int64(10_000) {
+		alike.Records = append(alike.Records, &sarama.Record{OffsetDelta: i})
+	}
+	response := &sarama.FetchResponse{Version: 12}
+	response.AddError("incidents", 0, sarama.ErrNoError)
+	response.GetBlock("incidents", 0).RecordsSet = []*sarama.Records{{RecordBatch: alike}}
+	server := sarama.NewMockBroker(t, 1)
+	defer server.Close()
+	server.SetHandlerByMap(map[string]sarama.MockResponse{"FetchRequest": sarama.NewMockWrapper(response)})
+	f.broker = sarama.NewBroker(server.Addr())
+	if err := f.broker.Open(f.config); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.broker.Close() }()
+	done, end := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { f.run(done) })
+	f.ask(w[0])
+	if got := <-w[0].answer; !errors.Is(got.err, errCut) {
+		t.Errorf("it is told %+v", got)
+	}
+	end()
+	running.Wait()
 }
 
 // A partition that gets nothing for long looks for its leader again, and keeps

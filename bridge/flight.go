@@ -150,14 +150,17 @@ func (f *flight) divide() (parts []*flight) {
 	if err != nil {
 		panic(fmt.Sprintf("reading the bridge's own batch %s: %v", f.event.ID(), err)) // it cannot be told from a good one
 	}
+	filled := f.bridge.newEncoder()
 	for _, r := range f.runs {
-		one := &flight{gatherer: f.gatherer, lane: f.lane, encoder: f.bridge.newEncoder(), runs: []*run{r}, began: f.began, part: true}
-		one.encoder.Grow(one.encoder.Size() + int(r.bytes))
+		filled.Reset()
 		for i := range whole.Records {
 			if record := &whole.Records[i]; record.Partition == r.of.number {
-				one.encoder.Add(record)
+				filled.Add(record)
 			}
 		}
+		one := &flight{gatherer: f.gatherer, lane: f.lane, encoder: f.bridge.newEncoder(), runs: []*run{r}, began: f.began, part: true}
+		one.encoder.Grow(filled.Size()) // what it is compressed to, not what its records take before that
+		one.encoder.Join(filled)
 		one.taken = int64(one.encoder.Room())
 		one.whole, one.span = true, f.span.Child("batch "+f.of.Topic, time.Time{})
 		parts = append(parts, one)

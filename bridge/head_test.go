@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -189,5 +190,48 @@ func TestGatherer_LargeBatchesWait(t *testing.T) {
 		for _, c := range claims {
 			c.drain()
 		}
+	})
+}
+
+// Where work is done when the place for large batches is free, nobody keeps it: it
+// is the bridge's, and the next session's large records would wait for ever.
+func TestClaim_LeavesThePlaceForLargeBatches(t *testing.T) {
+	work, stop := context.WithCancel(t.Context())
+	stop()
+	c := testClaims(t, work, 1, nil, nil)[0]
+	for range 100 { // which of the two is noticed is chance
+		c.addOne(0, 3<<20)
+		if len(c.bridge.large) != 0 {
+			t.Fatal("the place for large batches is still taken")
+		}
+	}
+}
+
+// Where a batch is compressed its parts take no memory for what they would be
+// without that, but for the last block of each.
+func TestFlight_PartsTakeWhatTheWholeTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		work, stop := context.WithCancel(t.Context())
+		claims := testClaims(t, work, 6, nil, sink(func(cloudevents.Event) error { return outage() }))
+		g := claims[0].gatherer
+		for offset := range int64(600) {
+			for _, c := range claims {
+				c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat(fmt.Appendf(nil, "%d", offset*offset), 200)})
+			}
+		}
+		whole := g.memory.taken
+		claims[0].leave()
+		time.Sleep(time.Minute)
+		for _, c := range claims {
+			if c.parts != 1 {
+				t.Fatalf("partition %d waits for %d parts", c.number, c.parts)
+			}
+		}
+		const beside = 6 * (128 + 8) << 10 // that block; headers, and what is rounded up
+		if parts := g.memory.taken; parts > whole+beside {
+			t.Errorf("a batch of %d bytes goes on in parts of %d", whole, parts)
+		}
+		stop()
+		claims[0].drain()
 	})
 }
