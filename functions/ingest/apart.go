@@ -31,6 +31,11 @@ type coordinates struct {
 
 // progress is what one attempt at a batch has done before it failed.
 type progress struct {
+	// received is when the records were judged, and with what they are judged
+	// again: one that was bad must not have become good meanwhile, since what
+	// is done is done for the good ones of then.
+	received time.Time
+
 	rows    bool                   // every row is in each sink of the lane rows, or refused
 	refused map[coordinates]string // the records of rows that those refuse, with why
 	lake    bool                   // every row is in each sink of the lane lake
@@ -86,7 +91,7 @@ func (f *Function) storePart(ctx context.Context, e cloudevents.Event, t *topic,
 	var s summary
 	err := fault.Guard(func() error {
 		d := newDecoded()
-		if err := d.decode(ctx, t, part, f.config.Now()); err != nil {
+		if err := d.decode(ctx, t, part, done.received); err != nil {
 			return err
 		}
 		d.refuseAgain(part, done.refused)

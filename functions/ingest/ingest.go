@@ -126,9 +126,9 @@ func (f *Function) ingest(ctx context.Context, d *decoded, e cloudevents.Event, 
 		return refused
 	}
 	s.whereabouts = whereabouts(b)
-	var done progress
+	done := progress{received: f.config.Now()}
 	err = fault.Guard(func() error {
-		if err := d.decode(ctx, t, b, f.config.Now()); err != nil {
+		if err := d.decode(ctx, t, b, done.received); err != nil {
 			return err
 		}
 		s.describe(b, e, d)
