@@ -64,6 +64,9 @@ func (f *Function) storeApart(ctx context.Context, e cloudevents.Event, t *topic
 	if errors.As(failed, &refused) {
 		done.quarantined = true
 	}
+	if len(f.sinks.rows) == 0 && !done.lake {
+		done.quarantined = false // the lake has yet to say which rows it refuses
+	}
 	var errs []error
 	for partition, part := range partsOf(b) {
 		err := f.storePart(ctx, e, t, part, done)

@@ -64,14 +64,15 @@ func TestSettledRuns(t *testing.T) {
 	}
 }
 
-// A keeper is a sink of the lane rows that says which records it has, by table.
-// It takes no row for which refuses says so, nor what comes with it.
+// A keeper is a sink that says which records it has, by table. It takes no row
+// for which refuses says so, nor what comes with it.
 type keeper struct {
+	lane    batch.Lane
 	refuses func(table string, at coordinates) bool
 	has     map[string]map[coordinates]bool
 }
 
-func (*keeper) Lane() batch.Lane       { return batch.RowsLane }
+func (k *keeper) Lane() batch.Lane     { return k.lane }
 func (*keeper) Fault(error) fault.Kind { return fault.OfBatch }
 func (*keeper) Close() error           { return nil }
 func (k *keeper) Store(_ context.Context, b *rows.Batch) (rows.Stored, error) {
@@ -89,26 +90,33 @@ func (k *keeper) Store(_ context.Context, b *rows.Batch) (rows.Stored, error) {
 	return rows.Stored{}, nil
 }
 
+// keeping returns a function with that sink alone.
+func keeping(t *testing.T, k *keeper, now func() time.Time) *Function {
+	t.Helper()
+	f, err := New(t.Context(), Config{
+		Bucket: "b", Warehouse: bigquery.Config{Project: "p", StagingDataset: "d"}, AppendTimeout: time.Second, CallTimeout: time.Minute,
+		StorageOptions: []option.ClientOption{option.WithoutAuthentication()}, Logger: slog.New(slog.DiscardHandler), Now: now,
+		Sinks: []string{"kept"}, Known: []SinkKind{{"kept", func(context.Context, *Config, *lake.Bucket) (Sink, error) { return k, nil }}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // An event is too far ahead when its batch is judged, and no longer when the
 // batch is stored apart, because the quarantine refuses records of another
 // partition: it is not lost between the two.
 func TestIngest_StoredApartARecordIsJudgedOnce(t *testing.T) {
 	now, broken := noon, true
-	sink := &keeper{has: make(map[string]map[coordinates]bool)}
+	sink := &keeper{lane: batch.RowsLane, has: make(map[string]map[coordinates]bool)}
 	sink.refuses = func(table string, at coordinates) bool {
 		if table == "quarantine" {
 			now = noon.Add(time.Minute)
 		}
 		return table == "quarantine" && at.partition == 0 && broken
 	}
-	f, err := New(t.Context(), Config{
-		Bucket: "b", Warehouse: bigquery.Config{Project: "p", StagingDataset: "d"}, AppendTimeout: time.Second, CallTimeout: time.Minute,
-		StorageOptions: []option.ClientOption{option.WithoutAuthentication()}, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
-		Sinks: []string{"rows"}, Known: []SinkKind{{"rows", func(context.Context, *Config, *lake.Bucket) (Sink, error) { return sink, nil }}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := keeping(t, sink, func() time.Time { return now })
 	b := sampleBatch("incidents", 1, 1)
 	ahead := strings.Replace(string(b.Records[0].Value), `"timestamp":"`, `"timestamp":"`+noon.Add(24*time.Hour+time.Second).Format(time.RFC3339)+`","was":"`, 1)
 	b.Lane, b.Records = batch.RowsLane, nil
@@ -132,5 +140,31 @@ func TestIngest_StoredApartARecordIsJudgedOnce(t *testing.T) {
 	}
 	if n := len(sink.has["quarantine"]); n < maxPoison+1 {
 		t.Errorf("%d records are in quarantine", n)
+	}
+}
+
+// Without a sink of the lane rows, what the lake cannot write goes to its
+// quarantine; also where only its partition alone has few enough such records,
+// and the quarantine of the whole batch was done before.
+func TestIngest_StoredApartTheLakesRefusalsAreQuarantined(t *testing.T) {
+	sink := &keeper{lane: batch.LakeLane, has: make(map[string]map[coordinates]bool)}
+	sink.refuses = func(table string, at coordinates) bool { return table == "incidents" && at.offset%10 == 3 }
+	f := keeping(t, sink, func() time.Time { return noon })
+	b := sampleBatch("incidents", 10*(maxPoison+2), 1)
+	for i := range b.Records {
+		b.Records[i].Partition = int32(i / 50)
+	}
+	e, err := b.Event(noon, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Ingest(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Records {
+		at := coordinates{b.Records[i].Partition, b.Records[i].Offset}
+		if poison := at.offset%10 == 3; sink.has["incidents"][at] == poison || sink.has["quarantine"][at] != poison {
+			t.Errorf("the batch is taken, and of %v it is %v that it is a row, %v that it is in quarantine", at, sink.has["incidents"][at], sink.has["quarantine"][at])
+		}
 	}
 }
