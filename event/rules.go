@@ -43,7 +43,7 @@ type Judge struct {
 	seen    uint64 // bit i is set when field i was there
 	latest  int64  // the largest timestamp that is not absurd
 	refused *Rejection
-	arena   []byte // holds extra of this row, from used on, and before that of others
+	arena   []byte // holds extra of this row, from used on, and before that of others; once it is ended, it is among these
 	used    int
 }
 
@@ -88,13 +88,15 @@ func boundOr(bound *float64, otherwise float64) float64 {
 }
 
 // Reset forgets the rows filled so far, so that their memory can be reused.
-func (j *Judge) Reset() { j.arena = j.arena[:0] }
+func (j *Judge) Reset() { j.arena, j.used = j.arena[:0], 0 }
 
 // Begin starts with a record. row has room for the schema's columns and extra.
 // reference is what a Receipt makes of the record's Kafka timestamp: an event
-// more than a day ahead of it is absurd.
+// more than a day ahead of it is absurd. What was kept of a record that was not
+// brought to its End is forgotten.
 func (j *Judge) Begin(row Row, reference time.Time) {
-	j.row, j.seen, j.refused, j.used = row, 0, nil, len(j.arena)
+	j.arena = j.arena[:j.used]
+	j.row, j.seen, j.refused = row, 0, nil
 	j.latest = reference.UnixMicro() + tolerance.Microseconds()
 }
 
@@ -112,6 +114,7 @@ func (j *Judge) End() *Rejection {
 	if j.refused != nil {
 		j.arena = j.arena[:j.used]
 	}
+	j.used = len(j.arena)
 	return j.refused
 }
 

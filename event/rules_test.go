@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
@@ -121,5 +122,35 @@ func TestJudge_RefusesNumbersThatAreNone(t *testing.T) {
 		if r := judge.End(); r == nil || r.Reason != OutOfRange {
 			t.Errorf("%v: %v", x, r)
 		}
+	}
+}
+
+// What is kept of a record that was given up, since its bytes do not fit their
+// schema, takes no memory from then on, and nothing from the rows before it.
+func TestJudge_ForgetsARecordWithoutAnEnd(t *testing.T) {
+	schema, _ := SchemaOf(CanaryTopic)
+	j := NewJudge(schema, time.UTC)
+	accept := func(extra string) Row {
+		row := make(Row, len(schema.Columns)+1)
+		j.Begin(row, reference)
+		j.Text(0, []byte("canary-1"))
+		j.Time(1, reference.UnixMicro())
+		j.Unknown([]byte(`"x"`), []byte(extra))
+		if refused := j.End(); refused != nil {
+			t.Fatal(refused)
+		}
+		return row
+	}
+	first := accept("1")
+	for range 1000 {
+		j.Begin(make(Row, len(schema.Columns)+1), reference)
+		j.Unknown([]byte(`"x"`), bytes.Repeat([]byte("9"), 1000))
+	}
+	second := accept("2")
+	if got := string(first[2].Text()) + string(second[2].Text()); got != `{"x":1}{"x":2}` {
+		t.Errorf("extra is %s", got)
+	}
+	if n := cap(j.arena); n > 4000 {
+		t.Errorf("it takes %d bytes", n)
 	}
 }

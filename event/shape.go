@@ -69,6 +69,7 @@ func (d *Decoder) byHabit(row Row, value []byte, reference time.Time) bool {
 		row[i] = Value{}
 	}
 	row[len(d.judge.fields)] = d.judge.extra()
+	d.judge.used = len(d.judge.arena)
 	d.habit.credit = min(d.habit.credit+1, maxCredit)
 	return true
 }

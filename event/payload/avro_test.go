@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hamba/avro/v2"
 
@@ -398,8 +399,34 @@ func TestAvro_Imports(t *testing.T) {
 	}
 }
 
+// In Avro's JSON, too, a text is UTF-8: that of a column, and what is kept.
+func TestAvro_JSONIsUTF8(t *testing.T) {
+	writer := strings.TrimSuffix(avroOf(schemaOf(t, "incidents")), "]}") + `,{"name":"note","type":"string"}]}`
+	decoder, row := mustAvro(t, "incidents", writer, Reading{}), rowOf(schemaOf(t, "incidents"))
+	const value = `{"id":"é","type":"t","station":"s","location":"l","timestamp":1795332600000000,"severity":"Major","duration":1,"note":"è"}`
+	if r := decoder.DecodeJSON(row, []byte(value), reference); r != nil {
+		t.Fatal(r)
+	}
+	for _, letter := range []string{"é", "è"} {
+		latin1 := strings.Replace(value, letter, "\xe9", 1)
+		if r := decoder.DecodeJSON(row, []byte(latin1), reference); r == nil || r.Reason != event.Undecodable || !strings.Contains(r.Detail, "UTF-8") {
+			t.Errorf("%s: %v", latin1, r)
+		}
+	}
+}
+
+// checkTexts fails the test for a row with a text that no table takes.
+func checkTexts(t *testing.T, row event.Row) {
+	t.Helper()
+	for i := range row {
+		if !utf8.Valid(row[i].Text()) {
+			t.Fatalf("column %d is %q, which is not UTF-8", i, row[i].Text())
+		}
+	}
+}
+
 // FuzzAvro holds the decoder to these, for any schema and bytes: it comes to
-// an end, an accepted row's extra is JSON, and a second decoder says the same.
+// an end, an accepted row's extra is JSON in UTF-8, and a second decoder says the same.
 func FuzzAvro(f *testing.F) {
 	writer := avroOf(schemaOf(f, "incidents"))
 	good := encode(f, writer, map[string]any{"id": "i", "type": "t", "station": "s", "location": "l", "timestamp": reference, "severity": "Major", "duration": 1.0})
@@ -425,8 +452,11 @@ func FuzzAvro(f *testing.F) {
 		if (first == nil) != (second == nil) || first != nil && *first != *second {
 			t.Fatalf("first %v, then %v", first, second)
 		}
-		if decoder.DecodeJSON(again, value, reference) == nil && !again[len(again)-1].Null() && !json.Valid(again[len(again)-1].Text()) {
-			t.Fatalf("from JSON extra is %s", again[len(again)-1].Text())
+		if decoder.DecodeJSON(again, value, reference) == nil {
+			if !again[len(again)-1].Null() && !json.Valid(again[len(again)-1].Text()) {
+				t.Fatalf("from JSON extra is %s", again[len(again)-1].Text())
+			}
+			checkTexts(t, again)
 		}
 		decoder.Decode(again, value, reference)
 		if first == nil {
@@ -436,6 +466,7 @@ func FuzzAvro(f *testing.F) {
 			if extra := row[len(row)-1]; !extra.Null() && !json.Valid(extra.Text()) {
 				t.Fatalf("extra is %s", extra.Text())
 			}
+			checkTexts(t, row)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stationflow/stationflow/event"
 )
@@ -17,6 +18,9 @@ func (a *Avro) DecodeJSON(row event.Row, value []byte, reference time.Time) *eve
 	of := a.root
 	if of.kind != record {
 		return undecodable("its JSON is not a record's")
+	}
+	if !utf8.Valid(value) { // which encoding/json takes, and leaves as it is in what is kept
+		return undecodable("its JSON is not UTF-8")
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(value, &fields); err != nil {

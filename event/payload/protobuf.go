@@ -99,7 +99,7 @@ func newMember(f protoreflect.FieldDescriptor) pbMember {
 		m.symbols = map[protoreflect.EnumNumber][]byte{}
 		for i := range f.Enum().Values().Len() {
 			v := f.Enum().Values().Get(i)
-			if m.symbols[v.Number()] == nil {
+			if m.symbols[v.Number()] == nil && utf8.ValidString(string(v.Name())) {
 				m.symbols[v.Number()] = []byte(v.Name())
 			}
 		}
@@ -114,7 +114,7 @@ func newMember(f protoreflect.FieldDescriptor) pbMember {
 		}
 		m.plain = m.plain && (m.moment || m.wrapped != nil)
 	}
-	if f.HasDefault() && m.plain && f.HasPresence() {
+	if f.HasDefault() && m.plain && f.HasPresence() && (m.kind != protoreflect.StringKind || utf8.ValidString(f.Default().String())) {
 		m.preset = presetOf(m.kind, f.Default())
 	}
 	return m
@@ -236,10 +236,9 @@ func (p *Protobuf) Decode(row event.Row, value []byte, reference time.Time) *eve
 			p.judge.Wrong(m.column, nameOf(m))
 		case m.plain && !m.moment && m.wrapped == nil:
 			p.scratch = p.appendScalar(p.scratch[:0], m, s)
-			if room -= len(m.quoted) + len(p.scratch); room < 0 {
-				return undecodable(keptTooLarge)
+			if fault := p.keep(m, &room); fault != "" {
+				return undecodable(fault)
 			}
-			p.judge.Unknown(m.quoted, p.scratch)
 		default:
 			if whole == nil {
 				read := dynamicpb.NewMessage(p.message)
@@ -250,13 +249,29 @@ func (p *Protobuf) Decode(row event.Row, value []byte, reference time.Time) *eve
 			}
 			budget := 1<<16 + 8*len(value)
 			p.scratch = appendPB(p.scratch[:0], m.FieldDescriptor, whole.Get(m.FieldDescriptor), &budget)
-			if room -= len(m.quoted) + len(p.scratch); room < 0 || budget < 0 || len(p.scratch) > maxExtra {
+			if budget < 0 || len(p.scratch) > maxExtra {
 				return undecodable(keptTooLarge)
 			}
-			p.judge.Unknown(m.quoted, p.scratch)
+			if fault := p.keep(m, &room); fault != "" {
+				return undecodable(fault)
+			}
 		}
 	}
 	return p.judge.End()
+}
+
+// keep has an unknown field, whose JSON is in scratch, kept in what room there
+// is left, in bytes. Nobody has checked the texts of proto2 within lists and
+// messages, nor the names of a schema that came as a descriptor.
+func (p *Protobuf) keep(m *pbMember, room *int) (fault string) {
+	if *room -= len(m.quoted) + len(p.scratch); *room < 0 {
+		return keptTooLarge
+	}
+	if !utf8.Valid(m.quoted) || !utf8.Valid(p.scratch) {
+		return fmt.Sprintf("the field %s is not UTF-8", m.Name())
+	}
+	p.judge.Unknown(m.quoted, p.scratch)
+	return ""
 }
 
 // scan notes what the message has of each member: of several the last.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -323,8 +324,44 @@ func TestProtobuf_BadBytes(t *testing.T) {
 	}
 }
 
+// No text of a row is anything but UTF-8, which proto2 does not ask of a text,
+// nor a descriptor of its names: a table would refuse the row, and a reader the
+// whole file that has it.
+func TestProtobuf_TextsAreUTF8(t *testing.T) {
+	const head = `syntax = "proto2"; message M { required string id = 1; required string train_id = 2; required string station = 3;
+		required string timestamp = 4; required int64 validations = 5; `
+	good := protowire.AppendVarint([]byte("\x0a\x01i\x12\x01t\x1a\x01s\x22\x142026-11-22T07:30:00Z\x28"), 3)
+	schema := schemaOf(t, "ticket_validations")
+	for declared, test := range map[string]struct{ bytes, want string }{
+		`optional string note = 6; }`:                             {"\x32\x01\xff", "the field note is not UTF-8"},
+		`repeated string notes = 6; }`:                            {"\x32\x01\xff", "the field notes is not UTF-8"},
+		`optional N more = 6; message N { optional string a=1;}}`: {"\x32\x03\x0a\x01\xff", "the field more is not UTF-8"},
+		`map<string, int32> counts = 6; }`:                        {"\x32\x05\x0a\x01\xff\x10\x01", "the field counts is not UTF-8"},
+		`optional string note = 6 [default = "\xff"]; }`:          {},
+	} {
+		row := rowOf(schema)
+		refused := mustProtobuf(t, "ticket_validations", messageOf(t, head+declared), Reading{}).Decode(row, append(good[:len(good):len(good)], test.bytes...), reference)
+		switch {
+		case test.bytes == "" && (refused != nil || !row[len(row)-1].Null()):
+			t.Errorf("%s: %v, %s, want a row without it", declared, refused, show(row))
+		case test.bytes != "" && (refused == nil || refused.Reason != event.Undecodable || !strings.Contains(refused.Detail, test.want)):
+			t.Errorf("%s: %v, want %s", declared, refused, test.want)
+		}
+	}
+	described := protodesc.ToFileDescriptorProto(messageOf(t, head+`optional string note = 6; }`).ParentFile())
+	described.MessageType[0].Field[5].Name = proto.String("no\xffte")
+	binary, err := proto.Marshal(described)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := messageOf(t, base64.StdEncoding.EncodeToString(binary))
+	if r := mustProtobuf(t, "ticket_validations", message, Reading{}).Decode(rowOf(schema), append(good, "\x32\x01a"...), reference); r == nil || r.Reason != event.Undecodable {
+		t.Errorf("a name that is not UTF-8: %v", r)
+	}
+}
+
 // FuzzProtobuf holds the decoder to these, for any schema and bytes: it comes
-// to an end, an accepted row's extra is JSON, and a second decoder says the
+// to an end, an accepted row's extra is JSON in UTF-8, and a second decoder says the
 // same.
 func FuzzProtobuf(f *testing.F) {
 	schema := schemaOf(f, "incidents")
@@ -352,6 +389,7 @@ func FuzzProtobuf(f *testing.F) {
 			if extra := row[len(row)-1]; !extra.Null() && !json.Valid(extra.Text()) {
 				t.Fatalf("extra is %s", extra.Text())
 			}
+			checkTexts(t, row)
 		}
 	})
 }

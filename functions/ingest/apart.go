@@ -31,6 +31,11 @@ type coordinates struct {
 
 // progress is what one attempt at a batch has done before it failed.
 type progress struct {
+	// received is when the records were judged, and with what they are judged
+	// again: one that was bad must not have become good meanwhile, since what
+	// is done is done for the good ones of then.
+	received time.Time
+
 	rows    bool                   // every row is in each sink of the lane rows, or refused
 	refused map[coordinates]string // the records of rows that those refuse, with why
 	lake    bool                   // every row is in each sink of the lane lake
@@ -59,6 +64,9 @@ func (f *Function) storeApart(ctx context.Context, e cloudevents.Event, t *topic
 	if errors.As(failed, &refused) {
 		done.quarantined = true
 	}
+	if len(f.sinks.rows) == 0 && !done.lake {
+		done.quarantined = false // the lake has yet to say which rows it refuses
+	}
 	var errs []error
 	for partition, part := range partsOf(b) {
 		err := f.storePart(ctx, e, t, part, done)
@@ -86,7 +94,7 @@ func (f *Function) storePart(ctx context.Context, e cloudevents.Event, t *topic,
 	var s summary
 	err := fault.Guard(func() error {
 		d := newDecoded()
-		if err := d.decode(ctx, t, part, f.config.Now()); err != nil {
+		if err := d.decode(ctx, t, part, done.received); err != nil {
 			return err
 		}
 		d.refuseAgain(part, done.refused)

@@ -196,6 +196,11 @@ func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection 
 // have 8 MiB: only schemas with very long names come near.
 const maxTexts = 1 << 30
 
+// reusable reports whether the memory may be kept for the next batch: after a
+// crash its state is unknown, and where schemas made more of a batch than any has
+// in JSON it would stay as large for as long as batches come.
+func (d *decoded) reusable() bool { return d.crash == nil && d.texts <= batch.MaxEncodedBytes }
+
 // readerOf returns the topic's.
 func (d *decoded) readerOf(t *topic) *values.Reader {
 	reader, known := d.readers[t.schema.Topic]

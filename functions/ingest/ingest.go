@@ -82,7 +82,7 @@ func (f *Function) Ingest(ctx context.Context, e cloudevents.Event) error {
 
 // ingestIn is Ingest in memory that is used again once the batch is answered with
 // success: all sinks have returned then. After an error something may still read
-// it, and after a crash its state is unknown.
+// it.
 func (f *Function) ingestIn(ctx context.Context, d *decoded, e cloudevents.Event) error {
 	began := f.config.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.config.CallTimeout)
@@ -95,7 +95,7 @@ func (f *Function) ingestIn(ctx context.Context, d *decoded, e cloudevents.Event
 	if err != nil {
 		return &failure{batch: e.ID(), err: err}
 	}
-	if d.crash == nil {
+	if d.reusable() {
 		f.decoded.Put(d)
 	}
 	return nil
@@ -126,9 +126,9 @@ func (f *Function) ingest(ctx context.Context, d *decoded, e cloudevents.Event, 
 		return refused
 	}
 	s.whereabouts = whereabouts(b)
-	var done progress
+	done := progress{received: f.config.Now()}
 	err = fault.Guard(func() error {
-		if err := d.decode(ctx, t, b, f.config.Now()); err != nil {
+		if err := d.decode(ctx, t, b, done.received); err != nil {
 			return err
 		}
 		s.describe(b, e, d)

@@ -13,6 +13,7 @@ import (
 	"github.com/stationflow/stationflow/batch"
 	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/functions/ingest/bigquery"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/lake"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 )
@@ -99,6 +100,23 @@ func TestDecode_BoundsTheTextsOfABatch(t *testing.T) {
 	}
 	if refused := d.judge(row, 0, &b.Records[0]); refused == nil || refused.Reason != event.RefusedByWarehouse {
 		t.Errorf("with as many texts as there may be another record is %v", refused)
+	}
+}
+
+// Memory that only one batch in many needs is not kept, nor what a crash left.
+func TestDecoded_IsNotKeptWhenLarge(t *testing.T) {
+	tp, d := offline("incidents")
+	if decode(t, d, tp, sampleBatch("incidents", 1000, 1)); !d.reusable() {
+		t.Errorf("%d bytes of texts are too many", d.texts)
+	}
+	if d.texts = batch.MaxEncodedBytes + 1; d.reusable() {
+		t.Error("memory that no batch of JSON needs is kept")
+	}
+	if decode(t, d, tp, sampleBatch("incidents", 10, 2)); !d.reusable() {
+		t.Errorf("a batch is taken for the one before")
+	}
+	if d.crash = new(fault.Crash); d.reusable() {
+		t.Error("memory is kept in which the program crashed")
 	}
 }
 
