@@ -57,6 +57,7 @@ type Bridge struct {
 	encoders spare.List[*batch.Encoder] // with the memory of batches that are published
 	refusals refusals                   // on batches that are not through yet
 	large    chan struct{}              // holds the one batch at a time that is larger than others may be
+	dividing sync.Mutex                 // held by the one batch at a time that is taken apart
 
 	session atomic.Pointer[session] // nil while the group is not joined
 	begun   atomic.Bool             // it was joined once

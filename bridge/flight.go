@@ -144,8 +144,11 @@ func (f *flight) takeApart() {
 	f.giveBack(f)
 }
 
-// divide returns the parts of a batch of several partitions.
+// divide returns the parts of a batch of several partitions. One batch at a time
+// is: what it is read into is beside the memory that is counted.
 func (f *flight) divide() (parts []*flight) {
+	f.bridge.dividing.Lock()
+	defer f.bridge.dividing.Unlock()
 	whole, err := batch.FromEvent(f.event)
 	if err != nil {
 		panic(fmt.Sprintf("reading the bridge's own batch %s: %v", f.event.ID(), err)) // it cannot be told from a good one

@@ -22,9 +22,10 @@ import (
 	"github.com/stationflow/stationflow/internal/lake"
 )
 
-// parallelObjects bounds how many of a batch's objects are written at a time.
-// A batch of live events has one or two.
-const parallelObjects = 8
+// parallel is how many of a batch's objects are written at a time. A batch of
+// live events has one or two; one of sparse history may have one for each of its
+// records, and the time of a call must do for all: those objects are small.
+func parallel(objects int) int { return min(max(8, objects/64), 64) }
 
 // A Sink makes rows durable as Parquet objects: those of a topic under raw/,
 // by event hour, those of the quarantine under quarantine/. It is safe for
@@ -70,8 +71,9 @@ func (s *Sink) Store(ctx context.Context, b *rows.Batch) (rows.Stored, error) {
 	var failed sync.Mutex
 	var errs []error
 	var group errgroup.Group // the failure of one hour does not stop the others
-	group.SetLimit(parallelObjects)
-	for _, h := range ByHour(b.Rows, b.Own[b.Table.Timestamp].Numbers) {
+	hours := ByHour(b.Rows, b.Own[b.Table.Timestamp].Numbers)
+	group.SetLimit(parallel(len(hours)))
+	for _, h := range hours {
 		raw := s.target(b, func(of *batch.Batch) string { return lake.RawObject(of, h.Start) })
 		group.Go(func() error {
 			err := fault.Guard(func() error {

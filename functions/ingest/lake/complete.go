@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/functions/ingest/fault"
 	"github.com/stationflow/stationflow/functions/ingest/rows"
 	"github.com/stationflow/stationflow/internal/lake"
 )
@@ -47,6 +50,8 @@ func (s *Sink) complete(ctx context.Context, to target, b *batch.Batch, some row
 	for partition, offset := range to.Coordinates(some) {
 		wanted = append(wanted, coordinates{partition, offset})
 	}
+	var runs errgroup.Group // the failure of one does not stop the others
+	runs.SetLimit(parallel(0))
 	first, firstRow, row := 0, 0, 0 // of the run, and the row of the next record
 	for i := range len(b.Records) + 1 {
 		is := i < len(b.Records) && row < len(wanted) && wanted[row] == coordinatesOf(&b.Records[i])
@@ -57,16 +62,17 @@ func (s *Sink) complete(ctx context.Context, to target, b *batch.Batch, some row
 		if i > first {
 			run := *b
 			run.Records = b.Records[first:i]
-			if err := s.archiveRun(ctx, to, b, &run, some.Only(some.Rows[firstRow:row])); err != nil {
-				return errors.Join(err, differ)
-			}
+			own := some.Only(some.Rows[firstRow:row])
+			runs.Go(func() error {
+				return fault.Guard(func() error { return s.archiveRun(ctx, to, b, &run, own) })
+			})
 		}
 		if is {
 			row++
 		}
 		first, firstRow = i+1, row
 	}
-	return differ
+	return errors.Join(runs.Wait(), differ)
 }
 
 // archiveRun makes a run of records of the batch durable, each of which has a

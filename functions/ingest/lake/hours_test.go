@@ -39,3 +39,13 @@ func TestByHour_KeepsEveryRowInOrder(t *testing.T) {
 		}
 	}
 }
+
+// A batch of sparse history, of as many hours as records, gets through within a
+// call: more of its objects are written at a time than of one of live events.
+func TestParallel(t *testing.T) {
+	for objects, want := range map[int]int{0: 8, 1: 8, 2: 8, 640: 10, 4096: 64, 20_000: 64} {
+		if got := parallel(objects); got != want {
+			t.Errorf("of %d objects %d are written at a time, want %d", objects, got, want)
+		}
+	}
+}
