@@ -219,3 +219,17 @@ func TestFetcher_EndsWithTheSession(t *testing.T) {
 		}
 	}
 }
+
+// The more partitions, the less is fetched ahead of each: of all together no more
+// than the instance has memory for.
+func TestFetchSize(t *testing.T) {
+	const most = 256 << 10
+	for partitions, want := range map[int]int32{0: most, 1: most, 42: most, 48: most, 96: most / 2, 384: leastFetch, 10_000: leastFetch} {
+		if got := fetchSize(most, partitions); got != want {
+			t.Errorf("of each of %d partitions %d bytes are fetched, want %d", partitions, got, want)
+		}
+	}
+	if got := fetchSize(1000, 1); got != 1000 {
+		t.Errorf("%d bytes are fetched where 1000 may be", got)
+	}
+}

@@ -18,13 +18,31 @@ type reading struct {
 	client sarama.Client
 	bridge *Bridge
 	done   context.Context // of the session: nothing more is read then
+	share  int32           // bytes that a fetch may have of one partition
 
 	mu       sync.Mutex
 	fetchers map[*sarama.Broker]*fetcher
 }
 
-func newReading(done context.Context, b *Bridge, client sarama.Client) *reading {
-	return &reading{client: client, bridge: b, done: done, fetchers: make(map[*sarama.Broker]*fetcher)}
+// newReading reads as many partitions.
+func newReading(done context.Context, b *Bridge, client sarama.Client, partitions int) *reading {
+	share := fetchSize(client.Config().Consumer.Fetch.Default, partitions)
+	return &reading{client: client, bridge: b, done: done, share: share, fetchers: make(map[*sarama.Broker]*fetcher)}
+}
+
+// Where nothing can be published each partition keeps what its last fetch had,
+// beside the memory of batches, and uncompressed: up to ten times the bytes of
+// the fetch. fetchedAhead bounds these bytes of all partitions together, and
+// leastFetch is what each may have all the same.
+const (
+	fetchedAhead = 12 << 20
+	leastFetch   = 32 << 10
+)
+
+// fetchSize is how many bytes a fetch may have of one of so many partitions:
+// most, unless they are too many for that.
+func fetchSize(most int32, partitions int) int32 {
+	return min(most, max(leastFetch, int32(fetchedAhead/max(1, partitions))))
 }
 
 // fetcher returns that of the broker, and begins it if there is none. It ends
@@ -81,7 +99,7 @@ const silently = 10
 // records any more.
 func (s *source) next() (fetched, error) {
 	for failed := 1; ; failed++ {
-		s.most = s.client.Config().Consumer.Fetch.Default
+		s.most = s.share
 		got, err := s.ask()
 		switch {
 		case s.done.Err() != nil:

@@ -86,7 +86,7 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 		s.inBackground(func() { s.sendCanaries(ctx) })
 	}
 	b.attach(s)
-	r := newReading(group.Context(), b, s.client)
+	r := newReading(group.Context(), b, s.client, len(s.partitions))
 	for at, p := range s.partitions {
 		if p.stopped.Load() == nil {
 			s.claims.Go(func() { s.carry(p, r.source(at, positions[at].offset)) })
