@@ -148,7 +148,7 @@ func (s *session) watch(ctx context.Context) {
 				return
 			}
 			if p.idleWithLag(every) {
-				s.lookForRecords(at, p)
+				s.lookForRecords(ctx, at, p)
 			}
 			if p.lag() == 0 {
 				p.progress()
@@ -221,13 +221,13 @@ func (s *session) watchEnds() {
 // markers of transactions, aborted records and compacted ones take offsets
 // that a claim never gets: a partition that ends with them would look
 // stuck for ever, and once they expire its position would look out of range.
-func (s *session) lookForRecords(at kafka.Partition, p *partition) {
+func (s *session) lookForRecords(ctx context.Context, at kafka.Partition, p *partition) {
 	from := max(p.window.published(), p.nothingBefore.Load())
 	block, err := kafka.Fetch(s.control, at, from, s.control.Config().Consumer.Fetch.Default)
 	if err != nil {
 		return
 	}
-	if records, next := kafka.Readable(block, from); s.confirm(s.work, p) {
+	if records, next := kafka.Readable(block, from); s.confirm(ctx, p) {
 		if len(records) > 0 {
 			next = records[0]
 		}
