@@ -25,7 +25,7 @@ type fetcher struct {
 	broker *sarama.Broker
 	config *sarama.Config
 	again  chan struct{} // holds one where it has to look again
-	unread int           // answers in a row that could not be read; for run alone
+	unread int           // fetches in a row of which nothing could be read; for run alone
 
 	mu      sync.Mutex
 	failed  error // the last fetch did: whoever asks is told so
@@ -132,40 +132,62 @@ func (f *fetcher) fetch() bool {
 	if len(asking) == 0 {
 		return true
 	}
-	return f.fetchFor(asking, patience)
-}
-
-// fetchFor asks once for these. Of an answer that came and cannot be read nobody
-// knows whose records are to blame: each is asked for by itself then, and only
-// those to blame are told.
-func (f *fetcher) fetchFor(asking []*want, patience time.Duration) bool {
 	response, err := f.broker.Fetch(f.request(asking, patience))
-	if err == nil {
+	switch {
+	case err == nil:
 		f.unread = 0
 		f.answer(asking, response, time.Now())
 		return true
-	}
-	if f.unread++; f.lost(err) || f.unread > mostUnread {
-		_ = f.broker.Close() // who looks for the leader next opens it again
-		f.fail(asking, err)
-		return false
-	}
-	if len(asking) == 1 {
+	case f.lost(err):
+		return f.end(asking, err)
+	case len(asking) == 1:
 		asking[0].answer <- asking[0].unreadable(err)
-		return true
+		return f.readAny(false, err)
 	}
-	for i := range asking {
-		if !f.fetchFor(asking[i:i+1], 0) {
-			f.fail(asking[i+1:], err)
-			return false
-		}
-	}
-	return true
+	return f.fetchEach(asking)
 }
 
-// mostUnread is how many answers in a row may be unreadable until it is the
-// connection that is to blame.
+// fetchEach asks for one partition after the other, where an answer for all came
+// and cannot be read: nobody knows whose records are to blame then, and only
+// those are told.
+func (f *fetcher) fetchEach(asking []*want) bool {
+	var readable bool
+	var unreadable error
+	for i, w := range asking {
+		response, err := f.broker.Fetch(f.request(asking[i:i+1], 0))
+		switch {
+		case err == nil:
+			readable = true
+			f.answer(asking[i:i+1], response, time.Now())
+		case f.lost(err):
+			return f.end(asking[i:], err)
+		default:
+			unreadable = err
+			w.answer <- w.unreadable(err)
+		}
+	}
+	return f.readAny(readable, unreadable)
+}
+
+// mostUnread is how many fetches in a row may have nothing that can be read, until
+// it is the connection that is to blame.
 const mostUnread = 5
+
+// readAny counts the fetches in a row of which no answer could be read, and ends
+// the connection when they are too many.
+func (f *fetcher) readAny(readable bool, err error) bool {
+	if f.unread++; readable {
+		f.unread = 0
+	}
+	return f.unread <= mostUnread || f.end(nil, err)
+}
+
+// end tells everybody that the connection is of no use, and returns false.
+func (f *fetcher) end(asking []*want, err error) bool {
+	_ = f.broker.Close() // who looks for the leader next opens it again
+	f.fail(asking, err)
+	return false
+}
 
 // lost reports whether there was no answer.
 func (f *fetcher) lost(err error) bool {
@@ -226,7 +248,7 @@ func (f *fetcher) fail(asking []*want, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failed = err
-	for _, w := range slices.Concat(asking, f.waiting) { // asking may be a part of those that are told next
+	for _, w := range slices.Concat(asking, f.waiting) { // what is behind asking is the caller's
 		w.answer <- fetched{err: err}
 	}
 	f.waiting = nil
