@@ -219,9 +219,11 @@ func TestFlight_PartsTakeWhatTheWholeTook(t *testing.T) {
 				c.add(&sarama.ConsumerMessage{Offset: offset, Timestamp: time.Now(), Value: bytes.Repeat(fmt.Appendf(nil, "%d", offset*offset), 200)})
 			}
 		}
+		synctest.Wait()
 		whole := g.memory.taken
 		claims[0].leave()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		for _, c := range claims {
 			if c.parts != 1 {
 				t.Fatalf("partition %d waits for %d parts", c.number, c.parts)
