@@ -224,6 +224,7 @@ var tools = map[string]string{
 	"gcloud auth login": "", "gcloud auth application-default login": "", "gcloud config": "", "gcloud config set project": "",
 	"gcloud projects create": "", "gcloud billing projects link": "--billing-account", "gcloud services enable": "--project",
 	"gcloud secrets create": "--data-file --project", "gcloud secrets versions add": "--data-file --project",
+	"gcloud secrets versions access": "--secret --project", "gcloud run services describe": "--region --project",
 	"gcloud functions logs read": "--gen2 --min-log-level --region --project --limit", "gcloud functions call": "--gen2 --region --data --project", "gcloud functions deploy": "--gen2 --region --runtime --entry-point --trigger-http --source --build-service-account",
 	"gcloud run worker-pools logs read": "--region --project --limit", "gcloud run worker-pools describe": "--region --project",
 	"gcloud run worker-pools update":                     "--image --instances --region --update-labels --project",
