@@ -401,7 +401,9 @@ func TestAvro_Imports(t *testing.T) {
 
 // In Avro's JSON, too, a text is UTF-8: that of a column, and what is kept.
 func TestAvro_JSONIsUTF8(t *testing.T) {
-	writer := strings.TrimSuffix(avroOf(schemaOf(t, "incidents")), "]}") + `,{"name":"note","type":"string"}]}`
+	const writer = `{"type":"record","name":"I","fields":[{"name":"id","type":"string"},{"name":"type","type":"string"},{"name":"station","type":"string"},
+		{"name":"location","type":"string"},{"name":"timestamp","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"severity","type":"string"},
+		{"name":"duration","type":"double"},{"name":"note","type":"string"}]}`
 	decoder, row := mustAvro(t, "incidents", writer, Reading{}), rowOf(schemaOf(t, "incidents"))
 	const value = `{"id":"é","type":"t","station":"s","location":"l","timestamp":1795332600000000,"severity":"Major","duration":1,"note":"è"}`
 	if r := decoder.DecodeJSON(row, []byte(value), reference); r != nil {
