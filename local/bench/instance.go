@@ -21,6 +21,7 @@ import (
 type instance struct {
 	functions, bridge       *process
 	functionsURL, bridgeURL string
+	environment             []string // of both
 }
 
 // theFunctions and theBridge are what each instance has.
@@ -31,15 +32,12 @@ func theBridge(i *instance) *process    { return i.bridge }
 func (r *run) start(ctx context.Context) error {
 	r.result.Instances = max(1, r.options.Instances)
 	r.ended = make(chan *process, 2*r.result.Instances)
-	environments := make([][]string, r.result.Instances)
-	for n := range environments {
-		i := &instance{}
-		environment, err := r.environment(i)
+	for range r.result.Instances {
+		i, err := r.newInstance()
 		if err != nil {
 			return err
 		}
-		environments[n] = environment
-		if i.functions, err = r.process(functionsProgram, environment, r.reported); err != nil {
+		if i.functions, err = r.process(functionsProgram, i.environment, r.reported); err != nil {
 			return err
 		}
 		r.instances = append(r.instances, i)
@@ -47,9 +45,9 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 	}
-	for n, i := range r.instances {
+	for _, i := range r.instances {
 		var err error
-		if i.bridge, err = r.process(bridgeProgram, environments[n], func([]byte) {}); err != nil {
+		if i.bridge, err = r.process(bridgeProgram, i.environment, func([]byte) {}); err != nil {
 			return err
 		}
 	}
@@ -98,9 +96,10 @@ func (r *run) lifetimeCPU(of func(*instance) *process) (sum time.Duration) {
 	return sum
 }
 
-// environment is that of both programs of an instance: the endpoints, and whatever of their
-// settings, and of Go's, is set in this process's.
-func (r *run) environment(i *instance) ([]string, error) {
+// newInstance is one whose programs are not started yet. Their environment are
+// the endpoints, and whatever of their settings, and of Go's, is set in this
+// process's.
+func (r *run) newInstance() (*instance, error) {
 	functions, err := freeport.Address()
 	if err != nil {
 		return nil, err
@@ -109,9 +108,9 @@ func (r *run) environment(i *instance) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.functionsURL, i.bridgeURL = "http://"+functions, "http://"+bridge
+	i := &instance{functionsURL: "http://" + functions, bridgeURL: "http://" + bridge}
 	_, port, _ := net.SplitHostPort(functions)
-	environment := []string{
+	i.environment = []string{
 		"K_SERVICE=stationflow-bench", // logs as on Cloud Run, which is what this process reads
 		"FUNCTION_HOST=127.0.0.1", "PORT=" + port,
 		"GOOGLE_CLOUD_PROJECT=stationflow-bench", "LAKE_BUCKET=" + bucket, "STORAGE_EMULATOR_HOST=" + r.lake.url,
@@ -121,9 +120,9 @@ func (r *run) environment(i *instance) ([]string, error) {
 		"INGEST_SINKS=" + r.options.Sinks,
 	}
 	if r.warehouse != nil {
-		environment = append(environment, "BIGQUERY_STORAGE_EMULATOR_HOST="+r.warehouse.address)
+		i.environment = append(i.environment, "BIGQUERY_STORAGE_EMULATOR_HOST="+r.warehouse.address)
 	} else {
-		environment = append(environment, "BRIDGE_LANES=lake", "BRIDGE_LAKE_AGE=800ms") // the last records need not wait for a minute
+		i.environment = append(i.environment, "BRIDGE_LANES=lake", "BRIDGE_LAKE_AGE=800ms") // the last records need not wait for a minute
 	}
 	for _, name := range adjustable {
 		if value := r.getenv(name); value != "" {
@@ -131,10 +130,10 @@ func (r *run) environment(i *instance) ([]string, error) {
 				r.result.Settings = map[string]string{}
 			}
 			r.result.Settings[name] = value
-			environment = append(environment, name+"="+value)
+			i.environment = append(i.environment, name+"="+value)
 		}
 	}
-	return environment, nil
+	return i, nil
 }
 
 // probe posts a batch of one event again and again until the functions, just

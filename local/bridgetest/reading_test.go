@@ -44,15 +44,11 @@ func TestBridge_FollowsTheLeaders(t *testing.T) {
 func TestBridge_AsksAgainForAPartitionThatFails(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
-	var failing atomic.Bool
-	failing.Store(true)
-	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		asked := request.(*kmsg.FetchRequest)
-		if !failing.Load() || !asksFor(asked, 2) {
-			return nil, nil, false
+	mend := disturbFetches(cluster, func(asked *kmsg.FetchRequest) *kmsg.FetchResponse {
+		if !asksFor(asked, 2) {
+			return nil
 		}
-		return failure(asked, 2, kerr.KafkaStorageError.Code), nil, true
+		return failure(asked, 2, kerr.KafkaStorageError.Code)
 	})
 	for partition := range int32(6) {
 		produce(t, cluster, topic, partition, 20)
@@ -65,7 +61,7 @@ func TestBridge_AsksAgainForAPartitionThatFails(t *testing.T) {
 	if got := m.Snapshot().Trouble; got != want {
 		t.Errorf("health says %q, want %q", got, want)
 	}
-	failing.Store(false)
+	mend()
 	transport.wait(t, 6*20)
 	transport.check(t, cluster, topic, 2, 0, 20)
 }
@@ -76,17 +72,11 @@ func TestBridge_AsksAgainForAPartitionThatFails(t *testing.T) {
 func TestBridge_ReadsOnBesideWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
-	var damaged atomic.Bool
-	damaged.Store(true)
-	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		asked := request.(*kmsg.FetchRequest)
-		if !damaged.Load() || !asksFor(asked, 2) {
-			return nil, nil, false
+	mend := disturbFetches(cluster, func(asked *kmsg.FetchRequest) *kmsg.FetchResponse {
+		if !asksFor(asked, 2) {
+			return nil
 		}
-		response := failure(asked, 2, 0)
-		response.Topics[0].Partitions[0].RecordBatches = damagedBatch()
-		return response, nil, true
+		return damaged(asked, 2)
 	})
 	transport := newRecorder(nil)
 	m := start(t, config(cluster), transport)
@@ -102,7 +92,7 @@ func TestBridge_ReadsOnBesideWhatCannotBeRead(t *testing.T) {
 	if got := m.Snapshot().Trouble; !strings.HasPrefix(got, want) {
 		t.Errorf("health says %q, want %q", got, want)
 	}
-	damaged.Store(false)
+	mend()
 	transport.wait(t, rounds*6*20)
 	for partition := range int32(6) {
 		transport.check(t, cluster, topic, partition, 0, rounds*20)
@@ -113,19 +103,10 @@ func TestBridge_ReadsOnBesideWhatCannotBeRead(t *testing.T) {
 func TestBridge_ReadsWhatCanBeReadAtLast(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
-	var damaged atomic.Bool
-	damaged.Store(true)
 	var fetches atomic.Int32
-	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		if !damaged.Load() {
-			return nil, nil, false
-		}
+	mend := disturbFetches(cluster, func(asked *kmsg.FetchRequest) *kmsg.FetchResponse {
 		fetches.Add(1)
-		asked := request.(*kmsg.FetchRequest)
-		response := failure(asked, asked.Topics[0].Partitions[0].Partition, 0)
-		response.Topics[0].Partitions[0].RecordBatches = damagedBatch()
-		return response, nil, true
+		return damaged(asked, asked.Topics[0].Partitions[0].Partition)
 	})
 	for partition := range int32(6) {
 		produce(t, cluster, topic, partition, 20)
@@ -133,15 +114,33 @@ func TestBridge_ReadsWhatCanBeReadAtLast(t *testing.T) {
 	transport := newRecorder(nil)
 	start(t, config(cluster), transport)
 	eventually(t, "it goes on", func() bool { return fetches.Load() >= 30 })
-	damaged.Store(false)
+	mend()
 	transport.wait(t, 6*20)
 }
 
-// damagedBatch is a batch without records whose checksum is another one's.
-func damagedBatch() []byte {
+// disturbFetches has answer stand in for the cluster until mend is called: where
+// it gives nothing the cluster answers itself.
+func disturbFetches(cluster *kfake.Cluster, answer func(asked *kmsg.FetchRequest) *kmsg.FetchResponse) (mend func()) {
+	var mended atomic.Bool
+	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if mended.Load() {
+			return nil, nil, false
+		}
+		response := answer(request.(*kmsg.FetchRequest))
+		return response, nil, response != nil
+	})
+	return func() { mended.Store(true) }
+}
+
+// damaged answers, for the one partition, a batch without records whose checksum
+// is another one's.
+func damaged(request *kmsg.FetchRequest, partition int32) *kmsg.FetchResponse {
 	b := kmsg.RecordBatch{PartitionLeaderEpoch: -1, Magic: 2, CRC: 1, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1}
 	b.Length = int32(len(b.AppendTo(nil)) - 12)
-	return b.AppendTo(nil)
+	response := failure(request, partition, 0)
+	response.Topics[0].Partitions[0].RecordBatches = b.AppendTo(nil)
+	return response
 }
 
 func asksFor(request *kmsg.FetchRequest, partition int32) bool {
