@@ -42,7 +42,7 @@ func (p poison) upload(r *http.Request) outcome {
 	if !isUpload(r) {
 		return outcome{}
 	}
-	body, _ := io.ReadAll(r.Body)
+	body, _ := io.ReadAll(r.Body) // it is whole, see startLake
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if found := rangesOf.FindSubmatch(body); found != nil && bytes.Contains(body, []byte(`"name":"raw/`)) {
 		ranges, _ := batch.ParseRanges(string(found[1]))

@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
+
+	"github.com/stationflow/stationflow/local/objects"
 )
 
 // startObjects serves Cloud Storage on the address, with the objects as files
@@ -26,7 +28,7 @@ func startObjects(address, folder, bucket string, metered func(http.Handler) htt
 		return nil, fmt.Errorf("starting Cloud Storage in %s: %w", folder, err)
 	}
 	storage.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
-	return serveHTTP(address, metered(mendStorage(storage.HTTPHandler())))
+	return serveHTTP(address, metered(objects.Mend(storage.HTTPHandler())))
 }
 
 // serveHTTP answers HTTP on a loopback address until the server is shut down.

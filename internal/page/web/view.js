@@ -199,6 +199,7 @@ function figureIn(place, id) {
 
 function drawFigure(figure, chart, answer) {
   figure.classList.toggle("wide", chart.kind === "heat" || chart.kind === "table")
+  figure.classList.toggle("grows", chart.kind === "lines")
   $(".title", figure).textContent = chart.title
   const cut = chart.kind === "bars" && chart.rows.length > MOST_BARS ? `The first ${MOST_BARS} of ${chart.rows.length}; the table has all.` : ""
   $(".rest", figure).textContent = [" ", chart.note, cut].filter(Boolean).join(" ").trimEnd()
@@ -242,7 +243,7 @@ function drawCanvas(figure, canvas, chart, answer) {
   const shown = { by: chart.by, series, rows, bars, upright: lines, lines, percent: chart.series[0]?.unit === "share", stacked: false }
   $(".nothing", figure).hidden = rows.some((row) => row.values.some((value) => value != null))
   $(".nothing", figure).textContent = answer.to_come ? TO_COME : NO_DATA
-  if (!lines) $(".canvas", figure).style.height = `${Math.round(80 + bars.length * Math.max(13 + 14 * series.length, 48))}px`
+  if (!lines) $(".canvas", figure).style.height = `${Math.round(80 + bars.length * Math.max(8 + 14 * series.length, 48))}px`
   drawChart(canvas, shown)
   canvas.setAttribute("aria-label", `${chart.title}: ${spoken(shown)}`)
 }

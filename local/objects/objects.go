@@ -1,25 +1,33 @@
-package system
+// Package objects makes of a Cloud Storage server for tests one that clients
+// may rely on as on Cloud Storage itself.
+package objects
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
 )
 
-// mendStorage adds to the Cloud Storage server what clients rely on: Node's
-// client asks an emulator without the API's base path; matchGlob, which the
-// server takes for nothing, chooses the objects of a listing; and an object is
-// deleted only in the generation that is named.
-func mendStorage(next http.Handler) http.Handler {
+// Mend adds to the Cloud Storage server (fake-gcs-server 1.54.0) what clients
+// rely on: an upload that breaks off leaves nothing; Node's client asks an
+// emulator without the API's base path; matchGlob, which the server takes for
+// nothing, chooses the objects of a listing; and an object is deleted only in
+// the generation that is named.
+func Mend(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/b" || strings.HasPrefix(r.URL.Path, "/b/") { // a bucket's name has three letters at least
 			r.URL.Path, r.URL.RawPath = "/storage/v1"+r.URL.Path, "/storage/v1"+r.URL.EscapedPath()
 		}
 		if r.Method == http.MethodDelete && !isGeneration(r, next) {
 			w.WriteHeader(http.StatusPreconditionFailed)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/upload/") && !whole(r) {
+			refuse(w, "the upload broke off")
 			return
 		}
 		glob := r.URL.Query().Get("matchGlob")
@@ -29,6 +37,16 @@ func mendStorage(next http.Handler) http.Handler {
 		}
 		listMatching(w, r, next, glob)
 	})
+}
+
+// whole reads a request to its end, and says whether it came that far. Google's
+// client ends the parts of an upload that it gives up as if they were complete
+// (google.golang.org/api 0.279.0, newMultipartReader), and only then breaks off;
+// the server looks no further than the last part.
+func whole(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil
 }
 
 // isGeneration reports whether the object has the generation that a request to

@@ -1,38 +1,40 @@
-package system
+package objects_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/stationflow/stationflow/local/freeport"
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+
+	"github.com/stationflow/stationflow/local/objects"
 )
 
-// startedObjects serves a bucket with these objects and returns its address.
-func startedObjects(t *testing.T, names ...string) string {
+// started serves a bucket with these objects and returns its address.
+func started(t *testing.T, names ...string) string {
 	t.Helper()
-	address, err := freeport.Address()
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := startObjects(address, t.TempDir(), "lake", func(h http.Handler) http.Handler { return h })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = closeServer(server)(context.Background()) })
+	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "lake"})
+	front := httptest.NewServer(objects.Mend(server.HTTPHandler()))
+	t.Cleanup(front.Close)
 	for _, name := range names {
-		answer, err := http.Post("http://"+address+"/upload/storage/v1/b/lake/o?uploadType=media&name="+url.QueryEscape(name), "text/plain", strings.NewReader(name))
+		answer, err := http.Post(front.URL+"/upload/storage/v1/b/lake/o?uploadType=media&name="+url.QueryEscape(name), "text/plain", strings.NewReader(name))
 		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("writing %s: %v %v", name, err, answer)
 		}
 		answer.Body.Close()
 	}
-	return "http://" + address
+	return front.URL
 }
 
 func listed(t *testing.T, address string) (names []string, code int) {
@@ -53,9 +55,9 @@ func listed(t *testing.T, address string) (names []string, code int) {
 	return names, answer.StatusCode
 }
 
-func TestStorage_MatchGlobChoosesObjects(t *testing.T) {
+func TestMend_MatchGlobChoosesObjects(t *testing.T) {
 	all := []string{"a/1.parquet", "a/2.parquet", "a/b/3.parquet", "a/b/3.json", "x y.txt", "a[1].txt", "ä.txt"}
-	address := startedObjects(t, all...)
+	address := started(t, all...)
 	for glob, want := range map[string]string{
 		"a/*.parquet":       "[a/1.parquet a/2.parquet]",
 		"**.parquet":        "[a/1.parquet a/2.parquet a/b/3.parquet]",
@@ -80,8 +82,8 @@ func TestStorage_MatchGlobChoosesObjects(t *testing.T) {
 }
 
 // Node's client leaves the base path out when STORAGE_EMULATOR_HOST is set.
-func TestStorage_AnswersWithoutTheBasePath(t *testing.T) {
-	address := startedObjects(t, "a/1.txt")
+func TestMend_AnswersWithoutTheBasePath(t *testing.T) {
+	address := started(t, "a/1.txt")
 	if names, code := listed(t, address+"/b/lake/o?prefix=a"); fmt.Sprint(names) != "[a/1.txt]" || code != http.StatusOK {
 		t.Errorf("listing: %d %v", code, names)
 	}
@@ -92,5 +94,32 @@ func TestStorage_AnswersWithoutTheBasePath(t *testing.T) {
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("reading an object: %d", answer.StatusCode)
+	}
+}
+
+// An upload whose parts are complete, but which breaks off: Google's client
+// gives uploads up like this.
+func TestMend_AnUploadThatBreaksOffLeavesNothing(t *testing.T) {
+	address := started(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(address, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	parts := "--b\r\nContent-Type: application/json\r\n\r\n{\"name\":\"a\"}\r\n--b\r\n\r\n\r\n--b--\r\n"
+	_, err = fmt.Fprintf(conn, "POST /upload/storage/v1/b/lake/o?uploadType=multipart&name=a HTTP/1.1\r\nHost: lake\r\n"+
+		"Content-Type: multipart/related; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(parts), parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(conn)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+		t.Errorf("answer %q", answer)
+	}
+	if names, _ := listed(t, address+"/storage/v1/b/lake/o"); len(names) > 0 {
+		t.Errorf("there are %v", names)
 	}
 }
