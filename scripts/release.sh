@@ -31,7 +31,7 @@ for platform in "$@"; do
 	file=$name-$version-${platform%/*}-${platform#*/}
 	echo "building $file"
 	GOOS=${platform%/*} GOARCH=${platform#*/} CGO_ENABLED=0 GOFLAGS= GOWORK=off \
-		go build -trimpath -buildvcs=true -o "$folder/$file" \
+		go build -trimpath -buildvcs=true -tags=disable_grpc_modules -o "$folder/$file" \
 		-ldflags "-s -w -X github.com/stationflow/stationflow/cmd/cli.release=$version" "$package"
 	made="$made $file"
 done

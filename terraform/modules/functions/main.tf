@@ -230,6 +230,8 @@ resource "google_cloudfunctions2_function" "function" {
       }
     }
     automatic_update_policy {}
+
+    environment_variables = { GOFLAGS = "-tags=disable_grpc_modules" }
   }
 
   service_config {
