@@ -151,6 +151,9 @@ func (l *Lake) read(ctx context.Context, objects []Object) ([]find, error) {
 // none was read. A damaged object is an error.
 func (l *Lake) Between(ctx context.Context, topic string, from, to time.Time) (found map[Place]Spans, known bool, err error) {
 	objects, err := l.listed(ctx, topic, &storage.Query{Prefix: lake.RawFolder(topic) + lake.DayFolder(from) + "/"}, arrived{})
+	if err == nil {
+		objects, err = l.current(ctx, objects) // the others may be deleted while they are read
+	}
 	if err != nil || size(objects) > l.ReadBytes {
 		return nil, false, err
 	}
