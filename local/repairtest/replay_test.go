@@ -71,6 +71,21 @@ func TestReplay_ReadOtherwiseIsNoDifference(t *testing.T) {
 	}
 }
 
+// What was replayed is older than a period in which its copies arrived: the rows
+// that came at first are not read, and nothing is said of it.
+func TestReplay_IsNotOfThePeriod(t *testing.T) {
+	l := newLab(t)
+	client := l.kafka("incidents")
+	l.produce(client, time.Now().UTC().Add(-4*time.Hour), 40)
+	l.env["KAFKA_TOPICS"] = "incidents"
+	l.must("replay kafka --topic incidents --from 5h", "120 records replayed")
+	l.Query("insert into staging_data.incidents select * replace ('{\"zone\":\"A\"}' as extra) from staging_data.incidents")
+	l.Query("update staging_data.incidents set ingested_at = timestamp_sub(ingested_at, interval 4 hour) where extra is null")
+	l.produce(client, time.Now().UTC().Add(-3*time.Minute), 3)
+	l.must("replay kafka --topic incidents --from 10m", "9 records replayed")
+	l.must("verify --values --dead-letters=false --from 1h", "\ncomplete: 9 records")
+}
+
 // traced is where a record is; there are no marts.
 func (l *lab) traced(topic string, partition, offset int64) *ledger.Trace {
 	l.t.Helper()
