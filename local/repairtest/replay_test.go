@@ -2,6 +2,7 @@ package repairtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -10,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/storage"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/api/iterator"
 
 	"github.com/stationflow/stationflow/internal/env"
 	"github.com/stationflow/stationflow/internal/ledger"
@@ -84,6 +87,31 @@ func TestReplay_IsNotOfThePeriod(t *testing.T) {
 	l.produce(client, time.Now().UTC().Add(-3*time.Minute), 3)
 	l.must("replay kafka --topic incidents --from 10m", "9 records replayed")
 	l.must("verify --values --dead-letters=false --from 1h", "\ncomplete: 9 records")
+}
+
+// Where only the lake keeps records, those that were refused are in it too, and
+// none is missing until its file is.
+func TestVerify_OfTheLakeAlone(t *testing.T) {
+	l := newLab(t)
+	l.config.Sinks = []string{"lake"}
+	l.rules("")
+	l.produce(l.kafka("incidents"), time.Now().UTC().Add(-2*time.Hour), 40)
+	l.env["KAFKA_TOPICS"], l.env["INGEST_SINKS"] = "incidents", "lake"
+	l.must("replay kafka --topic incidents --from 3h", "120 records replayed")
+	l.must("verify --dead-letters=false", "\ncomplete: ")
+	l.must("verify --dead-letters=false --from 3h", "\ncomplete: ")
+	client, err := storage.NewClient(t.Context())
+	check(t, err)
+	defer client.Close()
+	for objects := client.Bucket(bucket).Objects(t.Context(), &storage.Query{Prefix: "quarantine/"}); ; {
+		object, err := objects.Next()
+		if errors.Is(err, iterator.Done) {
+			break
+		}
+		check(t, err)
+		check(t, client.Bucket(bucket).Object(object.Name).Delete(t.Context()))
+	}
+	l.fails(1, "verify --dead-letters=false", "waiting: incidents/1 offsets 0, 4, 8, and 7 more ranges up to 36: 10 records waiting in Kafka") // there is no bridge
 }
 
 // traced is where a record is; there are no marts.
