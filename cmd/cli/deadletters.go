@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,15 +139,16 @@ func (c *deadLettersCall) parse(args []string, deployment terraform.Deployment) 
 	return nil
 }
 
-// A choice are the dead letters that were named, and which of the names are
-// still without one.
+// A choice are the dead letters that were named: which of the names are still to be
+// dealt with, and which there was one for.
 type choice struct {
 	ids     []string
 	missing map[string]bool
+	met     map[string]bool
 }
 
 func (c *deadLettersCall) choice() choice {
-	chosen := choice{c.ids, make(map[string]bool, len(c.ids))}
+	chosen := choice{c.ids, make(map[string]bool, len(c.ids)), map[string]bool{}}
 	for _, id := range c.ids {
 		chosen.missing[id] = true
 	}
@@ -156,6 +158,7 @@ func (c *deadLettersCall) choice() choice {
 // has reports whether the dead letter is one of them: all are where none was
 // named.
 func (c *choice) has(l *mailbox.Letter) bool {
+	c.met[l.ID], c.met[l.Event()] = true, true
 	return len(c.ids) == 0 || c.missing[l.ID] || c.missing[l.Event()]
 }
 
@@ -163,12 +166,13 @@ func (c *choice) has(l *mailbox.Letter) bool {
 // be buried twice.
 func (c *choice) done(l *mailbox.Letter) { delete(c.missing, l.ID) }
 
-// none is the error where names were given and nothing was found.
-func (c *choice) none(found int) error {
-	if len(c.ids) == 0 || found > 0 {
+// unmet is the error where a name was given that no dead letter has.
+func (c *choice) unmet() error {
+	unknown := slices.DeleteFunc(slices.Clone(c.ids), func(id string) bool { return c.met[id] })
+	if len(unknown) == 0 {
 		return nil
 	}
-	return fmt.Errorf("none of the dead letters is %s; to see those that wait: stationflow deadletters list", strings.Join(c.ids, ", "))
+	return fmt.Errorf("none of the dead letters is %s; to see those that wait: stationflow deadletters list", strings.Join(unknown, ", "))
 }
 
 // resend sends the chosen dead letters, and takes each away once it was sent.
@@ -205,7 +209,7 @@ func (c *deadLettersCall) resend(ctx context.Context, box *mailbox.Mailbox, send
 	if err != nil {
 		return err
 	}
-	return chosen.none(len(sent))
+	return chosen.unmet()
 }
 
 // neverTaken says why ingest refuses a dead letter however often it comes, in

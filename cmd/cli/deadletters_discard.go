@@ -43,7 +43,7 @@ func (c *deadLettersCall) discard(ctx context.Context, box *mailbox.Mailbox) (er
 	if err := errors.Join(err, c.printJSON("discarded", gone)); err != nil {
 		return err
 	}
-	return chosen.none(len(gone))
+	return chosen.unmet()
 }
 
 // keep writes a dead letter into the lake, once, and returns the address; "" where

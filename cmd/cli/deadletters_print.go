@@ -101,7 +101,7 @@ func (c *deadLettersCall) show(ctx context.Context, box *mailbox.Mailbox) error 
 		return false, errFound
 	})
 	if found == nil {
-		return errors.Join(err, chosen.none(0))
+		return errors.Join(err, chosen.unmet())
 	}
 	if c.asJSON {
 		return c.printJSON("dead_letter", struct {

@@ -154,7 +154,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 
 	m.mustSay(1, []string{"resend", "--wait", "1s", "nobody"}, "none of the dead letters is nobody", "0 dead letters sent again")
-	m.mustSay(0, []string{"resend", "--wait", "1s", topicID + "-both-92d438cb6812b617"}, "1 dead letter sent again")
+	m.mustSay(1, []string{"resend", "--wait", "1s", topicID + "-both-92d438cb6812b617", "nobody"}, "1 dead letter sent again", "none of the dead letters is nobody;")
 	if got := m.resent(); len(got) != 1 || !proto.Equal(got[0], second) {
 		t.Errorf("sent %v, want %v", got, second)
 	}

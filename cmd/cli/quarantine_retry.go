@@ -38,14 +38,14 @@ type retryReport struct {
 type retryRun struct {
 	retryReport
 	progress
-	began   time.Time
-	batches []string // the ids of those sent
+	since   time.Time // what is heard of the records is newer
+	batches []string  // the ids of those sent
 	sent    int64
 }
 
 // doRetry has the chosen records judged again.
 func (c *quarantineCommand) doRetry(ctx context.Context, table *quarantine.Table) error {
-	run := &retryRun{began: c.clock.Now(), retryReport: retryReport{DryRun: c.retry.dryRun, Refused: map[string]int64{}, Failed: []string{}},
+	run := &retryRun{since: c.clock.Now().Add(-clockSkews), retryReport: retryReport{DryRun: c.retry.dryRun, Refused: map[string]int64{}, Failed: []string{}},
 		progress: progress{clock: c.clock, out: c.streams.Err}}
 	client, err := storage.NewClient(ctx, storage.WithJSONReads())
 	if err != nil {
@@ -108,6 +108,9 @@ func (run *retryRun) pack(ctx context.Context, table *quarantine.Table, f quaran
 			return fmt.Errorf("reading the records to try again: %w", err)
 		}
 		run.Chosen++
+		if said := row.IngestedAt.Add(time.Microsecond); said.After(run.since) { // by an earlier retry, whose batches had the same ids
+			run.since = said
+		}
 		record, err := row.Whole(ctx, client)
 		if errors.Is(err, storage.ErrObjectNotExist) {
 			run.Failed = append(run.Failed, fmt.Sprintf("%v: the lake no longer has its bytes: %s", row.Place(), row.Detail.StringVal))
@@ -189,7 +192,7 @@ func (c *quarantineCommand) await(ctx context.Context, table *quarantine.Table, 
 		run.Accepted = 0
 		clear(run.Refused)
 		for some := range slices.Chunk(run.batches, askAtOnce) {
-			counts, err := table.Outcome(ctx, some, run.began.Add(-clockSkews))
+			counts, err := table.Outcome(ctx, some, run.since)
 			if err != nil {
 				return err
 			}

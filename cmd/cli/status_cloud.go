@@ -12,8 +12,10 @@ import (
 	"cloud.google.com/go/storage"
 
 	"github.com/stationflow/stationflow/functions/alert"
+	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
 	"github.com/stationflow/stationflow/internal/dbt/project"
+	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/lake"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/status"
@@ -26,9 +28,11 @@ type survey struct {
 	status.Status
 	call       *statusCall
 	proof      *proof
+	flags      proofFlags
 	deployment terraform.Deployment
 	hops       map[status.Hop]*status.OfHop
-	faults     []error // what could not be found out
+	written    time.Time // when the marts were; zero where that is not known
+	faults     []error   // what could not be found out
 }
 
 // cloud puts together what the page shows of a local system, as far as Kafka,
@@ -40,12 +44,12 @@ func (c *statusCall) cloud(ctx context.Context) (status.Status, []byte, error) {
 		return status.Status{}, nil, err
 	}
 	flags.deadLetter, flags.wait = deployment.DeadLetterSubscription, 2*time.Second
-	proof, err := flags.open(ctx, &c.streams, true)
+	proof, err := flags.open(ctx, &c.streams, false)
 	if err != nil {
 		return status.Status{}, nil, err
 	}
 	defer func() { _ = proof.Close() }()
-	s := &survey{call: c, proof: proof, deployment: deployment, hops: map[status.Hop]*status.OfHop{}}
+	s := &survey{call: c, proof: proof, flags: flags, deployment: deployment, hops: map[status.Hop]*status.OfHop{}}
 	s.At, s.RateWindow = time.Now().In(proof.location), deployment.QuarantineWindow().Seconds()
 	s.Alerts, s.Transform.Models, s.Transform.Findings, s.Refused.Topics = []status.Alert{}, []status.Model{}, []status.Finding{}, []status.Refusals{}
 	order := []status.Hop{status.Kafka, status.Bridge, status.Transport, status.Staging, status.TransformRuns}
@@ -53,7 +57,7 @@ func (c *statusCall) cloud(ctx context.Context) (status.Status, []byte, error) {
 		s.hops[order[i]] = &status.OfHop{Hop: order[i], Name: name, Unit: status.Records, Health: status.Health{State: status.Flowing}}
 	}
 	s.hops[status.TransformRuns].Unit = status.Rows
-	for _, look := range []func(context.Context) error{s.kafka, s.letters, s.warehouse, s.transform, s.alerts} {
+	for _, look := range []func(context.Context) error{s.kafka, s.letters, s.transform, s.warehouse, s.alerts} {
 		if err := look(ctx); err != nil {
 			s.faults = append(s.faults, err)
 		}
@@ -97,8 +101,9 @@ func (s *survey) kafka(ctx context.Context) error {
 
 // letters counts the dead letters, and takes none away.
 func (s *survey) letters(ctx context.Context) error {
-	found, err := s.proof.DeadLetters(ctx)
+	found, err := s.buried(ctx)
 	if err != nil {
+		s.hops[status.Transport].Health = status.Health{State: status.Failing, Note: err.Error()}
 		return fmt.Errorf("looking for dead letters: %w", err)
 	}
 	s.DeadLetters = int64(len(found))
@@ -114,17 +119,40 @@ func (s *survey) letters(ctx context.Context) error {
 	return nil
 }
 
+func (s *survey) buried(ctx context.Context) (found []ledger.DeadLetter, err error) {
+	box, err := openMailbox(ctx, s.proof.config.BigQuery.Project, s.flags.deadLetter, s.flags.wait, mailbox.WallClock{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, box.Close()) }()
+	return box.Buried(ctx)
+}
+
 // A recent is what arrived lately.
 type recent struct {
 	Records     int64                `bigquery:"records"`
 	Quarantined int64                `bigquery:"quarantined"`
 	P50         bigquery.NullFloat64 `bigquery:"p50"`
 	P99         bigquery.NullFloat64 `bigquery:"p99"`
+	Overdue     int64                `bigquery:"overdue"` // rows of staging that no run has taken
+}
+
+// overdue is how old a row may be that came after the marts were written: a run
+// begins each minute, and most take a few seconds.
+const overdue = 5 * time.Minute
+
+// behind says what the transform has not taken, unless it fails, which says more.
+func behind(transform *status.OfHop, rows int64, written time.Time) {
+	if rows == 0 || transform.State == status.Failing {
+		return
+	}
+	transform.Health = status.Health{State: status.Behind, Remedy: "See docs/runbooks.md, missing-transforms. To read its log: stationflow logs --cloud transform",
+		Note: fmt.Sprintf("Rows that came to staging are older than %s and not in the marts, which were written at %s: %d.", ageText(overdue.Seconds()), written.Format("15:04:05 on 2006-01-02"), rows)}
 }
 
 // warehouse asks what arrived in staging and in quarantine lately.
 func (s *survey) warehouse(ctx context.Context) error {
-	query := s.proof.BigQuery.Query(recentSQL(s.proof.config.BigQuery.StagingDataset, s.proof.config.Kafka.Topics, s.deployment.QuarantineAlertMinutes))
+	query := s.proof.BigQuery.Query(recentSQL(s.proof.config.BigQuery.StagingDataset, s.proof.config.Kafka.Topics, s.deployment.QuarantineAlertMinutes, s.written))
 	limits := scan.Limits{MaxBytes: s.call.maxBytes, Told: func(bytes int64) { tellReading(&s.call.streams, bytes) }}
 	staging := s.hops[status.Staging]
 	for row, err := range scan.Rows[recent](ctx, limits, query) {
@@ -134,6 +162,9 @@ func (s *survey) warehouse(ctx context.Context) error {
 		}
 		rate := float64(row.Records) / s.RateWindow
 		staging.Records, staging.PerSecond = row.Records, &rate
+		if !s.written.IsZero() {
+			behind(s.hops[status.TransformRuns], row.Overdue, s.written)
+		}
 		s.Valid, s.Quarantined = row.Records-row.Quarantined, row.Quarantined
 		s.Freshness.Records = row.Records
 		if row.P50.Valid && row.P99.Valid {
@@ -154,14 +185,16 @@ func (s *survey) warehouse(ctx context.Context) error {
 }
 
 // recentSQL reads the partitions of the last minutes of every table. A record
-// counts once, however often it came; what is tried again is left out.
-func recentSQL(dataset string, topics []string, minutes int) string {
+// counts once, however often it came; what is tried again is left out. Rows are
+// overdue that came after the marts were written.
+func recentSQL(dataset string, topics []string, minutes int, written time.Time) string {
 	var parts []string
 	for _, table := range ledger.Tables(topics) {
-		parts = append(parts, fmt.Sprintf("select %t as refused, concat(kafka_topic_id, '/', cast(kafka_partition as string), '/', cast(kafka_offset as string)) as record, timestamp_diff(ingested_at, kafka_timestamp, millisecond) / 1000 as age from `%s`.%s where ingested_at > timestamp_sub(current_timestamp(), interval %d minute) and ifnull(batch_id, '') not like '%%-retry-%%'",
+		parts = append(parts, fmt.Sprintf("select %t as refused, concat(kafka_topic_id, '/', cast(kafka_partition as string), '/', cast(kafka_offset as string)) as record, timestamp_diff(ingested_at, kafka_timestamp, millisecond) / 1000 as age, ingested_at from `%s`.%s where ingested_at > timestamp_sub(current_timestamp(), interval %d minute) and ifnull(batch_id, '') not like '%%-retry-%%'",
 			table == ledger.QuarantineTable, dataset, table, minutes))
 	}
-	return "select count(distinct record) as records, count(distinct if(refused, record, null)) as quarantined, approx_quantiles(age, 100)[safe_offset(50)] as p50, approx_quantiles(age, 100)[safe_offset(99)] as p99\nfrom (\n" +
+	return "select count(distinct record) as records, count(distinct if(refused, record, null)) as quarantined, approx_quantiles(age, 100)[safe_offset(50)] as p50, approx_quantiles(age, 100)[safe_offset(99)] as p99, " +
+		fmt.Sprintf("countif(not refused and ingested_at > timestamp '%s' and ingested_at < timestamp_sub(current_timestamp(), interval %d second)) as overdue", written.UTC().Format("2006-01-02 15:04:05.000000+00"), int(overdue.Seconds())) + "\nfrom (\n" +
 		strings.Join(parts, "\nunion all\n") + "\n)"
 }
 
@@ -173,9 +206,13 @@ func (s *survey) transform(ctx context.Context) error {
 	about, err := marts.Metadata(ctx)
 	if err != nil {
 		hop.Health = status.Health{State: status.NothingYet, Note: "There are no marts."}
+		if !bqconfig.IsMissing(err) {
+			hop.Health = status.Health{State: status.Failing, Note: asked(err).Error()}
+		}
 		return fmt.Errorf("asking when prod_data was written: %w", asked(err))
 	}
-	written := about.LastModifiedTime.In(s.proof.location)
+	s.written = about.LastModifiedTime.In(s.proof.location)
+	written := s.written
 	s.Transform.LastFinished, hop.Records = &written, int64(about.NumRows)
 	folder, isSet := strings.CutPrefix(s.call.streams.Getenv("TRANSFORM_ARTIFACTS"), "gs://")
 	if !isSet {

@@ -154,3 +154,20 @@ func TestRunResults(t *testing.T) {
 		t.Errorf("%+v %+v", s, hop)
 	}
 }
+
+// A transform that has stopped is behind, though its last run went well; one that
+// fails says why instead.
+func TestBehind(t *testing.T) {
+	written := time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC)
+	for _, c := range []struct {
+		was  status.State
+		rows int64
+		want status.State
+	}{{status.Flowing, 0, status.Flowing}, {status.Flowing, 3, status.Behind}, {status.Failing, 3, status.Failing}} {
+		hop := status.OfHop{Health: status.Health{State: c.was}}
+		behind(&hop, c.rows, written)
+		if hop.State != c.want || hop.State == status.Behind && !strings.Contains(hop.Note, "written at 07:30:00 on 2026-11-22: 3.") {
+			t.Errorf("%s with %d rows: %+v", c.was, c.rows, hop)
+		}
+	}
+}

@@ -99,6 +99,10 @@ func batchName(b *batch.Batch) string {
 	return topic + "-" + b.RangesHash()
 }
 
+// QuarantineFolder is where a topic's quarantined records are, as bytes or, where
+// only the lake keeps them, as Parquet.
+func QuarantineFolder(topic string) string { return "quarantine/" + topic + "/" }
+
 // QuarantineObject names the object that holds the bytes of one record's
 // value, for a value that is too large to travel in a batch or a row. topicID
 // is Kafka's UUID of the topic in its canonical form.
@@ -108,7 +112,7 @@ func QuarantineObject(topic, topicID string, partition int32, offset int64) stri
 
 // AsidePrefix is what the names of the objects of a partition's values begin with.
 func AsidePrefix(topic, topicID string, partition int32) string {
-	return fmt.Sprintf("quarantine/%s/%s-%s-%05d-", topic, topic, topicIDPrefix(topicID), partition)
+	return fmt.Sprintf("%s%s-%s-%05d-", QuarantineFolder(topic), topic, topicIDPrefix(topicID), partition)
 }
 
 var asideName = regexp.MustCompile(`-(\d{20})\.bin$`)
@@ -139,7 +143,7 @@ func QuarantineHeadersObject(topic, topicID string, partition int32, offset int6
 // QuarantineBatch names the Parquet object that holds the quarantined records
 // of a batch where only the lake keeps them. The batch has at least one record.
 func QuarantineBatch(b *batch.Batch) string {
-	return fmt.Sprintf("quarantine/%s/%s.parquet", b.Topic, batchName(b))
+	return fmt.Sprintf("%s%s.parquet", QuarantineFolder(b.Topic), batchName(b))
 }
 
 // URI returns the gs:// address of an object.

@@ -149,7 +149,7 @@ func (j *judge) scope(b *books, landed Spans) (scope, want Spans) {
 func (j *judge) judge(ctx context.Context, b *books) (Account, error) {
 	landed := b.staging.Or(b.quarantine)
 	if j.noTables {
-		landed = b.lake
+		landed = b.lake.Or(b.quarantine)
 	}
 	scope, want := j.scope(b, landed)
 	a := Account{Place: b.place, InKafka: b.extent != nil,

@@ -38,6 +38,7 @@ type Check struct {
 	in      arrived
 	days    time.Time // folders of event days before are not listed; zero for all
 	objects []Object
+	refused []Object // of the quarantine, where there is no warehouse
 	harvest harvest
 	keeps   bool // what was read of the tables and of the dead letters stands
 }
@@ -123,7 +124,9 @@ func (c *Check) plan(ctx context.Context) error {
 	}
 	if l := c.sources.Lake; l != nil {
 		group.Go(func() (err error) {
-			c.objects, err = l.list(ctx, c.in, c.days)
+			if c.objects, err = l.list(ctx, c.in, c.days); err == nil && c.sources.Warehouse == nil {
+				c.refused, err = l.listRefused(ctx, c.in)
+			}
 			return err
 		})
 	}
@@ -136,6 +139,7 @@ func (c *Check) plan(ctx context.Context) error {
 			c.Scan.ObjectBytes *= 2
 		}
 	}
+	c.Scan.add(Scan{Objects: len(c.refused), ObjectBytes: size(c.refused)})
 	return nil
 }
 
@@ -236,7 +240,11 @@ func (c *Check) read(ctx context.Context) (h harvest, err error) {
 	}
 	if l := c.sources.Lake; l != nil {
 		group.Go(func() (err error) {
-			h.finds, err = l.read(reading, c.objects)
+			if h.finds, err = l.read(reading, c.objects); err == nil && c.sources.Warehouse == nil {
+				var broken []find
+				h.runs, broken, err = l.readRefused(reading, c.refused)
+				h.finds = append(h.finds, broken...)
+			}
 			return err
 		})
 	}

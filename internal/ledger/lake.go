@@ -151,6 +151,9 @@ func (l *Lake) read(ctx context.Context, objects []Object) ([]find, error) {
 // none was read. A damaged object is an error.
 func (l *Lake) Between(ctx context.Context, topic string, from, to time.Time) (found map[Place]Spans, known bool, err error) {
 	objects, err := l.listed(ctx, topic, &storage.Query{Prefix: lake.RawFolder(topic) + lake.DayFolder(from) + "/"}, arrived{})
+	if err == nil {
+		objects, err = l.current(ctx, objects) // the others may be deleted while they are read
+	}
 	if err != nil || size(objects) > l.ReadBytes {
 		return nil, false, err
 	}
@@ -226,12 +229,22 @@ func (o Object) claims() find {
 // readObject reads which records an object holds. The error is an outage's;
 // what is wrong with the object is in the find.
 func (l *Lake) readObject(ctx context.Context, object Object) (find, error) {
-	f := find{object: object}
 	topic, prefix, ok := lake.ParseRaw(object.Name)
 	if !ok {
-		f.broken = "its name is not that of an object of this lake"
-		return f, nil
+		return find{object: object, broken: "its name is not that of an object of this lake"}, nil
 	}
+	f, err := l.coordinates(ctx, object)
+	for place := range f.spans {
+		if place.Topic != topic || !strings.HasPrefix(place.TopicID, prefix) {
+			f.broken = fmt.Sprintf("it holds records of %s (topic id %s)", place, cmp.Or(place.TopicID, "unknown"))
+		}
+	}
+	return f, err
+}
+
+// coordinates reads those of an object's rows, likewise.
+func (l *Lake) coordinates(ctx context.Context, object Object) (find, error) {
+	f := find{object: object}
 	spans, fault := readCoordinates(lake.NewBlocks(ctx, l.Bucket.Object(object.Name), object.Size), object.Size, within{})
 	if lake.IsOutage(fault) && !errors.Is(fault, storage.ErrObjectNotExist) {
 		return f, fmt.Errorf("reading object %s: %w", object.Name, fault)
@@ -240,10 +253,5 @@ func (l *Lake) readObject(ctx context.Context, object Object) (find, error) {
 		f.broken = fault.Error()
 	}
 	f.spans = spans
-	for place := range spans {
-		if place.Topic != topic || !strings.HasPrefix(place.TopicID, prefix) {
-			f.broken = fmt.Sprintf("it holds records of %s (topic id %s)", place, cmp.Or(place.TopicID, "unknown"))
-		}
-	}
 	return f, nil
 }

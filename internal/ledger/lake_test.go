@@ -31,6 +31,7 @@ type bucketObject struct {
 	created    time.Time
 	arrived    string
 	content    []byte
+	deleted    bool // since it was listed
 }
 
 // serveBucket is the part of Cloud Storage's API that reading takes.
@@ -39,7 +40,7 @@ func serveBucket(t *testing.T, objects []bucketObject) *storage.BucketHandle {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, media := strings.CutPrefix(r.URL.Path, "/storage/v1/b/lake/o/"); media {
 			for _, o := range objects {
-				if o.name == name {
+				if o.name == name && !o.deleted {
 					http.ServeContent(w, r, "", o.created, bytes.NewReader(o.content))
 					return
 				}
@@ -125,6 +126,19 @@ func TestLake_LeavesOutWhatIsAboutToGo(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: objects %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// While a day of the lake is read, files that others replace may be deleted:
+// none of them is looked for.
+func TestLake_BetweenReadsNothingThatIsAboutToGo(t *testing.T) {
+	const gone, last = elevenFolder + "incidents-0f9b3c52-0000000000000001.parquet", elevenFolder + "incidents-0f9b3c52-compact-00000000000000aa.parquet"
+	record := mergedFile(t, merged.Record{Replaces: []merged.Part{{Name: gone, Generation: 1}}})
+	l := Lake{ReadBytes: DefaultReadBytes, Bucket: serveBucket(t, []bucketObject{
+		{name: gone, generation: 1, created: noon, deleted: true}, {name: last, generation: 9, created: noon, content: record},
+	})}
+	if _, known, err := l.Between(t.Context(), "incidents", noon.Add(-12*time.Hour), noon.Add(12*time.Hour)); err != nil || !known {
+		t.Errorf("known %t, %v", known, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,21 +23,36 @@ import (
 )
 
 // ValueBytes is how large the objects of a topic may be together so that their
-// values are compared: each record takes some 50 bytes of memory.
+// values are compared: each record takes some 60 bytes of memory.
 const ValueBytes = 256 << 20
 
-// A print is the fingerprint of a record's values: FARM_FINGERPRINT of their
-// texts, which BigQuery and this program write alike.
-type prints map[Place]map[int64]int64 // by offset; of several copies the least
+// A copied is one copy of a record: when it arrived, in microseconds, and the fingerprint
+// of its values: FARM_FINGERPRINT of their texts, which BigQuery and this program
+// write alike.
+type copied struct{ arrived, print int64 }
 
-func (p prints) add(place Place, offset, print int64) {
+// prints are those of records, by offset: of several copies that of the earliest,
+// which is the one that readers see and that merged files keep. Another program,
+// or other settings, may have read a later one otherwise.
+type prints map[Place]map[int64]copied
+
+func (p prints) add(place Place, offset int64, one copied) {
 	if p[place] == nil {
-		p[place] = map[int64]int64{}
+		p[place] = map[int64]copied{}
 	}
-	if known, is := p[place][offset]; !is || print < known {
-		p[place][offset] = print
+	if known, is := p[place][offset]; !is || one.before(known) {
+		p[place][offset] = one
 	}
 }
+
+// before orders copies as earliestSQL does.
+func (c copied) before(other copied) bool {
+	return cmp.Or(cmp.Compare(c.arrived, other.arrived), strings.Compare(strconv.FormatInt(c.print, 10), strconv.FormatInt(other.print, 10))) < 0
+}
+
+// earliestSQL is the fingerprint of the earliest copy: 20 digits of when it arrived
+// go before each, and are taken away.
+const earliestSQL = "cast(substr(min(concat(format('%%020d', ifnull(unix_micros(ingested_at), 0)), cast(%s as string))), 21) as int64)"
 
 // printed are the columns that are compared: what the producer wrote, and Kafka's
 // timestamp. What came later to all tables may be lacking in old rows.
@@ -118,10 +134,10 @@ type bucket struct {
 func (p prints) sums() map[bucket][2]int64 {
 	all := map[bucket][2]int64{}
 	for place, records := range p {
-		for offset, print := range records {
+		for offset, one := range records {
 			at := bucket{place, offset / bucketOffsets}
 			sum := all[at]
-			all[at] = [2]int64{sum[0] ^ print, sum[1] + 1}
+			all[at] = [2]int64{sum[0] ^ one.print, sum[1] + 1}
 		}
 	}
 	return all
@@ -137,7 +153,7 @@ group by kafka_topic, kafka_topic_id, kafka_partition, bucket`, bucketOffsets, w
 }
 
 func (w *Warehouse) printsSQL(schema *event.Schema, where string) string {
-	return fmt.Sprintf("select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, min(%s) as print from `%s.%s`%s "+
+	return fmt.Sprintf("select kafka_topic, kafka_topic_id, kafka_partition, kafka_offset, "+earliestSQL+" as print from `%s.%s`%s "+
 		"group by kafka_topic, kafka_topic_id, kafka_partition, kafka_offset", printSQL(printed(schema)), w.Dataset, schema.Topic, where)
 }
 
@@ -184,7 +200,7 @@ func (w *Warehouse) prints(ctx context.Context, schema *event.Schema, in arrived
 		if err != nil {
 			return nil, fmt.Errorf("reading fingerprints of %s.%s: %w", w.Dataset, schema.Topic, err)
 		}
-		all.add(Place{r.Topic, r.TopicID, r.Partition}, r.Offset, r.Print)
+		all.add(Place{r.Topic, r.TopicID, r.Partition}, r.Offset, copied{print: r.Print})
 	}
 	return all, nil
 }
@@ -200,6 +216,7 @@ type damaged struct {
 func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Object) (prints, []damaged, error) {
 	columns := printed(schema)
 	names := namesOf(columns)
+	known := append(slices.Clone(coordinateColumns), "ingested_at")
 	found, faults := make([]prints, len(objects)), make([]error, len(objects))
 	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
@@ -207,9 +224,9 @@ func (l *Lake) prints(ctx context.Context, schema *event.Schema, objects []Objec
 		group.Go(func() error {
 			var text []byte
 			some := prints{}
-			err := readRows(lake.NewBlocks(reading, l.Bucket.Object(object.Name), object.Size), object.Size, coordinateColumns, names, func(row []parquet.Value) {
-				var one int64
-				one, text = print(columns, row[4:], text)
+			err := readRows(lake.NewBlocks(reading, l.Bucket.Object(object.Name), object.Size), object.Size, known, names, func(row []parquet.Value) {
+				one := copied{arrived: row[4].Int64()}
+				one.print, text = print(columns, row[5:], text)
 				some.add(Place{string(row[0].ByteArray()), string(row[1].ByteArray()), row[2].Int64()}, row[3].Int64(), one)
 			})
 			if err == nil {
@@ -276,6 +293,13 @@ func recordsOf(place Place, offsets Spans) string {
 	return strings.Join(named, ", ")
 }
 
+// covers reports whether an offset is not before the period. Of a record that is,
+// only copies that came by a replay may have been read.
+func (c *Check) covers(place Place, offset int64) bool {
+	e := c.kafka.extents[place]
+	return c.options.From.IsZero() || e == nil || offset >= e.From
+}
+
 func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error {
 	schema, known := event.SchemaOf(topic)
 	objects := slices.DeleteFunc(slices.Clone(c.objects), func(o Object) bool { return o.Topic != topic })
@@ -300,7 +324,7 @@ func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error 
 	}
 	var differing []bucket
 	for at, sum := range filed.sums() {
-		if staged, is := sums[at]; is && staged != sum {
+		if staged, is := sums[at]; is && staged != sum && c.covers(at.place, (at.number+1)*bucketOffsets-1) {
 			differing = append(differing, at)
 		}
 	}
@@ -325,7 +349,7 @@ func (c *Check) compareTopic(ctx context.Context, topic string, j *judge) error 
 	for _, place := range slices.SortedFunc(maps.Keys(staged), compare) {
 		var offsets []int64
 		for offset, one := range staged[place] {
-			if other, is := filed[place][offset]; is && other != one {
+			if other, is := filed[place][offset]; is && other.print != one.print && c.covers(place, offset) {
 				offsets = append(offsets, offset)
 			}
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stationflow/stationflow/event"
@@ -61,5 +62,22 @@ func TestPrints_DamagedValues(t *testing.T) {
 	}
 	if len(broken) != 1 || broken[0].Name != objects[1].Name || records != 100 {
 		t.Errorf("of a whole and a spoiled object %d records were read, and %v is damaged", records, broken)
+	}
+}
+
+// Of a record's copies the earliest counts, however large its print: as earliestSQL
+// has it, also where they arrived at once.
+func TestPrints_OfTheEarliestCopy(t *testing.T) {
+	for _, copies := range [][]copied{{{5, 9}, {6, 1}}, {{5, 9}, {5, 90}}, {{5, -1}, {5, 1}}} {
+		for range 2 {
+			all := prints{}
+			for _, one := range copies {
+				all.add(zero, 7, one)
+			}
+			if got := all[zero][7].print; got != 9 && got != -1 {
+				t.Errorf("of %v it is %d", copies, got)
+			}
+			slices.Reverse(copies)
+		}
 	}
 }

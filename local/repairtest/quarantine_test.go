@@ -111,6 +111,17 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
+// A retry right after the fix sends the batches that one before the fix has sent,
+// and tells what became of its own.
+func TestQuarantine_RetriesAgainOnceMended(t *testing.T) {
+	l := newLab(t)
+	l.deliver(mixed(time.Now().UTC().Truncate(time.Second)))
+	const retry = "quarantine retry --reason wrong_type"
+	l.must(retry, "18 records chosen: 0 accepted, 18 still refused (wrong_type 18)")
+	l.rules("ms") // the fix
+	l.must(retry, "18 records chosen: 18 accepted\n")
+}
+
 // Bytes that were too large for a row or a batch when the record came are judged
 // like all others.
 func TestFaults_RetryOfBytesInTheLake(t *testing.T) {

@@ -229,6 +229,9 @@ func TestStatus(t *testing.T) {
 		asked.Alerts[0].Text != now.Alerts[0].Text || asked.Transform.LastFinished == nil || asked.Overall.State == status.Failing || asked.Refused.Note == "" {
 		t.Errorf("asked without its page: %+v", asked)
 	}
+	if !t.Failed() {
+		s.partly(t)
+	}
 	code, _, errs := s.tool(t, "", "status", "--cloud")
 	if code != 2 || !strings.Contains(errs, "GOOGLE_CLOUD_PROJECT is not set") {
 		t.Errorf("%d, %s", code, errs)
@@ -247,6 +250,22 @@ func (s *system) elsewhere(t *testing.T) (now status.Status) {
 		t.Errorf("%v: %s%s", err, out.String(), errs.String())
 	}
 	return now
+}
+
+// partly is the status where nothing answers for Pub/Sub: all that the others know
+// is told.
+func (s *system) partly(t *testing.T) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), built.Program(t, "stationflow"), "status", "--json")
+	command.Env = append(append(os.Environ(), s.Environment...), "XDG_RUNTIME_DIR="+t.TempDir(), "PUBSUB_EMULATOR_HOST=127.0.0.1:1")
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	var now status.Status
+	_ = command.Run()
+	if err := json.Unmarshal(out.Bytes(), &now); err != nil || command.ProcessState.ExitCode() != 1 || now.Hops[0].Records != 5 || now.Hops[2].State != status.Failing || now.Valid != 3 ||
+		!strings.Contains(errs.String(), "looking for dead letters: nothing listens at 127.0.0.1:1 (PUBSUB_EMULATOR_HOST)") {
+		t.Errorf("%v: exit code %d: %s%s", err, command.ProcessState.ExitCode(), out.String(), errs.String())
+	}
 }
 
 // peek decides as ingest did: the reasons are those of the quarantine, in the
