@@ -155,6 +155,15 @@ func TestContract_Lake(t *testing.T) {
 	}
 }
 
+// What is deleted from the lake is kept, and billed, as long as its versions are,
+// and not for the days of the soft deletion that buckets have by themselves.
+func TestContract_LakeKeepsWhatIsDeletedOnce(t *testing.T) {
+	bucket := planOf(t, "defaults").one(t, "module.lake.google_storage_bucket.lake")
+	if kept, is := bucket.get("soft_delete_policy.0.retention_duration_seconds").(float64); !is || kept != 0 || bucket.get("versioning.0.enabled") != true {
+		t.Errorf("soft deletion keeps objects for %v s, versioning is %v", bucket.get("soft_delete_policy.0.retention_duration_seconds"), bucket.get("versioning.0.enabled"))
+	}
+}
+
 func TestContract_Delivery(t *testing.T) {
 	d := deployment(t)
 	p := planOf(t, "defaults")

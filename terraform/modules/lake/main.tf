@@ -20,6 +20,12 @@ resource "google_storage_bucket" "lake" {
     enabled = true
   }
 
+  # Otherwise Cloud Storage keeps, and bills, each deleted version for 7 days
+  # more (https://cloud.google.com/storage/docs/soft-delete).
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
   dynamic "encryption" {
     for_each = var.kms_key == null ? [] : [var.kms_key]
     content {
