@@ -218,6 +218,7 @@ func TestAvro_Types(t *testing.T) {
 		{"timestamp", `"long"`, at.UnixMilli(), `wrong_type field "timestamp" is a number`},
 		{"timestamp", `{"type":"int","logicalType":"date"}`, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), "wrong_type a date"},
 		{"timestamp", `{"type":"long","logicalType":"timestamp-millis"}`, time.UnixMilli(math.MaxInt64 / 1000), "absurd_timestamp"},
+		{"timestamp", `{"type":"long","logicalType":"timestamp-nanos"}`, int64(math.MinInt64), "absurd_timestamp"},
 		{"timestamp", `["null",{"type":"long","logicalType":"timestamp-micros"}]`, nil, `missing_field field "timestamp" is null`},
 		{"duration", `"int"`, 42, "42"},
 		{"duration", `"long"`, int64(42), "42"},
@@ -253,6 +254,9 @@ func TestAvro_Types(t *testing.T) {
 		{"more", `{"type":"int","logicalType":"date"}`, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), `{"more":"2026-11-22"}`},
 		{"more", `{"type":"long","logicalType":"timestamp-micros"}`, at, `{"more":"2026-11-22T07:30:00.123456Z"}`},
 		{"more", `{"type":"long","logicalType":"local-timestamp-micros"}`, at, `{"more":"2026-11-22T07:30:00.123456"}`},
+		{"more", `{"type":"long","logicalType":"timestamp-nanos"}`, int64(1795332600_123456789), `{"more":"2026-11-22T07:30:00.123456789Z"}`},
+		{"more", `{"type":"long","logicalType":"local-timestamp-nanos"}`, int64(-1), `{"more":"1969-12-31T23:59:59.999999999"}`},
+		{"more", `{"type":"long","logicalType":"timestamp-millis"}`, int64(math.MaxInt64), `{"more":"292278994-08-17T07:12:55.807Z"}`},
 		{"more", `{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}`, big.NewRat(-5, 1000), `{"more":-0.005}`},
 		{"more", `{"type":"array","items":["null","long"]}`, []any{int64(1), nil}, `{"more":[1,null]}`},
 		{"more", `{"type":"map","values":"long"}`, map[string]int64{"a": 1}, `{"more":{"a":1}}`},
@@ -354,6 +358,7 @@ func TestAvro_BadBytesAndSchemas(t *testing.T) {
 		{`{"type":"enum","name":"E","symbols":["A"]}`, "\x02", "no such symbol"},
 		{`["null","long"]`, "\x04", "no such branch"},
 		{recursive, strings.Repeat("\x02", 1000), "deeper than 64"},
+		{`{"type":"int","logicalType":"date"}`, "\x80\x80\x80\x80\x20", "a date has more than 32 bits"},
 		{`{"type":"bytes","logicalType":"decimal","precision":9}`, "\x82\x01" + strings.Repeat("x", 65), "decimal is too long"},
 	} {
 		of := fmt.Sprintf(more, test.of)
