@@ -139,6 +139,26 @@ func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
 	}
 }
 
+// What a reader has unescaped, or kept of unknown fields, is used again after some
+// rows, and each row still has its own.
+func TestDecode_RowsKeepTheirTexts(t *testing.T) {
+	tp, d := offline("incidents")
+	b := sampleBatch("incidents", 10*blockRows, 1)
+	for i := range b.Records {
+		b.Records[i].Value = bytes.Replace(b.Records[i].Value, []byte(`{"id":"`), fmt.Appendf(nil, `{"gate":%d,"id":"\u0041`, i), 1)
+	}
+	decode(t, d, tp, b)
+	for i, row := range d.good.Rows {
+		id, extra := d.good.Own[0].Text(row), d.good.Own[len(tp.schema.Columns)].Text(row)
+		if string(id) != "A"+string(b.Records[i].Key) || string(extra) != fmt.Sprintf(`{"gate":%d}`, i) {
+			t.Errorf("row %d holds event %s with %s", i, id, extra)
+		}
+	}
+	if len(d.good.Rows) != len(b.Records) {
+		t.Errorf("%d rows of %d records", len(d.good.Rows), len(b.Records))
+	}
+}
+
 func TestClean(t *testing.T) {
 	if got := clean("a\xffb"); got != "a\uFFFDb" {
 		t.Errorf("%q", got)
