@@ -182,9 +182,9 @@ func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection 
 	// Either size may be the larger one: the event's has names and symbols that
 	// the value leaves to its schema.
 	if max(size, len(r.Key)+len(r.Value)) > rows.MaxRecordBytes {
-		// No quarantine row could hold it if the warehouse refused it. Its
-		// detail will be where its bytes are.
-		return &event.Rejection{Reason: event.RefusedByWarehouse}
+		// No quarantine row could hold it if the warehouse refused it. Where it
+		// is the record that is too large, the detail will be where its bytes are.
+		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "by its schema the record has more than 3 MiB"}
 	}
 	if d.texts+size > maxTexts {
 		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "with it the rows of its batch have more than 128 MiB"}

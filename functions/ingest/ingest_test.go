@@ -82,8 +82,8 @@ func TestLargestRowFitsARequest(t *testing.T) {
 		t.Errorf("its row has %d bytes", n)
 	}
 	b.Records[0].Key = append(b.Records[0].Key, 'x')
-	if decode(t, d, tp, b); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse {
-		t.Errorf("one byte more is not too large: %v", d.rejections)
+	if decode(t, d, tp, b); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse || d.rejections[0].detail == "" {
+		t.Errorf("one byte more is not too large, or nobody is told: %v", d.rejections)
 	}
 }
 
