@@ -24,6 +24,18 @@ type scanner struct {
 	fault *Rejection
 }
 
+// CheckJSON returns why a text, which is UTF-8, is not JSON as an event must be:
+// see scanner. It returns nil for one that is.
+func CheckJSON(text []byte) *Rejection {
+	s := scanner{data: text}
+	if at := s.skip(s.space(0), 0); at >= 0 {
+		if at = s.space(at); at < len(text) {
+			s.unexpected(at, "the value's end")
+		}
+	}
+	return s.fault
+}
+
 // failed is the position returned after a fault.
 const failed = -1
 

@@ -254,6 +254,9 @@ func TestAvro_Types(t *testing.T) {
 		{"more", `{"type":"int","logicalType":"date"}`, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), `{"more":"2026-11-22"}`},
 		{"more", `{"type":"long","logicalType":"timestamp-micros"}`, at, `{"more":"2026-11-22T07:30:00.123456Z"}`},
 		{"more", `{"type":"long","logicalType":"local-timestamp-micros"}`, at, `{"more":"2026-11-22T07:30:00.123456"}`},
+		{"more", `{"type":"long","logicalType":"timestamp-nanos"}`, int64(1795332600_123456789), `{"more":"2026-11-22T07:30:00.123456789Z"}`},
+		{"more", `{"type":"long","logicalType":"local-timestamp-nanos"}`, int64(-1), `{"more":"1969-12-31T23:59:59.999999999"}`},
+		{"more", `{"type":"long","logicalType":"timestamp-millis"}`, int64(math.MaxInt64), `{"more":"292278994-08-17T07:12:55.807Z"}`},
 		{"more", `{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}`, big.NewRat(-5, 1000), `{"more":-0.005}`},
 		{"more", `{"type":"array","items":["null","long"]}`, []any{int64(1), nil}, `{"more":[1,null]}`},
 		{"more", `{"type":"map","values":"long"}`, map[string]int64{"a": 1}, `{"more":{"a":1}}`},
@@ -355,6 +358,7 @@ func TestAvro_BadBytesAndSchemas(t *testing.T) {
 		{`{"type":"enum","name":"E","symbols":["A"]}`, "\x02", "no such symbol"},
 		{`["null","long"]`, "\x04", "no such branch"},
 		{recursive, strings.Repeat("\x02", 1000), "deeper than 64"},
+		{`{"type":"int","logicalType":"date"}`, "\x80\x80\x80\x80\x20", "a date has more than 32 bits"},
 		{`{"type":"bytes","logicalType":"decimal","precision":9}`, "\x82\x01" + strings.Repeat("x", 65), "decimal is too long"},
 	} {
 		of := fmt.Sprintf(more, test.of)
@@ -413,6 +417,22 @@ func TestAvro_JSONIsUTF8(t *testing.T) {
 		latin1 := strings.Replace(value, letter, "\xe9", 1)
 		if r := decoder.DecodeJSON(row, []byte(latin1), reference); r == nil || r.Reason != event.Undecodable || !strings.Contains(r.Detail, "UTF-8") {
 			t.Errorf("%s: %v", latin1, r)
+		}
+	}
+}
+
+// Avro's JSON is as strict as that of events: a value that readers would take
+// for another one is refused, in a column and in what is kept.
+func TestAvro_JSONMeansOneThing(t *testing.T) {
+	schema := schemaOf(t, "incidents")
+	decoder, row := mustAvro(t, "incidents", avroWith(schema, "note", `"string"`), Reading{}), rowOf(schema)
+	const value = `{"id":"i","type":"t","station":"s","location":"l","timestamp":1795332600000000,"severity":"Major","duration":1,"note":"n"}`
+	if r := decoder.DecodeJSON(row, []byte(value), reference); r != nil {
+		t.Fatal(r)
+	}
+	for old, other := range map[string]string{`"id":"i"`: `"id":"x","id":"i"`, `"i"`: `"\ud800"`, `"n"`: `"\udc00"`, `"note":"n"`: `"note":{"a":1,"a":2}`} {
+		if r := decoder.DecodeJSON(row, []byte(strings.Replace(value, old, other, 1)), reference); r == nil || r.Reason != event.Undecodable {
+			t.Errorf("with %s: %v, row %s", other, r, show(row))
 		}
 	}
 }

@@ -26,6 +26,9 @@ func (a *Avro) DecodeJSON(row event.Row, value []byte, reference time.Time) *eve
 	if err := json.Unmarshal(value, &fields); err != nil {
 		return undecodable(err.Error())
 	}
+	if fault := event.CheckJSON(value); fault != nil { // of two equal names encoding/json takes the last, of half a surrogate pair U+FFFD
+		return undecodable("its JSON: " + fault.Detail)
+	}
 	if len(fields) > len(of.fields) {
 		return undecodable("its JSON has fields that the schema does not have")
 	}

@@ -245,6 +245,9 @@ func (p *Protobuf) Decode(row event.Row, value []byte, reference time.Time) *eve
 				if err := (proto.UnmarshalOptions{RecursionLimit: maxDepth, AllowPartial: true}).Unmarshal(value, read); err != nil {
 					return undecodable(err.Error())
 				}
+				if fault := misfit(value, p.message); fault != "" {
+					return undecodable(fault)
+				}
 				whole = read
 			}
 			budget := 1<<16 + 8*len(value)

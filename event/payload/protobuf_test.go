@@ -194,6 +194,39 @@ message M { string id = 1; string train_id = 2; string station = 3; google.proto
 	}
 }
 
+// What a message has that its schema does not say is refused wherever it lies: the
+// library passes over it.
+func TestProtobuf_WithinMessages(t *testing.T) {
+	const head = `syntax = "proto3"; message M { string id = 1; string train_id = 2; string station = 3; string timestamp = 4; int64 validations = 5; `
+	const good = `id: "i" train_id: "t" station: "s" timestamp: "2026-11-22T07:30:00Z" validations: 1 `
+	reader := messageOf(t, head+`W within = 6; repeated string texts = 7; map<string, int64> by = 8; repeated int32 numbers = 9; } message W { string a = 1; W w = 2; }`)
+	for _, test := range []struct{ declared, text, want string }{
+		{`W within = 6; } message W { string a = 1; W w = 2; }`, `within {a: "x" w {a: "y"}}`, ""},
+		{`W within = 6; } message W { string a = 1; W w = 2; string b = 3; }`, `within {a: "x" w {b: "new"}}`, "field number 3 is not in W"},
+		{`int64 within = 6; }`, `within: 3`, "the field M.within is of another type"},
+		{`int64 texts = 7; }`, `texts: 3`, "the field M.texts is of another type"},
+		{`map<string, string> by = 8; }`, `by {key: "a" value: "x"}`, "the field M.ByEntry.value is of another type"},
+		{`map<int64, int64> by = 8; }`, `by {key: 3 value: 3}`, "the field M.ByEntry.key is of another type"},
+		{`repeated int32 numbers = 9; }`, `numbers: [1, 2]`, ""},
+		{`repeated int32 numbers = 9 [packed = false]; }`, `numbers: [1, 2]`, ""},
+		{`repeated double numbers = 9 [packed = false]; }`, `numbers: [1, 2]`, "the field M.numbers is of another type"},
+	} {
+		m := dynamicpb.NewMessage(messageOf(t, head+test.declared))
+		if err := prototext.Unmarshal([]byte(good+test.text), m); err != nil {
+			t.Fatal(err)
+		}
+		value, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := rowOf(schemaOf(t, "ticket_validations"))
+		refused := mustProtobuf(t, "ticket_validations", reader, Reading{}).Decode(row, value, reference)
+		if (refused == nil) != (test.want == "") || refused != nil && (refused.Reason != event.Undecodable || !strings.Contains(refused.Detail, test.want)) {
+			t.Errorf("%s %s: %v, want %q; row %s", test.declared, test.text, refused, test.want, showFirst(row, 6))
+		}
+	}
+}
+
 // proto2 has required fields, defaults of its own and groups.
 func TestProtobuf_Proto2AndEnums(t *testing.T) {
 	message := messageOf(t, `syntax = "proto2";

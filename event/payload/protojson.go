@@ -1,11 +1,13 @@
 package payload
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -32,6 +34,38 @@ func (p *Protobuf) appendScalar(dst []byte, m *pbMember, s *slot) []byte {
 		return strconv.AppendUint(dst, s.num, 10)
 	}
 	return strconv.AppendInt(dst, integerOf(m.kind, s.num), 10)
+}
+
+// misfit says what of a message, or of one within it, the library passes over: a
+// field that the schema does not have, or has as another type. The library has
+// read the value, so that it is whole and of a bounded depth.
+func misfit(value []byte, message protoreflect.MessageDescriptor) string {
+	for len(value) > 0 {
+		number, typ, n := protowire.ConsumeTag(value)
+		value = value[n:]
+		f := message.Fields().ByNumber(number)
+		if f == nil {
+			return fmt.Sprintf("field number %d is not in %s", number, message.FullName())
+		}
+		wire := wireOf(f.Kind())
+		packed := f.IsList() && typ == protowire.BytesType && wire != protowire.StartGroupType
+		if typ != wire && !packed {
+			return fmt.Sprintf("the field %s is of another type", f.FullName())
+		}
+		within := value
+		if typ == protowire.StartGroupType {
+			within, n = protowire.ConsumeGroup(number, value)
+		} else if n = protowire.ConsumeFieldValue(number, typ, value); typ == protowire.BytesType {
+			within, _ = protowire.ConsumeBytes(value)
+		}
+		if f.Message() != nil {
+			if fault := misfit(within, f.Message()); fault != "" {
+				return fault
+			}
+		}
+		value = value[n:]
+	}
+	return ""
 }
 
 // appendPB appends a value of any type as JSON: messages and maps as objects
@@ -98,8 +132,10 @@ func appendOne(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.Value,
 func appendMessage(dst []byte, m protoreflect.Message, budget *int) []byte {
 	fields := m.Descriptor().Fields()
 	if m.Descriptor().FullName() == "google.protobuf.Timestamp" && fields.Len() == 2 {
-		at := time.Unix(m.Get(fields.Get(0)).Int(), m.Get(fields.Get(1)).Int()).UTC()
-		return at.AppendFormat(dst, `"2006-01-02T15:04:05.999999999Z07:00"`)
+		seconds, nanos := m.Get(fields.Get(0)).Int(), m.Get(fields.Get(1)).Int()
+		if at := time.Unix(seconds, nanos).UTC(); at.Year() >= 1 && at.Year() <= 9999 && at.Unix() == seconds { // else none that the type may have
+			return at.AppendFormat(dst, `"2006-01-02T15:04:05.999999999Z07:00"`)
+		}
 	}
 	dst = append(dst, '{')
 	first := true

@@ -52,6 +52,16 @@ func (w *wire) long() int64 {
 	return int64(n>>1) ^ -int64(n&1)
 }
 
+// days reads a date, which is an int.
+func (w *wire) days() int64 {
+	n := w.long()
+	if n != int64(int32(n)) {
+		w.fail("a date has more than 32 bits")
+		return 0
+	}
+	return n
+}
+
 func (w *wire) take(n int64) []byte {
 	if n < 0 || n > int64(len(w.data)-w.at) {
 		w.fail("the value ends within a field")
@@ -128,6 +138,17 @@ func inMicros(of kind, n int64) int64 {
 	return n
 }
 
+// exactly is the moment that inMicros rounds.
+func exactly(of kind, n int64) time.Time {
+	switch of {
+	case millis, localMillis:
+		return time.UnixMilli(n).UTC()
+	case nanos, localNanos:
+		return time.Unix(0, n).UTC()
+	}
+	return time.UnixMicro(n).UTC()
+}
+
 func floorDiv(n, by int64) int64 {
 	if n%by < 0 {
 		return n/by - 1
@@ -175,13 +196,13 @@ func (w *wire) json(dst []byte, of *node, depth int) []byte {
 	case fixedUUID:
 		return append(appendUUID(append(dst, '"'), w.bytesOf(of)), '"')
 	case date:
-		return time.Unix(w.long()*86_400, 0).UTC().AppendFormat(dst, `"2006-01-02"`)
+		return time.Unix(w.days()*86_400, 0).UTC().AppendFormat(dst, `"2006-01-02"`)
 	case timeOfDay:
 		return strconv.AppendInt(dst, w.long(), 10)
 	case millis, micros, nanos:
-		return time.UnixMicro(w.moment(of.kind)).UTC().AppendFormat(dst, `"2006-01-02T15:04:05.999999Z07:00"`)
+		return exactly(of.kind, w.long()).AppendFormat(dst, `"2006-01-02T15:04:05.999999999Z07:00"`)
 	case localMillis, localMicros, localNanos:
-		return time.UnixMicro(w.moment(of.kind)).UTC().AppendFormat(dst, `"2006-01-02T15:04:05.999999"`)
+		return exactly(of.kind, w.long()).AppendFormat(dst, `"2006-01-02T15:04:05.999999999"`)
 	case array, mapping:
 		return w.items(dst, of, depth)
 	}

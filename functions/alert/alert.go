@@ -156,6 +156,7 @@ func (w *Watch) find(ctx context.Context, b *batch.Batch) ([]Notification, error
 	row := make(event.Row, len(schema.Columns)+1)
 	for i := range b.Records {
 		record := &b.Records[i]
+		reader.Forget() // no notification keeps memory of a row
 		if record.ValueURI != "" || reader.Decode(row, i, received.Reference(record.Timestamp)) != nil {
 			continue // it goes to quarantine
 		}

@@ -156,6 +156,7 @@ const blockRows = 32
 func (d *decoded) takeBlock() {
 	d.good.Append(d.block)
 	d.block = d.block[:0]
+	d.reader.Forget()
 }
 
 func (d *decoded) countField(name []byte) {
@@ -181,20 +182,21 @@ func (d *decoded) judge(row event.Row, i int, r *batch.Record) *event.Rejection 
 	// Either size may be the larger one: the event's has names and symbols that
 	// the value leaves to its schema.
 	if max(size, len(r.Key)+len(r.Value)) > rows.MaxRecordBytes {
-		// No quarantine row could hold it if the warehouse refused it. Its
-		// detail will be where its bytes are.
-		return &event.Rejection{Reason: event.RefusedByWarehouse}
+		// No quarantine row could hold it if the warehouse refused it. Where it
+		// is the record that is too large, the detail will be where its bytes are.
+		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "by its schema the record has more than 3 MiB"}
 	}
 	if d.texts+size > maxTexts {
-		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "with it the rows of its batch have more than 1 GiB"}
+		return &event.Rejection{Reason: event.RefusedByWarehouse, Detail: "with it the rows of its batch have more than 128 MiB"}
 	}
 	d.texts += size
 	return nil
 }
 
 // maxTexts bounds the texts of a batch's rows, in bytes. Those of the batch
-// have 8 MiB: only schemas with very long names come near.
-const maxTexts = 1 << 30
+// have 8 MiB: only schemas with very long names come near. What is refused can
+// be accepted in another batch.
+const maxTexts = 128 << 20
 
 // reusable reports whether the memory may be kept for the next batch: after a
 // crash its state is unknown, and where schemas made more of a batch than any has

@@ -82,8 +82,8 @@ func TestLargestRowFitsARequest(t *testing.T) {
 		t.Errorf("its row has %d bytes", n)
 	}
 	b.Records[0].Key = append(b.Records[0].Key, 'x')
-	if decode(t, d, tp, b); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse {
-		t.Errorf("one byte more is not too large: %v", d.rejections)
+	if decode(t, d, tp, b); len(d.rejections) != 1 || d.rejections[0].reason != event.RefusedByWarehouse || d.rejections[0].detail == "" {
+		t.Errorf("one byte more is not too large, or nobody is told: %v", d.rejections)
 	}
 }
 
@@ -136,6 +136,26 @@ func TestDecode_ReusedMemoryHoldsTheLastBatchOnly(t *testing.T) {
 				t.Fatalf("row %d holds event %s, want %s", i, id, record.Key)
 			}
 		}
+	}
+}
+
+// What a reader has unescaped, or kept of unknown fields, is used again after some
+// rows, and each row still has its own.
+func TestDecode_RowsKeepTheirTexts(t *testing.T) {
+	tp, d := offline("incidents")
+	b := sampleBatch("incidents", 10*blockRows, 1)
+	for i := range b.Records {
+		b.Records[i].Value = bytes.Replace(b.Records[i].Value, []byte(`{"id":"`), fmt.Appendf(nil, `{"gate":%d,"id":"\u0041`, i), 1)
+	}
+	decode(t, d, tp, b)
+	for i, row := range d.good.Rows {
+		id, extra := d.good.Own[0].Text(row), d.good.Own[len(tp.schema.Columns)].Text(row)
+		if string(id) != "A"+string(b.Records[i].Key) || string(extra) != fmt.Sprintf(`{"gate":%d}`, i) {
+			t.Errorf("row %d holds event %s with %s", i, id, extra)
+		}
+	}
+	if len(d.good.Rows) != len(b.Records) {
+		t.Errorf("%d rows of %d records", len(d.good.Rows), len(b.Records))
 	}
 }
 

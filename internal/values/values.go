@@ -18,7 +18,7 @@ import (
 
 // A Reader decodes batches of one topic, one after the other: Open, and then
 // Decode for each record. It is not safe for concurrent use. What its rows hold
-// is valid until the next Open and as long as the batch.
+// is valid until the next Open or Forget and as long as the batch.
 type Reader struct {
 	topic    *event.Schema
 	reading  payload.Reading
@@ -26,6 +26,7 @@ type Reader struct {
 	json     *event.Decoder
 	schemas  map[string]*schema // by what records have for their ids, also of earlier batches
 
+	used    []*writer // since the last Forget
 	records []batch.Record
 	framed  []framed               // of each record; empty where none is framed
 	by      map[framing.Framer]int // how many messages were read as whose
@@ -78,16 +79,13 @@ const maxSchemas = 64
 // blame.
 func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
 	r.records, r.framed = records, r.framed[:0]
-	r.json.Reset()
+	r.Forget()
 	clear(r.by)
 	if len(r.schemas) > maxSchemas {
 		clear(r.schemas)
 	}
 	for _, s := range r.schemas {
 		s.named, s.known = false, nil
-		if s.writer != nil {
-			s.writer.reset()
-		}
 	}
 	named := r.frame()
 	if len(named) == 0 || r.registry == nil {
@@ -105,6 +103,16 @@ func (r *Reader) Open(ctx context.Context, records []batch.Record) error {
 		s.known = known[s.id]
 	}
 	return nil
+}
+
+// Forget ends the rows decoded so far, so that their memory is used again: names
+// and symbols that a schema has make them much larger than the records.
+func (r *Reader) Forget() {
+	r.json.Reset()
+	for _, w := range r.used {
+		w.reset()
+	}
+	r.used = r.used[:0]
 }
 
 // frame reads the framing of all records where one is framed, and returns the
@@ -212,6 +220,9 @@ func (r *Reader) registered(row event.Row, f *framed, reference time.Time) *even
 	if w == nil || w.schema != parsed {
 		w = newWriter(parsed)
 		f.of.writer = w
+	}
+	if !w.used {
+		w.used, r.used = true, append(r.used, w)
 	}
 	if parsed.Format == payload.AvroFormat {
 		decoder := w.decoder(r)

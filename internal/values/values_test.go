@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +228,44 @@ func TestReader_Refusals(t *testing.T) {
 }
 
 // While the registry is away no record is judged, and afterwards all are.
+// Rows that are forgotten leave their memory to those that follow: schemas make
+// records of a few bytes large.
+func TestReader_ForgetsRows(t *testing.T) {
+	r := reader(t, server(t, nil))
+	values := [][]byte{[]byte(strings.Replace(text, `"gate":5`, `"gate":"`+strings.Repeat("x", 10_000)+`"`, 1)), framedBy(7, inAvro(t)), framedBy(8, []byte{0}, inProtobuf())}
+	var records []batch.Record
+	for i := range 3000 {
+		records = append(records, batch.Record{Value: values[i%3]})
+	}
+	if err := r.Open(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	row := make(event.Row, len(r.topic.Columns)+1)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var shown [3]string
+	for i := range records {
+		if i%32 == 0 {
+			r.Forget()
+		}
+		if refused := r.Decode(row, i, reference); refused != nil {
+			t.Fatal(refused)
+		}
+		if i%100 > 2 {
+			continue
+		}
+		if now := show(row); i < 3 {
+			shown[i] = now
+		} else if shown[i%3] != now {
+			t.Fatalf("record %d is %s, was %s", i, now, shown[i%3])
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+		t.Errorf("%d bytes were allocated for %d records", took, len(records))
+	}
+}
+
 func TestReader_Outage(t *testing.T) {
 	away := true
 	r := reader(t, server(t, func(w http.ResponseWriter, _ string) bool {

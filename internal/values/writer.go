@@ -13,6 +13,7 @@ import (
 // A writer decodes what was written with one schema of Avro or Protobuf.
 type writer struct {
 	schema   *payload.Schema
+	used     bool // since it was reset
 	avro     *payload.Avro
 	messages map[string]payload.Decoder // of Protobuf, by full name
 	first    payload.Decoder            // of the file's first message
@@ -29,6 +30,7 @@ func newWriter(schema *payload.Schema) *writer {
 const maxAliases = 64
 
 func (w *writer) reset() {
+	w.used = false
 	if w.avro != nil {
 		w.avro.Reset()
 	}

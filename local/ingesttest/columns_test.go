@@ -5,7 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stationflow/stationflow/batch"
+	"github.com/stationflow/stationflow/functions/ingest"
 )
 
 // A function that is newer than its tables loses nothing: events' fields without
@@ -14,11 +17,6 @@ import (
 func TestColumns_TableLacksSome(t *testing.T) {
 	l := newLab(t)
 	l.warehouse.lacks = map[string]string{"ticket_validations": "kafka_key,schema_id,rejected"}
-	ticket := func(offset int64, more string) *batch.Batch {
-		value := fmt.Sprintf(`{"id":"t-%d","train_id":"train-1","station":"Station B","timestamp":"2026-11-22T11:30:00Z","validations":240%s}`, offset, more)
-		return &batch.Batch{ClusterID: "c", Topic: "ticket_validations", TopicID: topicID, Lane: batch.BothLanes, Records: []batch.Record{
-			{Offset: offset, Timestamp: noon.UnixMilli(), Key: []byte("k"), Value: []byte(value)}}}
-	}
 	l.mustDeliver(t, ticket(1, `,"rejected":3`))
 	l.mustDeliver(t, ticket(2, `,"rejected":4,"gate":"é"`))
 	l.mustDeliver(t, ticket(3, ``))
@@ -37,4 +35,26 @@ func TestColumns_TableLacksSome(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
+}
+
+// Calls at the same time find out together that columns are lacking, and none
+// fails because another was first.
+func TestColumns_TableLacksSomeAtOnce(t *testing.T) {
+	for round := range 20 {
+		l := newLab(t, func(c *ingest.Config) { c.Concurrency = 16 })
+		l.warehouse.lacks = map[string]string{"ticket_validations": "kafka_key,schema_id,rejected"}
+		var calls errgroup.Group
+		for offset := range int64(16) {
+			calls.Go(func() error { return l.deliver(t, ticket(offset, `,"rejected":3`)) })
+		}
+		if err := calls.Wait(); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+}
+
+func ticket(offset int64, more string) *batch.Batch {
+	value := fmt.Sprintf(`{"id":"t-%d","train_id":"train-1","station":"Station B","timestamp":"2026-11-22T11:30:00Z","validations":240%s}`, offset, more)
+	return &batch.Batch{ClusterID: "c", Topic: "ticket_validations", TopicID: topicID, Lane: batch.BothLanes, Records: []batch.Record{
+		{Offset: offset, Timestamp: noon.UnixMilli(), Key: []byte("k"), Value: []byte(value)}}}
 }

@@ -39,9 +39,14 @@ func isLacking(err error) bool {
 }
 
 // narrow has the next connection write only the columns that the table has. It
-// returns an error where that cannot be told, or would not help.
+// returns an error where that cannot be told, or would not help. Where the
+// connection is another one by now, a call that was refused as this one has done
+// it, and has closed this one.
 func (s *stream) narrow(ctx context.Context, c *connection) error {
 	described, err := c.client.GetWriteStream(ctx, &storagepb.GetWriteStreamRequest{Name: s.table + "/streams/_default", View: storagepb.WriteStreamView_FULL})
+	if !s.uses(c) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("reading the columns of %s: %w", s.table, err)
 	}
@@ -59,6 +64,13 @@ func (s *stream) narrow(ctx context.Context, c *connection) error {
 	s.mu.Unlock()
 	s.discard(c)
 	return nil
+}
+
+// uses reports whether the connection is the one for the next call.
+func (s *stream) uses(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current == c
 }
 
 // widen has the next connection write all columns when BigQuery says that the
