@@ -227,7 +227,6 @@ func TestReader_Refusals(t *testing.T) {
 	}
 }
 
-// While the registry is away no record is judged, and afterwards all are.
 // Rows that are forgotten leave their memory to those that follow: schemas make
 // records of a few bytes large.
 func TestReader_ForgetsRows(t *testing.T) {
@@ -266,6 +265,7 @@ func TestReader_ForgetsRows(t *testing.T) {
 	}
 }
 
+// While the registry is away no record is judged, and afterwards all are.
 func TestReader_Outage(t *testing.T) {
 	away := true
 	r := reader(t, server(t, func(w http.ResponseWriter, _ string) bool {
