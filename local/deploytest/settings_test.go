@@ -58,6 +58,37 @@ func surroundings() []map[string]string {
 	}
 }
 
+// The names that other people's environments have are a contract, and so is
+// who reads them: they are the same locally and deployed.
+func TestSettings_Contract(t *testing.T) {
+	rows := settings(t)
+	for names, program := range map[string]string{
+		"KAFKA_BOOTSTRAP_SERVERS KAFKA_SECURITY_PROTOCOL KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD KAFKA_CA_FILE KAFKA_GROUP_ID KAFKA_TOPICS KAFKA_START": "bridge",
+		"STATION_TIMEZONE STATION_EPOCH_UNIT SCHEMA_REGISTRY_URL SCHEMA_REGISTRY_USERNAME SCHEMA_REGISTRY_PASSWORD":                                                          "ingest",
+		"TRANSFORM_WAIT STAGING_DATASET PROD_DATASET": "transform",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			if !slices.Contains(rows[name].readBy, program) {
+				t.Errorf("the %s reads no %s any more", program, name)
+			}
+		}
+	}
+	for name, want := range map[string]string{
+		"STATION_TIMEZONE": "UTC", "KAFKA_START": "earliest", "BRIDGE_TRANSPORT": "pubsub", "STAGING_DATASET": "staging_data", "PROD_DATASET": "prod_data", "TRANSFORM_WAIT": "4m",
+	} {
+		if got := rows[name].fallback; got != want {
+			t.Errorf("%s is %s where it is not set, want %s", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"KAFKA_SECURITY_PROTOCOL": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`", "STATION_EPOCH_UNIT": "`none`, `s`, `ms`, `us`, `ns`",
+	} {
+		if got := rows[name].values; got != want {
+			t.Errorf("%s takes %s, want %s", name, got, want)
+		}
+	}
+}
+
 // The programs read what the table says they read, and nothing else.
 func TestSettings_AreWhatProgramsRead(t *testing.T) {
 	rows := settings(t)
