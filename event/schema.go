@@ -63,6 +63,10 @@ func QuarantineColumns() []Column {
 	return append(append(columns, arrivalColumns()...), schemaID())
 }
 
+// QuarantineCluster returns the columns by which the quarantine table is
+// clustered; a topic's table is by its Kind's Cluster.
+func QuarantineCluster() []string { return []string{"kafka_topic", "reason"} }
+
 // Accepted is what the quarantine has as the reason of a row that was added when
 // a record was tried again and has become an event: its readers leave such a
 // record out, whatever other rows it has there. It is not one of Reasons.

@@ -87,6 +87,21 @@ func TestColumnsOf_RefusesTagsItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// The contract's reasons: they are added to, and never renamed.
+func TestReasons_Contract(t *testing.T) {
+	const contract = "tombstone empty no_registry unknown_schema undecodable not_utf8 not_json not_object deleted " +
+		"missing_field wrong_type out_of_range unknown_value bad_timestamp absurd_timestamp too_large refused_by_warehouse"
+	var got []string
+	for _, reason := range Reasons() {
+		got = append(got, string(reason))
+	}
+	for reason := range strings.FieldsSeq(contract) {
+		if !slices.Contains(got, reason) {
+			t.Errorf("there is no reason %s any more", reason)
+		}
+	}
+}
+
 // The contract's fields, a star for what later producers add.
 func TestSchemaOf_Contract(t *testing.T) {
 	movement := "id station timestamp passengers dock_number wagon_count direction *train_number *scheduled_timestamp"

@@ -42,13 +42,17 @@ output "dead_letter_subscription" {
 }
 
 output "functions" {
-  description = "Address of each function. Only the callers that Terraform knows may call them."
+  description = "Address of each function that is deployed, but for the page, which has an output of its own. Only the callers that Terraform knows may call them."
   value = merge({
     audit     = "${module.functions.audit.uri}/audit"
     ingest    = "${module.functions.ingest.uri}/ingest"
     scale     = "${module.functions.scale.uri}/scale"
     transform = "${module.functions.transform.uri}/transform"
-  }, local.compact == null ? {} : { compact = "${module.functions.compact.uri}/compact" })
+    },
+    var.alert == null ? {} : { alert = "${module.functions.alert.uri}/alert" },
+    local.compact == null ? {} : { compact = "${module.functions.compact.uri}/compact" },
+    var.replay == null ? {} : { replay = "${module.functions.replay.uri}/replay" },
+  )
 }
 
 output "kafka_cluster" {

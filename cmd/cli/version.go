@@ -20,12 +20,12 @@ var release string
 // A version says which source a binary was built from. Its JSON is what
 // stationflow version --json prints; fields may be added.
 type version struct {
-	Version  string    `json:"version"`  // of a release; "devel" for every other build
-	Commit   string    `json:"commit"`   // of the source; "" where it was built outside of git or with -buildvcs=false
-	Modified bool      `json:"modified"` // the source had changes that were not committed
-	Time     time.Time `json:"time"`     // of the commit, in UTC; zero where the commit is unknown
-	Go       string    `json:"go"`       // the toolchain
-	Platform string    `json:"platform"` // GOOS/GOARCH
+	Version  string     `json:"version"`  // of a release; "devel" for every other build
+	Commit   string     `json:"commit"`   // of the source; "" where it was built outside of git or with -buildvcs=false
+	Modified bool       `json:"modified"` // the source had changes that were not committed
+	Time     *time.Time `json:"time"`     // of the commit, in UTC; null where the commit is unknown
+	Go       string     `json:"go"`       // the toolchain
+	Platform string     `json:"platform"` // GOOS/GOARCH
 }
 
 func versionOf(info *debug.BuildInfo) version {
@@ -37,7 +37,9 @@ func versionOf(info *debug.BuildInfo) version {
 		case "vcs.modified":
 			v.Modified = setting.Value == "true"
 		case "vcs.time":
-			v.Time, _ = time.Parse(time.RFC3339, setting.Value) // what git writes is RFC 3339
+			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil { // what git writes is RFC 3339
+				v.Time = &at
+			}
 		}
 	}
 	return v
@@ -49,7 +51,7 @@ func (v version) String() string {
 	if v.Modified {
 		commit += " with changes"
 	}
-	if !v.Time.IsZero() {
+	if v.Time != nil {
 		commit += v.Time.Format(" of 2006-01-02")
 	}
 	return fmt.Sprintf("stationflow %s, commit %s, %s %s", v.Version, commit, v.Go, v.Platform)

@@ -15,12 +15,13 @@ func TestVersion_OfABuild(t *testing.T) {
 		name     string
 		settings map[string]string
 		want     string
+		time     string // as JSON
 	}{
 		{"a commit", map[string]string{"vcs.revision": "1edea26", "vcs.modified": "false", "vcs.time": "2026-11-23T09:46:00Z"},
-			"stationflow devel, commit 1edea26 of 2026-11-23, " + platform},
+			"stationflow devel, commit 1edea26 of 2026-11-23, " + platform, `"2026-11-23T09:46:00Z"`},
 		{"with changes", map[string]string{"vcs.revision": "1edea26", "vcs.modified": "true"},
-			"stationflow devel, commit 1edea26 with changes, " + platform},
-		{"outside of git", nil, "stationflow devel, commit unknown, " + platform},
+			"stationflow devel, commit 1edea26 with changes, " + platform, "null"},
+		{"outside of git", nil, "stationflow devel, commit unknown, " + platform, "null"},
 	} {
 		info := &debug.BuildInfo{}
 		for key, value := range test.settings {
@@ -28,6 +29,9 @@ func TestVersion_OfABuild(t *testing.T) {
 		}
 		if got := versionOf(info).String(); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+		if text, err := json.Marshal(versionOf(info)); err != nil || !strings.Contains(string(text), `"time":`+test.time+`,`) {
+			t.Errorf("%s: %s (%v), want the time %s", test.name, text, err, test.time)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	_ "github.com/stationflow/stationflow" // registers the functions
+	"github.com/stationflow/stationflow/functions/alert"
 	"github.com/stationflow/stationflow/functions/audit"
 	"github.com/stationflow/stationflow/functions/compact"
 	"github.com/stationflow/stationflow/functions/ingest"
@@ -31,7 +32,7 @@ import (
 	"github.com/stationflow/stationflow/internal/serve"
 )
 
-const usage = `functions serves the Cloud Functions ingest, transform, compact, scale, audit and replay on one port,
+const usage = `functions serves the Cloud Functions ingest, transform, alert, compact, scale, audit and replay on one port,
 and their figures at /metrics and /healthz; with FUNCTION_TARGET=page it serves the page over a warehouse.
 It takes no arguments; it is configured by environment variables:
 
@@ -97,6 +98,7 @@ func address(getenv func(string) string) (host, port string) {
 // read their settings with the first call, and would fail each until then.
 func check(getenv func(string) string) error {
 	known := map[string]func() error{
+		"alert":     func() error { _, err := alert.FromEnv(getenv); return err },
 		"audit":     func() error { _, err := audit.FromEnv(getenv); return err },
 		"replay":    func() error { _, err := replay.FromEnv(getenv); return err },
 		"compact":   func() error { _, err := compact.FromEnv(getenv); return err },
@@ -105,7 +107,7 @@ func check(getenv func(string) string) error {
 		"scale":     func() error { _, err := scale.FromEnv(getenv); return err },
 		"transform": func() error { _, err := transform.FromEnv(getenv); return err },
 	}
-	served := []string{"compact", "ingest", "transform"}
+	served := []string{"alert", "compact", "ingest", "transform"}
 	if getenv("SCALE_POOL") != "" { // most who serve functions have no pool
 		served = append(served, "scale")
 	}

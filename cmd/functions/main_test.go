@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -62,7 +64,8 @@ func TestRun_NamesWhatIsMissing(t *testing.T) {
 		{"GOOGLE_CLOUD_PROJECT= LAKE_BUCKET= FUNCTION_TARGET=transform", project},
 		{"LAKE_BUCKET=", bucket},
 		{"GOOGLE_CLOUD_PROJECT= LAKE_BUCKET= STATION_TIMEZONE=Paris", project + "\n" + bucket + "\n" + zone},
-		{"FUNCTION_TARGET=digest", `FUNCTION_TARGET is "digest": set it to one of audit, compact, ingest, page, replay, scale, transform, or leave it out for all`},
+		{"FUNCTION_TARGET=digest", `FUNCTION_TARGET is "digest": set it to one of alert, audit, compact, ingest, page, replay, scale, transform, or leave it out for all`},
+		{"ALERT_TIMEOUT=1h", `ALERT_TIMEOUT is "1h": set it to a duration from 100ms to 1m0s, for example 10s`},
 		{"SCALE_POOL=bridge KAFKA_BOOTSTRAP_SERVERS=k:9092", `SCALE_POOL is "bridge": set it to the bridge's worker pool, projects/P/locations/REGION/workerPools/NAME`},
 	} {
 		ended, cancel := context.WithCancel(t.Context())
@@ -70,6 +73,25 @@ func TestRun_NamesWhatIsMissing(t *testing.T) {
 		err := run(ended, environment(append(strings.Fields(test.changes), "FUNCTION_HOST=127.0.0.1", "PORT=0")...))
 		if got := fmt.Sprint(err); got != "configuring the functions: "+test.want {
 			t.Errorf("%s: the error is\n%s\nwant\n%s", test.changes, got, test.want)
+		}
+	}
+}
+
+// FUNCTION_TARGET may name each function that is registered, as a deployment
+// of it does.
+func TestCheck_KnowsEveryFunction(t *testing.T) {
+	registered, err := os.ReadFile("../../functions.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`functions\.HTTP\("(\w+)"`).FindAllSubmatch(registered, -1)
+	if len(names) < 2 {
+		t.Fatalf("functions.go registers %d functions", len(names))
+	}
+	for _, name := range names {
+		of := environment("FUNCTION_TARGET="+string(name[1]), "KAFKA_BOOTSTRAP_SERVERS=k:9092", "SCALE_POOL=projects/p/locations/l/workerPools/w")
+		if err := check(of); err != nil {
+			t.Errorf("%s: %v", name[1], err)
 		}
 	}
 }

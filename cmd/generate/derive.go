@@ -104,7 +104,7 @@ func describe() (tables []table, topics []topic) {
 		Name:        "quarantine",
 		Description: "Records that are no event of their topic. One row per Kafka record and delivery.",
 		Columns:     event.QuarantineColumns(),
-		Clustering:  []string{"kafka_topic", "reason"},
+		Clustering:  event.QuarantineCluster(),
 		Quiet:       true,
 	}), topics
 }

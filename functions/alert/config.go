@@ -50,7 +50,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		Registry:      registry.FromEnv(r),
 		Webhook:       webhookFromEnv(r),
 		WebhookSecret: r.String("ALERT_WEBHOOK_SECRET", ""),
-		Project:       r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the project"),
+		Project:       r.Required("GOOGLE_CLOUD_PROJECT", "set it to the id of the Google Cloud project"),
 		Topic:         r.String("ALERT_TOPIC", ""),
 		Late:          r.Duration("ALERT_LATE", time.Hour, 0, 30*24*time.Hour),
 		Timeout:       r.Duration("ALERT_TIMEOUT", 10*time.Second, 100*time.Millisecond, time.Minute),

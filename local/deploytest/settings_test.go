@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stationflow/stationflow/internal/garbage"
 )
@@ -17,20 +18,21 @@ import (
 // A documented variable is a row of docs/settings.md.
 type documented struct {
 	fallback string // "" where the table names no value
+	values   string
 	readBy   []string
 }
 
 func settings(t *testing.T) map[string]documented {
 	t.Helper()
 	rows := map[string]documented{}
-	row := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([^|]*)\\| [^|]*\\| [^|]*\\| ([^|]*) \\|$")
+	row := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([^|]*)\\| ([^|]*)\\| [^|]*\\| ([^|]*) \\|$")
 	for _, cells := range row.FindAllStringSubmatch(read(t, "docs/settings.md"), -1) {
 		if _, twice := rows[cells[1]]; twice {
 			t.Errorf("docs/settings.md has %s twice", cells[1])
 		}
 		_, fallback, _ := strings.Cut(cells[2], "`")
 		fallback, _, _ = strings.Cut(fallback, "`")
-		rows[cells[1]] = documented{fallback, strings.Split(cells[3], ", ")}
+		rows[cells[1]] = documented{fallback, strings.TrimSpace(cells[3]), strings.Split(cells[4], ", ")}
 	}
 	return rows
 }
@@ -53,6 +55,37 @@ func surroundings() []map[string]string {
 			"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "p",
 			"KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_OAUTH_TOKEN_URL": "https://id.example.com/token",
 		}),
+	}
+}
+
+// The names that other people's environments have are a contract, and so is
+// who reads them: they are the same locally and deployed.
+func TestSettings_Contract(t *testing.T) {
+	rows := settings(t)
+	for names, program := range map[string]string{
+		"KAFKA_BOOTSTRAP_SERVERS KAFKA_SECURITY_PROTOCOL KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD KAFKA_CA_FILE KAFKA_GROUP_ID KAFKA_TOPICS KAFKA_START": "bridge",
+		"STATION_TIMEZONE STATION_EPOCH_UNIT SCHEMA_REGISTRY_URL SCHEMA_REGISTRY_USERNAME SCHEMA_REGISTRY_PASSWORD":                                                          "ingest",
+		"TRANSFORM_WAIT STAGING_DATASET PROD_DATASET": "transform",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			if !slices.Contains(rows[name].readBy, program) {
+				t.Errorf("the %s reads no %s any more", program, name)
+			}
+		}
+	}
+	for name, want := range map[string]string{
+		"STATION_TIMEZONE": "UTC", "KAFKA_START": "earliest", "BRIDGE_TRANSPORT": "pubsub", "STAGING_DATASET": "staging_data", "PROD_DATASET": "prod_data", "TRANSFORM_WAIT": "4m",
+	} {
+		if got := rows[name].fallback; got != want {
+			t.Errorf("%s is %s where it is not set, want %s", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"KAFKA_SECURITY_PROTOCOL": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`", "STATION_EPOCH_UNIT": "`none`, `s`, `ms`, `us`, `ns`",
+	} {
+		if got := rows[name].values; got != want {
+			t.Errorf("%s takes %s, want %s", name, got, want)
+		}
 	}
 }
 
@@ -116,6 +149,60 @@ func TestSettings_DefaultsAreTheProgramsOwn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A program that refuses a value names the bounds that the table has.
+func TestSettings_BoundsAreTheProgramsOwn(t *testing.T) {
+	between := regexp.MustCompile(`^(?:bytes, )?(\S+(?: [KMG]iB)?) to (\S+(?: [KMG]iB)?)$`)
+	found := 0
+	for name, row := range settings(t) {
+		bounds := between.FindStringSubmatch(row.values)
+		if bounds == nil || strings.HasPrefix(name, "OTEL_") { // these are read as OpenTelemetry says
+			continue
+		}
+		found++
+		want := " from " + bound(bounds[1]) + " to " + bound(bounds[2])
+		for program, reader := range readers {
+			if !slices.Contains(row.readBy, program) {
+				continue
+			}
+			var said []string
+			for _, environment := range surroundings() {
+				_, err := reader(func(asked string) string {
+					if asked == name {
+						return "x"
+					}
+					return environment[asked]
+				})
+				if err != nil {
+					said = append(said, err.Error())
+				}
+			}
+			if all := strings.Join(said, "\n"); !regexp.MustCompile(`(?m)` + name + ` is "x": set it to a [a-z ]+` + want + `(,|$)`).MatchString(all) {
+				t.Errorf("docs/settings.md says %s of %s, the %s says: %s", row.values, name, program, all)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d settings have bounds", found)
+	}
+}
+
+// bound is one end of a range of the table as programs print it.
+func bound(text string) string {
+	number, unit, _ := strings.Cut(text, " ")
+	if power := strings.TrimPrefix(number, "10^"); power != number {
+		zeros, _ := strconv.Atoi(power)
+		return "1" + strings.Repeat("0", zeros)
+	}
+	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+		return strconv.FormatInt(n<<map[string]int{"KiB": 10, "MiB": 20, "GiB": 30}[unit], 10)
+	}
+	d, err := time.ParseDuration(number)
+	if err != nil {
+		return text
+	}
+	return d.String()
 }
 
 // The programs' mains set this one, so that no reader tells its default.

@@ -1,6 +1,9 @@
 package endpoints_test
 
 import (
+	"encoding/json"
+	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,5 +28,36 @@ func TestWriteEnvironment(t *testing.T) {
 		if !strings.Contains(lines, "\n"+variable+"\n") {
 			t.Errorf("%s is not in the environment", variable)
 		}
+	}
+}
+
+// The members are a contract with whoever reads the file: they are added to,
+// and never renamed.
+func TestWrite_HasTheMembersOfTheContract(t *testing.T) {
+	e := endpoints.Endpoints{Project: "p", Bucket: "b", StagingDataset: "s", ProdDataset: "d", Kafka: "h:1", PubSub: "h:2", BigQueryGRPC: "h:3",
+		BigQuery: "http://h:4", Storage: "http://h:5", Functions: "http://h:6", Bridge: "http://h:7", Dashboard: "http://h:8", SchemaRegistry: "http://h:9"}
+	folder := t.TempDir()
+	file := filepath.Join(folder, "endpoints.json")
+	if err := os.WriteFile(file, []byte("of a run before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"project": "p", "bucket": "b", "staging_dataset": "s", "prod_dataset": "d", "kafka": "h:1", "pubsub": "h:2", "bigquery_grpc": "h:3",
+		"bigquery": "http://h:4", "storage": "http://h:5", "functions": "http://h:6", "bridge": "http://h:7", "dashboard": "http://h:8", "schema_registry": "http://h:9"}
+	if !maps.Equal(got, want) {
+		t.Errorf("the file has %v, want %v", got, want)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("the folder has %v (%v), want the file alone", left, err)
 	}
 }

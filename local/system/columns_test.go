@@ -5,19 +5,21 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
+	"github.com/stationflow/stationflow/event"
 	"github.com/stationflow/stationflow/local/built"
 	"github.com/stationflow/stationflow/local/warehouse"
 )
 
-// The tables of an earlier version get the columns that they lack, with their
-// rows, also where the start before ended in the middle.
-func TestTables_GetTheColumnsThatTheyLack(t *testing.T) {
+// ofWarehouse returns a client of a warehouse that holds nothing.
+func ofWarehouse(t *testing.T) *bigquery.Client {
+	t.Helper()
 	w, err := warehouse.Start(t.Context(), warehouse.Config{Project: project,
 		Engine: []string{built.Program(t, "stationflow"), warehouse.EngineCommand}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
@@ -29,6 +31,37 @@ func TestTables_GetTheColumnsThatTheyLack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// Clients see the tables' layout that a deployment has.
+func TestTables_ArePartitionedAndClustered(t *testing.T) {
+	client := ofWarehouse(t)
+	if err := createTables(t.Context(), client, "staging_data", "prod_data", "HOUR", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range append(event.Topics(), "quarantine") {
+		made, err := client.Dataset("staging_data").Table(table).Metadata(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"station"}
+		if table == "quarantine" {
+			want = []string{"kafka_topic", "reason"}
+		}
+		if by := made.Clustering; by == nil || !slices.Equal(by.Fields, want) {
+			t.Errorf("%s is clustered by %v, want %v", table, by, want)
+		}
+		if by := made.TimePartitioning; by == nil || by.Field != "ingested_at" || by.Type != bigquery.HourPartitioningType {
+			t.Errorf("%s is partitioned by %v, want the hour of ingested_at", table, by)
+		}
+	}
+}
+
+// The tables of an earlier version get the columns that they lack, with their
+// rows, also where the start before ended in the middle.
+func TestTables_GetTheColumnsThatTheyLack(t *testing.T) {
+	client := ofWarehouse(t)
 	do := func(statement string) (rows [][]bigquery.Value) {
 		t.Helper()
 		it, err := client.Query(statement).Read(t.Context())

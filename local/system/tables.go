@@ -34,7 +34,10 @@ func createTables(ctx context.Context, client *bigquery.Client, staging, prod, p
 		}
 		metadata := &bigquery.TableMetadata{Schema: schema, TimePartitioning: &bigquery.TimePartitioning{
 			Type: bigquery.TimePartitioningType(partitions), Field: "ingested_at",
-		}}
+		}, Clustering: &bigquery.Clustering{Fields: event.QuarantineCluster()}}
+		if of, ok := event.SchemaOf(table); ok {
+			metadata.Clustering.Fields = []string{of.Cluster}
+		}
 		added, err := addColumns(ctx, client, client.Dataset(staging).Table(table), metadata)
 		if err != nil {
 			return err

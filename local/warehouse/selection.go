@@ -275,15 +275,20 @@ func joinWord(keyword string) bool {
 	return false
 }
 
-// aliasAt reads [AS] name, and returns where it ends.
+// aliasAt reads [AS] name, and returns where it ends. Without AS a word that goes on with the statement is no name.
 func aliasAt(tokens []token, i int) (string, int) {
-	if i < len(tokens) && tokens[i].keyword() == "AS" {
+	said := i < len(tokens) && tokens[i].keyword() == "AS"
+	if said {
 		i++
 	}
-	if i < len(tokens) && tokens[i].kind <= quoted && !joinWord(tokens[i].keyword()) && tokens[i].keyword() != "FOR" {
+	if i < len(tokens) && tokens[i].kind <= quoted && (said || !goesOn(tokens[i].keyword())) {
 		return strings.Trim(tokens[i].text, "`"), i + 1
 	}
 	return "", min(i, len(tokens))
+}
+
+func goesOn(keyword string) bool {
+	return joinWord(keyword) || keyword == "FOR" || slices.Contains(endsFrom, keyword)
 }
 
 // columnsOf chooses the needed ones of a table's columns, which are in lower case.

@@ -126,6 +126,7 @@ func (w *strictness) relation(tokens []token, i int) int {
 	end := max(walk.at-1, i)
 	isFunction := end+1 < len(tokens) && tokens[end+1].text == "(" && !slices.Contains([]string{"INSERT", "INTO"}, tokens[max(i-1, 0)].keyword())
 	if len(path) != 1 || isFunction || w.known[strings.ToLower(path[0])] {
+		w.typesOfColumns(tokens, path, i, end)
 		return end
 	}
 	dataset := w.query.DefaultDataset
@@ -141,6 +142,20 @@ func (w *strictness) relation(tokens []token, i int) int {
 	}
 	w.inserted = append(w.inserted, insertion{tokens[i].start, prefix})
 	return end
+}
+
+// typesOfColumns writes FLOAT64 where the information schema has the driver's own word for it. The relation's path is from
+// tokens[i] to tokens[end].
+func (w *strictness) typesOfColumns(tokens []token, path []string, i, end int) {
+	if n := len(path); n < 2 || !strings.EqualFold(path[n-2], "INFORMATION_SCHEMA") || !strings.EqualFold(path[n-1], "COLUMNS") {
+		return
+	}
+	after := ")"
+	if alias, _ := aliasAt(tokens, end+1); alias == "" {
+		after += " AS " + path[len(path)-1]
+	}
+	w.inserted = append(w.inserted, insertion{tokens[i].start, "(SELECT * REPLACE (IF(data_type = 'DOUBLE', 'FLOAT64', data_type) AS data_type) FROM "},
+		insertion{tokens[end].end, after})
 }
 
 func unqualified(table string) *apiError {

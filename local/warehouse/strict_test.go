@@ -29,6 +29,7 @@ func TestStrict_WritesSubqueriesAndNames(t *testing.T) {
 		"create temp table t as select 1 as n; select n from t",
 		"select n from d.t left join unnest(list) as x with offset as o° where x is null",
 		"select n from d.t left join unnest(list) x on true join d.u using (n)",
+		"select n from d.t left join unnest(list)° where n is null", "select n from d.t left join unnest(list) as set° where n is null",
 		"select n from `d.t`, `p.d.t` t3, d.f(1)",
 	} {
 		replaced := strings.NewReplacer("‹", "ARRAY", "›", onlyElement, "°", " ON TRUE")

@@ -47,6 +47,25 @@ run "defaults" {
     condition     = join(" ", keys(output.logs)) == "audit bridge compact ingest scale transform"
     error_message = "The logs are those of ${join(" ", keys(output.logs))}."
   }
+  assert {
+    condition     = join(" ", keys(output.functions)) == "audit compact ingest scale transform"
+    error_message = "The functions are ${join(" ", keys(output.functions))}."
+  }
+}
+
+run "optional_functions" {
+  command = plan
+
+  variables {
+    alert   = { topic = "pager" }
+    compact = null
+    replay  = { callers = ["user:ana@example.com"] }
+  }
+
+  assert {
+    condition     = join(" ", keys(output.functions)) == "alert audit ingest replay scale transform"
+    error_message = "The functions are ${join(" ", keys(output.functions))}."
+  }
 }
 
 run "image_is_built" {
