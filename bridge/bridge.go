@@ -216,6 +216,8 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 	if err := kafka.Reach(ctx, b.config.Kafka); err != nil {
 		return err
 	}
+	var asked sync.WaitGroup // what sessions have asked, which ends with the clients
+	defer asked.Wait()
 	// Once ctx is done a broker that does not answer must not keep the process
 	// from ending for longer than it takes to drain.
 	client, err := b.config.Kafka.Connect(ctx, b.config.Sarama(), b.config.DrainTimeout)
@@ -252,6 +254,7 @@ func (b *Bridge) member(ctx context.Context, failed *int) (err error) {
 		topics, err := s.readable()
 		if err == nil {
 			err = group.Consume(within, topics, s)
+			asked.Go(s.background.Wait)
 		}
 		end(nil)
 		if err != nil && ctx.Err() == nil {

@@ -141,7 +141,7 @@ const watchInterval = 2 * time.Second
 func (s *session) watch(ctx context.Context) {
 	every := min(watchInterval, s.bridge.config.StuckAfter/4)
 	for pause.For(ctx, every) == nil {
-		s.watchTopics()
+		s.watchTopics(ctx)
 		s.watchEnds()
 		for at, p := range s.partitions {
 			if ctx.Err() != nil {
@@ -158,14 +158,15 @@ func (s *session) watch(ctx context.Context) {
 }
 
 // watchTopics ends the session when a topic is not the one it was, has more
-// partitions than at the beginning, can be read at last, or no more.
-func (s *session) watchTopics() {
+// partitions than at the beginning, can be read at last, or no more. An answer
+// that comes once ctx is done says nothing of the next session's topics.
+func (s *session) watchTopics(ctx context.Context) {
 	broker := s.control.LeastLoadedBroker()
 	if broker == nil {
 		return
 	}
 	identity, err := s.identify(broker)
-	if err != nil {
+	if err != nil || ctx.Err() != nil {
 		return // the library reconnects; complaints come from reading
 	}
 	for name, now := range identity.Topics {

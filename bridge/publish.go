@@ -85,6 +85,9 @@ func (f *flight) deliver() (givenUp *deadletter.Cause, ok bool) {
 		}
 		f.retried = true
 		known := understand(err)
+		for _, r := range f.runs {
+			r.of.turn.hold(known.After)
+		}
 		counting := known.Refused && f.bridge.deadLetters != nil
 		apart := counting || known.After > 0 || time.Since(f.began) >= partsAfter
 		if apart && len(f.runs) > 1 {
@@ -110,7 +113,6 @@ func (f *flight) deliver() (givenUp *deadletter.Cause, ok bool) {
 		if givenUp != nil {
 			return givenUp, true
 		}
-		f.runs[0].of.turn.hold(known.After)
 		if pause.For(f.work, wait) != nil {
 			return nil, false
 		}

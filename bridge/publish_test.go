@@ -131,6 +131,35 @@ func TestPublish_CommitsNothingBeforeTheDeadLetter(t *testing.T) {
 	})
 }
 
+// A batch of several partitions goes on in parts where the other side asks to be
+// left alone, but not before it may.
+func TestPublish_RetryAfterHoldsTheParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, first := time.Now(), true
+		var mu sync.Mutex
+		var at []time.Duration
+		claims := testClaims(t, t.Context(), 2, nil, sink(func(cloudevents.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if first {
+				first = false
+				return &PublishError{Err: errors.New("429"), After: 40 * time.Second}
+			}
+			at = append(at, time.Since(began))
+			return nil
+		}))
+		for _, c := range claims {
+			c.add(&sarama.ConsumerMessage{Timestamp: time.Now()})
+		}
+		for _, c := range claims {
+			c.drain()
+		}
+		if len(at) != 2 || at[0] < 40*time.Second || at[1] > 45*time.Second {
+			t.Errorf("the parts came after %v", at)
+		}
+	})
+}
+
 // What the other side asks for holds the partition whose batch it is, all its
 // batches, and no other partition.
 func TestPublish_RetryAfterHoldsThePartition(t *testing.T) {

@@ -41,10 +41,10 @@ type session struct {
 	end       context.CancelCauseFunc // ends the session's own context
 	finishing sync.Once
 
-	askers sync.Map // of *asker, by the broker's id
-	claims sync.WaitGroup
+	askers sync.Map       // of *asker, by the broker's id
+	claims sync.WaitGroup // and what else has to end before the last commit
 
-	background     sync.WaitGroup
+	background     sync.WaitGroup // questions, which a broker may leave unanswered
 	stopBackground context.CancelFunc
 	mu             sync.Mutex
 	ended          bool // nothing more begins in the background
@@ -80,10 +80,10 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 	})
 	var ctx context.Context
 	ctx, s.stopBackground = context.WithCancel(group.Context())
-	s.inBackground(func() { s.commitLoop(ctx) })
+	s.claims.Go(func() { s.commitLoop(ctx) })
 	s.inBackground(func() { s.watch(ctx) })
 	if s.partitions[kafka.Partition{Topic: event.CanaryTopic}] != nil {
-		s.inBackground(func() { s.sendCanaries(ctx) })
+		s.claims.Go(func() { s.sendCanaries(ctx) })
 	}
 	b.attach(s)
 	r := newReading(group.Context(), b, s.client, len(s.partitions))
@@ -161,7 +161,8 @@ func (s *session) ConsumeClaim(group sarama.ConsumerGroupSession, _ sarama.Consu
 }
 
 // Cleanup waits until every claim has drained, and commits for the last time,
-// before the partitions are given away.
+// before the partitions are given away. What it has asked a broker that does not
+// answer it does not wait for: the group would go on without this member.
 func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 	if s.stopBackground == nil {
 		return nil // Setup failed
@@ -177,8 +178,8 @@ func (s *session) Cleanup(group sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-// inBackground runs f in a goroutine of its own, for which the session waits
-// before it ends. It returns false when the session does not wait any more.
+// inBackground runs f in a goroutine of its own, for which the member waits
+// before it ends. It returns false when the session has ended.
 func (s *session) inBackground(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,12 +189,11 @@ func (s *session) inBackground(f func()) bool {
 	return !s.ended
 }
 
-// endBackground waits for what is under way.
+// endBackground lets nothing more begin.
 func (s *session) endBackground() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.ended = true
-	s.mu.Unlock()
-	s.background.Wait()
 }
 
 // revoke ends all publishing and committing: other members have the

@@ -10,7 +10,7 @@ import (
 	"github.com/stationflow/stationflow/internal/kafka"
 )
 
-// A session that is ending answers what was asked before, and begins no more.
+// A session that has ended answers what was asked before, and begins no more.
 func TestSession_BeginsNothingOnceItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s session
@@ -19,7 +19,8 @@ func TestSession_BeginsNothingOnceItEnds(t *testing.T) {
 			t.Fatal("nothing begins in a session that has not ended")
 		}
 		var ending sync.WaitGroup
-		ending.Go(s.endBackground)
+		s.endBackground() // which waits for nothing
+		ending.Go(s.background.Wait)
 		synctest.Wait()
 		if _, err := new(asker).ask(t.Context(), &s, nil); !errors.Is(err, errEnded) {
 			t.Errorf("a question is answered %v", err)
@@ -30,7 +31,7 @@ func TestSession_BeginsNothingOnceItEnds(t *testing.T) {
 		close(release)
 		ending.Wait()
 		if running {
-			t.Error("the session did not wait for what was under way")
+			t.Error("nobody waits for what was under way")
 		}
 	})
 }

@@ -175,7 +175,9 @@ func (s *session) begin(starts map[kafka.Partition]Start) (map[kafka.Partition]i
 	return offsets, err
 }
 
-// positions takes over the commits of the claimed partitions.
+// positions takes over the commits of the claimed partitions. One of which Kafka
+// does not tell how far it reaches, as while it has no leader, keeps no other
+// waiting: whether it has the offset is told once it can be read.
 func (s *session) positions(claims map[string][]int32,
 	committed map[kafka.Partition]kafka.Commit) (map[kafka.Partition]position, error) {
 	oldest, newest := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
@@ -188,24 +190,22 @@ func (s *session) positions(claims map[string][]int32,
 			oldest[at], newest[at] = sarama.OffsetOldest, sarama.OffsetNewest
 		}
 	}
-	begins, err := kafka.Offsets(s.control, oldest, sarama.ReadUncommitted)
-	if err != nil {
-		return nil, err
+	begins, errBegins := kafka.Offsets(s.control, oldest, sarama.ReadUncommitted)
+	ends, errEnds := kafka.Offsets(s.control, newest, sarama.ReadUncommitted)
+	stable, errStable := kafka.Offsets(s.control, newest, sarama.ReadCommitted)
+	if err := cmp.Or(errBegins, errEnds, errStable); err != nil {
+		s.bridge.note(err)
 	}
-	ends, err := kafka.Offsets(s.control, newest, sarama.ReadUncommitted)
-	if err != nil {
-		return nil, err
-	}
-	stable, err := kafka.Offsets(s.control, newest, sarama.ReadCommitted)
-	if err != nil {
-		return nil, err
-	}
-	positions := make(map[kafka.Partition]position, len(begins))
-	for at := range begins {
+	positions := make(map[kafka.Partition]position, len(oldest))
+	for at := range oldest {
 		c := committed[at]
-		p := position{offset: c.Offset, labelled: c.TopicID != "", end: ends[at], stable: stable[at]}
-		if c.Offset < begins[at] || c.Offset > p.end {
-			p.broken = s.describeRange(at.Topic, at.Number, c.Offset)
+		p := position{offset: c.Offset, labelled: c.TopicID != "", end: c.Offset, stable: c.Offset}
+		begin, begun := begins[at]
+		end, ended := ends[at]
+		if upTo, known := stable[at]; known && begun && ended {
+			if p.end, p.stable = end, upTo; c.Offset < begin || c.Offset > end {
+				p.broken = s.describeRange(at.Topic, at.Number, c.Offset)
+			}
 		}
 		positions[at] = p
 	}

@@ -66,6 +66,29 @@ func TestBridge_AsksAgainForAPartitionThatFails(t *testing.T) {
 	transport.check(t, cluster, topic, 2, 0, 20)
 }
 
+// A partition without a leader, as while its brokers are away, keeps no other
+// waiting where a bridge begins.
+func TestBridge_BeginsBesideAPartitionWithoutALeader(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	for partition := range int32(6) {
+		produce(t, cluster, topic, partition, 20)
+	}
+	transport := newRecorder(nil)
+	first := start(t, config(cluster), transport)
+	transport.wait(t, 6*20)
+	first.stop(t)
+	for partition := range int32(6) {
+		produce(t, cluster, topic, partition, 20)
+	}
+	away := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets, kmsg.Fetch}, Partitions: []int32{2}, Err: kerr.LeaderNotAvailable, Count: -1})
+	start(t, config(cluster), transport)
+	transport.wait(t, 11*20)
+	away.Remove()
+	transport.wait(t, 12*20)
+	transport.check(t, cluster, topic, 2, 0, 40)
+}
+
 // Records that cannot be read, as after a fault of a broker's disk, keep no other
 // partition waiting. Health says where they are, and once they can be read none
 // is missing.
