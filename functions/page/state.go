@@ -42,12 +42,12 @@ func (s *Server) overall(marts view.Summary, failure string) status.Health {
 	case marts.ComputedAt.IsZero():
 		return status.Health{State: status.NothingYet, Note: "There are no figures."}
 	case audit != nil && audit.Incomplete > 0:
-		return status.Health{State: status.Behind, Note: audit.note(s.Location), Remedy: "Those who operate the pipeline were alerted. They see which records by: stationflow verify"}
+		return status.Health{State: status.Behind, Note: audit.note(s.Now().In(s.Location)), Remedy: "Those who operate the pipeline were alerted. They see which records by: stationflow verify"}
 	case s.Now().Sub(marts.ArrivedAt) > quietAfter:
 		note := fmt.Sprintf("The newest record came at %s. Either nothing comes, or the pipeline stands, of which alerts tell those who operate it.", marts.ArrivedAt.In(s.Location).Format("15:04 on 2 January"))
 		return status.Health{State: status.Idle, Note: note}
 	}
-	return status.Health{State: status.Flowing, Note: audit.note(s.Location)}
+	return status.Health{State: status.Flowing, Note: audit.note(s.Now().In(s.Location))}
 }
 
 // waitingFor says what has to happen before there are figures; "" when there are
@@ -99,12 +99,17 @@ func (s *Server) readAudit(ctx context.Context) error {
 	return nil
 }
 
-// note says what an audit found; "" for none.
-func (a *audit) note(location *time.Location) string {
+// note says what an audit found; "" for none. One of another day than now has its
+// date: nothing else tells when no audit has come since.
+func (a *audit) note(now time.Time) string {
 	if a == nil {
 		return ""
 	}
-	at := a.CheckedAt.In(location).Format("15:04")
+	checked := a.CheckedAt.In(now.Location())
+	at := checked.Format("15:04")
+	if checked.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		at = checked.Format("15:04 on 2 January")
+	}
 	if a.Incomplete > 0 {
 		return fmt.Sprintf("The audit at %s did not find every record of %d of %d partitions.", at, a.Incomplete, a.Partitions)
 	}
