@@ -128,17 +128,23 @@ func size(objects []Object) (bytes int64) {
 
 // read returns what the objects hold.
 func (l *Lake) read(ctx context.Context, objects []Object) ([]find, error) {
-	finds := make([]find, len(objects))
 	byName := size(objects) > l.ReadBytes
+	return each(ctx, objects, func(ctx context.Context, object Object) (find, error) {
+		if byName && !object.isSilent() {
+			return object.claims(), nil
+		}
+		return l.readObject(ctx, object)
+	})
+}
+
+// each reads objects, several at a time, and returns what was found in their order.
+func each(ctx context.Context, objects []Object, read func(context.Context, Object) (find, error)) ([]find, error) {
+	finds := make([]find, len(objects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, object := range objects {
-		if byName && !object.isSilent() {
-			finds[i] = object.claims()
-			continue
-		}
 		group.Go(func() (err error) {
-			finds[i], err = l.readObject(ctx, object)
+			finds[i], err = read(ctx, object)
 			return err
 		})
 	}

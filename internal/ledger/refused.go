@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"cloud.google.com/go/storage"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stationflow/stationflow/internal/lake"
 )
@@ -30,16 +29,8 @@ func (l *Lake) listRefused(ctx context.Context, in arrived) (all []Object, err e
 // readRefused returns which records the objects hold, as runs of the quarantine,
 // and those that cannot be read.
 func (l *Lake) readRefused(ctx context.Context, objects []Object) (runs []Run, broken []find, err error) {
-	finds := make([]find, len(objects))
-	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	for i, object := range objects {
-		group.Go(func() (err error) {
-			finds[i], err = l.coordinates(reading, object)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	finds, err := each(ctx, objects, l.coordinates)
+	if err != nil {
 		return nil, nil, err
 	}
 	for _, f := range finds {
