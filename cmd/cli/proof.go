@@ -65,11 +65,20 @@ func (p *proofFlags) open(ctx context.Context, streams *Streams, deadLetters boo
 	if found.Clients, err = found.config.Open(ctx); err != nil || !deadLetters {
 		return found, err
 	}
-	if found.box, err = openMailbox(ctx, found.config.BigQuery.Project, p.deadLetter, p.wait, mailbox.WallClock{}); err != nil {
+	if err := found.openDeadLetters(ctx, p.deadLetter, p.wait); err != nil {
 		return nil, errors.Join(err, found.Clients.Close())
 	}
-	found.DeadLetters = found.box.Buried
 	return found, nil
+}
+
+// openDeadLetters connects to the dead letters of a subscription, too. There are no
+// more once none has come for wait.
+func (p *proof) openDeadLetters(ctx context.Context, subscription string, wait time.Duration) (err error) {
+	if p.box, err = openMailbox(ctx, p.config.BigQuery.Project, subscription, wait, mailbox.WallClock{}); err != nil {
+		return err
+	}
+	p.DeadLetters = p.box.Buried
+	return nil
 }
 
 // Close ends the connections.

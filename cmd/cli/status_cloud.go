@@ -15,7 +15,6 @@ import (
 	bqconfig "github.com/stationflow/stationflow/internal/bigquery"
 	"github.com/stationflow/stationflow/internal/bigquery/scan"
 	"github.com/stationflow/stationflow/internal/dbt/project"
-	"github.com/stationflow/stationflow/internal/deadletter/mailbox"
 	"github.com/stationflow/stationflow/internal/lake"
 	"github.com/stationflow/stationflow/internal/ledger"
 	"github.com/stationflow/stationflow/internal/status"
@@ -28,7 +27,6 @@ type survey struct {
 	status.Status
 	call       *statusCall
 	proof      *proof
-	flags      proofFlags
 	deployment terraform.Deployment
 	hops       map[status.Hop]*status.OfHop
 	written    time.Time // when the marts were; zero where that is not known
@@ -38,18 +36,16 @@ type survey struct {
 // cloud puts together what the page shows of a local system, as far as Kafka,
 // BigQuery, Pub/Sub and the lake tell it.
 func (c *statusCall) cloud(ctx context.Context) (status.Status, []byte, error) {
-	var flags proofFlags
 	deployment, err := terraform.ReadDeployment()
 	if err != nil {
 		return status.Status{}, nil, err
 	}
-	flags.deadLetter, flags.wait = deployment.DeadLetterSubscription, 2*time.Second
-	proof, err := flags.open(ctx, &c.streams, false)
+	proof, err := new(proofFlags).open(ctx, &c.streams, false)
 	if err != nil {
 		return status.Status{}, nil, err
 	}
 	defer func() { _ = proof.Close() }()
-	s := &survey{call: c, proof: proof, flags: flags, deployment: deployment, hops: map[status.Hop]*status.OfHop{}}
+	s := &survey{call: c, proof: proof, deployment: deployment, hops: map[status.Hop]*status.OfHop{}}
 	s.At, s.RateWindow = time.Now().In(proof.location), deployment.QuarantineWindow().Seconds()
 	s.Alerts, s.Transform.Models, s.Transform.Findings, s.Refused.Topics = []status.Alert{}, []status.Model{}, []status.Finding{}, []status.Refusals{}
 	order := []status.Hop{status.Kafka, status.Bridge, status.Transport, status.Staging, status.TransformRuns}
@@ -101,7 +97,11 @@ func (s *survey) kafka(ctx context.Context) error {
 
 // letters counts the dead letters, and takes none away.
 func (s *survey) letters(ctx context.Context) error {
-	found, err := s.buried(ctx)
+	err := s.proof.openDeadLetters(ctx, s.deployment.DeadLetterSubscription, 2*time.Second)
+	var found []ledger.DeadLetter
+	if err == nil {
+		found, err = s.proof.DeadLetters(ctx)
+	}
 	if err != nil {
 		s.hops[status.Transport].Health = status.Health{State: status.Failing, Note: err.Error()}
 		return fmt.Errorf("looking for dead letters: %w", err)
@@ -117,15 +117,6 @@ func (s *survey) letters(ctx context.Context) error {
 		s.hops[status.Transport].Health = status.Buried(s.DeadLetters, foreign)
 	}
 	return nil
-}
-
-func (s *survey) buried(ctx context.Context) (found []ledger.DeadLetter, err error) {
-	box, err := openMailbox(ctx, s.proof.config.BigQuery.Project, s.flags.deadLetter, s.flags.wait, mailbox.WallClock{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, box.Close()) }()
-	return box.Buried(ctx)
 }
 
 // A recent is what arrived lately.
